@@ -1,0 +1,3 @@
+//! Fardrop: the engine, and the faces that drive it.
+
+pub mod link;

@@ -1,0 +1,281 @@
+//! The two kinds of channel of a link: framed control messages, and streams of data.
+//!
+//! A control message on the wire is its length (4 bytes, little-endian) and its bytes.
+
+use bytes::Bytes;
+
+use super::{CONTROL_MESSAGE_LIMIT, LinkError};
+
+/// The sending half of the control channel.
+#[derive(Debug)]
+pub struct ControlSender {
+    stream: DataSender,
+}
+
+impl ControlSender {
+    pub(super) const fn new(stream: DataSender) -> Self {
+        Self { stream }
+    }
+
+    /// Sends one message of at most [`CONTROL_MESSAGE_LIMIT`] bytes; waits for room, not for the peer.
+    ///
+    /// Not cancel-safe: a dropped call may have sent half a frame.
+    pub async fn send(&mut self, message: &[u8]) -> Result<(), LinkError> {
+        let length = u32::try_from(message.len())
+            .ok()
+            .filter(|_| message.len() <= CONTROL_MESSAGE_LIMIT)
+            .ok_or(LinkError::Protocol("a control message is too long"))?;
+        let mut frame = Vec::with_capacity(4 + message.len());
+        frame.extend_from_slice(&length.to_le_bytes());
+        frame.extend_from_slice(message);
+        self.stream.write(frame.into()).await
+    }
+
+    /// Says that no more messages follow, and waits until the peer has received them all.
+    pub async fn finish(&mut self) -> Result<(), LinkError> {
+        self.stream.finish().await
+    }
+}
+
+/// The receiving half of the control channel.
+#[derive(Debug)]
+pub struct ControlReceiver {
+    stream: DataReceiver,
+}
+
+impl ControlReceiver {
+    pub(super) const fn new(stream: DataReceiver) -> Self {
+        Self { stream }
+    }
+
+    /// The next message; `None` when the peer finished.
+    ///
+    /// Not cancel-safe: keep the future across a `select!`, or give the receiver a task of its own.
+    pub async fn receive(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
+        let mut length = [0; 4];
+        if !self.stream.read_exact(&mut length).await? {
+            return Ok(None);
+        }
+        let length = u32::from_le_bytes(length) as usize;
+        if length > CONTROL_MESSAGE_LIMIT {
+            return Err(LinkError::Protocol("a control message is too long"));
+        }
+        let mut message = vec![0; length];
+        if length > 0 && !self.stream.read_exact(&mut message).await? {
+            return Err(LinkError::Protocol(
+                "the control channel ended inside a message",
+            ));
+        }
+        Ok(Some(message))
+    }
+}
+
+/// One data stream, towards the peer.
+#[derive(Debug)]
+pub struct DataSender {
+    stream: SendHalf,
+}
+
+#[derive(Debug)]
+enum SendHalf {
+    Quic(quinn::SendStream),
+    #[cfg(test)]
+    Pipe(tokio::io::DuplexStream),
+}
+
+impl DataSender {
+    pub(super) const fn quic(stream: quinn::SendStream) -> Self {
+        Self {
+            stream: SendHalf::Quic(stream),
+        }
+    }
+
+    /// Hands `bytes` to the transport without copying them, as soon as it has room.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), LinkError> {
+        match &mut self.stream {
+            SendHalf::Quic(stream) => stream.write_chunk(bytes).await.map_err(from_write_error),
+            #[cfg(test)]
+            SendHalf::Pipe(stream) => tokio::io::AsyncWriteExt::write_all(stream, &bytes)
+                .await
+                .map_err(|_| LinkError::TimedOut),
+        }
+    }
+
+    /// Ends the stream and waits until the peer has received all of it.
+    pub async fn finish(&mut self) -> Result<(), LinkError> {
+        match &mut self.stream {
+            SendHalf::Quic(stream) => {
+                stream
+                    .finish()
+                    .map_err(|_| LinkError::Protocol("a stream was ended twice"))?;
+                match stream.stopped().await {
+                    Ok(_) => Ok(()),
+                    Err(quinn::StoppedError::ConnectionLost(error)) => Err(error.into()),
+                    Err(quinn::StoppedError::ZeroRttRejected) => Err(LinkError::Unauthenticated),
+                }
+            }
+            #[cfg(test)]
+            SendHalf::Pipe(stream) => tokio::io::AsyncWriteExt::shutdown(stream)
+                .await
+                .map_err(|_| LinkError::TimedOut),
+        }
+    }
+}
+
+/// One data stream, from the peer.
+#[derive(Debug)]
+pub struct DataReceiver {
+    stream: ReceiveHalf,
+}
+
+#[derive(Debug)]
+enum ReceiveHalf {
+    Quic(quinn::RecvStream),
+    #[cfg(test)]
+    Pipe(tokio::io::DuplexStream),
+}
+
+impl DataReceiver {
+    pub(super) const fn quic(stream: quinn::RecvStream) -> Self {
+        Self {
+            stream: ReceiveHalf::Quic(stream),
+        }
+    }
+
+    /// Reads what has arrived, at least one byte; `None` at the end of the stream. Cancel-safe.
+    pub async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, LinkError> {
+        match &mut self.stream {
+            ReceiveHalf::Quic(stream) => stream.read(buffer).await.map_err(from_read_error),
+            #[cfg(test)]
+            ReceiveHalf::Pipe(stream) => {
+                match tokio::io::AsyncReadExt::read(stream, buffer).await {
+                    Ok(0) => Ok(None),
+                    Ok(length) => Ok(Some(length)),
+                    Err(_) => Err(LinkError::TimedOut),
+                }
+            }
+        }
+    }
+
+    /// Fills `buffer`; `false` when the stream ended before its first byte.
+    async fn read_exact(&mut self, buffer: &mut [u8]) -> Result<bool, LinkError> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.read(&mut buffer[filled..]).await? {
+                Some(length) => filled += length,
+                None if filled == 0 => return Ok(false),
+                None => return Err(LinkError::Protocol("a stream ended inside a message")),
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn from_write_error(error: quinn::WriteError) -> LinkError {
+    match error {
+        quinn::WriteError::ConnectionLost(error) => error.into(),
+        quinn::WriteError::Stopped(_) => LinkError::Protocol("the peer stopped a stream"),
+        quinn::WriteError::ClosedStream => LinkError::Protocol("a stream was used after its end"),
+        quinn::WriteError::ZeroRttRejected => LinkError::Unauthenticated,
+    }
+}
+
+fn from_read_error(error: quinn::ReadError) -> LinkError {
+    match error {
+        quinn::ReadError::ConnectionLost(error) => error.into(),
+        quinn::ReadError::Reset(_) => LinkError::Protocol("the peer reset a stream"),
+        quinn::ReadError::ClosedStream => LinkError::Protocol("a stream was used after its end"),
+        quinn::ReadError::IllegalOrderedRead => {
+            LinkError::Protocol("a stream was read out of order")
+        }
+        quinn::ReadError::ZeroRttRejected => LinkError::Unauthenticated,
+    }
+}
+
+#[cfg(test)]
+pub(super) use pipe::Pipe;
+
+/// A link inside one process, for the tests of the layers above.
+#[cfg(test)]
+mod pipe {
+    use std::sync::Arc;
+
+    use tokio::sync::{Mutex, mpsc, watch};
+
+    use super::super::{Carrier, CloseCode, Link, LinkError, LinkHandle};
+    use super::{ControlReceiver, ControlSender, DataReceiver, DataSender, ReceiveHalf, SendHalf};
+
+    /// Bytes in flight on each stream of a pipe.
+    const PIPE_CAPACITY: usize = 256 * 1024;
+
+    #[derive(Debug)]
+    pub(crate) struct Pipe {
+        outgoing: mpsc::Sender<DataReceiver>,
+        incoming: Mutex<mpsc::Receiver<DataReceiver>>,
+        closed: watch::Sender<Option<CloseCode>>,
+    }
+
+    impl Pipe {
+        pub(crate) fn open(&self) -> DataSender {
+            let (near, far) = tokio::io::duplex(PIPE_CAPACITY);
+            let far = DataReceiver {
+                stream: ReceiveHalf::Pipe(far),
+            };
+            self.outgoing.try_send(far).expect("fewer than 16 streams");
+            DataSender {
+                stream: SendHalf::Pipe(near),
+            }
+        }
+
+        pub(crate) async fn accept(&self) -> Result<DataReceiver, LinkError> {
+            let mut incoming = self.incoming.lock().await;
+            tokio::select! {
+                stream = incoming.recv() => stream.ok_or(LinkError::TimedOut),
+                error = self.closed() => Err(error),
+            }
+        }
+
+        pub(crate) async fn closed(&self) -> LinkError {
+            let mut closed = self.closed.subscribe();
+            let code = closed
+                .wait_for(Option::is_some)
+                .await
+                .map_or(None, |code| *code);
+            LinkError::Closed(code.unwrap_or(CloseCode::Done))
+        }
+
+        pub(crate) fn close(&self, code: CloseCode) {
+            self.closed.send_replace(Some(code));
+        }
+    }
+
+    impl Link {
+        /// Two ends of a link inside this process.
+        pub(crate) fn pair() -> (Self, Self) {
+            let (to_right, from_left) = mpsc::channel(16);
+            let (to_left, from_right) = mpsc::channel(16);
+            let (closed, _) = watch::channel(None);
+            let (left_control, right_control_in) = tokio::io::duplex(PIPE_CAPACITY);
+            let (right_control, left_control_in) = tokio::io::duplex(PIPE_CAPACITY);
+            let end = |outgoing, incoming, control_out, control_in| Self {
+                control_sender: ControlSender::new(DataSender {
+                    stream: SendHalf::Pipe(control_out),
+                }),
+                control_receiver: ControlReceiver::new(DataReceiver {
+                    stream: ReceiveHalf::Pipe(control_in),
+                }),
+                handle: LinkHandle {
+                    carrier: Carrier::Pipe(Arc::new(Pipe {
+                        outgoing,
+                        incoming: Mutex::new(incoming),
+                        closed: closed.clone(),
+                    })),
+                },
+            };
+            (
+                end(to_right, from_right, left_control, left_control_in),
+                end(to_left, from_left, right_control, right_control_in),
+            )
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! The `fardrop` binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The Fardrop rendezvous: a pure `respond` and a socket loop around it.

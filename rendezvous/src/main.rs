@@ -1,0 +1,2 @@
+//! The rendezvous binary.
+fn main() {}

@@ -1,0 +1,10 @@
+//! The Fardrop protocol, pure: no sockets, no files, no clock, no global randomness.
+//!
+//! Every machine here has one shape: `handle_*` takes something in, `poll_*` gives something out,
+//! and time and randomness are arguments. After any input, drain the transmits and the events, then
+//! read the timeout.
+
+pub mod path;
+mod role;
+
+pub use role::Role;

@@ -1,0 +1,61 @@
+//! Candidates: the addresses at which a peer may be reached (RFC 8445, section 2.1).
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// How a candidate was learned (RFC 8445, section 5.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum CandidateKind {
+    /// An address of one of the peer's own interfaces.
+    Host,
+    /// A port that the peer's router opened for it (UPnP IGD, PCP, NAT-PMP).
+    Mapped,
+    /// What the rendezvous saw the peer's packets come from.
+    Reflexive,
+}
+
+/// An address at which a peer may be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Candidate {
+    /// How it was learned.
+    pub kind: CandidateKind,
+    /// Where probes go.
+    pub address: SocketAddr,
+}
+
+impl Candidate {
+    /// A candidate as its owner advertises it.
+    #[must_use]
+    pub const fn new(kind: CandidateKind, address: SocketAddr) -> Self {
+        Self { kind, address }
+    }
+
+    /// Whether a packet may be sent there at all: never to port 0, nor to a multicast, broadcast or
+    /// unspecified address; to loopback only when `same_machine`.
+    #[must_use]
+    pub fn usable(&self, same_machine: bool) -> bool {
+        if self.address.port() == 0 {
+            return false;
+        }
+        match self.address.ip().to_canonical() {
+            IpAddr::V4(ip) => {
+                !(ip.is_unspecified()
+                    || ip.is_broadcast()
+                    || ip.is_multicast()
+                    || ip.octets()[0] == 0)
+                    && (same_machine || !ip.is_loopback())
+            }
+            IpAddr::V6(ip) => {
+                !(ip.is_unspecified() || ip.is_multicast() || is_unscoped_link_local(ip))
+                    && (same_machine || !ip.is_loopback())
+            }
+        }
+    }
+}
+
+/// Link-local addresses mean nothing without the scope of the machine that uses them, which does
+/// not travel.
+const fn is_unscoped_link_local(ip: Ipv6Addr) -> bool {
+    ip.segments()[0] & 0xffc0 == 0xfe80
+}
