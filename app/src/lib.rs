@@ -1,3 +1,5 @@
 //! Fardrop: the engine, and the faces that drive it.
 
+pub mod engine;
+pub mod failure;
 pub mod link;

@@ -1,0 +1,311 @@
+//! What the engine tells the command line and the window.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::failure::{Failure, FailureKind};
+
+/// A share or a receive that the person started. Chosen by whoever starts it; unique in one engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskNumber(pub u64);
+
+/// One peer within a task. Unique in one engine, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionNumber(pub u64);
+
+/// Something happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A share has its code.
+    Code {
+        /// The share.
+        task: TaskNumber,
+        /// What to read out.
+        code: ShownCode,
+    },
+    /// The files of a share have been looked through (not read).
+    Scanned {
+        /// The share.
+        task: TaskNumber,
+        /// Regular files.
+        files: u64,
+        /// Their sizes added up.
+        bytes: u64,
+        /// How many things were left out; each came as a [`Event::LeftOut`] before.
+        left_out: u64,
+    },
+    /// Something the person named is not offered. The first hundred of a share come one by one.
+    LeftOut {
+        /// The share.
+        task: TaskNumber,
+        /// Which, as found; not escaped.
+        name: String,
+        /// Why.
+        reason: LeftOut,
+    },
+    /// A step of the ladder was tried.
+    Rung {
+        /// Whose path.
+        session: SessionNumber,
+        /// Which step.
+        rung: Rung,
+        /// How it stands.
+        state: RungState,
+        /// What was found, in a few words.
+        detail: String,
+    },
+    /// Somebody tried a wrong code on this share.
+    WrongGuess {
+        /// The share.
+        task: TaskNumber,
+        /// Guesses until the code is dead.
+        attempts_left: u8,
+    },
+    /// A peer proved that it knows the code.
+    Paired {
+        /// The task.
+        task: TaskNumber,
+        /// The new session.
+        session: SessionNumber,
+        /// What the peer calls its machine; not escaped.
+        device: String,
+    },
+    /// A direct path is in use.
+    Path {
+        /// The session.
+        session: SessionNumber,
+        /// How it was found.
+        kind: Rung,
+        /// What runs over it.
+        link: LinkName,
+        /// Round-trip time.
+        rtt: Duration,
+        /// The peer's address.
+        peer: SocketAddr,
+    },
+    /// What is offered. A receiver answers with `Command::Decide`.
+    Offer {
+        /// The session.
+        session: SessionNumber,
+        /// The offer in short.
+        offer: OfferDigest,
+    },
+    /// One file of a transfer failed; the others go on.
+    FileFailed {
+        /// The session.
+        session: SessionNumber,
+        /// Its name in the offer; not escaped.
+        name: String,
+        /// Why.
+        reason: FailureKind,
+    },
+    /// The link was lost in mid-transfer.
+    Interrupted {
+        /// The session.
+        session: SessionNumber,
+        /// Bytes that need not be sent again.
+        kept: u64,
+        /// What happened.
+        failure: Failure,
+    },
+    /// Everything that was wanted is verified on the receiver's disk.
+    Done {
+        /// The session.
+        session: SessionNumber,
+        /// What crossed.
+        receipt: Receipt,
+    },
+    /// A session (or, with `None`, the whole task) failed.
+    Failed {
+        /// The task.
+        task: TaskNumber,
+        /// The session, if one had begun.
+        session: Option<SessionNumber>,
+        /// Why.
+        failure: Failure,
+    },
+    /// A task is over; its last event.
+    Ended {
+        /// The task.
+        task: TaskNumber,
+        /// How it ended as a whole.
+        outcome: Outcome,
+    },
+}
+
+/// How a task ended as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything that was started was done.
+    Succeeded,
+    /// Something failed; events said what.
+    Failed,
+    /// The person stopped it.
+    Interrupted,
+}
+
+/// A code to show. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ShownCode {
+    /// What is read out: `417-acid-lemon`.
+    pub spoken: String,
+    /// What is typed at a machine that cannot find the rendezvous by itself:
+    /// `417-acid-lemon@host:port`.
+    pub with_server: Option<String>,
+    /// The whole as a link: `fardrop:417-acid-lemon@host:port`.
+    pub uri: String,
+}
+
+impl fmt::Debug for ShownCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ShownCode(..)")
+    }
+}
+
+/// Why something the person named is not offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeftOut {
+    /// A symbolic link that points outside what is offered.
+    LinkOutside,
+    /// A symbolic link that leads back to a folder it is in.
+    LinkLoop,
+    /// A symbolic link to nothing.
+    LinkBroken,
+    /// A socket, pipe or device.
+    Special,
+    /// A name that is not Unicode.
+    NotUnicode,
+    /// A name that could do harm on the receiver's machine; the reason in words.
+    UnsafeName(String),
+    /// It could not be looked at; the system's own error.
+    Unreadable(String),
+}
+
+/// A step of the ladder; also the kind of the path that it found. The names are part of the
+/// `--json` contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rung {
+    /// The same network (or the same machine).
+    Local,
+    /// IPv6 from end to end.
+    Ipv6,
+    /// A port that a router opened.
+    Mapped,
+    /// Hole punching.
+    Punched,
+    /// Hole punching over many ports.
+    ManyPort,
+}
+
+impl Rung {
+    /// The name in `--json`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Ipv6 => "ipv6",
+            Self::Mapped => "mapped",
+            Self::Punched => "punched",
+            Self::ManyPort => "many-port",
+        }
+    }
+}
+
+/// How a step of the ladder stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RungState {
+    /// Being tried.
+    Trying,
+    /// A path was found.
+    Works,
+    /// Nothing came of it.
+    Failed,
+}
+
+impl RungState {
+    /// The name in `--json`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Trying => "trying",
+            Self::Works => "works",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What runs over a path. The names are part of the `--json` contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkName {
+    /// QUIC.
+    Quic,
+    /// Go-Back-N.
+    Gbn,
+}
+
+impl LinkName {
+    /// The name in `--json`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Quic => "quic",
+            Self::Gbn => "gbn",
+        }
+    }
+}
+
+/// An offer in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferDigest {
+    /// Regular files.
+    pub files: u64,
+    /// Folders.
+    pub folders: u64,
+    /// Sizes added up, in bytes.
+    pub bytes: u64,
+    /// Names at the top of the offer, at most ten; not escaped.
+    pub top_names: Vec<String>,
+    /// Bytes that are there already from an earlier try.
+    pub kept: u64,
+    /// Files of the offer whose name is taken in the destination.
+    pub conflicts: u64,
+    /// Room in the destination, in bytes; `None` on the sender's side.
+    pub free: Option<u64>,
+}
+
+/// What crossed in a session.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Receipt {
+    /// Files verified on the receiver's disk, skipped ones included.
+    pub files: u64,
+    /// Files that failed.
+    pub failed_files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes of content that crossed the link.
+    pub sent: u64,
+    /// Bytes that did not have to, because they were there.
+    pub resumed: u64,
+    /// From the answer to the offer to the last verification.
+    pub elapsed: Duration,
+    /// The path's kind.
+    pub kind: Rung,
+    /// What ran over it.
+    pub link: LinkName,
+}
+
+/// How far a session is. Only the newest matters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// Bytes that the receiver has acknowledged (or has), of `total`.
+    pub bytes: u64,
+    /// Bytes wanted.
+    pub total: u64,
+    /// Files verified on the receiver's disk, of `files_total`.
+    pub files: u64,
+    /// Files wanted.
+    pub files_total: u64,
+    /// Mean over the last three seconds, in bytes per second.
+    pub rate: f64,
+}

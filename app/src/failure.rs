@@ -1,0 +1,189 @@
+//! What a person can be told about something that went wrong.
+
+use std::fmt;
+
+/// The stage of the flow at which something failed. The names are part of the `--json` contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading what is to be sent.
+    Files,
+    /// Reaching the rendezvous, or meeting the peer there.
+    Rendezvous,
+    /// Proving that both know the code.
+    Pairing,
+    /// Finding a direct path.
+    Path,
+    /// Running the encrypted transport over it.
+    Link,
+    /// Agreeing on what is sent.
+    Offer,
+    /// Moving bytes.
+    Transfer,
+    /// Reading or writing files.
+    Disk,
+}
+
+impl Stage {
+    /// The name in `--json`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Rendezvous => "rendezvous",
+            Self::Pairing => "pairing",
+            Self::Path => "path",
+            Self::Link => "link",
+            Self::Offer => "offer",
+            Self::Transfer => "transfer",
+            Self::Disk => "disk",
+        }
+    }
+}
+
+/// What went wrong. The names are part of the `--json` contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// None of the rendezvous servers answers.
+    RendezvousUnreachable,
+    /// The rendezvous is full or limits this network's rate.
+    RendezvousBusy,
+    /// Nobody offers files under this code: mistyped digits, ended, or expired.
+    NoSuchCode,
+    /// The words do not match the sender's.
+    WrongCode,
+    /// Too many wrong guesses: the code can no longer be used.
+    CodeDead,
+    /// The rendezvous gave the code's digits to somebody else while it was away.
+    CodeTaken,
+    /// The two apps (or the app and the rendezvous) speak no common version.
+    Version,
+    /// UDP does not leave this network.
+    UdpBlocked,
+    /// Both routers map per destination: no direct path without help from one of them.
+    BothNatsSymmetric,
+    /// Paths were tried, none let packets through.
+    Firewalled,
+    /// The other person's app was there and is gone.
+    PeerGone,
+    /// The other person's app could not prove that it knows the code, or broke the protocol.
+    PeerMisbehaved,
+    /// The other person declined the offer.
+    Declined,
+    /// Not enough room in the destination.
+    NoSpace,
+    /// A name in the offer could do harm on this machine.
+    UnsafeName,
+    /// A file changed while it was being sent.
+    FileChanged,
+    /// A file could not be read.
+    FileUnreadable,
+    /// What arrived is not what was sent.
+    HashMismatch,
+    /// A file could not be written.
+    WriteFailed,
+    /// Some files arrived, others did not.
+    Partial,
+    /// There is nothing to send in what was named.
+    NothingToSend,
+    /// Too many files for one offer.
+    OfferTooLarge,
+    /// One of the two people stopped it.
+    Cancelled,
+    /// This machine refused something the app needs (a socket, a thread).
+    Local,
+}
+
+impl FailureKind {
+    /// The name in `--json`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RendezvousUnreachable => "rendezvous-unreachable",
+            Self::RendezvousBusy => "rendezvous-busy",
+            Self::NoSuchCode => "no-such-code",
+            Self::WrongCode => "wrong-code",
+            Self::CodeDead => "code-dead",
+            Self::CodeTaken => "code-taken",
+            Self::Version => "version",
+            Self::UdpBlocked => "udp-blocked",
+            Self::BothNatsSymmetric => "both-nats-symmetric",
+            Self::Firewalled => "firewalled",
+            Self::PeerGone => "peer-gone",
+            Self::PeerMisbehaved => "peer-misbehaved",
+            Self::Declined => "declined",
+            Self::NoSpace => "no-space",
+            Self::UnsafeName => "unsafe-name",
+            Self::FileChanged => "file-changed",
+            Self::FileUnreadable => "file-unreadable",
+            Self::HashMismatch => "hash-mismatch",
+            Self::WriteFailed => "write-failed",
+            Self::Partial => "partial",
+            Self::NothingToSend => "nothing-to-send",
+            Self::OfferTooLarge => "offer-too-large",
+            Self::Cancelled => "cancelled",
+            Self::Local => "local",
+        }
+    }
+
+    /// Whether doing the same again, with nothing changed, may well succeed.
+    #[must_use]
+    pub const fn worth_retrying(self) -> bool {
+        match self {
+            Self::RendezvousUnreachable
+            | Self::RendezvousBusy
+            | Self::NoSuchCode
+            | Self::WrongCode
+            | Self::Firewalled
+            | Self::PeerGone
+            | Self::FileChanged
+            | Self::HashMismatch
+            | Self::Partial
+            | Self::Cancelled => true,
+            Self::CodeDead
+            | Self::CodeTaken
+            | Self::Version
+            | Self::UdpBlocked
+            | Self::BothNatsSymmetric
+            | Self::PeerMisbehaved
+            | Self::Declined
+            | Self::NoSpace
+            | Self::UnsafeName
+            | Self::FileUnreadable
+            | Self::WriteFailed
+            | Self::NothingToSend
+            | Self::OfferTooLarge
+            | Self::Local => false,
+        }
+    }
+}
+
+/// Something went wrong: where, what, and what is known about it. `text::failure` makes the sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The stage that failed.
+    pub stage: Stage,
+    /// What went wrong.
+    pub kind: FailureKind,
+    /// What only this case knows: a file's name, the system's own error. Never a code or a key;
+    /// not escaped yet.
+    pub detail: Option<String>,
+}
+
+impl Failure {
+    /// A failure that needs no detail.
+    #[must_use]
+    pub const fn new(stage: Stage, kind: FailureKind) -> Self {
+        Self {
+            stage,
+            kind,
+            detail: None,
+        }
+    }
+
+    /// The same with a detail.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl fmt::Display) -> Self {
+        self.detail = Some(detail.to_string());
+        self
+    }
+}
