@@ -54,6 +54,40 @@ impl Candidate {
     }
 }
 
+/// How a path was found; its order is the order of preference (DESIGN.md, section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PathKind {
+    /// Within one network or one machine.
+    Local,
+    /// IPv6 from end to end.
+    Ipv6,
+    /// To a port that a router opened, or to a public address of the peer's own.
+    Mapped,
+    /// Through a NAT's mapping that our own packets opened.
+    Punched,
+}
+
+impl PathKind {
+    /// The kind of a path to `address`, which the peer advertised as `kind` (`None`: its packets came
+    /// from there unannounced).
+    #[must_use]
+    pub fn of(address: SocketAddr, kind: Option<CandidateKind>) -> Self {
+        match (address.ip().to_canonical(), kind) {
+            (IpAddr::V4(ip), _) if ip.is_private() || ip.is_loopback() || ip.is_link_local() => {
+                Self::Local
+            }
+            (IpAddr::V6(ip), _)
+                if ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() =>
+            {
+                Self::Local
+            }
+            (IpAddr::V6(_), _) => Self::Ipv6,
+            (IpAddr::V4(_), Some(CandidateKind::Host | CandidateKind::Mapped)) => Self::Mapped,
+            (IpAddr::V4(_), Some(CandidateKind::Reflexive) | None) => Self::Punched,
+        }
+    }
+}
+
 /// Link-local addresses mean nothing without the scope of the machine that uses them, which does
 /// not travel.
 const fn is_unscoped_link_local(ip: Ipv6Addr) -> bool {
