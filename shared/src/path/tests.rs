@@ -17,6 +17,12 @@ const KEYS: PathKeys<'static> = PathKeys {
     receiver: &[2; 32],
 };
 
+/// An arbitrary moment: only differences matter.
+#[expect(clippy::disallowed_methods, reason = "tests have to begin somewhere")]
+fn epoch() -> Instant {
+    Instant::now()
+}
+
 fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
@@ -47,7 +53,7 @@ struct World {
 
 impl World {
     fn new(seed: u64, sender_sees: &[Candidate], receiver_sees: &[Candidate]) -> Self {
-        let now = Instant::now();
+        let now = epoch();
         let peer = |role, candidates, at: &str| Peer {
             finder: PathFinder::new(role, &KEYS, candidates, false, now),
             address: address(at),
@@ -75,7 +81,7 @@ impl World {
                 self.peers[index].sent += 1;
                 let other = 1 - index;
                 let arrives = transmit.to == self.peers[other].address;
-                let copies = 1 + usize::from(self.rng.next_u32() % 10 == 0);
+                let copies = 1 + usize::from(self.rng.next_u32().is_multiple_of(10));
                 for _ in 0..copies {
                     if arrives && self.rng.next_u32() % 100 >= self.loss_percent {
                         let jitter = Duration::from_micros(u64::from(self.rng.next_u32() % 5000));
@@ -196,7 +202,7 @@ fn nothing_answers_is_said_in_time_and_costs_a_bounded_number_of_probes() {
 #[test]
 fn strangers_get_silence() {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
-    let now = Instant::now();
+    let now = epoch();
     let mut finder = PathFinder::new(Role::Receiver, &KEYS, &[], false, now);
     for length in 0..200 {
         let mut noise = vec![0; length];
@@ -209,7 +215,7 @@ fn strangers_get_silence() {
 #[test]
 fn a_replayed_check_from_elsewhere_is_not_answered() {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
-    let now = Instant::now();
+    let now = epoch();
     let mut sender = PathFinder::new(Role::Sender, &KEYS, &[host("10.0.0.2:2")], false, now);
     let mut receiver = PathFinder::new(Role::Receiver, &KEYS, &[], false, now);
     sender.handle_timeout(now, &mut rng);
@@ -227,7 +233,7 @@ fn a_replayed_check_from_elsewhere_is_not_answered() {
 #[test]
 fn an_answer_from_another_address_proves_nothing() {
     let mut rng = ChaCha8Rng::seed_from_u64(6);
-    let now = Instant::now();
+    let now = epoch();
     let mut sender = PathFinder::new(Role::Sender, &KEYS, &[host("10.0.0.2:2")], false, now);
     let mut receiver = PathFinder::new(Role::Receiver, &KEYS, &[], false, now);
     sender.handle_timeout(now, &mut rng);
@@ -242,7 +248,7 @@ fn an_answer_from_another_address_proves_nothing() {
 
 #[test]
 fn unusable_candidates_get_no_packet() {
-    let now = Instant::now();
+    let now = epoch();
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let bad = [
         "0.0.0.0:1",
@@ -268,7 +274,7 @@ fn unusable_candidates_get_no_packet() {
 
 #[test]
 fn a_better_kind_within_the_grace_wins() {
-    let now = Instant::now();
+    let now = epoch();
     let mut rng = ChaCha8Rng::seed_from_u64(8);
     let local = host("10.0.0.2:2");
     let far = Candidate::new(CandidateKind::Reflexive, address("203.0.113.9:9"));
