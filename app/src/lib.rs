@@ -3,3 +3,4 @@
 pub mod engine;
 pub mod failure;
 pub mod link;
+pub mod net;

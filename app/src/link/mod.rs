@@ -5,11 +5,20 @@
 //! knows the code; nothing here needs to be checked again.
 
 mod channel;
+mod quic;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod tls;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use channel::{ControlReceiver, ControlSender, DataReceiver, DataSender};
+use quic::QuicCarrier;
+pub use quic::{Credentials, connect};
 use thiserror::Error;
+pub use tls::Identity;
 
 /// Longest control message, in bytes. A page of an offer is the largest thing said there.
 pub const CONTROL_MESSAGE_LIMIT: usize = 128 * 1024;
@@ -103,16 +112,32 @@ pub struct LinkHandle {
 
 #[derive(Debug, Clone)]
 enum Carrier {
-    Quic(quinn::Connection),
+    Quic(Arc<QuicCarrier>),
     #[cfg(test)]
-    Pipe(std::sync::Arc<channel::Pipe>),
+    Pipe(Arc<channel::Pipe>),
+}
+
+impl Link {
+    fn over_quic(
+        control_sender: ControlSender,
+        control_receiver: ControlReceiver,
+        carrier: QuicCarrier,
+    ) -> Self {
+        Self {
+            control_sender,
+            control_receiver,
+            handle: LinkHandle {
+                carrier: Carrier::Quic(Arc::new(carrier)),
+            },
+        }
+    }
 }
 
 impl LinkHandle {
     /// Opens a data stream towards the peer.
     pub async fn open_data(&self) -> Result<DataSender, LinkError> {
         match &self.carrier {
-            Carrier::Quic(connection) => Ok(DataSender::quic(connection.open_uni().await?)),
+            Carrier::Quic(quic) => Ok(DataSender::quic(quic.connection.open_uni().await?)),
             #[cfg(test)]
             Carrier::Pipe(pipe) => Ok(pipe.open()),
         }
@@ -121,7 +146,7 @@ impl LinkHandle {
     /// Waits for the peer to open a data stream.
     pub async fn accept_data(&self) -> Result<DataReceiver, LinkError> {
         match &self.carrier {
-            Carrier::Quic(connection) => Ok(DataReceiver::quic(connection.accept_uni().await?)),
+            Carrier::Quic(quic) => Ok(DataReceiver::quic(quic.connection.accept_uni().await?)),
             #[cfg(test)]
             Carrier::Pipe(pipe) => pipe.accept().await,
         }
@@ -141,7 +166,7 @@ impl LinkHandle {
     #[must_use]
     pub fn rtt(&self) -> Duration {
         match &self.carrier {
-            Carrier::Quic(connection) => connection.rtt(),
+            Carrier::Quic(quic) => quic.connection.rtt(),
             #[cfg(test)]
             Carrier::Pipe(_) => Duration::ZERO,
         }
@@ -150,16 +175,26 @@ impl LinkHandle {
     /// Resolves when the link has ended, with the reason.
     pub async fn closed(&self) -> LinkError {
         match &self.carrier {
-            Carrier::Quic(connection) => connection.closed().await.into(),
+            Carrier::Quic(quic) => quic.connection.closed().await.into(),
             #[cfg(test)]
             Carrier::Pipe(pipe) => pipe.closed().await,
+        }
+    }
+
+    /// Waits, for at most two seconds, until the peer can know that the link was closed. To be called
+    /// after [`close`](Self::close) by whoever is about to end the process.
+    pub async fn drained(&self) {
+        match &self.carrier {
+            Carrier::Quic(quic) => quic.drained().await,
+            #[cfg(test)]
+            Carrier::Pipe(_) => {}
         }
     }
 
     /// Ends the link at once; what was not acknowledged is lost.
     pub fn close(&self, code: CloseCode) {
         match &self.carrier {
-            Carrier::Quic(connection) => connection.close(code.to_wire().into(), &[]),
+            Carrier::Quic(quic) => quic.connection.close(code.to_wire().into(), &[]),
             #[cfg(test)]
             Carrier::Pipe(pipe) => pipe.close(code),
         }

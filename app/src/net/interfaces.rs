@@ -1,0 +1,115 @@
+//! This machine's own addresses.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use fardrop_shared::path::{Candidate, CandidateKind};
+use netdev::Interface;
+
+/// Host candidates offered at most; the peer uses 20 candidates of all kinds.
+const HOST_CANDIDATES: usize = 12;
+
+/// Payload that fits any path QUIC can use (RFC 9000, section 14), in bytes.
+const SMALLEST_PAYLOAD: u16 = 1200;
+
+/// IPv4 and UDP headers; IPv6's are 20 bytes longer.
+const HEADERS_V4: u32 = 28;
+const HEADERS_V6: u32 = 48;
+
+/// A look at the machine's interfaces at one moment.
+#[derive(Debug)]
+pub struct Interfaces {
+    all: Vec<Interface>,
+}
+
+impl Interfaces {
+    /// Asks the system. Takes about a millisecond; no packet is sent.
+    #[must_use]
+    pub fn look() -> Self {
+        Self {
+            all: netdev::get_interfaces(),
+        }
+    }
+
+    /// Host candidates with `port`, the likeliest first: ordinary interfaces before bridges, tunnels
+    /// and container networks. Loopback only when `same_machine`: a peer elsewhere has its own.
+    #[must_use]
+    pub fn host_candidates(&self, port: u16, ipv6: bool, same_machine: bool) -> Vec<Candidate> {
+        let mut up: Vec<&Interface> = self.all.iter().filter(|each| each.is_up()).collect();
+        up.sort_by_key(|each| (is_virtual(each), each.index));
+        let addresses = up.into_iter().flat_map(addresses);
+        addresses
+            .filter(|ip| ipv6 || ip.is_ipv4())
+            .map(|ip| Candidate::new(CandidateKind::Host, SocketAddr::new(ip, port)))
+            .filter(|candidate| candidate.usable(same_machine))
+            .take(HOST_CANDIDATES)
+            .collect()
+    }
+
+    /// The longest UDP payload that the interface towards `remote` takes, in bytes: an upper bound
+    /// for path MTU discovery, which without it would spend seconds on sizes that cannot be.
+    #[must_use]
+    pub fn payload_limit(&self, remote: SocketAddr) -> u16 {
+        let own = self
+            .all
+            .iter()
+            .find(|each| addresses(each).any(|ip| ip == remote.ip()));
+        let interface = match own {
+            // Packets to one's own address never leave the machine.
+            Some(_) => self.all.iter().find(|each| each.is_loopback()),
+            None => local_address_towards(remote).and_then(|local| {
+                self.all
+                    .iter()
+                    .find(|each| addresses(each).any(|ip| ip == local))
+            }),
+        };
+        let mtu = interface.and_then(|each| each.mtu).unwrap_or(1500);
+        let headers = if remote.is_ipv4() {
+            HEADERS_V4
+        } else {
+            HEADERS_V6
+        };
+        let payload = mtu.saturating_sub(headers).min(65_507 - 20);
+        u16::try_from(payload)
+            .unwrap_or(u16::MAX)
+            .max(SMALLEST_PAYLOAD)
+    }
+}
+
+fn addresses(interface: &Interface) -> impl Iterator<Item = IpAddr> + '_ {
+    let v4 = interface.ipv4.iter().map(|net| IpAddr::V4(net.addr()));
+    v4.chain(interface.ipv6.iter().map(|net| IpAddr::V6(net.addr())))
+}
+
+/// Whether packets there mostly stay on this machine or go through somebody else's network.
+fn is_virtual(interface: &Interface) -> bool {
+    const PREFIXES: [&str; 13] = [
+        "docker",
+        "br-",
+        "virbr",
+        "veth",
+        "vmnet",
+        "vboxnet",
+        "tun",
+        "tap",
+        "wg",
+        "utun",
+        "zt",
+        "tailscale",
+        "ppp",
+    ];
+    PREFIXES
+        .iter()
+        .any(|prefix| interface.name.starts_with(prefix))
+}
+
+/// Which of our addresses the system would send from. Connecting a UDP socket sends nothing.
+fn local_address_towards(remote: SocketAddr) -> Option<IpAddr> {
+    let any: SocketAddr = if remote.is_ipv4() {
+        ([0, 0, 0, 0], 0).into()
+    } else {
+        ([0u16; 8], 0).into()
+    };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect(remote).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
