@@ -1,12 +1,24 @@
 //! The engine: everything between a person's wish and files on a disk, behind one handle.
 
+mod cancel;
 pub mod command;
+mod embedded;
 pub mod event;
 pub mod handle;
+mod receive;
+mod report;
+mod run;
+mod session;
+mod share;
 
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 pub use handle::EngineHandle;
+use handle::{COMMAND_QUEUE, EVENT_QUEUE, ProgressBoard};
+use report::Reporter;
+
+use crate::failure::{Failure, FailureKind, Stage};
 
 /// What the engine needs to know before it starts.
 #[derive(Debug, Clone)]
@@ -25,3 +37,34 @@ pub struct EngineConfig {
 
 /// Called whenever there is something new for a face: an event or progress.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// Starts the engine on a thread of its own.
+///
+/// # Errors
+/// When the system gives no thread or no timers.
+pub fn start(config: EngineConfig, wake: Wake) -> Result<EngineHandle, Failure> {
+    let local = |error: std::io::Error| {
+        Failure::new(Stage::Link, FailureKind::Local).with_detail(error)
+    };
+    let (commands, commanded) = tokio::sync::mpsc::channel(COMMAND_QUEUE);
+    let (events, told) = sync_channel(EVENT_QUEUE);
+    let progress = ProgressBoard::default();
+    let reporter = Reporter::new(events, progress.clone(), wake);
+    // One thread for all of the network: a second one costs more than it carries (SPEED.md). Disk
+    // and hashes have threads of their own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(local)?;
+    let thread = std::thread::Builder::new()
+        .name("engine".to_owned())
+        .spawn(move || {
+            runtime.block_on(run::run(config, reporter, commanded));
+            // Look-ups of names may still hang in a thread; they are not waited for.
+            runtime.shutdown_background();
+        })
+        .map_err(local)?;
+    Ok(EngineHandle {
+        commands: Some(commands),
+        events: told,
+        progress,
+        thread: Some(thread),
+    })
+}

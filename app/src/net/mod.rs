@@ -1,20 +1,75 @@
 //! Sockets, the rendezvous, and the way to a [`Path`]: the one thing that leaves this module.
 
+mod announcer;
 mod demux;
+mod discovery;
 mod find_path;
 mod interfaces;
+mod lobby;
+mod prepare;
+mod servers;
 mod socket;
+mod visit;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fardrop_shared::pairing::{Capabilities, Ciphers, Transports};
 use fardrop_shared::path::PathKind;
+use thiserror::Error;
 
 pub use demux::Demux;
+pub use discovery::Advertisement;
 pub use find_path::{PathError, PathNews, find_path};
 pub use interfaces::Interfaces;
+pub use lobby::{Lobby, LobbyEvent};
+use prepare::own_candidates;
+pub use prepare::{Prepared, prepare};
+pub use servers::{DEFAULT_PORT, EMBEDDED_PORTS};
 pub use socket::PeerSocket;
+pub use visit::{Met, Visitor};
+
+/// What this build can do towards a peer: QUIC.
+fn capabilities() -> Capabilities {
+    Capabilities::new(Transports::QUIC, Ciphers::default())
+}
+
+/// Why two peers did not meet at a rendezvous.
+#[derive(Debug, Error)]
+pub enum MeetError {
+    /// No server answers.
+    #[error("no rendezvous answers")]
+    Unreachable,
+    /// The servers that answer are full.
+    #[error("the rendezvous is busy")]
+    Busy,
+    /// Somebody else has the locator.
+    #[error("the locator is taken")]
+    Taken,
+    /// The servers that answer do not know this locator, or the share has ended.
+    #[error("nobody offers anything under this code")]
+    NoSuchCode,
+    /// No rendezvous is configured, and nobody on this machine or network has the locator.
+    #[error("nobody nearby offers anything under this code")]
+    NobodyNearby,
+    /// The words differ from the sender's.
+    #[error("the words do not match")]
+    WrongCode,
+    /// Too many have tried wrong words.
+    #[error("the code is dead")]
+    CodeDead,
+    /// No common version with the peer or the server.
+    #[error("no common version")]
+    Version,
+    /// The sender was there and says nothing more.
+    #[error("the sender does not answer")]
+    SenderSilent,
+    /// This machine refuses a socket.
+    #[error("the socket failed: {0}")]
+    Socket(io::Error),
+}
 
 /// One working pair of addresses, with the socket that found it.
 #[derive(Debug)]

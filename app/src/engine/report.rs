@@ -1,0 +1,123 @@
+//! Telling the face what happens.
+
+use std::collections::VecDeque;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::{Duration, Instant};
+
+use super::Wake;
+use super::event::{Event, Progress, SessionNumber};
+use super::handle::ProgressBoard;
+
+/// How often a full queue is looked at again while the face catches up.
+const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(5);
+
+/// Over how much of the past a rate is the mean.
+const RATE_SPAN: Duration = Duration::from_secs(3);
+
+/// Where events and progress go.
+pub(super) struct Reporter {
+    events: SyncSender<Event>,
+    board: ProgressBoard,
+    wake: Wake,
+    sessions: AtomicU64,
+}
+
+impl std::fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reporter").finish_non_exhaustive()
+    }
+}
+
+impl Reporter {
+    pub(super) const fn new(events: SyncSender<Event>, board: ProgressBoard, wake: Wake) -> Self {
+        Self {
+            events,
+            board,
+            wake,
+            sessions: AtomicU64::new(0),
+        }
+    }
+
+    /// A number for a new session.
+    pub(super) fn next_session(&self) -> SessionNumber {
+        SessionNumber(self.sessions.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Tells; waits while the face is behind, and stops trying when it is gone.
+    pub(super) async fn tell(&self, event: Event) {
+        let mut event = event;
+        loop {
+            match self.events.try_send(event) {
+                Ok(()) | Err(TrySendError::Disconnected(_)) => break,
+                Err(TrySendError::Full(unsent)) => event = unsent,
+            }
+            tokio::time::sleep(FULL_QUEUE_PAUSE).await;
+        }
+        (self.wake)();
+    }
+
+    /// Leaves the newest progress of a session for the face to find.
+    pub(super) fn progress(&self, session: SessionNumber, progress: Progress) {
+        let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        board.insert(session, progress);
+        drop(board);
+        (self.wake)();
+    }
+
+    /// The session is over.
+    pub(super) fn forget(&self, session: SessionNumber) {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
+    }
+}
+
+/// The mean rate of the last three seconds.
+#[derive(Debug, Default)]
+pub(super) struct Rate {
+    samples: VecDeque<(Instant, u64)>,
+}
+
+impl Rate {
+    /// Takes in that `bytes` in all have crossed by `now`; gives the rate, in bytes per second.
+    pub(super) fn sample(&mut self, now: Instant, bytes: u64) -> f64 {
+        self.samples.push_back((now, bytes));
+        // The oldest sample kept is the newest that is at least the span old.
+        while self.samples.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= RATE_SPAN) {
+            self.samples.pop_front();
+        }
+        let Some((since, before)) = self.samples.front() else {
+            return 0.0;
+        };
+        let elapsed = now.duration_since(*since).as_secs_f64();
+        if elapsed > 0.0 {
+            bytes.saturating_sub(*before) as f64 / elapsed
+        } else {
+            0.0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, Instant, Rate};
+
+    #[test]
+    fn a_rate_is_the_mean_of_three_seconds() {
+        let start = Instant::now();
+        let mut rate = Rate::default();
+        assert!(rate.sample(start, 0).abs() < f64::EPSILON);
+        for tenth in 1..=100_u64 {
+            let now = start + Duration::from_millis(100 * tenth);
+            let bytes = if tenth <= 50 { 100 * tenth } else { 5000 };
+            let value = rate.sample(now, bytes);
+            if tenth == 50 {
+                assert!((value - 1000.0).abs() < 1.0, "{value}");
+            }
+            if tenth >= 81 {
+                assert!(value.abs() < f64::EPSILON, "still {value} after {tenth}");
+            }
+        }
+        assert!(rate.samples.len() <= 32);
+    }
+}

@@ -1,0 +1,201 @@
+//! One session: from two peers that know the same code to a link between them.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use fardrop_shared::Role;
+use fardrop_shared::pairing::{Hello, PeerKey};
+use fardrop_shared::path::{PathKeys, PathKind};
+use tokio::sync::{mpsc, watch};
+
+use super::event::{Event, LinkName, Progress, Receipt, Rung, RungState, SessionNumber, TaskNumber};
+use super::report::{Rate, Reporter};
+use super::run::Context;
+use crate::failure::{Failure, FailureKind, Stage};
+use crate::link::{self, Credentials, Identity, Link, LinkError, LinkHandle, LinkKind};
+use crate::net::{PathError, PathNews, PeerSocket, find_path};
+use crate::transfer::{self, Summary};
+
+/// How often the face is given new progress: ten times a second.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long a cancelled transfer may take to put its part files in order.
+pub(super) const CANCEL_DEADLINE: Duration = Duration::from_secs(3);
+
+/// News of the search for a path that may wait for the face.
+const NEWS_QUEUE: usize = 64;
+
+/// Two peers that know the same code, and all that is needed to connect them.
+pub(super) struct Pair {
+    pub(super) task: TaskNumber,
+    pub(super) session: SessionNumber,
+    pub(super) role: Role,
+    pub(super) socket: PeerSocket,
+    pub(super) same_machine: bool,
+    pub(super) identity: Identity,
+    pub(super) key: Box<PeerKey>,
+    pub(super) peer: Hello,
+}
+
+/// What a session runs over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Route {
+    pub(super) kind: Rung,
+    pub(super) link: LinkName,
+    peer: SocketAddr,
+}
+
+/// Finds a path and makes a link over it, telling how it goes.
+pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Route), Failure> {
+    let reporter = &context.reporter;
+    let Pair {
+        task,
+        session,
+        role,
+        socket,
+        same_machine,
+        identity,
+        key,
+        peer,
+    } = pair;
+    let device = peer.device().to_owned();
+    reporter.tell(Event::Paired { task, session, device }).await;
+    let keys = PathKeys {
+        sender: key.probe(Role::Sender).as_bytes(),
+        receiver: key.probe(Role::Receiver).as_bytes(),
+    };
+    let (news, mut told) = mpsc::channel(NEWS_QUEUE);
+    let search = find_path(socket, role, &keys, peer.candidates(), same_machine, move |item| {
+        // Only what is shown is lost if the face is that far behind.
+        let _ = news.try_send(item);
+    });
+    let tell = async {
+        while let Some(item) = told.recv().await {
+            reporter.tell(rung_event(session, item)).await;
+        }
+    };
+    let (found, ()) = tokio::join!(search, tell);
+    let path = found.map_err(|error| match error {
+        PathError::NothingAnswered => Failure::new(Stage::Path, FailureKind::Firewalled),
+        PathError::Socket(error) => {
+            Failure::new(Stage::Path, FailureKind::Local).with_detail(error)
+        }
+    })?;
+    let (kind, remote) = (rung(path.kind), path.remote);
+    let credentials = Credentials {
+        role,
+        identity,
+        peer_fingerprint: *peer.fingerprint(),
+        binding_key: *key.quic_binding().as_bytes(),
+    };
+    let link = link::connect(path, credentials)
+        .await
+        .map_err(|error| link_failure(Stage::Link, &error))?;
+    let route = Route {
+        kind,
+        link: match link.handle.kind() {
+            LinkKind::Quic => LinkName::Quic,
+            LinkKind::GoBackN => LinkName::Gbn,
+        },
+        peer: remote,
+    };
+    let event = Event::Path {
+        session,
+        kind,
+        link: route.link,
+        rtt: link.handle.rtt(),
+        peer: route.peer,
+    };
+    reporter.tell(event).await;
+    Ok((link, route))
+}
+
+/// Ends a link and waits until the peer can know.
+pub(super) async fn hang_up(handle: &LinkHandle, code: link::CloseCode) {
+    handle.close(code);
+    handle.drained().await;
+}
+
+/// Passes a transfer's progress on until the transfer lets go of it.
+pub(super) async fn watch_progress(
+    reporter: &Reporter,
+    session: SessionNumber,
+    mut source: watch::Receiver<transfer::Progress>,
+) {
+    let mut rate = Rate::default();
+    while source.changed().await.is_ok() {
+        let newest = *source.borrow_and_update();
+        reporter.progress(session, progress(newest, &mut rate));
+        tokio::time::sleep(PROGRESS_INTERVAL).await;
+    }
+}
+
+fn progress(newest: transfer::Progress, rate: &mut Rate) -> Progress {
+    Progress {
+        bytes: newest.bytes,
+        total: newest.total,
+        files: newest.files,
+        files_total: newest.files_total,
+        rate: rate.sample(std::time::Instant::now(), newest.bytes),
+    }
+}
+
+/// What a finished transfer came to.
+pub(super) const fn receipt(summary: &Summary, route: Route, elapsed: Duration) -> Receipt {
+    Receipt {
+        files: summary.files,
+        failed_files: summary.failed,
+        bytes: summary.bytes,
+        sent: summary.sent,
+        resumed: summary.resumed,
+        elapsed,
+        kind: route.kind,
+        link: route.link,
+    }
+}
+
+/// What a link's end means to a person.
+pub(super) fn link_failure(stage: Stage, error: &LinkError) -> Failure {
+    let kind = match error {
+        LinkError::Closed(link::CloseCode::Declined) => FailureKind::Declined,
+        LinkError::Closed(link::CloseCode::Cancelled) => FailureKind::Cancelled,
+        LinkError::Closed(link::CloseCode::Done | link::CloseCode::Other(_))
+        | LinkError::TimedOut
+        | LinkError::Transport(_) => FailureKind::PeerGone,
+        LinkError::Closed(link::CloseCode::ProtocolViolation)
+        | LinkError::Unauthenticated
+        | LinkError::Protocol(_) => FailureKind::PeerMisbehaved,
+    };
+    let failure = Failure::new(stage, kind);
+    match error {
+        LinkError::Protocol(what) => failure.with_detail(what),
+        LinkError::Transport(what) => failure.with_detail(what),
+        LinkError::Closed(_) | LinkError::TimedOut | LinkError::Unauthenticated => failure,
+    }
+}
+
+const fn rung(kind: PathKind) -> Rung {
+    match kind {
+        PathKind::Local => Rung::Local,
+        PathKind::Ipv6 => Rung::Ipv6,
+        PathKind::Mapped => Rung::Mapped,
+        PathKind::Punched => Rung::Punched,
+    }
+}
+
+fn rung_event(session: SessionNumber, news: PathNews) -> Event {
+    match news {
+        PathNews::Trying(kind) => Event::Rung {
+            session,
+            rung: rung(kind),
+            state: RungState::Trying,
+            detail: String::new(),
+        },
+        PathNews::Works(kind, rtt) => Event::Rung {
+            session,
+            rung: rung(kind),
+            state: RungState::Works,
+            detail: format!("{:.1} ms", rtt.as_secs_f64() * 1000.0),
+        },
+    }
+}

@@ -1,0 +1,334 @@
+//! A share: an offer under a code, and a session for every receiver that knows it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fardrop_shared::pairing::{Hello, PeerKey};
+use fardrop_shared::{Role, SessionId};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::cancel::Cancel;
+use super::command::{ShareLifetime, ShareOptions};
+use super::embedded::Embedded;
+use super::event::{Event, OfferDigest, Outcome, ShownCode, TaskNumber};
+use super::run::Context;
+use super::scan::{Scanned, scan};
+use super::session::{self, Pair};
+use crate::failure::{Failure, FailureKind, Stage};
+use crate::link::Identity;
+use crate::net::{Lobby, LobbyEvent, MeetError, Prepared, prepare};
+
+/// How long a share that has ended goes on telling receivers so: a few repetitions.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Runs a share to its end.
+pub(super) async fn share(
+    context: Context,
+    task: TaskNumber,
+    paths: Vec<PathBuf>,
+    options: ShareOptions,
+    mut stop: Cancel,
+) -> Outcome {
+    let opened = tokio::select! {
+        opened = open(&context, options.words) => opened,
+        () = stop.cancelled() => return Outcome::Interrupted,
+    };
+    let (lobby, embedded) = match opened {
+        Ok(opened) => opened,
+        Err(failure) => return fail(&context, task, failure).await,
+    };
+    let code = shown(&lobby, embedded.as_ref());
+    context.reporter.tell(Event::Code { task, code }).await;
+    let share = Share {
+        offer: scan(context.clone(), task, paths),
+        context,
+        task,
+        options,
+        lobby,
+        _embedded: embedded,
+        preparing: JoinSet::new(),
+        ready: Vec::new(),
+        proved: Vec::new(),
+        sessions: JoinSet::new(),
+        stop,
+        ending: None,
+    };
+    share.run().await
+}
+
+struct Share {
+    context: Context,
+    task: TaskNumber,
+    options: ShareOptions,
+    lobby: Lobby,
+    _embedded: Option<Embedded>,
+    offer: watch::Receiver<Scanned>,
+    /// Sockets and certificates being made for receivers that have begun to pair.
+    preparing: JoinSet<(SessionId, Result<Ready, Failure>)>,
+    ready: Vec<(SessionId, Ready)>,
+    /// Receivers that proved themselves before their socket was ready.
+    proved: Vec<(SessionId, Box<PeerKey>, Hello)>,
+    /// Each gives whether it is what `--once` waits for.
+    sessions: JoinSet<SessionEnd>,
+    stop: Cancel,
+    ending: Option<Outcome>,
+}
+
+/// What one session of a share came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SessionEnd {
+    /// Everything wanted is verified on the receiver's disk.
+    Complete,
+    /// Some files failed for good.
+    Partial,
+    /// Nothing to count: it may be tried again.
+    Failed,
+}
+
+/// A socket and a certificate for one receiver.
+struct Ready {
+    prepared: Prepared,
+    identity: Identity,
+}
+
+enum Step {
+    Lobby(LobbyEvent),
+    Prepared(SessionId, Result<Ready, Failure>),
+    SessionEnded(SessionEnd),
+    Scanned,
+    Stop,
+    Broken(std::io::Error),
+}
+
+impl Share {
+    async fn run(mut self) -> Outcome {
+        loop {
+            let step = self.select().await;
+            self.apply(step).await;
+            if let Some(outcome) = self.ending {
+                return self.finish(outcome).await;
+            }
+        }
+    }
+
+    async fn select(&mut self) -> Step {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return Step::Stop,
+                said = self.lobby.next() => {
+                    return said.map_or_else(Step::Broken, Step::Lobby);
+                }
+                Some(prepared) = self.preparing.join_next() => {
+                    if let Ok((run, ready)) = prepared {
+                        return Step::Prepared(run, ready);
+                    }
+                }
+                Some(ended) = self.sessions.join_next() => {
+                    return Step::SessionEnded(ended.unwrap_or(SessionEnd::Failed));
+                }
+                Ok(()) = self.offer.changed() => return Step::Scanned,
+            }
+        }
+    }
+
+    async fn apply(&mut self, step: Step) {
+        match step {
+            Step::Stop => self.ending = Some(Outcome::Interrupted),
+            Step::Lobby(event) => self.on_lobby(event).await,
+            Step::Prepared(run, Ok(ready)) => {
+                let hello = Hello::new(
+                    ready.identity.fingerprint(),
+                    ready.prepared.candidates.clone(),
+                    self.context.config.device.clone(),
+                );
+                self.lobby.provide_hello(run, hello);
+                self.ready.push((run, ready));
+                self.start_proved();
+            }
+            Step::Prepared(_, Err(failure)) => self.tell_failed(failure).await,
+            Step::SessionEnded(end) => self.on_session_end(end),
+            Step::Scanned => {
+                let failure = match &*self.offer.borrow_and_update() {
+                    Scanned::Failed(failure) => Some(failure.clone()),
+                    Scanned::Pending | Scanned::Ready(_) => None,
+                };
+                if let Some(failure) = failure {
+                    self.tell_failed(failure).await;
+                    self.ending = Some(Outcome::Failed);
+                }
+            }
+            Step::Broken(error) => {
+                let failure = Failure::new(Stage::Rendezvous, FailureKind::Local);
+                self.tell_failed(failure.with_detail(error)).await;
+                self.ending = Some(Outcome::Failed);
+            }
+        }
+    }
+
+    async fn on_lobby(&mut self, event: LobbyEvent) {
+        match event {
+            LobbyEvent::HelloNeeded(run) => self.prepare(run),
+            LobbyEvent::Paired { run, key, peer } => {
+                self.proved.push((run, key, peer));
+                self.start_proved();
+            }
+            LobbyEvent::WrongCode { attempts_left } => {
+                let task = self.task;
+                self.context.reporter.tell(Event::WrongGuess { task, attempts_left }).await;
+            }
+            LobbyEvent::Dead => {
+                self.tell_failed(Failure::new(Stage::Pairing, FailureKind::CodeDead)).await;
+                self.ending = Some(Outcome::Failed);
+            }
+            LobbyEvent::Taken => {
+                self.tell_failed(Failure::new(Stage::Rendezvous, FailureKind::CodeTaken)).await;
+                self.ending = Some(Outcome::Failed);
+            }
+            LobbyEvent::Silent => tracing::info!("the rendezvous does not answer for now"),
+        }
+    }
+
+    fn prepare(&mut self, run: SessionId) {
+        let servers: Vec<SocketAddr> = self.lobby.server_addresses();
+        let config = self.context.config.clone();
+        self.preparing.spawn(async move {
+            let port = config.port.unwrap_or(0);
+            let ready = match prepare(&servers, port, config.ipv6).await {
+                Ok(prepared) => Identity::generate()
+                    .map(|identity| Ready { prepared, identity })
+                    .map_err(|error| session::link_failure(Stage::Link, &error)),
+                Err(error) => {
+                    Err(Failure::new(Stage::Path, FailureKind::Local).with_detail(error))
+                }
+            };
+            (run, ready)
+        });
+    }
+
+    /// Starts the sessions of receivers that have proved themselves and whose socket is there.
+    fn start_proved(&mut self) {
+        for (run, key, peer) in std::mem::take(&mut self.proved) {
+            let Some(index) = self.ready.iter().position(|(other, _)| *other == run) else {
+                self.proved.push((run, key, peer));
+                continue;
+            };
+            let (_, ready) = self.ready.swap_remove(index);
+            let pair = Pair {
+                task: self.task,
+                session: self.context.reporter.next_session(),
+                role: Role::Sender,
+                socket: ready.prepared.socket,
+                same_machine: ready.prepared.same_machine,
+                identity: ready.identity,
+                key,
+                peer,
+            };
+            let served = serve(self.context.clone(), pair, self.offer.clone(), self.stop.clone());
+            self.sessions.spawn(Box::pin(served));
+        }
+    }
+
+    fn on_session_end(&mut self, end: SessionEnd) {
+        if self.options.lifetime == ShareLifetime::Once {
+            self.ending = match end {
+                SessionEnd::Complete => Some(Outcome::Succeeded),
+                SessionEnd::Partial => Some(Outcome::Failed),
+                SessionEnd::Failed => None,
+            };
+        }
+    }
+
+    async fn tell_failed(&self, failure: Failure) {
+        let event = Event::Failed {
+            task: self.task,
+            session: None,
+            failure,
+        };
+        self.context.reporter.tell(event).await;
+    }
+
+    /// Tells the rendezvous that the share has ended, and lets running sessions end: they see the
+    /// person's wish themselves.
+    async fn finish(mut self, outcome: Outcome) -> Outcome {
+        self.lobby.close();
+        let mut stop = self.stop.clone();
+        // Whoever made the last wrong guess is told so by repetition.
+        let mut linger = (outcome == Outcome::Failed).then(|| Instant::now() + LINGER);
+        let mut outcome = outcome;
+        while !self.sessions.is_empty() || linger.is_some() {
+            tokio::select! {
+                () = stop.cancelled(), if outcome != Outcome::Interrupted => {
+                    outcome = Outcome::Interrupted;
+                    linger = None;
+                }
+                Some(_) = self.sessions.join_next() => {}
+                said = self.lobby.next() => if said.is_err() { linger = None },
+                () = tokio::time::sleep_until(linger.unwrap_or_else(Instant::now).into()),
+                    if linger.is_some() => linger = None,
+            }
+        }
+        outcome
+    }
+}
+
+/// Takes a place at a rendezvous: a configured one, or our own.
+async fn open(context: &Context, words: u8) -> Result<(Lobby, Option<Embedded>), Failure> {
+    let config = &context.config;
+    if !config.rendezvous.is_empty() {
+        let lobby = Lobby::open(&config.rendezvous, words, config.ipv6).await;
+        return lobby.map(|lobby| (lobby, None)).map_err(|error| meet_failure(&error));
+    }
+    let mut embedded = Embedded::start(config.ipv6).map_err(|error| {
+        Failure::new(Stage::Rendezvous, FailureKind::Local).with_detail(error)
+    })?;
+    let lobby = Lobby::open(&[embedded.here()], words, config.ipv6)
+        .await
+        .map_err(|error| meet_failure(&error))?;
+    if config.mdns {
+        embedded.advertise(lobby.code().locator().value());
+    }
+    Ok((lobby, Some(embedded)))
+}
+
+/// The code in all its forms. A rendezvous of our own is named by its address on this network.
+fn shown(lobby: &Lobby, embedded: Option<&Embedded>) -> ShownCode {
+    let server = match embedded {
+        Some(embedded) => embedded.on_network(),
+        None => Some(lobby.server().to_owned()),
+    };
+    let code = lobby.code();
+    let with_server = server.and_then(|server| code.clone().with_server(Some(&server)).ok());
+    ShownCode {
+        spoken: code.to_spoken().to_string(),
+        uri: with_server.as_ref().unwrap_or(code).to_uri().to_string(),
+        with_server: with_server.map(|code| code.to_spoken().to_string()),
+    }
+}
+
+/// One receiver, from its proof to the last file on its disk.
+async fn serve(
+    context: Context,
+    pair: Pair,
+    offer: watch::Receiver<Scanned>,
+    stop: Cancel,
+) -> SessionEnd {
+    let (task, session) = (pair.task, pair.session);
+    let controls = context.register(session).await;
+    let served = session::unless_cancelled(
+        [stop, controls.cancel],
+        serve_patiently(&context, pair, offer),
+    );
+    let end = match served.await {
+        Ok(end) => end,
+        Err(failure) => {
+            let session = Some(session);
+            context.reporter.tell(Event::Failed { task, session, failure }).await;
+            SessionEnd::Failed
+        }
+    };
+    context.unregister(session).await;
+    end
+}

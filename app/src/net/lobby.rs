@@ -1,0 +1,299 @@
+//! The sender's place at the rendezvous: holds a locator, and lets receivers pair one after the other
+//! or at once, for as long as the share runs.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use fardrop_shared::code::{Locator, PairingCode};
+use fardrop_shared::pairing::{Hello, PeerKey, RunFailure, SenderEvent, SenderPairing};
+use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, order};
+use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
+use fardrop_shared::{Role, SessionId};
+
+use super::{MeetError, capabilities};
+use super::announcer::Announcer;
+use super::find_path::sleep_until;
+use super::servers::resolve;
+use super::socket::PeerSocket;
+
+/// Locators of one length that are tried before longer ones: with a tenth of the short ones taken, one
+/// share in a thousand gets a longer code.
+const TRIES_PER_LENGTH: u32 = 3;
+
+/// Digits of a locator, to begin with and at most.
+const DIGITS: std::ops::RangeInclusive<u32> = 3..=6;
+
+/// What happens in the lobby.
+#[derive(Debug)]
+pub enum LobbyEvent {
+    /// A receiver began to pair: answer with [`Lobby::provide_hello`], soon.
+    HelloNeeded(SessionId),
+    /// A receiver proved that it knows the code.
+    Paired {
+        /// Which.
+        run: SessionId,
+        /// The keys of the pair.
+        key: Box<PeerKey>,
+        /// What the receiver says of itself.
+        peer: Hello,
+    },
+    /// Somebody tried wrong words.
+    WrongCode {
+        /// Guesses until the code is dead.
+        attempts_left: u8,
+    },
+    /// Too many wrong guesses: nobody can pair any more.
+    Dead,
+    /// The rendezvous has given the locator to somebody else.
+    Taken,
+    /// The rendezvous does not answer; others, if there are any, are asked as well.
+    Silent,
+}
+
+/// A share's standing at the rendezvous.
+#[derive(Debug)]
+pub struct Lobby {
+    announcer: Announcer,
+    pairing: SenderPairing,
+    code: PairingCode,
+    session: SessionId,
+    owner: OwnerToken,
+    announcements: Vec<(Option<SessionId>, Payload)>,
+    /// Servers that would be asked next, the likeliest last.
+    reserve: Vec<String>,
+    server: String,
+    ipv6: bool,
+    events: VecDeque<LobbyEvent>,
+}
+
+impl Lobby {
+    /// Takes a place at one of `servers` and a code of that many words.
+    ///
+    /// # Errors
+    /// [`MeetError`] when no server gives one.
+    pub async fn open(servers: &[String], words: u8, ipv6: bool) -> Result<Self, MeetError> {
+        let mut worst = MeetError::Unreachable;
+        for digits in DIGITS {
+            for _ in 0..TRIES_PER_LENGTH {
+                let locator = Locator::random(digits, &mut rand::thread_rng());
+                match Self::open_at(servers, locator, words, ipv6).await {
+                    Ok(lobby) => return Ok(lobby),
+                    Err(MeetError::Taken) => worst = MeetError::Taken,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Err(worst)
+    }
+
+    /// The code to read out.
+    #[must_use]
+    pub const fn code(&self) -> &PairingCode {
+        &self.code
+    }
+
+    /// The server that has the place, as it was configured.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Where the server that answers is: to ask it for other sockets' addresses.
+    #[must_use]
+    pub fn server_addresses(&self) -> Vec<SocketAddr> {
+        self.announcer.clients.iter().map(|client| client.config().server).collect()
+    }
+
+    /// What this side says of itself to one receiver.
+    pub fn provide_hello(&mut self, run: SessionId, hello: Hello) {
+        self.pairing.provide_hello(Instant::now(), run, hello);
+    }
+
+    /// The next thing that happens. Cancel-safe.
+    ///
+    /// # Errors
+    /// What the system says when the socket is of no more use.
+    pub async fn next(&mut self) -> io::Result<LobbyEvent> {
+        loop {
+            self.drain_pairing();
+            if let Some(event) = self.events.pop_front() {
+                return Ok(event);
+            }
+            let due = self.pairing.poll_timeout();
+            let said = tokio::select! {
+                said = self.announcer.next() => Some(said?),
+                () = sleep_until(due) => None,
+            };
+            match said {
+                Some((index, event)) => self.on_server_event(index, event).await,
+                None => self.pairing.handle_timeout(Instant::now()),
+            }
+        }
+    }
+
+    /// Ends the share at the rendezvous: whoever asks in the next half minute is told that it has
+    /// ended.
+    pub fn close(&mut self) {
+        self.pairing.close(Instant::now());
+        self.drain_pairing();
+        self.announcer.flush();
+    }
+
+    /// Stops repeating what was said to a receiver: it was heard.
+    pub fn forget(&mut self, run: SessionId) {
+        self.pairing.forget(Instant::now(), run);
+        self.drain_pairing();
+    }
+
+    async fn open_at(
+        servers: &[String],
+        locator: Locator,
+        words: u8,
+        ipv6: bool,
+    ) -> Result<Self, MeetError> {
+        let rng = &mut rand::thread_rng();
+        let code = PairingCode::generate(locator, usize::from(words), rng);
+        let pairing = SenderPairing::new(code.clone(), capabilities());
+        let mut lobby = Self {
+            announcer: Announcer::new(PeerSocket::bind(0, ipv6)?),
+            announcements: Vec::new(),
+            pairing,
+            code,
+            session: SessionId::random(rng),
+            owner: OwnerToken::random(rng),
+            reserve: order(servers, locator.value()).into_iter().rev().cloned().collect(),
+            server: String::new(),
+            ipv6,
+            events: VecDeque::new(),
+        };
+        lobby.drain_pairing();
+        let mut worst = MeetError::Unreachable;
+        while let Some(server) = lobby.reserve.pop() {
+            for address in resolve(&server, ipv6).await {
+                lobby.announcer.clients.clear();
+                lobby.add_client(address);
+                match lobby.hold().await {
+                    Ok(()) => {
+                        lobby.server = server;
+                        return Ok(lobby);
+                    }
+                    Err(MeetError::Taken) => return Err(MeetError::Taken),
+                    Err(MeetError::Unreachable) => {}
+                    Err(error) => worst = error,
+                }
+            }
+        }
+        Err(worst)
+    }
+
+    /// Waits until the only server says how it stands.
+    async fn hold(&mut self) -> Result<(), MeetError> {
+        loop {
+            match self.announcer.next().await?.1 {
+                Event::Held | Event::Peer { .. } => return Ok(()),
+                Event::Taken => return Err(MeetError::Taken),
+                Event::Busy => return Err(MeetError::Busy),
+                Event::Version(_) => return Err(MeetError::Version),
+                Event::Silent => return Err(MeetError::Unreachable),
+                Event::Reflexive { .. } | Event::NobodyThere | Event::Answering => {}
+            }
+        }
+    }
+
+    fn add_client(&mut self, server: SocketAddr) {
+        let now = Instant::now();
+        let config = Config {
+            server,
+            locator: self.code.locator().value(),
+            side: Role::Sender,
+            session: self.session,
+            owner: self.owner,
+            revision: 0,
+        };
+        let mut client = Client::new(now, config, &mut rand::thread_rng());
+        for (to, payload) in &self.announcements {
+            announce(&mut client, now, *to, payload);
+        }
+        self.announcer.clients.push(client);
+    }
+
+    async fn on_server_event(&mut self, index: usize, event: Event) {
+        match event {
+            Event::Peer { session, payload } => {
+                let (now, rng) = (Instant::now(), &mut rand::thread_rng());
+                self.pairing.handle_payload(now, session, payload.as_bytes(), rng);
+            }
+            Event::Taken if index == 0 => self.events.push_back(LobbyEvent::Taken),
+            Event::Taken => {
+                self.announcer.clients.remove(index);
+            }
+            Event::Silent => {
+                self.events.push_back(LobbyEvent::Silent);
+                if let Some(server) = self.reserve.pop() {
+                    for address in resolve(&server, self.ipv6).await.into_iter().take(1) {
+                        self.add_client(address);
+                    }
+                }
+            }
+            Event::Reflexive { .. }
+            | Event::Held
+            | Event::NobodyThere
+            | Event::Busy
+            | Event::Version(_)
+            | Event::Answering => {}
+        }
+    }
+
+    /// What pairing wants said is announced at every server, what it found out is queued.
+    fn drain_pairing(&mut self) {
+        self.say(None, Some(self.pairing.standing_payload()));
+        while let Some(transmit) = self.pairing.poll_transmit() {
+            self.say(Some(transmit.to), transmit.payload);
+        }
+        while let Some(event) = self.pairing.poll_event() {
+            self.events.push_back(match event {
+                SenderEvent::HelloNeeded { run } => LobbyEvent::HelloNeeded(run),
+                SenderEvent::Paired { run, key, peer } => LobbyEvent::Paired { run, key, peer },
+                SenderEvent::WrongCode { attempts_left, .. }
+                | SenderEvent::RunFailed {
+                    reason: RunFailure::Vanished { attempts_left },
+                    ..
+                } => LobbyEvent::WrongCode { attempts_left },
+                SenderEvent::Dead => LobbyEvent::Dead,
+                SenderEvent::RunFailed {
+                    reason: reason @ (RunFailure::HelloMissing | RunFailure::Disturbed),
+                    ..
+                } => {
+                    tracing::debug!(?reason, "a receiver did not pair");
+                    continue;
+                }
+            });
+        }
+    }
+
+    /// Says this from now on, at every server; nothing any more with `None`.
+    fn say(&mut self, to: Option<SessionId>, bytes: Option<Vec<u8>>) {
+        let payload = bytes.and_then(|bytes| Payload::new(bytes).ok());
+        self.announcements.retain(|(old, _)| *old != to);
+        for client in &mut self.announcer.clients {
+            match &payload {
+                Some(payload) => announce(client, Instant::now(), to, payload),
+                None => client.withdraw(to),
+            }
+        }
+        self.announcements.extend(payload.map(|payload| (to, payload)));
+    }
+}
+
+fn announce(client: &mut Client, now: Instant, to: Option<SessionId>, payload: &Payload) {
+    let announcement = Announcement {
+        to,
+        payload: payload.clone(),
+    };
+    // Over the bound the receiver goes unanswered for now; it asks again every second.
+    if client.announce(now, announcement).is_err() {
+        tracing::debug!("too many receivers at once");
+    }
+}

@@ -1,0 +1,69 @@
+//! Rendezvous servers: from the names people configure to addresses.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+/// The port of a rendezvous whose name has none.
+pub const DEFAULT_PORT: u16 = 4840;
+
+/// Ports that embedded servers of one machine try in turn, two apart since a server may use the next
+/// one as well. More shares than this on one machine are found by multicast DNS.
+pub const EMBEDDED_PORTS: [u16; 5] = [4840, 4842, 4844, 4846, 4848];
+
+/// How long a name may take to resolve.
+const RESOLVE_DEADLINE: Duration = Duration::from_secs(4);
+
+/// Addresses of one name that are asked at most.
+const ADDRESSES_LIMIT: usize = 4;
+
+/// The addresses of a server named `host`, `host:port` or `[ipv6]:port`; none if the name does not
+/// resolve. Without `ipv6`, IPv4 ones only.
+pub(super) async fn resolve(name: &str, ipv6: bool) -> Vec<SocketAddr> {
+    let with_port = if has_port(name) {
+        name.to_owned()
+    } else if name.parse::<Ipv6Addr>().is_ok() {
+        format!("[{name}]:{DEFAULT_PORT}")
+    } else {
+        format!("{name}:{DEFAULT_PORT}")
+    };
+    let looked_up = tokio::time::timeout(RESOLVE_DEADLINE, tokio::net::lookup_host(with_port)).await;
+    match looked_up {
+        Ok(Ok(addresses)) => addresses
+            .filter(|address| ipv6 || address.is_ipv4())
+            .take(ADDRESSES_LIMIT)
+            .collect(),
+        Ok(Err(error)) => {
+            tracing::debug!(name, %error, "rendezvous does not resolve");
+            Vec::new()
+        }
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Where embedded servers of this very machine may listen.
+pub(super) fn on_this_machine() -> impl Iterator<Item = SocketAddr> {
+    EMBEDDED_PORTS.into_iter().map(|port| (Ipv4Addr::LOCALHOST, port).into())
+}
+
+fn has_port(name: &str) -> bool {
+    if name.parse::<Ipv6Addr>().is_ok() {
+        return false;
+    }
+    let after_host = name.rsplit_once(']').map_or(name, |(_, rest)| rest);
+    after_host.contains(':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_port;
+
+    #[test]
+    fn a_port_is_told_from_an_ipv6_address() {
+        for with in ["a.example:1", "1.2.3.4:5", "[::1]:6"] {
+            assert!(has_port(with), "{with}");
+        }
+        for without in ["a.example", "1.2.3.4", "[::1]", "::1", "fe80::1"] {
+            assert!(!has_port(without), "{without}");
+        }
+    }
+}

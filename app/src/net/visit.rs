@@ -1,0 +1,309 @@
+//! The receiver's visit to the rendezvous: finds the server that has the code's locator, and pairs.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use fardrop_shared::code::PairingCode;
+use fardrop_shared::pairing::{Hello, PairingFailure, PeerKey, ReceiverEvent, ReceiverPairing};
+use fardrop_shared::path::Candidate;
+use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, order};
+use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
+use fardrop_shared::{Role, SessionId};
+
+use super::announcer::Announcer;
+use super::discovery::Search;
+use super::find_path::sleep_until;
+use super::interfaces::Interfaces;
+use super::servers::{on_this_machine, resolve};
+use super::socket::PeerSocket;
+use super::{MeetError, capabilities, own_candidates};
+
+/// A server that has not shown the sender by then is not waited for: the next one is asked as well.
+const NEXT_SERVER_AFTER: Duration = Duration::from_millis(700);
+
+/// How long a server may say that nobody is there before the receiver believes it. A server that was
+/// just restarted has its senders back within some two seconds.
+const NOBODY_THERE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long all servers may be silent before they count as unreachable.
+const SILENCE_PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long one visit may take in all; a pairing by itself takes a few round trips.
+const VISIT_DEADLINE: Duration = Duration::from_secs(40);
+
+/// Servers asked at most in one visit.
+const SERVERS_LIMIT: usize = 16;
+
+/// How a receiver goes about its visit.
+#[derive(Debug)]
+pub struct Visitor<'a> {
+    /// What was typed.
+    pub code: &'a PairingCode,
+    /// Configured servers; the code's own goes before them. None at all: whoever is found on this
+    /// machine and this network.
+    pub servers: &'a [String],
+    /// SHA-256 of our certificate for the session.
+    pub fingerprint: [u8; 32],
+    /// What this machine is called.
+    pub device: &'a str,
+    /// A fixed local port, or 0.
+    pub port: u16,
+    /// Whether IPv6 is used.
+    pub ipv6: bool,
+    /// Whether multicast DNS is used.
+    pub mdns: bool,
+}
+
+/// Two peers that know the same code.
+#[derive(Debug)]
+pub struct Met {
+    /// The socket that goes on to find the path.
+    pub socket: PeerSocket,
+    /// The keys of the pair.
+    pub key: Box<PeerKey>,
+    /// What the peer says of itself.
+    pub peer: Hello,
+    /// Whether both are on one machine, as far as this side can tell.
+    pub same_machine: bool,
+}
+
+impl Visitor<'_> {
+    /// Finds the sender and pairs with it.
+    ///
+    /// # Errors
+    /// [`MeetError`], one variant for each thing a person can do something about.
+    pub async fn meet(self) -> Result<Met, MeetError> {
+        let socket = PeerSocket::bind(self.port, self.ipv6)?;
+        let mut visit = Visit {
+            announcer: Announcer::new(socket),
+            visitor: self,
+            heard: Heard::default(),
+            pairing: None,
+            reflexive: None,
+        };
+        tokio::time::timeout(VISIT_DEADLINE, visit.run())
+            .await
+            .unwrap_or(Err(MeetError::SenderSilent))
+            .map(|(key, peer)| Met {
+                same_machine: visit.same_machine(),
+                socket: visit.announcer.socket,
+                key,
+                peer,
+            })
+    }
+}
+
+struct Visit<'a> {
+    announcer: Announcer,
+    visitor: Visitor<'a>,
+    heard: Heard,
+    pairing: Option<ReceiverPairing>,
+    reflexive: Option<SocketAddr>,
+}
+
+/// What the servers have said so far.
+#[derive(Debug, Default)]
+struct Heard {
+    nobody_since: Option<Instant>,
+    busy: bool,
+    version: bool,
+}
+
+impl Visit<'_> {
+    async fn run(&mut self) -> Result<(Box<PeerKey>, Hello), MeetError> {
+        let started = Instant::now();
+        let locator = self.visitor.code.locator().value();
+        let nearby = self.visitor.servers.is_empty() && self.visitor.code.server().is_none();
+        let search = (nearby && self.visitor.mdns)
+            .then(|| Search::start(locator, self.visitor.ipv6))
+            .flatten();
+        let mut waiting = self.servers_to_ask(nearby).await;
+        if nearby {
+            waiting.drain(..).for_each(|server| self.knock(server));
+        }
+        let mut next_server_at = started;
+        loop {
+            self.give_up_when_hopeless(started, nearby, waiting.is_empty())?;
+            if self.pairing.is_none() && Instant::now() >= next_server_at && !waiting.is_empty() {
+                let server = waiting.remove(0);
+                self.knock(server);
+                next_server_at = Instant::now() + NEXT_SERVER_AFTER;
+            }
+            if let Some(outcome) = self.drain_pairing() {
+                return outcome;
+            }
+            let due = self.pairing.as_ref().and_then(ReceiverPairing::poll_timeout);
+            let tick = Instant::now() + Duration::from_millis(200);
+            let due = due.map_or(tick, |due| due.min(tick));
+            tokio::select! {
+                said = self.announcer.next() => {
+                    let (index, event) = said?;
+                    self.on_server_event(index, event);
+                }
+                found = found_nearby(search.as_ref()), if self.pairing.is_none() => {
+                    found.into_iter().for_each(|server| self.knock(server));
+                }
+                () = sleep_until(Some(due)) => {
+                    if let Some(pairing) = &mut self.pairing {
+                        pairing.handle_timeout(Instant::now());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The servers' addresses, in the order in which they are asked.
+    async fn servers_to_ask(&self, nearby: bool) -> Vec<SocketAddr> {
+        if nearby {
+            return on_this_machine().collect();
+        }
+        let mut addresses = Vec::new();
+        let named = self.visitor.code.server().map(ToOwned::to_owned);
+        let configured = order(self.visitor.servers, self.visitor.code.locator().value());
+        for server in named.iter().chain(configured) {
+            addresses.extend(resolve(server, self.visitor.ipv6).await);
+        }
+        addresses
+    }
+
+    /// Asks a server whether the sender is there, saying nothing yet.
+    fn knock(&mut self, server: SocketAddr) {
+        let clients = &mut self.announcer.clients;
+        if clients.len() >= SERVERS_LIMIT || clients.iter().any(|old| old.config().server == server) {
+            return;
+        }
+        let (now, rng) = (Instant::now(), &mut rand::thread_rng());
+        let config = Config {
+            server,
+            locator: self.visitor.code.locator().value(),
+            side: Role::Receiver,
+            session: SessionId::random(rng),
+            owner: OwnerToken::random(rng),
+            revision: 0,
+        };
+        let mut client = Client::new(now, config, rng);
+        say(&mut client, now, Vec::new());
+        clients.push(client);
+    }
+
+    fn on_server_event(&mut self, index: usize, event: Event) {
+        let now = Instant::now();
+        match event {
+            Event::Reflexive { address, .. } => self.reflexive = Some(address),
+            Event::Peer { payload, .. } => self.on_sender(now, index, payload.as_bytes()),
+            Event::NobodyThere => {
+                self.heard.nobody_since.get_or_insert(now);
+            }
+            Event::Busy => self.heard.busy = true,
+            Event::Version(_) => self.heard.version = true,
+            Event::Held | Event::Taken | Event::Silent | Event::Answering => {}
+        }
+    }
+
+    /// The sender is there, at this server: with the first such the pairing begins.
+    fn on_sender(&mut self, now: Instant, index: usize, payload: &[u8]) {
+        let rng = &mut rand::thread_rng();
+        if self.pairing.is_none() {
+            let client = self.announcer.clients.swap_remove(index);
+            let session = client.config().session;
+            self.announcer.clients = vec![client];
+            let code = self.visitor.code.clone();
+            let mut pairing = ReceiverPairing::new(code, capabilities(), session, now, rng);
+            pairing.provide_hello(now, self.hello());
+            self.pairing = Some(pairing);
+        }
+        if let Some(pairing) = &mut self.pairing {
+            pairing.handle_payload(now, payload);
+        }
+    }
+
+    fn hello(&self) -> Hello {
+        let candidates: Vec<Candidate> = match self.announcer.socket.port() {
+            Ok(port) => own_candidates(
+                &Interfaces::look(),
+                port,
+                self.announcer.socket.speaks_ipv6(),
+                self.reflexive.as_slice(),
+            ),
+            Err(_) => Vec::new(),
+        };
+        Hello::new(self.visitor.fingerprint, candidates, self.visitor.device.to_owned())
+    }
+
+    fn drain_pairing(&mut self) -> Option<Result<(Box<PeerKey>, Hello), MeetError>> {
+        let now = Instant::now();
+        let pairing = self.pairing.as_mut()?;
+        while let Some(bytes) = pairing.poll_transmit() {
+            for client in &mut self.announcer.clients {
+                say(client, now, bytes.clone());
+            }
+        }
+        match pairing.poll_event()? {
+            ReceiverEvent::Paired { key, peer } => Some(Ok((key, peer))),
+            ReceiverEvent::Failed(failure) => Some(Err(match failure {
+                PairingFailure::WrongWords => MeetError::WrongCode,
+                PairingFailure::CodeDead => MeetError::CodeDead,
+                PairingFailure::Closed => MeetError::NoSuchCode,
+                PairingFailure::Version { .. } => MeetError::Version,
+                PairingFailure::SenderVanished
+                | PairingFailure::HelloMissing
+                | PairingFailure::Disturbed => MeetError::SenderSilent,
+            })),
+        }
+    }
+
+    fn give_up_when_hopeless(
+        &self,
+        started: Instant,
+        nearby: bool,
+        all_asked: bool,
+    ) -> Result<(), MeetError> {
+        if self.pairing.is_some() || !all_asked {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let nobody = self.heard.nobody_since.is_some_and(|at| now >= at + NOBODY_THERE_PATIENCE);
+        let silent = self.heard.nobody_since.is_none() && now >= started + SILENCE_PATIENCE;
+        if !nobody && !silent {
+            return Ok(());
+        }
+        Err(if nearby {
+            MeetError::NobodyNearby
+        } else if nobody {
+            MeetError::NoSuchCode
+        } else if self.heard.version {
+            MeetError::Version
+        } else if self.heard.busy {
+            MeetError::Busy
+        } else {
+            MeetError::Unreachable
+        })
+    }
+
+    fn same_machine(&self) -> bool {
+        self.reflexive.is_some_and(|address| address.ip().to_canonical().is_loopback())
+    }
+}
+
+fn say(client: &mut Client, now: Instant, bytes: Vec<u8>) {
+    let announced = Payload::new(bytes)
+        .ok()
+        .map(|payload| client.announce(now, Announcement { to: None, payload }));
+    if !matches!(announced, Some(Ok(()))) {
+        tracing::error!("a pairing message did not fit its datagram");
+    }
+}
+
+async fn found_nearby(search: Option<&Search>) -> Vec<SocketAddr> {
+    match search {
+        Some(search) => search.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl From<io::Error> for MeetError {
+    fn from(error: io::Error) -> Self {
+        Self::Socket(error)
+    }
+}
