@@ -5,6 +5,10 @@
 //! read the timeout.
 
 pub mod path;
+pub mod rendezvous;
 mod role;
+mod session;
+pub mod wire;
 
 pub use role::Role;
+pub use session::SessionId;
