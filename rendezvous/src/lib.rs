@@ -7,15 +7,23 @@
 //! never told to the other. A session is its announcer's own by a token that only the server is told,
 //! and an attacker who reads the wire between the two can disturb, which it could anyway.
 
+mod args;
 mod cookie;
 mod exchange;
 mod limit;
+mod metrics;
 mod respond;
+mod run;
+mod serve;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use args::{Args, TooManySeconds};
 pub use cookie::SLOT;
 pub use limit::{Bounds, Rate};
+pub use metrics::serve_metrics;
 pub use respond::{Counters, Datagram, Port, State, respond};
+pub use run::{RunError, run};
+pub use serve::{BindError, Config, DEFAULT_PORT, Listen, Monitor, Need, Server};
 pub use table::{LIFETIME, Route};

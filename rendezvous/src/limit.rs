@@ -1,9 +1,11 @@
 //! How much one network may ask.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
+
+use hmac::{Hmac, Mac};
+use rand::{CryptoRng, RngCore};
+use sha2::Sha256;
 
 /// A rate with some room for bursts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +62,11 @@ const BUCKETS: usize = 16_384;
 /// Holds each network to a rate, in fixed memory.
 ///
 /// A network is an IPv4 /24 or an IPv6 /64: what one party usually controls as a whole.
-#[derive(Debug)]
 pub(crate) struct Limiter {
     rate: Rate,
     began: Instant,
     /// Keyed at random, so that nobody can choose networks that share a bucket with a victim's.
-    hash: RandomState,
+    hash: Hmac<Sha256>,
     buckets: Box<[Bucket]>,
 }
 
@@ -79,7 +80,9 @@ struct Bucket {
 }
 
 impl Limiter {
-    pub(crate) fn new(now: Instant, rate: Rate) -> Self {
+    pub(crate) fn new(now: Instant, rate: Rate, rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let mut key = [0; 32];
+        rng.fill_bytes(&mut key);
         let full = Bucket {
             left_milli: i64::from(rate.burst) * 1000,
             filled_ms: 0,
@@ -87,7 +90,8 @@ impl Limiter {
         Self {
             rate,
             began: now,
-            hash: RandomState::new(),
+            // HMAC takes a key of any length (RFC 2104, section 2).
+            hash: Hmac::new_from_slice(&key).expect("HMAC takes any key"),
             buckets: vec![full; BUCKETS].into_boxed_slice(),
         }
     }
@@ -113,8 +117,7 @@ impl Limiter {
         let Rate { per_second, burst } = self.rate;
         let now_ms = u64::try_from(now.saturating_duration_since(self.began).as_millis())
             .unwrap_or(u64::MAX);
-        // The remainder is below the number of buckets, which fits either type.
-        let index = (self.hash.hash_one(network(from)) % BUCKETS as u64) as usize;
+        let index = self.index(from);
         let bucket = &mut self.buckets[index];
         let elapsed_ms = i64::try_from(now_ms.saturating_sub(bucket.filled_ms)).unwrap_or(i64::MAX);
         bucket.left_milli = bucket
@@ -123,6 +126,23 @@ impl Limiter {
             .min(i64::from(burst) * 1000);
         bucket.filled_ms = now_ms.max(bucket.filled_ms);
         bucket
+    }
+
+    /// Below [`BUCKETS`].
+    fn index(&self, from: SocketAddr) -> usize {
+        let mut hash = self.hash.clone();
+        hash.update(&network(from).to_be_bytes());
+        let hash = hash.finalize().into_bytes();
+        usize::from(u16::from_be_bytes([hash[0], hash[1]])) % BUCKETS
+    }
+}
+
+impl std::fmt::Debug for Limiter {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Limiter")
+            .field("rate", &self.rate)
+            .finish_non_exhaustive()
     }
 }
 

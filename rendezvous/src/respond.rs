@@ -78,10 +78,10 @@ impl State {
     pub fn new(now: Instant, bounds: Bounds, ports: Vec<Port>, mut rng: StdRng) -> Self {
         Self {
             cookies: CookieJar::new(now, &mut rng),
+            hellos: Limiter::new(now, bounds.hellos, &mut rng),
+            announcements: Limiter::new(now, bounds.announcements, &mut rng),
+            sessions_begun: Limiter::new(now, bounds.sessions_begun, &mut rng),
             rng,
-            hellos: Limiter::new(now, bounds.hellos),
-            announcements: Limiter::new(now, bounds.announcements),
-            sessions_begun: Limiter::new(now, bounds.sessions_begun),
             table: Table::new(now),
             counters: Counters::default(),
             ports,
