@@ -6,6 +6,10 @@
 
 pub mod limits;
 pub mod path;
+pub mod rendezvous;
 mod role;
+mod session;
+pub mod wire;
 
 pub use role::Role;
+pub use session::SessionId;
