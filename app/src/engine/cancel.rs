@@ -32,4 +32,32 @@ impl Cancel {
         // An error says that the handle is gone.
         let _ = self.receiver.wait_for(|cancelled| *cancelled).await;
     }
+
+    /// Whether it is wished.
+    pub(super) fn is_cancelled(&self) -> bool {
+        *self.receiver.borrow() || self.receiver.has_changed().is_err()
+    }
+}
+
+/// Two wishes, either of which ends a session: the task's and its own.
+#[derive(Debug, Clone)]
+pub(super) struct EitherCancel(pub(super) Cancel, pub(super) Cancel);
+
+impl EitherCancel {
+    /// Resolves once either is wished. Cancel-safe.
+    pub(super) async fn cancelled(&mut self) {
+        tokio::select! {
+            () = self.0.cancelled() => {}
+            () = self.1.cancelled() => {}
+        }
+    }
+
+    /// What `work` gives; `None` if it was cancelled, and so dropped.
+    pub(super) async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.cancelled() => None,
+            result = work => Some(result),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! One session: from two peers that know the same code to a link between them.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use fardrop_shared::Role;
@@ -8,19 +9,20 @@ use fardrop_shared::pairing::{Hello, PeerKey};
 use fardrop_shared::path::{PathKeys, PathKind};
 use tokio::sync::{mpsc, watch};
 
+use super::cancel::EitherCancel;
 use super::event::{Event, LinkName, Progress, Receipt, Rung, RungState, SessionNumber, TaskNumber};
 use super::report::{Rate, Reporter};
 use super::run::Context;
 use crate::failure::{Failure, FailureKind, Stage};
-use crate::link::{self, Credentials, Identity, Link, LinkError, LinkHandle, LinkKind};
-use crate::net::{PathError, PathNews, PeerSocket, find_path};
-use crate::transfer::{self, Summary};
+use crate::link::{self, CloseCode, Credentials, Identity, Link, LinkError, LinkHandle, LinkKind};
+use crate::net::{MeetError, PathError, PathNews, PeerSocket, find_path};
+use crate::transfer::{self, Summary, TransferError};
 
 /// How often the face is given new progress: ten times a second.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long a cancelled transfer may take to put its part files in order.
-pub(super) const CANCEL_DEADLINE: Duration = Duration::from_secs(3);
+const CANCEL_DEADLINE: Duration = Duration::from_secs(3);
 
 /// News of the search for a path that may wait for the face.
 const NEWS_QUEUE: usize = 64;
@@ -110,10 +112,39 @@ pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Rout
     Ok((link, route))
 }
 
-/// Ends a link and waits until the peer can know.
-pub(super) async fn hang_up(handle: &LinkHandle, code: link::CloseCode) {
-    handle.close(code);
+/// Runs a transfer over a link, passing its progress on; stops it in order when that is wished, and
+/// tells the peer. Either way the link is closed when this returns.
+pub(super) async fn transfer(
+    context: &Context,
+    session: SessionNumber,
+    handle: &LinkHandle,
+    cancel: &mut EitherCancel,
+    work: impl Future<Output = Result<Summary, TransferError>>,
+    progress: watch::Receiver<transfer::Progress>,
+) -> Result<Summary, Failure> {
+    let mut work = pin!(work);
+    let both = async {
+        let watching = watch_progress(&context.reporter, session, progress);
+        tokio::select! {
+            result = &mut work => result,
+            // Progress never ends by itself before the work does.
+            () = watching => std::future::pending().await,
+        }
+    };
+    let Some(result) = cancel.unless(both).await else {
+        handle.close(CloseCode::Cancelled);
+        // The link is gone, so the work ends by itself; what it has kept it puts in order.
+        let _ = tokio::time::timeout(CANCEL_DEADLINE, work).await;
+        handle.drained().await;
+        return Err(Failure::new(Stage::Transfer, FailureKind::Cancelled));
+    };
+    handle.close(match &result {
+        Ok(_) => CloseCode::Done,
+        Err(TransferError::Declined) => CloseCode::Declined,
+        Err(_) => CloseCode::ProtocolViolation,
+    });
     handle.drained().await;
+    result.map_err(|error| transfer_failure(&error))
 }
 
 /// Passes a transfer's progress on until the transfer lets go of it.
@@ -157,12 +188,12 @@ pub(super) const fn receipt(summary: &Summary, route: Route, elapsed: Duration) 
 /// What a link's end means to a person.
 pub(super) fn link_failure(stage: Stage, error: &LinkError) -> Failure {
     let kind = match error {
-        LinkError::Closed(link::CloseCode::Declined) => FailureKind::Declined,
-        LinkError::Closed(link::CloseCode::Cancelled) => FailureKind::Cancelled,
-        LinkError::Closed(link::CloseCode::Done | link::CloseCode::Other(_))
+        LinkError::Closed(CloseCode::Declined) => FailureKind::Declined,
+        LinkError::Closed(CloseCode::Cancelled) => FailureKind::CancelledByPeer,
+        LinkError::Closed(CloseCode::Done | CloseCode::Other(_))
         | LinkError::TimedOut
         | LinkError::Transport(_) => FailureKind::PeerGone,
-        LinkError::Closed(link::CloseCode::ProtocolViolation)
+        LinkError::Closed(CloseCode::ProtocolViolation)
         | LinkError::Unauthenticated
         | LinkError::Protocol(_) => FailureKind::PeerMisbehaved,
     };
@@ -171,6 +202,34 @@ pub(super) fn link_failure(stage: Stage, error: &LinkError) -> Failure {
         LinkError::Protocol(what) => failure.with_detail(what),
         LinkError::Transport(what) => failure.with_detail(what),
         LinkError::Closed(_) | LinkError::TimedOut | LinkError::Unauthenticated => failure,
+    }
+}
+
+/// What not meeting at the rendezvous means to a person.
+pub(super) fn meet_failure(error: &MeetError) -> Failure {
+    let (stage, kind) = match error {
+        MeetError::Unreachable => (Stage::Rendezvous, FailureKind::RendezvousUnreachable),
+        MeetError::Busy | MeetError::Taken => (Stage::Rendezvous, FailureKind::RendezvousBusy),
+        MeetError::NoSuchCode => (Stage::Rendezvous, FailureKind::NoSuchCode),
+        MeetError::NobodyNearby => (Stage::Rendezvous, FailureKind::NobodyNearby),
+        MeetError::WrongCode => (Stage::Pairing, FailureKind::WrongCode),
+        MeetError::CodeDead => (Stage::Pairing, FailureKind::CodeDead),
+        MeetError::Version => (Stage::Pairing, FailureKind::Version),
+        MeetError::SenderSilent => (Stage::Pairing, FailureKind::PeerGone),
+        MeetError::Socket(_) => (Stage::Rendezvous, FailureKind::Local),
+    };
+    let failure = Failure::new(stage, kind);
+    match error {
+        MeetError::Socket(error) => failure.with_detail(error),
+        MeetError::Unreachable
+        | MeetError::Busy
+        | MeetError::Taken
+        | MeetError::NoSuchCode
+        | MeetError::NobodyNearby
+        | MeetError::WrongCode
+        | MeetError::CodeDead
+        | MeetError::Version
+        | MeetError::SenderSilent => failure,
     }
 }
 
