@@ -4,12 +4,15 @@
 //! and time and randomness are arguments. After any input, drain the transmits and the events, then
 //! read the timeout.
 
+pub mod code;
 pub mod limits;
+pub mod pairing;
 pub mod path;
 pub mod rendezvous;
 mod role;
 mod session;
 pub mod wire;
+pub mod wordlist;
 
 pub use role::Role;
 pub use session::SessionId;

@@ -32,7 +32,11 @@ impl Embedded {
             };
             match Server::bind(&config) {
                 Ok(server) => {
-                    let port = server.local_addrs().next().ok_or(BindError::NoAddress)?.port();
+                    let port = server
+                        .local_addrs()
+                        .next()
+                        .ok_or(BindError::NoAddress)?
+                        .port();
                     let (stop, stopped) = oneshot::channel::<()>();
                     tokio::spawn(server.run(async {
                         // Dropping the other end is the signal.
@@ -59,7 +63,9 @@ impl Embedded {
     /// Where others on the network find it, if this machine is on one.
     pub(super) fn on_network(&self) -> Option<String> {
         let candidates = Interfaces::look().host_candidates(self.port, false, false);
-        candidates.first().map(|candidate| candidate.address.to_string())
+        candidates
+            .first()
+            .map(|candidate| candidate.address.to_string())
     }
 
     /// Lets others on the network find it by its locator.

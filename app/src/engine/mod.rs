@@ -43,16 +43,18 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 /// # Errors
 /// When the system gives no thread or no timers.
 pub fn start(config: EngineConfig, wake: Wake) -> Result<EngineHandle, Failure> {
-    let local = |error: std::io::Error| {
-        Failure::new(Stage::Link, FailureKind::Local).with_detail(error)
-    };
+    let local =
+        |error: std::io::Error| Failure::new(Stage::Link, FailureKind::Local).with_detail(error);
     let (commands, commanded) = tokio::sync::mpsc::channel(COMMAND_QUEUE);
     let (events, told) = sync_channel(EVENT_QUEUE);
     let progress = ProgressBoard::default();
     let reporter = Reporter::new(events, progress.clone(), wake);
     // One thread for all of the network: a second one costs more than it carries (SPEED.md). Disk
     // and hashes have threads of their own.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(local)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(local)?;
     let thread = std::thread::Builder::new()
         .name("engine".to_owned())
         .spawn(move || {

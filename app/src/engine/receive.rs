@@ -34,7 +34,14 @@ pub(super) async fn receive(
         Err(failure) => {
             let cancelled_here = stop.is_cancelled();
             let session = Some(session);
-            context.reporter.tell(Event::Failed { task, session, failure }).await;
+            context
+                .reporter
+                .tell(Event::Failed {
+                    task,
+                    session,
+                    failure,
+                })
+                .await;
             if cancelled_here {
                 Outcome::Interrupted
             } else {
@@ -54,8 +61,8 @@ async fn receive_patiently(
 ) -> Result<Outcome, Failure> {
     let code = PairingCode::parse(&code.0)
         .map_err(|_| Failure::new(Stage::Pairing, FailureKind::NoSuchCode))?;
-    let identity = Identity::generate()
-        .map_err(|error| session::link_failure(Stage::Link, &error))?;
+    let identity =
+        Identity::generate().map_err(|error| session::link_failure(Stage::Link, &error))?;
     let config = &context.config;
     let visitor = Visitor {
         code: &code,
@@ -71,7 +78,10 @@ async fn receive_patiently(
         key,
         peer,
         same_machine,
-    } = visitor.meet().await.map_err(|error| session::meet_failure(&error))?;
+    } = visitor
+        .meet()
+        .await
+        .map_err(|error| session::meet_failure(&error))?;
     let pair = Pair {
         task,
         session,

@@ -68,7 +68,10 @@ impl Reporter {
 
     /// The session is over.
     pub(super) fn forget(&self, session: SessionNumber) {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
+        self.board
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&session);
     }
 }
 
@@ -83,7 +86,11 @@ impl Rate {
     pub(super) fn sample(&mut self, now: Instant, bytes: u64) -> f64 {
         self.samples.push_back((now, bytes));
         // The oldest sample kept is the newest that is at least the span old.
-        while self.samples.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= RATE_SPAN) {
+        while self
+            .samples
+            .get(1)
+            .is_some_and(|(at, _)| now.duration_since(*at) >= RATE_SPAN)
+        {
             self.samples.pop_front();
         }
         let Some((since, before)) = self.samples.front() else {

@@ -143,7 +143,8 @@ impl Run {
                 decide,
             }) => {
                 let decide = Some(decide);
-                self.sessions.insert(session, SessionEntry { cancel, decide });
+                self.sessions
+                    .insert(session, SessionEntry { cancel, decide });
             }
             Action::Notice(Notice::SessionEnded(session)) => {
                 self.sessions.remove(&session);
@@ -165,12 +166,16 @@ impl Run {
                 task,
                 paths,
                 options,
-            } => self.spawn(task, |stop| share::share(context, task, paths, options, stop)),
+            } => self.spawn(task, |stop| {
+                share::share(context, task, paths, options, stop)
+            }),
             Command::Receive {
                 task,
                 code,
                 options,
-            } => self.spawn(task, |stop| receive::receive(context, task, code, options, stop)),
+            } => self.spawn(task, |stop| {
+                receive::receive(context, task, code, options, stop)
+            }),
             Command::Decide { session, decision } => {
                 let entry = self.sessions.get_mut(&session);
                 if let Some(decide) = entry.and_then(|entry| entry.decide.take()) {

@@ -10,7 +10,9 @@ use fardrop_shared::path::{PathKeys, PathKind};
 use tokio::sync::{mpsc, watch};
 
 use super::cancel::EitherCancel;
-use super::event::{Event, LinkName, Progress, Receipt, Rung, RungState, SessionNumber, TaskNumber};
+use super::event::{
+    Event, LinkName, Progress, Receipt, Rung, RungState, SessionNumber, TaskNumber,
+};
 use super::report::{Rate, Reporter};
 use super::run::Context;
 use crate::failure::{Failure, FailureKind, Stage};
@@ -61,16 +63,29 @@ pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Rout
         peer,
     } = pair;
     let device = peer.device().to_owned();
-    reporter.tell(Event::Paired { task, session, device }).await;
+    reporter
+        .tell(Event::Paired {
+            task,
+            session,
+            device,
+        })
+        .await;
     let keys = PathKeys {
         sender: key.probe(Role::Sender).as_bytes(),
         receiver: key.probe(Role::Receiver).as_bytes(),
     };
     let (news, mut told) = mpsc::channel(NEWS_QUEUE);
-    let search = find_path(socket, role, &keys, peer.candidates(), same_machine, move |item| {
-        // Only what is shown is lost if the face is that far behind.
-        let _ = news.try_send(item);
-    });
+    let search = find_path(
+        socket,
+        role,
+        &keys,
+        peer.candidates(),
+        same_machine,
+        move |item| {
+            // Only what is shown is lost if the face is that far behind.
+            let _ = news.try_send(item);
+        },
+    );
     let tell = async {
         while let Some(item) = told.recv().await {
             reporter.tell(rung_event(session, item)).await;

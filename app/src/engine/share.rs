@@ -177,14 +177,22 @@ impl Share {
             }
             LobbyEvent::WrongCode { attempts_left } => {
                 let task = self.task;
-                self.context.reporter.tell(Event::WrongGuess { task, attempts_left }).await;
+                self.context
+                    .reporter
+                    .tell(Event::WrongGuess {
+                        task,
+                        attempts_left,
+                    })
+                    .await;
             }
             LobbyEvent::Dead => {
-                self.tell_failed(Failure::new(Stage::Pairing, FailureKind::CodeDead)).await;
+                self.tell_failed(Failure::new(Stage::Pairing, FailureKind::CodeDead))
+                    .await;
                 self.ending = Some(Outcome::Failed);
             }
             LobbyEvent::Taken => {
-                self.tell_failed(Failure::new(Stage::Rendezvous, FailureKind::CodeTaken)).await;
+                self.tell_failed(Failure::new(Stage::Rendezvous, FailureKind::CodeTaken))
+                    .await;
                 self.ending = Some(Outcome::Failed);
             }
             LobbyEvent::Silent => tracing::info!("the rendezvous does not answer for now"),
@@ -200,9 +208,7 @@ impl Share {
                 Ok(prepared) => Identity::generate()
                     .map(|identity| Ready { prepared, identity })
                     .map_err(|error| session::link_failure(Stage::Link, &error)),
-                Err(error) => {
-                    Err(Failure::new(Stage::Path, FailureKind::Local).with_detail(error))
-                }
+                Err(error) => Err(Failure::new(Stage::Path, FailureKind::Local).with_detail(error)),
             };
             (run, ready)
         });
@@ -226,7 +232,12 @@ impl Share {
                 key,
                 peer,
             };
-            let served = serve(self.context.clone(), pair, self.offer.clone(), self.stop.clone());
+            let served = serve(
+                self.context.clone(),
+                pair,
+                self.offer.clone(),
+                self.stop.clone(),
+            );
             self.sessions.spawn(Box::pin(served));
         }
     }
@@ -279,11 +290,12 @@ async fn open(context: &Context, words: u8) -> Result<(Lobby, Option<Embedded>),
     let config = &context.config;
     if !config.rendezvous.is_empty() {
         let lobby = Lobby::open(&config.rendezvous, words, config.ipv6).await;
-        return lobby.map(|lobby| (lobby, None)).map_err(|error| meet_failure(&error));
+        return lobby
+            .map(|lobby| (lobby, None))
+            .map_err(|error| meet_failure(&error));
     }
-    let mut embedded = Embedded::start(config.ipv6).map_err(|error| {
-        Failure::new(Stage::Rendezvous, FailureKind::Local).with_detail(error)
-    })?;
+    let mut embedded = Embedded::start(config.ipv6)
+        .map_err(|error| Failure::new(Stage::Rendezvous, FailureKind::Local).with_detail(error))?;
     let lobby = Lobby::open(&[embedded.here()], words, config.ipv6)
         .await
         .map_err(|error| meet_failure(&error))?;
@@ -325,7 +337,14 @@ async fn serve(
         Ok(end) => end,
         Err(failure) => {
             let session = Some(session);
-            context.reporter.tell(Event::Failed { task, session, failure }).await;
+            context
+                .reporter
+                .tell(Event::Failed {
+                    task,
+                    session,
+                    failure,
+                })
+                .await;
             SessionEnd::Failed
         }
     };

@@ -33,8 +33,9 @@ impl Advertisement {
         let label = format!("{:016x}", rand::thread_rng().r#gen::<u64>());
         let host = format!("fardrop-{label}.local.");
         let properties = [(LOCATOR_KEY, locator.to_string())];
-        let mut service =
-            ServiceInfo::new(SERVICE, &label, &host, "", port, &properties[..]).ok()?.enable_addr_auto();
+        let mut service = ServiceInfo::new(SERVICE, &label, &host, "", port, &properties[..])
+            .ok()?
+            .enable_addr_auto();
         // The label is random: nobody else has it, and asking around would cost a second.
         service.set_requires_probe(false);
         let name = service.get_fullname().to_owned();
@@ -101,7 +102,9 @@ impl Drop for Search {
 }
 
 fn daemon(ipv6: bool) -> Option<ServiceDaemon> {
-    let daemon = ServiceDaemon::new().inspect_err(|error| tracing::debug!(%error, "no mDNS")).ok()?;
+    let daemon = ServiceDaemon::new()
+        .inspect_err(|error| tracing::debug!(%error, "no mDNS"))
+        .ok()?;
     if !ipv6 {
         let _ = daemon.disable_interface(IfKind::IPv6);
     }

@@ -12,11 +12,11 @@ use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, order};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
 use fardrop_shared::{Role, SessionId};
 
-use super::{MeetError, capabilities};
 use super::announcer::Announcer;
 use super::find_path::sleep_until;
 use super::servers::resolve;
 use super::socket::PeerSocket;
+use super::{MeetError, capabilities};
 
 /// Locators of one length that are tried before longer ones: with a tenth of the short ones taken, one
 /// share in a thousand gets a longer code.
@@ -103,7 +103,11 @@ impl Lobby {
     /// Where the server that answers is: to ask it for other sockets' addresses.
     #[must_use]
     pub fn server_addresses(&self) -> Vec<SocketAddr> {
-        self.announcer.clients.iter().map(|client| client.config().server).collect()
+        self.announcer
+            .clients
+            .iter()
+            .map(|client| client.config().server)
+            .collect()
     }
 
     /// What this side says of itself to one receiver.
@@ -163,7 +167,11 @@ impl Lobby {
             code,
             session: SessionId::random(rng),
             owner: OwnerToken::random(rng),
-            reserve: order(servers, locator.value()).into_iter().rev().cloned().collect(),
+            reserve: order(servers, locator.value())
+                .into_iter()
+                .rev()
+                .cloned()
+                .collect(),
             server: String::new(),
             ipv6,
             events: VecDeque::new(),
@@ -223,7 +231,8 @@ impl Lobby {
         match event {
             Event::Peer { session, payload } => {
                 let (now, rng) = (Instant::now(), &mut rand::thread_rng());
-                self.pairing.handle_payload(now, session, payload.as_bytes(), rng);
+                self.pairing
+                    .handle_payload(now, session, payload.as_bytes(), rng);
             }
             Event::Taken if index == 0 => self.events.push_back(LobbyEvent::Taken),
             Event::Taken => {
@@ -283,7 +292,8 @@ impl Lobby {
                 None => client.withdraw(to),
             }
         }
-        self.announcements.extend(payload.map(|payload| (to, payload)));
+        self.announcements
+            .extend(payload.map(|payload| (to, payload)));
     }
 }
 

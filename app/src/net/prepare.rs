@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use fardrop_shared::limits::MAX_CANDIDATES;
 use fardrop_shared::path::{Candidate, CandidateKind};
 use fardrop_shared::rendezvous::AddressQuery;
 
@@ -13,9 +14,6 @@ use super::socket::PeerSocket;
 
 /// How long a rendezvous may take to say where it sees a socket; the receiver is waiting.
 const REFLEXIVE_DEADLINE: Duration = Duration::from_millis(1500);
-
-/// Candidates of ours that are offered: what a peer uses.
-const CANDIDATES_LIMIT: usize = fardrop_shared::limits::CANDIDATES_LIMIT;
 
 /// A socket that waits for its peer.
 #[derive(Debug)]
@@ -42,11 +40,18 @@ pub async fn prepare(servers: &[SocketAddr], port: u16, ipv6: bool) -> io::Resul
     };
     let reflexive = reflexive_addresses(&socket, servers).await?;
     let interfaces = Interfaces::look();
-    let candidates = own_candidates(&interfaces, socket.port()?, socket.speaks_ipv6(), &reflexive);
+    let candidates = own_candidates(
+        &interfaces,
+        socket.port()?,
+        socket.speaks_ipv6(),
+        &reflexive,
+    );
     Ok(Prepared {
         socket,
         candidates,
-        same_machine: reflexive.iter().any(|address| address.ip().to_canonical().is_loopback()),
+        same_machine: reflexive
+            .iter()
+            .any(|address| address.ip().to_canonical().is_loopback()),
     })
 }
 
@@ -57,15 +62,20 @@ pub(super) fn own_candidates(
     ipv6: bool,
     reflexive: &[SocketAddr],
 ) -> Vec<Candidate> {
-    let same_machine = reflexive.iter().any(|address| address.ip().to_canonical().is_loopback());
+    let same_machine = reflexive
+        .iter()
+        .any(|address| address.ip().to_canonical().is_loopback());
     let mut candidates = interfaces.host_candidates(port, ipv6, same_machine);
     for address in reflexive {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-        if candidates.iter().all(|candidate| candidate.address != address) {
+        if candidates
+            .iter()
+            .all(|candidate| candidate.address != address)
+        {
             candidates.push(Candidate::new(CandidateKind::Reflexive, address));
         }
     }
-    candidates.truncate(CANDIDATES_LIMIT);
+    candidates.truncate(MAX_CANDIDATES);
     candidates
 }
 

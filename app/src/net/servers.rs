@@ -26,7 +26,8 @@ pub(super) async fn resolve(name: &str, ipv6: bool) -> Vec<SocketAddr> {
     } else {
         format!("{name}:{DEFAULT_PORT}")
     };
-    let looked_up = tokio::time::timeout(RESOLVE_DEADLINE, tokio::net::lookup_host(with_port)).await;
+    let looked_up =
+        tokio::time::timeout(RESOLVE_DEADLINE, tokio::net::lookup_host(with_port)).await;
     match looked_up {
         Ok(Ok(addresses)) => addresses
             .filter(|address| ipv6 || address.is_ipv4())
@@ -42,7 +43,9 @@ pub(super) async fn resolve(name: &str, ipv6: bool) -> Vec<SocketAddr> {
 
 /// Where embedded servers of this very machine may listen.
 pub(super) fn on_this_machine() -> impl Iterator<Item = SocketAddr> {
-    EMBEDDED_PORTS.into_iter().map(|port| (Ipv4Addr::LOCALHOST, port).into())
+    EMBEDDED_PORTS
+        .into_iter()
+        .map(|port| (Ipv4Addr::LOCALHOST, port).into())
 }
 
 fn has_port(name: &str) -> bool {

@@ -133,7 +133,10 @@ impl Visit<'_> {
             if let Some(outcome) = self.drain_pairing() {
                 return outcome;
             }
-            let due = self.pairing.as_ref().and_then(ReceiverPairing::poll_timeout);
+            let due = self
+                .pairing
+                .as_ref()
+                .and_then(ReceiverPairing::poll_timeout);
             let tick = Instant::now() + Duration::from_millis(200);
             let due = due.map_or(tick, |due| due.min(tick));
             tokio::select! {
@@ -170,7 +173,8 @@ impl Visit<'_> {
     /// Asks a server whether the sender is there, saying nothing yet.
     fn knock(&mut self, server: SocketAddr) {
         let clients = &mut self.announcer.clients;
-        if clients.len() >= SERVERS_LIMIT || clients.iter().any(|old| old.config().server == server) {
+        if clients.len() >= SERVERS_LIMIT || clients.iter().any(|old| old.config().server == server)
+        {
             return;
         }
         let (now, rng) = (Instant::now(), &mut rand::thread_rng());
@@ -228,7 +232,11 @@ impl Visit<'_> {
             ),
             Err(_) => Vec::new(),
         };
-        Hello::new(self.visitor.fingerprint, candidates, self.visitor.device.to_owned())
+        Hello::new(
+            self.visitor.fingerprint,
+            candidates,
+            self.visitor.device.to_owned(),
+        )
     }
 
     fn drain_pairing(&mut self) -> Option<Result<(Box<PeerKey>, Hello), MeetError>> {
@@ -263,7 +271,10 @@ impl Visit<'_> {
             return Ok(());
         }
         let now = Instant::now();
-        let nobody = self.heard.nobody_since.is_some_and(|at| now >= at + NOBODY_THERE_PATIENCE);
+        let nobody = self
+            .heard
+            .nobody_since
+            .is_some_and(|at| now >= at + NOBODY_THERE_PATIENCE);
         let silent = self.heard.nobody_since.is_none() && now >= started + SILENCE_PATIENCE;
         if !nobody && !silent {
             return Ok(());
@@ -282,7 +293,8 @@ impl Visit<'_> {
     }
 
     fn same_machine(&self) -> bool {
-        self.reflexive.is_some_and(|address| address.ip().to_canonical().is_loopback())
+        self.reflexive
+            .is_some_and(|address| address.ip().to_canonical().is_loopback())
     }
 }
 

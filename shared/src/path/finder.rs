@@ -11,9 +11,8 @@ use super::probe::{Probe, ProbeCipher, ProbeKind};
 use super::replay::ReplayWindow;
 use crate::Role;
 use crate::limits::{
-    CANDIDATES_LIMIT, CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, CHECK_PACE, CHECKS_LIMIT,
-    CHECKS_PER_ADDRESS_LIMIT, NOMINATION_GRACE, NOMINATIONS_LIMIT, PATH_DEADLINE,
-    PEER_REFLEXIVE_LIMIT,
+    CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, CHECK_PACE, MAX_CANDIDATES, MAX_CHECKS,
+    MAX_CHECKS_PER_ADDRESS, MAX_NOMINATIONS, MAX_PEER_REFLEXIVE, NOMINATION_GRACE, PATH_DEADLINE,
 };
 
 /// The two keys that probes are sealed under.
@@ -61,8 +60,8 @@ pub enum PathEvent {
 /// Finds a path to one peer.
 ///
 /// After any call, drain [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event),
-/// then read [`poll_timeout`](Self::poll_timeout). At most [`CHECKS_LIMIT`] checks are ever sent, to
-/// at most [`CANDIDATES_LIMIT`] + [`PEER_REFLEXIVE_LIMIT`] addresses, whatever the peer says.
+/// then read [`poll_timeout`](Self::poll_timeout). At most [`MAX_CHECKS`] checks are ever sent, to
+/// at most [`MAX_CANDIDATES`] + [`MAX_PEER_REFLEXIVE`] addresses, whatever the peer says.
 #[derive(Debug)]
 pub struct PathFinder {
     role: Role,
@@ -115,7 +114,7 @@ enum Stage {
 impl PathFinder {
     /// Begins to look for a path to a peer with these candidates. Candidates that no packet may go
     /// to are left out, loopback ones unless `same_machine`; of the others the first
-    /// [`CANDIDATES_LIMIT`] are used.
+    /// [`MAX_CANDIDATES`] are used.
     #[must_use]
     pub fn new(
         role: Role,
@@ -132,7 +131,7 @@ impl PathFinder {
         let usable = candidates
             .iter()
             .filter(|candidate| candidate.usable(same_machine));
-        for candidate in usable.take(CANDIDATES_LIMIT) {
+        for candidate in usable.take(MAX_CANDIDATES) {
             let address = canonical(candidate.address);
             if remotes.iter().all(|remote| remote.address != address) {
                 let kind = PathKind::of(address, Some(candidate.kind));
@@ -285,7 +284,7 @@ impl PathFinder {
         {
             return Some(known);
         }
-        if self.remotes.len() >= CANDIDATES_LIMIT + PEER_REFLEXIVE_LIMIT {
+        if self.remotes.len() >= MAX_CANDIDATES + MAX_PEER_REFLEXIVE {
             return None;
         }
         self.remotes
@@ -383,7 +382,7 @@ impl PathFinder {
                 kind: target.kind,
                 rtt: target.rtt,
             }));
-            self.send_nomination(now, best, NOMINATIONS_LIMIT, rng);
+            self.send_nomination(now, best, MAX_NOMINATIONS, rng);
         }
     }
 
@@ -409,7 +408,7 @@ impl PathFinder {
 
     /// When the next check may go out, if any is left to send.
     fn next_check_due(&self) -> Option<Instant> {
-        if self.checks_sent >= CHECKS_LIMIT {
+        if self.checks_sent >= MAX_CHECKS {
             return None;
         }
         let unanswered = self.remotes.iter().filter(|remote| remote.wants_check());
@@ -484,7 +483,7 @@ impl Remote {
     }
 
     const fn wants_check(&self) -> bool {
-        self.rtt.is_none() && self.sent < CHECKS_PER_ADDRESS_LIMIT
+        self.rtt.is_none() && self.sent < MAX_CHECKS_PER_ADDRESS
     }
 
     /// Quick at first, then slower, after the spirit of RFC 8445, section 14.

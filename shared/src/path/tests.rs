@@ -10,7 +10,7 @@ use rand_core::{RngCore, SeedableRng};
 use super::replay::ReplayWindow;
 use super::{Candidate, CandidateKind, FoundPath, PathEvent, PathFinder, PathKeys, PathKind};
 use crate::Role;
-use crate::limits::{CHECKS_LIMIT, NOMINATIONS_LIMIT, PATH_DEADLINE};
+use crate::limits::{MAX_CHECKS, MAX_NOMINATIONS, PATH_DEADLINE};
 
 const KEYS: PathKeys<'static> = PathKeys {
     sender: &[1; 32],
@@ -190,7 +190,7 @@ fn nothing_answers_is_said_in_time_and_costs_a_bounded_number_of_probes() {
     world.run();
     for peer in &world.peers {
         assert!(peer.failed && peer.found.is_none());
-        assert!(peer.sent <= CHECKS_LIMIT + NOMINATIONS_LIMIT);
+        assert!(peer.sent <= MAX_CHECKS + MAX_NOMINATIONS);
         assert!(
             peer.sent > 100,
             "an address was given up early: {}",
