@@ -3,6 +3,7 @@
 //! A sender without a configured rendezvous serves its own and announces it under its locator, which
 //! is public. A receiver believes nothing of what it hears here: an address is only somewhere to ask.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use mdns_sd::{IfKind, ResolvedService, ServiceDaemon, ServiceEvent, ServiceInfo};
@@ -18,7 +19,6 @@ const LOCATOR_KEY: &str = "locator";
 const ADDRESSES_LIMIT: usize = 6;
 
 /// A rendezvous of our own, announced while this lives.
-#[derive(Debug)]
 pub struct Advertisement {
     daemon: ServiceDaemon,
     name: String,
@@ -48,6 +48,14 @@ impl Advertisement {
     }
 }
 
+impl fmt::Debug for Advertisement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Advertisement")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Advertisement {
     fn drop(&mut self) {
         // The goodbye packet (RFC 6762, section 10.1) is sent by the daemon's own thread, which takes
@@ -58,8 +66,7 @@ impl Drop for Advertisement {
 }
 
 /// A search for the rendezvous that has a locator.
-#[derive(Debug)]
-pub struct Search {
+pub(super) struct Search {
     daemon: ServiceDaemon,
     events: mdns_sd::Receiver<ServiceEvent>,
     locator: String,
@@ -68,7 +75,7 @@ pub struct Search {
 impl Search {
     /// Begins to ask. `None` where multicast is not to be had.
     #[must_use]
-    pub fn start(locator: u32, ipv6: bool) -> Option<Self> {
+    pub(super) fn start(locator: u32, ipv6: bool) -> Option<Self> {
         let daemon = daemon(ipv6)?;
         let events = daemon.browse(SERVICE).ok()?;
         Some(Self {
@@ -80,7 +87,7 @@ impl Search {
 
     /// Addresses of the next rendezvous that claims to have the locator. Never ends if there is none.
     /// Cancel-safe.
-    pub async fn next(&self) -> Vec<SocketAddr> {
+    pub(super) async fn next(&self) -> Vec<SocketAddr> {
         loop {
             match self.events.recv_async().await {
                 Ok(ServiceEvent::ServiceResolved(service)) => {
@@ -92,6 +99,14 @@ impl Search {
                 Err(_) => std::future::pending().await,
             }
         }
+    }
+}
+
+impl fmt::Debug for Search {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Search")
+            .field("locator", &self.locator)
+            .finish_non_exhaustive()
     }
 }
 

@@ -113,6 +113,7 @@ impl Lobby {
     /// What this side says of itself to one receiver.
     pub fn provide_hello(&mut self, run: SessionId, hello: Hello) {
         self.pairing.provide_hello(Instant::now(), run, hello);
+        self.drain_pairing();
     }
 
     /// The next thing that happens. Cancel-safe.
@@ -142,7 +143,6 @@ impl Lobby {
     pub fn close(&mut self) {
         self.pairing.close(Instant::now());
         self.drain_pairing();
-        self.announcer.flush();
     }
 
     /// Stops repeating what was said to a receiver: it was heard.
@@ -255,7 +255,7 @@ impl Lobby {
         }
     }
 
-    /// What pairing wants said is announced at every server, what it found out is queued.
+    /// What pairing wants said is announced at every server, and what it found out is queued.
     fn drain_pairing(&mut self) {
         self.say(None, Some(self.pairing.standing_payload()));
         while let Some(transmit) = self.pairing.poll_transmit() {
@@ -280,6 +280,8 @@ impl Lobby {
                 }
             });
         }
+        // At once: the caller may be busy with the event for a while.
+        self.announcer.flush();
     }
 
     /// Says this from now on, at every server; nothing any more with `None`.

@@ -9,6 +9,8 @@ mod lobby;
 mod prepare;
 mod servers;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod visit;
 
 use std::io;
@@ -33,7 +35,7 @@ pub use visit::{Met, Visitor};
 
 /// What this build can do towards a peer: QUIC.
 fn capabilities() -> Capabilities {
-    Capabilities::new(Transports::QUIC, Ciphers::default())
+    Capabilities::new(Transports::QUIC, Ciphers::CHACHA20_POLY1305)
 }
 
 /// Why two peers did not meet at a rendezvous.

@@ -77,8 +77,8 @@ pub struct Ciphers(pub u32);
 impl Ciphers {
     /// ChaCha20-Poly1305: everybody has it, whether the bit is set or not.
     pub const CHACHA20_POLY1305: Self = Self(1);
-    /// AES-256-GCM: to be named only where the processor has instructions for it.
-    pub const AES_256_GCM: Self = Self(2);
+    /// AES-128-GCM: to be named only where the processor has instructions for it.
+    pub const AES_128_GCM: Self = Self(2);
 }
 
 /// The cipher that both have agreed on.
@@ -86,8 +86,8 @@ impl Ciphers {
 pub enum Cipher {
     /// ChaCha20-Poly1305 (RFC 8439).
     ChaCha20Poly1305,
-    /// AES-256-GCM.
-    Aes256Gcm,
+    /// AES-128-GCM.
+    Aes128Gcm,
 }
 
 /// What a peer can do. It travels in the open and is part of the transcript, so that nobody in
@@ -119,9 +119,9 @@ impl Capabilities {
     pub fn agree(&self, other: &Self) -> Option<Agreement> {
         let version = self.versions.newest_common(other.versions)?;
         let transports = self.transports.and(other.transports).and(Transports::ALL);
-        let both_have_aes = self.ciphers.0 & other.ciphers.0 & Ciphers::AES_256_GCM.0 != 0;
+        let both_have_aes = self.ciphers.0 & other.ciphers.0 & Ciphers::AES_128_GCM.0 != 0;
         let cipher = if both_have_aes {
-            Cipher::Aes256Gcm
+            Cipher::Aes128Gcm
         } else {
             Cipher::ChaCha20Poly1305
         };

@@ -436,7 +436,7 @@ fn what_is_unknown_is_ignored() {
     assert_eq!(agreement.version, 1);
     assert_eq!(agreement.transports, Transports::QUIC);
     assert_eq!(agreement.cipher, Cipher::ChaCha20Poly1305);
-    assert_eq!(later.agree(&later).unwrap().cipher, Cipher::Aes256Gcm);
+    assert_eq!(later.agree(&later).unwrap().cipher, Cipher::Aes128Gcm);
     let other = Capabilities {
         transports: Transports(0xff00_0000),
         ..later

@@ -1,0 +1,163 @@
+//! A lobby and its visitors around a real server on loopback.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use fardrop_rendezvous::{Bounds, Config, Listen, Need, Server};
+use fardrop_shared::Role;
+use fardrop_shared::code::PairingCode;
+use fardrop_shared::pairing::{Hello, PeerKey};
+
+use super::{Lobby, LobbyEvent, MeetError, Met, Visitor, prepare};
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(future)
+}
+
+fn serve() -> String {
+    let listen = Listen {
+        main: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        second: None,
+        need: Need::Required,
+    };
+    let config = Config {
+        listen: vec![listen],
+        bounds: Bounds::default(),
+    };
+    let server = Server::bind(&config).unwrap();
+    let address = server.local_addrs().next().unwrap();
+    tokio::spawn(server.run(std::future::pending()));
+    address.to_string()
+}
+
+async fn visit(code: &PairingCode, servers: &[String]) -> Result<Met, MeetError> {
+    let visitor = Visitor {
+        code,
+        servers,
+        fingerprint: [2; 32],
+        device: "receiver",
+        port: 0,
+        ipv6: true,
+        mdns: false,
+    };
+    visitor.meet().await
+}
+
+/// Keeps a lobby going until somebody has paired or it is dead.
+async fn host(lobby: &mut Lobby) -> Result<(Box<PeerKey>, Hello), u8> {
+    let mut wrong = 0;
+    loop {
+        match lobby.next().await.unwrap() {
+            LobbyEvent::HelloNeeded(run) => {
+                let prepared = prepare(&lobby.server_addresses(), 0, true).await.unwrap();
+                assert!(prepared.same_machine);
+                let hello = Hello::new([1; 32], prepared.candidates, "sender".to_owned());
+                lobby.provide_hello(run, hello);
+            }
+            LobbyEvent::Paired { key, peer, .. } => return Ok((key, peer)),
+            LobbyEvent::WrongCode { .. } => wrong += 1,
+            LobbyEvent::Dead => return Err(wrong),
+            LobbyEvent::Taken | LobbyEvent::Silent => panic!("the server is there"),
+        }
+    }
+}
+
+#[test]
+fn two_who_know_the_code_meet() {
+    run(async {
+        let servers = [serve()];
+        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let code = lobby.code().clone();
+        let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &servers));
+        let ((key, peer), met) = (hosted.unwrap(), met.unwrap());
+        assert_eq!((peer.device(), met.peer.device()), ("receiver", "sender"));
+        assert_eq!(
+            (peer.fingerprint(), met.peer.fingerprint()),
+            (&[2; 32], &[1; 32])
+        );
+        for role in [Role::Sender, Role::Receiver] {
+            assert_eq!(key.probe(role).as_bytes(), met.key.probe(role).as_bytes());
+        }
+        assert!(met.same_machine);
+        assert!(!peer.candidates().is_empty() && !met.peer.candidates().is_empty());
+    });
+}
+
+#[test]
+fn a_code_that_names_its_server_needs_no_other() {
+    run(async {
+        let servers = [serve()];
+        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let code = lobby.code().clone().with_server(Some(&servers[0])).unwrap();
+        let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &[]));
+        assert!(hosted.is_ok() && met.is_ok());
+    });
+}
+
+#[test]
+fn three_wrong_codes_and_the_right_one_is_refused_as_well() {
+    run(async {
+        let servers = [serve()];
+        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let right = lobby.code().clone();
+        let rng = &mut rand::thread_rng();
+        let guesses = async {
+            for _ in 0..3 {
+                let guess = PairingCode::generate(right.locator(), 2, rng);
+                let met = visit(&guess, &servers).await;
+                assert!(
+                    matches!(met, Err(MeetError::WrongCode | MeetError::CodeDead)),
+                    "{met:?}"
+                );
+            }
+            let met = visit(&right, &servers).await;
+            assert!(matches!(met, Err(MeetError::CodeDead)), "{met:?}");
+        };
+        let hosting = async {
+            assert_eq!(host(&mut lobby).await.err(), Some(3));
+            // It stays to say so.
+            loop {
+                lobby.next().await.unwrap();
+            }
+        };
+        tokio::select! {
+            () = guesses => {}
+            () = hosting => {}
+        }
+    });
+}
+
+#[test]
+fn a_code_that_nobody_has_is_said_to_be_none() {
+    run(async {
+        let code = PairingCode::parse("417-acid-lemon").unwrap();
+        let met = visit(&code, &[serve()]).await;
+        assert!(matches!(met, Err(MeetError::NoSuchCode)), "{met:?}");
+    });
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_passed_over() {
+    run(async {
+        // A socket that nobody reads.
+        let silent = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let servers = [silent.local_addr().unwrap().to_string(), serve()];
+        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let code = lobby.code().clone();
+        let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &servers));
+        assert!(hosted.is_ok() && met.is_ok());
+    });
+}
+
+#[test]
+fn no_server_at_all_is_said() {
+    run(async {
+        let silent = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let servers = [silent.local_addr().unwrap().to_string()];
+        let lobby = Lobby::open(&servers, 2, true).await;
+        assert!(matches!(lobby, Err(MeetError::Unreachable)), "{lobby:?}");
+    });
+}
