@@ -8,6 +8,7 @@ pub mod handle;
 mod receive;
 mod report;
 mod run;
+mod scan;
 mod session;
 mod share;
 

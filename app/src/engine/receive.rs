@@ -6,14 +6,15 @@ use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
 use tokio::sync::{oneshot, watch};
 
-use super::cancel::Cancel;
-use super::command::{Decision, ReceiveOptions, TypedCode};
-use super::event::{Event, OfferDigest, Outcome, SessionNumber, TaskNumber};
+use super::cancel::{Cancel, EitherCancel};
+use super::command::{ConflictPolicy, Decision, ReceiveOptions, TypedCode};
+use super::event::{Event, OfferDigest, Outcome, Receipt, SessionNumber, TaskNumber};
 use super::run::Context;
+use super::scan::digest;
 use super::session::{self, Pair, Route};
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::link::{Identity, Link};
-use crate::net::{Met, Visitor};
+use crate::net::Visitor;
 use crate::transfer;
 
 /// Runs one receive to its end.
@@ -26,72 +27,140 @@ pub(super) async fn receive(
 ) -> Outcome {
     let session = context.reporter.next_session();
     let controls = context.register(session).await;
-    let work = receive_patiently(&context, task, session, code, options, controls.decision);
-    let received = session::unless_cancelled([stop.clone(), controls.cancel], work).await;
+    let mut cancel = EitherCancel(stop.clone(), controls.cancel);
+    let receive = Receive {
+        context: &context,
+        task,
+        session,
+        options,
+    };
+    let received = receive.run(code, controls.decision, &mut cancel).await;
     context.unregister(session).await;
-    match received {
-        Ok(outcome) => outcome,
-        Err(failure) => {
-            let cancelled_here = stop.is_cancelled();
-            let session = Some(session);
-            context
-                .reporter
-                .tell(Event::Failed {
-                    task,
-                    session,
-                    failure,
-                })
-                .await;
-            if cancelled_here {
-                Outcome::Interrupted
-            } else {
-                Outcome::Failed
-            }
+    let (event, outcome) = match received {
+        Ok(receipt) if receipt.failed_files == 0 => {
+            (Event::Done { session, receipt }, Outcome::Succeeded)
         }
+        Ok(receipt) => (Event::Done { session, receipt }, Outcome::Failed),
+        Err(failure) => (
+            Event::Failed {
+                task,
+                session: Some(session),
+                failure,
+            },
+            Outcome::Failed,
+        ),
+    };
+    context.reporter.tell(event).await;
+    if stop.is_cancelled() && outcome == Outcome::Failed {
+        Outcome::Interrupted
+    } else {
+        outcome
     }
 }
 
-async fn receive_patiently(
-    context: &Context,
+struct Receive<'a> {
+    context: &'a Context,
     task: TaskNumber,
     session: SessionNumber,
-    code: TypedCode,
     options: ReceiveOptions,
-    decision: oneshot::Receiver<Decision>,
-) -> Result<Outcome, Failure> {
-    let code = PairingCode::parse(&code.0)
-        .map_err(|_| Failure::new(Stage::Pairing, FailureKind::NoSuchCode))?;
-    let identity =
-        Identity::generate().map_err(|error| session::link_failure(Stage::Link, &error))?;
-    let config = &context.config;
-    let visitor = Visitor {
-        code: &code,
-        servers: &config.rendezvous,
-        fingerprint: identity.fingerprint(),
-        device: &config.device,
-        port: config.port.unwrap_or(0),
-        ipv6: config.ipv6,
-        mdns: config.mdns,
-    };
-    let Met {
-        socket,
-        key,
-        peer,
-        same_machine,
-    } = visitor
-        .meet()
-        .await
-        .map_err(|error| session::meet_failure(&error))?;
-    let pair = Pair {
-        task,
-        session,
-        role: Role::Receiver,
-        socket,
-        same_machine,
-        identity,
-        key,
-        peer,
-    };
-    let (link, route) = session::connect(context, pair).await?;
-    take(context, session, link, route, options, decision).await
+}
+
+impl Receive<'_> {
+    async fn run(
+        &self,
+        code: TypedCode,
+        decision: oneshot::Receiver<Decision>,
+        cancel: &mut EitherCancel,
+    ) -> Result<Receipt, Failure> {
+        let paired = cancel.unless(self.pair(code)).await;
+        let pair = paired.unwrap_or_else(|| Err(session::cancelled(Stage::Pairing)))?;
+        let connected = cancel.unless(session::connect(self.context, pair)).await;
+        let (link, route) = connected.unwrap_or_else(|| Err(session::cancelled(Stage::Path)))?;
+        self.take(link, route, decision, cancel).await
+    }
+
+    /// Finds the sender, and proves to it and has proved that both know the code.
+    async fn pair(&self, code: TypedCode) -> Result<Pair, Failure> {
+        let code = PairingCode::parse(&code.0)
+            .map_err(|_| Failure::new(Stage::Pairing, FailureKind::NoSuchCode))?;
+        let identity =
+            Identity::generate().map_err(|error| session::link_failure(Stage::Link, &error))?;
+        let config = &self.context.config;
+        let visitor = Visitor {
+            code: &code,
+            servers: &config.rendezvous,
+            fingerprint: identity.fingerprint(),
+            device: &config.device,
+            port: config.port.unwrap_or(0),
+            ipv6: config.ipv6,
+            mdns: config.mdns,
+        };
+        let met = visitor.meet().await.map_err(|error| session::meet_failure(&error))?;
+        Ok(Pair {
+            task: self.task,
+            session: self.session,
+            role: Role::Receiver,
+            socket: met.socket,
+            same_machine: met.same_machine,
+            identity,
+            key: met.key,
+            peer: met.peer,
+        })
+    }
+
+    /// Takes what is offered over the link, if the person wants it.
+    async fn take(
+        &self,
+        link: Link,
+        route: Route,
+        decision: oneshot::Receiver<Decision>,
+        cancel: &mut EitherCancel,
+    ) -> Result<Receipt, Failure> {
+        let (reporter, session) = (&self.context.reporter, self.session);
+        let handle = link.handle.clone();
+        let (progress, watched) = watch::channel(transfer::Progress::default());
+        let options = transfer::ReceiveOptions {
+            destination: self.options.destination.clone(),
+        };
+        let mut decided_at = Instant::now();
+        let decide = async |summary: transfer::OfferSummary<'_>| {
+            let offer = OfferDigest {
+                kept: summary.kept_bytes,
+                conflicts: summary.conflicts.into(),
+                free: summary.free_space,
+                ..digest(summary.manifest)
+            };
+            reporter.tell(Event::Offer { session, offer }).await;
+            let decision = decision.await;
+            decided_at = Instant::now();
+            match decision {
+                Ok(Decision::Accept { on_conflict }) => transfer::Decision::Accept {
+                    on_conflict: policy(on_conflict),
+                    selection: None,
+                },
+                // Whoever should have decided is gone.
+                Ok(Decision::Decline) | Err(_) => transfer::Decision::Decline,
+            }
+        };
+        let work = transfer::receive(link, options, decide, progress);
+        let summary =
+            session::transfer(self.context, session, &handle, cancel, work, watched).await?;
+        for failure in &summary.failures {
+            let event = Event::FileFailed {
+                session,
+                name: failure.name.clone(),
+                reason: session::file_failure(failure.reason),
+            };
+            reporter.tell(event).await;
+        }
+        Ok(session::receipt(&summary, route, decided_at.elapsed()))
+    }
+}
+
+const fn policy(policy: ConflictPolicy) -> transfer::OnConflict {
+    match policy {
+        ConflictPolicy::Skip => transfer::OnConflict::Skip,
+        ConflictPolicy::Rename => transfer::OnConflict::Rename,
+        ConflictPolicy::Replace => transfer::OnConflict::Replace,
+    }
 }

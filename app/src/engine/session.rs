@@ -7,6 +7,8 @@ use std::time::Duration;
 use fardrop_shared::Role;
 use fardrop_shared::pairing::{Hello, PeerKey};
 use fardrop_shared::path::{PathKeys, PathKind};
+use fardrop_shared::transfer::FileReason;
+use fardrop_shared::wire::peer::DeclineReason;
 use tokio::sync::{mpsc, watch};
 
 use super::cancel::EitherCancel;
@@ -179,18 +181,18 @@ pub(super) async fn watch_progress(
 fn progress(newest: transfer::Progress, rate: &mut Rate) -> Progress {
     Progress {
         bytes: newest.bytes,
-        total: newest.total,
-        files: newest.files,
-        files_total: newest.files_total,
+        total: newest.total_bytes,
+        files: newest.files.into(),
+        files_total: newest.total_files.into(),
         rate: rate.sample(std::time::Instant::now(), newest.bytes),
     }
 }
 
 /// What a finished transfer came to.
-pub(super) const fn receipt(summary: &Summary, route: Route, elapsed: Duration) -> Receipt {
+pub(super) fn receipt(summary: &Summary, route: Route, elapsed: Duration) -> Receipt {
     Receipt {
-        files: summary.files,
-        failed_files: summary.failed,
+        files: summary.files.into(),
+        failed_files: summary.failure_count.into(),
         bytes: summary.bytes,
         sent: summary.sent,
         resumed: summary.resumed,
@@ -217,6 +219,61 @@ pub(super) fn link_failure(stage: Stage, error: &LinkError) -> Failure {
         LinkError::Protocol(what) => failure.with_detail(what),
         LinkError::Transport(what) => failure.with_detail(what),
         LinkError::Closed(_) | LinkError::TimedOut | LinkError::Unauthenticated => failure,
+    }
+}
+
+/// The person stopped it.
+pub(super) const fn cancelled(stage: Stage) -> Failure {
+    Failure::new(stage, FailureKind::Cancelled)
+}
+
+/// What a transfer's end means to a person.
+pub(super) fn transfer_failure(error: &TransferError) -> Failure {
+    let (stage, kind) = match error {
+        TransferError::Cancelled => (Stage::Transfer, FailureKind::Cancelled),
+        TransferError::CancelledByPeer => (Stage::Transfer, FailureKind::CancelledByPeer),
+        TransferError::Declined(reason) => (Stage::Offer, declined(*reason)),
+        TransferError::NoSpace { .. } => (Stage::Offer, FailureKind::NoSpace),
+        TransferError::UnsafeName { .. } => (Stage::Offer, FailureKind::UnsafeName),
+        TransferError::Destination(_) => (Stage::Disk, FailureKind::WriteFailed),
+        TransferError::Version { .. } => (Stage::Transfer, FailureKind::Version),
+        TransferError::PeerGone(error) => return link_failure(Stage::Transfer, error),
+        TransferError::Protocol(_) => (Stage::Transfer, FailureKind::PeerMisbehaved),
+        TransferError::Local(_) => (Stage::Transfer, FailureKind::Local),
+    };
+    let failure = Failure::new(stage, kind);
+    match error {
+        TransferError::NoSpace { .. }
+        | TransferError::UnsafeName { .. }
+        | TransferError::Destination(_)
+        | TransferError::Protocol(_)
+        | TransferError::Local(_) => failure.with_detail(error),
+        TransferError::Cancelled
+        | TransferError::CancelledByPeer
+        | TransferError::Declined(_)
+        | TransferError::Version { .. }
+        | TransferError::PeerGone(_) => failure,
+    }
+}
+
+const fn declined(reason: DeclineReason) -> FailureKind {
+    match reason {
+        DeclineReason::Person => FailureKind::Declined,
+        DeclineReason::NoSpace => FailureKind::NoSpace,
+        DeclineReason::UnsafeName => FailureKind::UnsafeName,
+        DeclineReason::Destination => FailureKind::WriteFailed,
+    }
+}
+
+/// What one file's failure means to a person.
+pub(super) const fn file_failure(reason: FileReason) -> FailureKind {
+    match reason {
+        FileReason::FileChanged => FailureKind::FileChanged,
+        FileReason::FileUnreadable => FailureKind::FileUnreadable,
+        FileReason::HashMismatch => FailureKind::HashMismatch,
+        FileReason::WriteFailed => FailureKind::WriteFailed,
+        FileReason::NoSpace => FailureKind::NoSpace,
+        FileReason::Skipped => FailureKind::Cancelled,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A share: an offer under a code, and a session for every receiver that knows it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,16 +10,18 @@ use fardrop_shared::{Role, SessionId};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::cancel::Cancel;
+use super::cancel::{Cancel, EitherCancel};
 use super::command::{ShareLifetime, ShareOptions};
 use super::embedded::Embedded;
-use super::event::{Event, OfferDigest, Outcome, ShownCode, TaskNumber};
+use super::event::{Event, Outcome, Receipt, ShownCode, TaskNumber};
 use super::run::Context;
-use super::scan::{Scanned, scan};
-use super::session::{self, Pair};
+use super::scan::{Offer, digest, scan};
+use super::session::{self, Pair, meet_failure};
 use crate::failure::{Failure, FailureKind, Stage};
+use crate::files::OfferSource;
 use crate::link::Identity;
-use crate::net::{Lobby, LobbyEvent, MeetError, Prepared, prepare};
+use crate::net::{Lobby, LobbyEvent, Prepared, prepare};
+use crate::transfer;
 
 /// How long a share that has ended goes on telling receivers so: a few repetitions.
 const LINGER: Duration = Duration::from_secs(2);
@@ -32,6 +34,9 @@ pub(super) async fn share(
     options: ShareOptions,
     mut stop: Cancel,
 ) -> Outcome {
+    if let Some(failure) = paths.iter().find_map(|path| missing(path)) {
+        return fail(&context, task, failure).await;
+    }
     let opened = tokio::select! {
         opened = open(&context, options.words) => opened,
         () = stop.cancelled() => return Outcome::Interrupted,
@@ -65,7 +70,7 @@ struct Share {
     options: ShareOptions,
     lobby: Lobby,
     _embedded: Option<Embedded>,
-    offer: watch::Receiver<Scanned>,
+    offer: watch::Receiver<Offer>,
     /// Sockets and certificates being made for receivers that have begun to pair.
     preparing: JoinSet<(SessionId, Result<Ready, Failure>)>,
     ready: Vec<(SessionId, Ready)>,
@@ -152,8 +157,8 @@ impl Share {
             Step::SessionEnded(end) => self.on_session_end(end),
             Step::Scanned => {
                 let failure = match &*self.offer.borrow_and_update() {
-                    Scanned::Failed(failure) => Some(failure.clone()),
-                    Scanned::Pending | Scanned::Ready(_) => None,
+                    Offer::Failed(failure) => Some(failure.clone()),
+                    Offer::Pending | Offer::Ready(_) => None,
                 };
                 if let Some(failure) = failure {
                     self.tell_failed(failure).await;
@@ -324,30 +329,74 @@ fn shown(lobby: &Lobby, embedded: Option<&Embedded>) -> ShownCode {
 async fn serve(
     context: Context,
     pair: Pair,
-    offer: watch::Receiver<Scanned>,
+    offer: watch::Receiver<Offer>,
     stop: Cancel,
 ) -> SessionEnd {
     let (task, session) = (pair.task, pair.session);
     let controls = context.register(session).await;
-    let served = session::unless_cancelled(
-        [stop, controls.cancel],
-        serve_patiently(&context, pair, offer),
-    );
-    let end = match served.await {
-        Ok(end) => end,
+    let mut cancel = EitherCancel(stop, controls.cancel);
+    let served = serve_to_the_end(&context, pair, offer, &mut cancel).await;
+    context.unregister(session).await;
+    let (event, end) = match served {
+        Ok(receipt) => (
+            Event::Done { session, receipt },
+            if receipt.failed_files == 0 {
+                SessionEnd::Complete
+            } else {
+                SessionEnd::Partial
+            },
+        ),
         Err(failure) => {
             let session = Some(session);
-            context
-                .reporter
-                .tell(Event::Failed {
-                    task,
-                    session,
-                    failure,
-                })
-                .await;
-            SessionEnd::Failed
+            (Event::Failed { task, session, failure }, SessionEnd::Failed)
         }
     };
-    context.unregister(session).await;
+    context.reporter.tell(event).await;
     end
+}
+
+async fn serve_to_the_end(
+    context: &Context,
+    pair: Pair,
+    offer: watch::Receiver<Offer>,
+    cancel: &mut EitherCancel,
+) -> Result<Receipt, Failure> {
+    let session = pair.session;
+    let connected = cancel.unless(session::connect(context, pair)).await;
+    let (link, route) = connected.unwrap_or_else(|| Err(session::cancelled(Stage::Path)))?;
+    let source = cancel.unless(offered(offer)).await;
+    let source = source.unwrap_or_else(|| Err(session::cancelled(Stage::Offer)))?;
+    let offer = digest(source.manifest());
+    context.reporter.tell(Event::Offer { session, offer }).await;
+    let started = Instant::now();
+    let handle = link.handle.clone();
+    let (progress, watched) = watch::channel(transfer::Progress::default());
+    let work = transfer::send(link, source, progress);
+    let summary = session::transfer(context, session, &handle, cancel, work, watched).await?;
+    Ok(session::receipt(&summary, route, started.elapsed()))
+}
+
+/// The offer, once the files have been looked through.
+async fn offered(mut offer: watch::Receiver<Offer>) -> Result<Arc<OfferSource>, Failure> {
+    let settled = offer.wait_for(|offer| !matches!(offer, Offer::Pending)).await;
+    match settled.map(|offer| offer.clone()) {
+        Ok(Offer::Ready(source)) => Ok(source),
+        Ok(Offer::Failed(failure)) => Err(failure),
+        // The share is ending.
+        Ok(Offer::Pending) | Err(_) => Err(session::cancelled(Stage::Offer)),
+    }
+}
+
+/// What is wrong with a path that is not there: said before anybody is given a code for it.
+fn missing(path: &Path) -> Option<Failure> {
+    let error = path.metadata().err()?;
+    let failure = Failure::new(Stage::Files, FailureKind::FileUnreadable);
+    Some(failure.with_detail(format_args!("{}: {error}", path.display())))
+}
+
+/// Ends a share that did not begin.
+async fn fail(context: &Context, task: TaskNumber, failure: Failure) -> Outcome {
+    let session = None;
+    context.reporter.tell(Event::Failed { task, session, failure }).await;
+    Outcome::Failed
 }

@@ -1,0 +1,126 @@
+//! The offer of a share: looked through once, in the background, while the code is already shown.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fardrop_shared::offer::Manifest;
+use tokio::sync::watch;
+
+use super::event::{Event, LeftOut, OfferDigest, TaskNumber};
+use super::run::Context;
+use crate::failure::{Failure, FailureKind, Stage};
+use crate::files::{OfferSource, ScanError, ScanWarning, Scanned, scan_in_background};
+
+/// Things left out that are told one by one; the rest are counted.
+const LEFT_OUT_TOLD: usize = 100;
+
+/// Names at the top of an offer that are shown.
+const TOP_NAMES: usize = 10;
+
+/// How far the look through the files is.
+#[derive(Debug, Clone)]
+pub(super) enum Offer {
+    /// Under way.
+    Pending,
+    /// What is offered.
+    Ready(Arc<OfferSource>),
+    /// There is nothing to offer.
+    Failed(Failure),
+}
+
+/// Starts to look through `paths`; every session of the share waits for the result.
+pub(super) fn scan(context: Context, task: TaskNumber, paths: Vec<PathBuf>) -> watch::Receiver<Offer> {
+    let (sender, receiver) = watch::channel(Offer::Pending);
+    tokio::spawn(async move {
+        // When the share ends first, nobody wants the result and dropping it stops the walk.
+        tokio::select! {
+            offer = look(&context, task, paths) => {
+                sender.send_replace(offer);
+            }
+            () = sender.closed() => {}
+        }
+    });
+    receiver
+}
+
+/// What an offer is, in short.
+pub(super) fn digest(manifest: &Manifest) -> OfferDigest {
+    let totals = manifest.totals();
+    let mut top_names: Vec<String> = Vec::new();
+    manifest.for_each(|_, entry| {
+        let top = entry.path.split('/').next().unwrap_or_default();
+        if top_names.len() < TOP_NAMES && top_names.last().is_none_or(|last| last != top) {
+            top_names.push(top.to_owned());
+        }
+    });
+    OfferDigest {
+        files: totals.files.into(),
+        folders: totals.folders.into(),
+        bytes: totals.bytes,
+        top_names,
+        kept: 0,
+        conflicts: 0,
+        free: None,
+    }
+}
+
+async fn look(context: &Context, task: TaskNumber, paths: Vec<PathBuf>) -> Offer {
+    let local = |error: std::io::Error| {
+        Offer::Failed(Failure::new(Stage::Files, FailureKind::Local).with_detail(error))
+    };
+    let walk = match scan_in_background(paths) {
+        Ok(walk) => walk,
+        Err(error) => return local(error),
+    };
+    let scanned = match walk.await {
+        Ok(Ok(scanned)) => scanned,
+        Ok(Err(error)) => return Offer::Failed(scan_failure(&error)),
+        Err(_) => return local(std::io::ErrorKind::Interrupted.into()),
+    };
+    tell(context, task, &scanned).await;
+    let totals = scanned.source.manifest().totals();
+    if totals.files == 0 && totals.folders == 0 {
+        return Offer::Failed(Failure::new(Stage::Files, FailureKind::NothingToSend));
+    }
+    Offer::Ready(Arc::new(scanned.source))
+}
+
+async fn tell(context: &Context, task: TaskNumber, scanned: &Scanned) {
+    for warning in scanned.warnings.iter().take(LEFT_OUT_TOLD) {
+        let (path, reason) = left_out(warning);
+        let name = path.display().to_string();
+        context.reporter.tell(Event::LeftOut { task, name, reason }).await;
+    }
+    let totals = scanned.source.manifest().totals();
+    let event = Event::Scanned {
+        task,
+        files: totals.files.into(),
+        bytes: totals.bytes,
+        left_out: scanned.warning_count as u64,
+    };
+    context.reporter.tell(event).await;
+}
+
+fn left_out(warning: &ScanWarning) -> (&PathBuf, LeftOut) {
+    match warning {
+        ScanWarning::LinkOutside(path) => (path, LeftOut::LinkOutside),
+        ScanWarning::LinkBroken(path) => (path, LeftOut::LinkBroken),
+        ScanWarning::LinkLoop(path) => (path, LeftOut::LinkLoop),
+        ScanWarning::Special(path) => (path, LeftOut::Special),
+        ScanWarning::NameNotUnicode(path) => (path, LeftOut::NotUnicode),
+        ScanWarning::NameRefused(path, reason) => {
+            (path, LeftOut::UnsafeName((*reason).to_owned()))
+        }
+        ScanWarning::Unreadable(path, kind) => (path, LeftOut::Unreadable(kind.to_string())),
+    }
+}
+
+fn scan_failure(error: &ScanError) -> Failure {
+    let kind = match error {
+        ScanError::Argument { .. } => FailureKind::FileUnreadable,
+        ScanError::ArgumentName(_) => FailureKind::UnsafeName,
+        ScanError::Offer(_) => FailureKind::OfferTooLarge,
+        ScanError::Stopped => FailureKind::Cancelled,
+    };
+    Failure::new(Stage::Files, kind).with_detail(error)
+}
