@@ -142,17 +142,9 @@ impl Receive<'_> {
                 Ok(Decision::Decline) | Err(_) => transfer::Decision::Decline,
             }
         };
-        let work = transfer::receive(link, options, decide, progress);
-        let summary =
-            session::transfer(self.context, session, &handle, cancel, work, watched).await?;
-        for failure in &summary.failures {
-            let event = Event::FileFailed {
-                session,
-                name: failure.name.clone(),
-                reason: session::file_failure(failure.reason),
-            };
-            reporter.tell(event).await;
-        }
+        let work = transfer::receive(link, options, decide, progress, cancel.cancelled());
+        let summary = session::transfer(self.context, session, &handle, work, watched).await?;
+        session::tell_failures(self.context, session, &summary).await;
         Ok(session::receipt(&summary, route, decided_at.elapsed()))
     }
 }

@@ -1,7 +1,7 @@
 //! One session: from two peers that know the same code to a link between them.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::time::Duration;
 
 use fardrop_shared::Role;
@@ -11,7 +11,6 @@ use fardrop_shared::transfer::FileReason;
 use fardrop_shared::wire::peer::DeclineReason;
 use tokio::sync::{mpsc, watch};
 
-use super::cancel::EitherCancel;
 use super::event::{
     Event, LinkName, Progress, Receipt, Rung, RungState, SessionNumber, TaskNumber,
 };
@@ -24,9 +23,6 @@ use crate::transfer::{self, Summary, TransferError};
 
 /// How often the face is given new progress: ten times a second.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-
-/// How long a cancelled transfer may take to put its part files in order.
-const CANCEL_DEADLINE: Duration = Duration::from_secs(3);
 
 /// News of the search for a path that may wait for the face.
 const NEWS_QUEUE: usize = 64;
@@ -129,49 +125,47 @@ pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Rout
     Ok((link, route))
 }
 
-/// Runs a transfer over a link, passing its progress on; stops it in order when that is wished, and
-/// tells the peer. Either way the link is closed when this returns.
+/// Runs a transfer over a link, passing its progress on, and waits until the peer can know how it
+/// ended.
 pub(super) async fn transfer(
     context: &Context,
     session: SessionNumber,
     handle: &LinkHandle,
-    cancel: &mut EitherCancel,
     work: impl Future<Output = Result<Summary, TransferError>>,
     progress: watch::Receiver<transfer::Progress>,
 ) -> Result<Summary, Failure> {
-    let mut work = pin!(work);
-    let both = async {
-        let watching = watch_progress(&context.reporter, session, progress);
-        tokio::select! {
-            result = &mut work => result,
-            // Progress never ends by itself before the work does.
-            () = watching => std::future::pending().await,
-        }
+    let result = tokio::select! {
+        result = work => result,
+        // Progress never ends by itself before the work does.
+        never = watch_progress(&context.reporter, session, progress) => match never {},
     };
-    let Some(result) = cancel.unless(both).await else {
-        handle.close(CloseCode::Cancelled);
-        // The link is gone, so the work ends by itself; what it has kept it puts in order.
-        let _ = tokio::time::timeout(CANCEL_DEADLINE, work).await;
-        handle.drained().await;
-        return Err(Failure::new(Stage::Transfer, FailureKind::Cancelled));
-    };
-    handle.close(match &result {
-        Ok(_) => CloseCode::Done,
-        Err(TransferError::Declined) => CloseCode::Declined,
-        Err(_) => CloseCode::ProtocolViolation,
-    });
     handle.drained().await;
     result.map_err(|error| transfer_failure(&error))
 }
 
-/// Passes a transfer's progress on until the transfer lets go of it.
-pub(super) async fn watch_progress(
+/// Names the files that did not make it.
+pub(super) async fn tell_failures(context: &Context, session: SessionNumber, summary: &Summary) {
+    for failure in &summary.failures {
+        let event = Event::FileFailed {
+            session,
+            name: failure.name.clone(),
+            reason: file_failure(failure.reason),
+        };
+        context.reporter.tell(event).await;
+    }
+}
+
+/// Passes a transfer's progress on for as long as it is polled.
+async fn watch_progress(
     reporter: &Reporter,
     session: SessionNumber,
     mut source: watch::Receiver<transfer::Progress>,
-) {
+) -> Infallible {
     let mut rate = Rate::default();
-    while source.changed().await.is_ok() {
+    loop {
+        if source.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
         let newest = *source.borrow_and_update();
         reporter.progress(session, progress(newest, &mut rate));
         tokio::time::sleep(PROGRESS_INTERVAL).await;
@@ -228,7 +222,7 @@ pub(super) const fn cancelled(stage: Stage) -> Failure {
 }
 
 /// What a transfer's end means to a person.
-pub(super) fn transfer_failure(error: &TransferError) -> Failure {
+fn transfer_failure(error: &TransferError) -> Failure {
     let (stage, kind) = match error {
         TransferError::Cancelled => (Stage::Transfer, FailureKind::Cancelled),
         TransferError::CancelledByPeer => (Stage::Transfer, FailureKind::CancelledByPeer),
@@ -266,7 +260,7 @@ const fn declined(reason: DeclineReason) -> FailureKind {
 }
 
 /// What one file's failure means to a person.
-pub(super) const fn file_failure(reason: FileReason) -> FailureKind {
+const fn file_failure(reason: FileReason) -> FailureKind {
     match reason {
         FileReason::FileChanged => FailureKind::FileChanged,
         FileReason::FileUnreadable => FailureKind::FileUnreadable,

@@ -371,8 +371,9 @@ async fn serve_to_the_end(
     let started = Instant::now();
     let handle = link.handle.clone();
     let (progress, watched) = watch::channel(transfer::Progress::default());
-    let work = transfer::send(link, source, progress);
-    let summary = session::transfer(context, session, &handle, cancel, work, watched).await?;
+    let work = transfer::send(link, source, progress, cancel.cancelled());
+    let summary = session::transfer(context, session, &handle, work, watched).await?;
+    session::tell_failures(context, session, &summary).await;
     Ok(session::receipt(&summary, route, started.elapsed()))
 }
 
