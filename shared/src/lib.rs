@@ -6,5 +6,7 @@
 
 pub mod path;
 mod role;
+pub mod session;
+pub mod wordlist;
 
 pub use role::Role;
