@@ -4,6 +4,8 @@
 //! and time and randomness are arguments. After any input, drain the transmits and the events, then
 //! read the timeout.
 
+pub mod code;
+pub mod limits;
 pub mod path;
 mod role;
 pub mod session;
