@@ -1,5 +1,8 @@
 //! Fardrop: the engine, and the faces that drive it.
 
+pub mod args;
+pub mod config;
 pub mod engine;
 pub mod failure;
 pub mod link;
+pub mod signals;
