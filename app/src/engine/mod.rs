@@ -6,6 +6,8 @@ pub mod handle;
 
 use std::sync::Arc;
 
+use crate::failure::{Failure, FailureKind, Stage};
+
 pub use handle::EngineHandle;
 
 /// What the engine needs to know before it starts.
@@ -25,3 +27,9 @@ pub struct EngineConfig {
 
 /// Called whenever there is something new for a face: an event or progress.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// Starts the engine on a thread of its own.
+pub fn start(config: EngineConfig, wake: Wake) -> Result<EngineHandle, Failure> {
+    drop((config, wake));
+    Err(Failure::new(Stage::Link, FailureKind::Local).with_detail("the engine is not built yet"))
+}
