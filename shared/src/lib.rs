@@ -6,6 +6,7 @@
 
 pub mod code;
 pub mod limits;
+pub mod pairing;
 pub mod path;
 mod role;
 pub mod session;
