@@ -1,0 +1,1 @@
+//! Tier 2: the built binaries on loopback.
