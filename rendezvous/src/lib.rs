@@ -1,1 +1,29 @@
-//! The Fardrop rendezvous: a pure `respond` and a socket loop around it.
+//! The Fardrop rendezvous: swaps opaque messages between two peers, and tells each its own address.
+//!
+//! [`respond`] is the server: a function of its [`State`], the time and a datagram. Around it,
+//! [`Server`] is a loop over sockets, to be run by the binary or inside another program.
+//!
+//! It holds no secrets of its users: what they say to one another is sealed, and one peer's address is
+//! never told to the other. A session is its announcer's own by a token that only the server is told,
+//! and an attacker who reads the wire between the two can disturb, which it could anyway.
+
+mod args;
+mod cookie;
+mod exchange;
+mod limit;
+mod metrics;
+mod respond;
+mod run;
+mod serve;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use args::{Args, TooManySeconds};
+pub use cookie::SLOT;
+pub use limit::{Bounds, Rate};
+pub use metrics::serve_metrics;
+pub use respond::{Counters, Datagram, Port, State, respond};
+pub use run::{RunError, run};
+pub use serve::{BindError, Config, DEFAULT_PORT, Listen, Monitor, Need, Server};
+pub use table::{LIFETIME, Route};

@@ -8,8 +8,11 @@ pub mod code;
 pub mod limits;
 pub mod pairing;
 pub mod path;
+pub mod rendezvous;
 mod role;
-pub mod session;
+mod session;
+pub mod wire;
 pub mod wordlist;
 
 pub use role::Role;
+pub use session::SessionId;

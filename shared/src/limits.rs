@@ -51,3 +51,30 @@ pub const WAITING_FRESH: Duration = Duration::from_secs(5);
 
 /// How long the last word to a receiver is kept and repeated: as long as the receiver listens.
 pub const ANSWER_KEPT: Duration = RECEIVER_PATIENCE;
+
+/// Addresses learned from a peer's own probes (peer-reflexive) that are probed as well.
+pub const MAX_PEER_REFLEXIVE: usize = 10;
+
+/// Least time between two checks, whatever their targets (RFC 8445, section 14.2, its lower bound).
+pub const CHECK_PACE: Duration = Duration::from_millis(5);
+
+/// Time to the second check of one address; it doubles from there.
+pub const CHECK_INTERVAL_FIRST: Duration = Duration::from_millis(50);
+
+/// Longest time between two checks of one address.
+pub const CHECK_INTERVAL_LAST: Duration = Duration::from_millis(500);
+
+/// Checks to one address. With the intervals above this fills [`PATH_DEADLINE`].
+pub const MAX_CHECKS_PER_ADDRESS: usize = 24;
+
+/// Checks in all, to whatever addresses: what a hostile peer can make us send.
+pub const MAX_CHECKS: usize = 400;
+
+/// How long the sender waits for a better kind of path once one works.
+pub const NOMINATION_GRACE: Duration = Duration::from_millis(100);
+
+/// How often a nomination is repeated before the link is left to find out.
+pub const MAX_NOMINATIONS: usize = 12;
+
+/// How long a path is looked for.
+pub const PATH_DEADLINE: Duration = Duration::from_secs(10);

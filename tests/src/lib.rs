@@ -1,1 +1,3 @@
 //! Helpers shared by the test tiers.
+
+pub mod sim;

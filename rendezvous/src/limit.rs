@@ -1,0 +1,156 @@
+//! How much one network may ask.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use hmac::{Hmac, Mac};
+use rand::{CryptoRng, RngCore};
+use sha2::Sha256;
+
+/// A rate with some room for bursts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Sustained, a second.
+    pub per_second: u32,
+    /// At once, after a rest.
+    pub burst: u32,
+}
+
+/// Every bound of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Sessions held, senders and receivers together. A session takes at most about 2.5 kB.
+    pub sessions: usize,
+    /// Receivers at one locator.
+    pub receivers: usize,
+    /// Unproved datagrams from one network: hellos, and requests in unknown versions. Apart from the
+    /// others, so that forged sources cannot use up what their owners need.
+    pub hellos: Rate,
+    /// Datagrams to and on behalf of one network whose sources are proved: an announcement costs as many
+    /// as it causes to be sent.
+    pub announcements: Rate,
+    /// New sessions from one network, so that it takes many networks to fill the table.
+    pub sessions_begun: Rate,
+}
+
+impl Default for Bounds {
+    /// For one core and 64 MiB; see `deploy/README.md`.
+    fn default() -> Self {
+        Self {
+            sessions: 16_384,
+            receivers: 32,
+            hellos: Rate {
+                per_second: 64,
+                burst: 256,
+            },
+            announcements: Rate {
+                per_second: 256,
+                burst: 1024,
+            },
+            sessions_begun: Rate {
+                per_second: 8,
+                burst: 128,
+            },
+        }
+    }
+}
+
+/// How many buckets a limiter has. Networks whose hashes meet share one, which at this size rarely
+/// matters, and the memory never grows: 16 bytes each.
+const BUCKETS: usize = 16_384;
+
+/// Holds each network to a rate, in fixed memory.
+///
+/// A network is an IPv4 /24 or an IPv6 /64: what one party usually controls as a whole.
+pub(crate) struct Limiter {
+    rate: Rate,
+    began: Instant,
+    /// Keyed at random, so that nobody can choose networks that share a bucket with a victim's.
+    hash: Hmac<Sha256>,
+    buckets: Box<[Bucket]>,
+}
+
+/// Holds what is left in thousandths, so that slow rates fill too.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    /// May be below zero: what an announcement costs is known only once it was served.
+    left_milli: i64,
+    /// When it was last filled, since the limiter began.
+    filled_ms: u64,
+}
+
+impl Limiter {
+    pub(crate) fn new(now: Instant, rate: Rate, rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let mut key = [0; 32];
+        rng.fill_bytes(&mut key);
+        let full = Bucket {
+            left_milli: i64::from(rate.burst) * 1000,
+            filled_ms: 0,
+        };
+        Self {
+            rate,
+            began: now,
+            // HMAC takes a key of any length (RFC 2104, section 2).
+            hash: Hmac::new_from_slice(&key).expect("HMAC takes any key"),
+            buckets: vec![full; BUCKETS].into_boxed_slice(),
+        }
+    }
+
+    /// Takes one from the network's bucket, unless it is empty.
+    pub(crate) fn admit(&mut self, now: Instant, from: SocketAddr) -> bool {
+        let bucket = self.filled_bucket(now, from);
+        let admitted = bucket.left_milli >= 1000;
+        if admitted {
+            bucket.left_milli -= 1000;
+        }
+        admitted
+    }
+
+    /// Takes more, for what was admitted and turned out to cost that.
+    pub(crate) fn charge(&mut self, now: Instant, from: SocketAddr, more: usize) {
+        let more = i64::try_from(more).unwrap_or(i64::MAX / 1000);
+        let bucket = self.filled_bucket(now, from);
+        bucket.left_milli = bucket.left_milli.saturating_sub(more.saturating_mul(1000));
+    }
+
+    fn filled_bucket(&mut self, now: Instant, from: SocketAddr) -> &mut Bucket {
+        let Rate { per_second, burst } = self.rate;
+        let now_ms = u64::try_from(now.saturating_duration_since(self.began).as_millis())
+            .unwrap_or(u64::MAX);
+        let index = self.index(from);
+        let bucket = &mut self.buckets[index];
+        let elapsed_ms = i64::try_from(now_ms.saturating_sub(bucket.filled_ms)).unwrap_or(i64::MAX);
+        bucket.left_milli = bucket
+            .left_milli
+            .saturating_add(elapsed_ms.saturating_mul(i64::from(per_second)))
+            .min(i64::from(burst) * 1000);
+        bucket.filled_ms = now_ms.max(bucket.filled_ms);
+        bucket
+    }
+
+    /// Below [`BUCKETS`].
+    fn index(&self, from: SocketAddr) -> usize {
+        let mut hash = self.hash.clone();
+        hash.update(&network(from).to_be_bytes());
+        let hash = hash.finalize().into_bytes();
+        usize::from(u16::from_be_bytes([hash[0], hash[1]])) % BUCKETS
+    }
+}
+
+impl std::fmt::Debug for Limiter {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Limiter")
+            .field("rate", &self.rate)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The network that an address is in: /24 or /64. The families cannot meet: no IPv6 address that is in
+/// use begins like a mapped one.
+fn network(from: SocketAddr) -> u64 {
+    match from.ip().to_canonical() {
+        IpAddr::V4(ip) => u64::from(ip.to_bits() >> 8),
+        IpAddr::V6(ip) => (ip.to_bits() >> 64) as u64,
+    }
+}

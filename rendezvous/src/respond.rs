@@ -1,0 +1,206 @@
+//! The server, pure: a datagram in, datagrams out.
+
+use std::time::Instant;
+
+use fardrop_shared::wire::rendezvous::{
+    Announce, DecodeError, Reply, Request, Tag, VersionRange, Welcome,
+};
+use rand::rngs::StdRng;
+
+use crate::cookie::CookieJar;
+use crate::exchange::{self, Arrival};
+use crate::limit::{Bounds, Limiter};
+use crate::table::{Route, Table};
+
+/// What one of the server's sockets is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Port {
+    /// Everything. Clients are told the second port at the same address, 0 where there is none.
+    Main {
+        /// The second port.
+        second_port: u16,
+    },
+    /// Hello, and nothing else.
+    Second,
+}
+
+/// A datagram to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Datagram {
+    /// Where to, and from which socket.
+    pub to: Route,
+    /// What.
+    pub bytes: Vec<u8>,
+}
+
+/// What has happened so far: how often, never who.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams that came.
+    pub received: u64,
+    /// Datagrams to be sent.
+    pub sent: u64,
+    /// Of those that came: Hellos answered.
+    pub hellos: u64,
+    /// Announcements whose cookie was good and whose network was within its rate.
+    pub announcements: u64,
+    /// Not this protocol, or malformed.
+    pub malformed: u64,
+    /// In a version that is not spoken here.
+    pub unknown_versions: u64,
+    /// Announcements without a good cookie.
+    pub bad_cookies: u64,
+    /// Left unanswered because their network asks too much.
+    pub over_rate: u64,
+    /// New sessions refused for want of room.
+    pub busy: u64,
+}
+
+/// All that a server remembers; bounded, and safe to lose at any moment.
+#[derive(Debug)]
+pub struct State {
+    bounds: Bounds,
+    ports: Vec<Port>,
+    rng: StdRng,
+    cookies: CookieJar,
+    hellos: Limiter,
+    announcements: Limiter,
+    sessions_begun: Limiter,
+    table: Table,
+    counters: Counters,
+}
+
+impl State {
+    /// A server that knows nobody. `ports` says what each socket is for, in the order in which
+    /// [`Route::socket`] counts them; `rng` must be seeded beyond guessing, since the cookies' keys
+    /// come from it.
+    #[must_use]
+    pub fn new(now: Instant, bounds: Bounds, ports: Vec<Port>, mut rng: StdRng) -> Self {
+        Self {
+            cookies: CookieJar::new(now, &mut rng),
+            hellos: Limiter::new(now, bounds.hellos, &mut rng),
+            announcements: Limiter::new(now, bounds.announcements, &mut rng),
+            sessions_begun: Limiter::new(now, bounds.sessions_begun, &mut rng),
+            rng,
+            table: Table::new(now),
+            counters: Counters::default(),
+            ports,
+            bounds,
+        }
+    }
+
+    /// What has happened so far.
+    #[must_use]
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Sessions held, senders and receivers together: at most [`Bounds::sessions`].
+    #[must_use]
+    pub const fn sessions(&self) -> usize {
+        self.table.sessions()
+    }
+}
+
+/// What a datagram is answered with, and whom else it makes the server write to.
+///
+/// At most one datagram more than twice [`Bounds::receivers`]. To an address that has not proved that it
+/// receives there goes one at most, no longer than what came from it.
+pub fn respond(state: &mut State, now: Instant, from: Route, bytes: &[u8]) -> Vec<Datagram> {
+    state.counters.received += 1;
+    let replies = match Request::decode(bytes) {
+        Ok((tag, Request::Hello)) => state.on_hello(now, from, tag),
+        Ok((tag, Request::Announce(announce))) => state.on_announce(now, from, tag, &announce),
+        Err(DecodeError::Version { tag, .. }) => state.on_unknown_version(now, from, tag),
+        Err(DecodeError::Foreign | DecodeError::Malformed) => {
+            state.counters.malformed += 1;
+            Vec::new()
+        }
+    };
+    state.counters.sent += replies.len() as u64;
+    replies
+}
+
+impl State {
+    fn on_hello(&mut self, now: Instant, from: Route, tag: Tag) -> Vec<Datagram> {
+        let second_port = match self.ports.get(from.socket) {
+            Some(&Port::Main { second_port }) => second_port,
+            Some(Port::Second) | None => 0,
+        };
+        if !self.hellos.admit(now, from.address) {
+            self.counters.over_rate += 1;
+            return Vec::new();
+        }
+        self.counters.hellos += 1;
+        self.cookies.rotate(now, &mut self.rng);
+        let reply = Reply::Cookie(Welcome {
+            cookie: self.cookies.make(from.address),
+            address: from.address,
+            second_port,
+        });
+        vec![Datagram {
+            to: from,
+            bytes: reply.encode(tag),
+        }]
+    }
+
+    fn on_unknown_version(&mut self, now: Instant, from: Route, tag: Tag) -> Vec<Datagram> {
+        if !self.hellos.admit(now, from.address) {
+            self.counters.over_rate += 1;
+            return Vec::new();
+        }
+        self.counters.unknown_versions += 1;
+        vec![Datagram {
+            to: from,
+            bytes: Reply::Version(VersionRange::OURS).encode(tag),
+        }]
+    }
+
+    fn on_announce(
+        &mut self,
+        now: Instant,
+        from: Route,
+        tag: Tag,
+        announce: &Announce,
+    ) -> Vec<Datagram> {
+        self.cookies.rotate(now, &mut self.rng);
+        let main = matches!(self.ports.get(from.socket), Some(Port::Main { .. }));
+        if !main || !self.cookies.accepts(announce.cookie, from.address) {
+            self.counters.bad_cookies += 1;
+            return Vec::new();
+        }
+        if !self.announcements.admit(now, from.address) {
+            self.counters.over_rate += 1;
+            return Vec::new();
+        }
+        self.counters.announcements += 1;
+        self.table.sweep(now);
+        let held = self.table.sessions();
+        let Self {
+            bounds,
+            table,
+            sessions_begun,
+            counters,
+            ..
+        } = self;
+        let room = |receivers: Option<usize>| {
+            let room = held < bounds.sessions
+                && receivers.is_none_or(|receivers| receivers < bounds.receivers)
+                && sessions_begun.admit(now, from.address);
+            counters.busy += u64::from(!room);
+            room
+        };
+        let arrival = Arrival {
+            now,
+            from,
+            tag,
+            announce,
+        };
+        let replies = table.with_place(now, announce.locator, |place| {
+            exchange::announce(place, &arrival, room)
+        });
+        let pushed = replies.len().saturating_sub(1);
+        self.announcements.charge(now, from.address, pushed);
+        replies
+    }
+}

@@ -1,0 +1,208 @@
+//! Who is announced, and what they say: soft state, and all that the server remembers.
+//!
+//! Nothing here outlives its announcements by more than [`LIFETIME`]. Ordered maps, since their order
+//! reaches the wire.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use fardrop_shared::SessionId;
+use fardrop_shared::wire::rendezvous::{Announce, OwnerToken, Payload, Tag};
+
+/// How long something announced is kept. Clients repeat themselves every second.
+pub const LIFETIME: Duration = Duration::from_secs(30);
+
+/// How often all of it is looked through for what has expired; a locator that is used is looked through
+/// every time.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// How a client is reached: its address, and the server's socket whose answers it accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Which of the server's sockets, as the server counts them.
+    pub socket: usize,
+    /// The client's address.
+    pub address: SocketAddr,
+}
+
+/// One session, as it was last heard.
+#[derive(Debug)]
+pub(crate) struct Party {
+    pub(crate) session: SessionId,
+    owner: OwnerToken,
+    pub(crate) tag: Tag,
+    pub(crate) route: Route,
+    heard_at: Instant,
+}
+
+/// What a session says.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    pub(crate) revision: u32,
+    pub(crate) payload: Payload,
+}
+
+/// The sender at a locator.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    pub(crate) party: Party,
+    /// What it says to any receiver.
+    pub(crate) open: Option<Statement>,
+}
+
+/// A receiver at a locator.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    pub(crate) party: Party,
+    pub(crate) said: Statement,
+    /// What the sender says to this one.
+    pub(crate) answer: Option<Statement>,
+    /// That the sender has said nothing new to it since it last did.
+    pub(crate) unanswered: bool,
+}
+
+/// Everybody at one locator.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    pub(crate) sender: Option<Sender>,
+    pub(crate) receivers: BTreeMap<SessionId, Receiver>,
+}
+
+/// All locators.
+#[derive(Debug)]
+pub(crate) struct Table {
+    places: BTreeMap<u32, Place>,
+    sessions: usize,
+    swept_at: Instant,
+}
+
+/// How an announcement changed its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing that anybody else would notice.
+    Nothing,
+    /// It is reached in another way, or has just come.
+    Route,
+}
+
+impl Table {
+    pub(crate) const fn new(now: Instant) -> Self {
+        Self {
+            places: BTreeMap::new(),
+            sessions: 0,
+            swept_at: now,
+        }
+    }
+
+    /// Forgets who has expired, when it is time to look.
+    pub(crate) fn sweep(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.swept_at) < SWEEP {
+            return;
+        }
+        self.swept_at = now;
+        self.places.retain(|_, place| {
+            place.expire(now);
+            place.sessions() > 0
+        });
+        self.sessions = self.places.values().map(Place::sessions).sum();
+    }
+
+    /// Sessions held.
+    pub(crate) const fn sessions(&self) -> usize {
+        self.sessions
+    }
+
+    /// Works on one locator's place, without those who have expired; one that is left empty is dropped.
+    pub(crate) fn with_place<T>(
+        &mut self,
+        now: Instant,
+        locator: u32,
+        work: impl FnOnce(&mut Place) -> T,
+    ) -> T {
+        let place = self.places.entry(locator).or_default();
+        let before = place.sessions();
+        place.expire(now);
+        let result = work(place);
+        let after = place.sessions();
+        if after == 0 {
+            self.places.remove(&locator);
+        }
+        self.sessions = self.sessions + after - before;
+        result
+    }
+}
+
+impl Place {
+    fn sessions(&self) -> usize {
+        usize::from(self.sender.is_some()) + self.receivers.len()
+    }
+
+    fn expire(&mut self, now: Instant) {
+        self.receivers
+            .retain(|_, receiver| !receiver.party.expired(now));
+        let gone = self.sender.take_if(|sender| sender.party.expired(now));
+        if gone.is_some() {
+            // The next to hold the locator is somebody else, who has said nothing yet.
+            for receiver in self.receivers.values_mut() {
+                receiver.answer = None;
+                receiver.unanswered = true;
+            }
+        }
+    }
+}
+
+impl Party {
+    pub(crate) const fn new(now: Instant, route: Route, tag: Tag, announce: &Announce) -> Self {
+        Self {
+            session: announce.session,
+            owner: announce.owner,
+            tag,
+            route,
+            heard_at: now,
+        }
+    }
+
+    /// Whether an announcement is this session's own.
+    pub(crate) fn owns(&self, announce: &Announce) -> bool {
+        self.session == announce.session && self.owner == announce.owner
+    }
+
+    /// Notes that it was heard, and from where.
+    pub(crate) fn hear(&mut self, now: Instant, route: Route, tag: Tag) -> Change {
+        let change = if (self.route, self.tag) == (route, tag) {
+            Change::Nothing
+        } else {
+            Change::Route
+        };
+        self.heard_at = now;
+        self.route = route;
+        self.tag = tag;
+        change
+    }
+
+    fn expired(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.heard_at) >= LIFETIME
+    }
+}
+
+impl Statement {
+    pub(crate) fn of(announce: &Announce) -> Self {
+        Self {
+            revision: announce.revision,
+            payload: announce.payload.clone(),
+        }
+    }
+}
+
+/// Takes what an announcement says in place of what was said, unless that is newer or the same, as it is
+/// where an announcement was overtaken on its way or is a repetition. Whether it was news.
+pub(crate) fn renew(said: &mut Option<Statement>, announce: &Announce) -> bool {
+    let newer = said
+        .as_ref()
+        .is_none_or(|said| said.revision < announce.revision);
+    if newer {
+        *said = Some(Statement::of(announce));
+    }
+    newer
+}

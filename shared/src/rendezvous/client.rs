@@ -1,0 +1,440 @@
+//! One session's standing with one server, over one socket.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rand_core::{CryptoRng, RngCore};
+
+use super::retry::{Jitter, REPEAT, Retry};
+use super::{Event, Transmit, same_endpoint};
+use crate::wire::rendezvous::{
+    Announce, Cookie, OwnerToken, Payload, Peer, Reply, Request, Tag, VersionRange, Welcome,
+};
+use crate::{Role, SessionId};
+
+/// How many announcements a client repeats at once: twice what a server holds for one locator, so that
+/// runs that have ended need not be withdrawn in a hurry.
+pub const MAX_ANNOUNCEMENTS: usize = 64;
+
+/// Of how many sessions it is remembered what they last said: as many as can be answered.
+const MAX_SEEN: usize = MAX_ANNOUNCEMENTS;
+
+/// How many events wait for the caller, who takes them after every input; one input gives three at most.
+const MAX_EVENTS: usize = 64;
+
+/// How long a server may leave everything unanswered before it is called silent: some four tries.
+const SILENCE: Duration = Duration::from_millis(1500);
+
+/// How often the cookie and the address are asked for anew: well within the server's two minutes, and
+/// within the shortest time for which a NAT should keep a mapping (RFC 4787, REQ-5: two minutes).
+const REFRESH: Duration = Duration::from_secs(30);
+
+/// How soon after a cookie another may be asked for because announcements go unanswered: a server that
+/// gives cookies and drops announcements is over a bound, and asking more does not help it.
+const COOKIE_PAUSE: Duration = Duration::from_millis(500);
+
+/// After how many unanswered Hellos the cookie is taken to have died with the server.
+const COOKIE_TRIES: u32 = 3;
+
+/// How long a server that does not speak this version is left alone.
+const VERSION_PAUSE: Duration = Duration::from_secs(10);
+
+/// Who announces, and where.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The server.
+    pub server: SocketAddr,
+    /// The public part of the pairing code.
+    pub locator: u32,
+    /// Which side this is.
+    pub side: Role,
+    /// The name that the other side is told.
+    pub session: SessionId,
+    /// What keeps others from speaking under that name. It stays with the session.
+    pub owner: OwnerToken,
+    /// 0 for a new session; for one that moves to another client, what [`Client::revision`] said.
+    pub revision: u32,
+}
+
+/// Something to say, until it is replaced or withdrawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// A sender's answer to one receiver, or what it says to any. A receiver speaks to the sender
+    /// whatever stands here.
+    pub to: Option<SessionId>,
+    /// What is said.
+    pub payload: Payload,
+}
+
+/// Over [`MAX_ANNOUNCEMENTS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("more than {MAX_ANNOUNCEMENTS} announcements at once")]
+pub struct TooManyAnnouncements;
+
+/// Keeps a session announced at a server, and reports what the other side says there.
+///
+/// Sessions and payloads are public towards the server; nothing that it says is to be trusted.
+///
+/// After any input drain [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event),
+/// then read [`poll_timeout`](Self::poll_timeout). At that time call
+/// [`handle_timeout`](Self::handle_timeout); sooner or later does no harm. A session has one client
+/// at a time for each server. To end, drop it: the server forgets within 30 s, and until then gives out
+/// what was said last.
+#[derive(Debug)]
+pub struct Client {
+    config: Config,
+    tag: Tag,
+    jitter: Jitter,
+    cookie: Option<Cookie>,
+    cookie_at: Option<Instant>,
+    address: Option<(SocketAddr, u16)>,
+    hello: Retry,
+    round_trip: Duration,
+    announcements: BTreeMap<Option<SessionId>, Slot>,
+    revision: u32,
+    seen: BTreeMap<SessionId, Seen>,
+    standing: Standing,
+    /// When the oldest question was asked since the server was last heard.
+    asked_since: Option<Instant>,
+    silent: bool,
+    events: VecDeque<Event>,
+}
+
+/// One announcement under way.
+#[derive(Debug)]
+struct Slot {
+    revision: u32,
+    payload: Payload,
+    retry: Retry,
+}
+
+/// What one session of the other side last said.
+#[derive(Debug)]
+struct Seen {
+    revision: u32,
+    at: Instant,
+}
+
+/// How things were last reported to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Unknown,
+    Held,
+    NobodyThere,
+    PeerThere,
+    Taken,
+    Busy,
+    Version(VersionRange),
+}
+
+impl Client {
+    /// Asks for its address at once, and has nothing to announce yet.
+    #[must_use]
+    pub fn new(now: Instant, config: Config, rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        Self {
+            revision: config.revision,
+            config,
+            tag: Tag::random(rng),
+            jitter: Jitter::new(rng),
+            cookie: None,
+            cookie_at: None,
+            address: None,
+            hello: Retry::now(now),
+            round_trip: Duration::ZERO,
+            announcements: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            standing: Standing::Unknown,
+            asked_since: None,
+            silent: false,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Says this from now on, in place of what was said to the same before. To repeat it changes nothing.
+    ///
+    /// # Errors
+    /// [`TooManyAnnouncements`] where it would be one too many; the others stay.
+    pub fn announce(
+        &mut self,
+        now: Instant,
+        announcement: Announcement,
+    ) -> Result<(), TooManyAnnouncements> {
+        let Announcement { to, payload } = announcement;
+        let key = self.key(to);
+        match self.announcements.get(&key) {
+            Some(slot) if slot.payload == payload => return Ok(()),
+            Some(_) => {}
+            None if self.announcements.len() >= MAX_ANNOUNCEMENTS => {
+                return Err(TooManyAnnouncements);
+            }
+            None => {}
+        }
+        self.revision = self.revision.saturating_add(1);
+        let slot = Slot {
+            revision: self.revision,
+            payload,
+            retry: Retry::now(now),
+        };
+        self.announcements.insert(key, slot);
+        Ok(())
+    }
+
+    /// Stops saying what was said to `to`; the server gives it out until it forgets.
+    pub fn withdraw(&mut self, to: Option<SessionId>) {
+        self.announcements.remove(&self.key(to));
+    }
+
+    /// Takes a datagram of the socket; what is not from the server, and to this client, changes nothing.
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        if !same_endpoint(from, self.config.server) {
+            return;
+        }
+        let Ok((tag, reply)) = Reply::decode(bytes) else {
+            return;
+        };
+        if tag != self.tag {
+            return;
+        }
+        self.on_heard();
+        match reply {
+            Reply::Cookie(welcome) => self.on_welcome(now, welcome),
+            Reply::Waiting { answers } => self.on_waiting(now, answers),
+            Reply::Peer(peer) => self.on_peer(now, peer),
+            Reply::Taken { answers } => self.on_refused(now, answers, Standing::Taken),
+            Reply::Busy { answers } => self.on_refused(now, answers, Standing::Busy),
+            Reply::Version(range) => self.on_version(now, range),
+        }
+    }
+
+    /// Notices that the server is silent; what is due to be sent comes from
+    /// [`poll_transmit`](Self::poll_transmit).
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.silence_at().is_some_and(|at| at <= now) {
+            self.silent = true;
+            self.push(Event::Silent);
+        }
+    }
+
+    /// The next datagram to send, if one is due.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
+        let bytes = if self.hello.is_due(now) {
+            self.hello(now)
+        } else {
+            self.next_announce(now)?
+        };
+        self.asked_since.get_or_insert(now);
+        Some(Transmit {
+            to: self.config.server,
+            bytes,
+        })
+    }
+
+    /// The next thing learned.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, and to drain after it.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let announcements = self.cookie.and_then(|_| {
+            self.announcements
+                .values()
+                .filter_map(|slot| slot.retry.due())
+                .min()
+        });
+        [self.hello.due(), announcements, self.silence_at()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// How many changes it has announced, to be carried over when the session moves to another client.
+    #[must_use]
+    pub const fn revision(&self) -> u32 {
+        self.revision
+    }
+
+    /// Who announces, and where.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Where an announcement is kept: there is but one sender for a receiver to speak to.
+    const fn key(&self, to: Option<SessionId>) -> Option<SessionId> {
+        match self.config.side {
+            Role::Sender => to,
+            Role::Receiver => None,
+        }
+    }
+
+    fn hello(&mut self, now: Instant) -> Vec<u8> {
+        if self.hello.tries() >= COOKIE_TRIES {
+            self.cookie = None;
+        }
+        self.hello.on_asked(now, self.round_trip, &mut self.jitter);
+        Request::Hello.encode(self.tag)
+    }
+
+    fn next_announce(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let cookie = self.cookie?;
+        let (&to, slot) = self
+            .announcements
+            .iter_mut()
+            .find(|(_, slot)| slot.retry.is_due(now))?;
+        let unanswered = slot.retry.tries() > 0;
+        slot.retry.on_asked(now, self.round_trip, &mut self.jitter);
+        let announce = Announce {
+            cookie,
+            locator: self.config.locator,
+            side: self.config.side,
+            session: self.config.session,
+            owner: self.config.owner,
+            to,
+            revision: slot.revision,
+            payload: slot.payload.clone(),
+        };
+        if unanswered {
+            self.renew_cookie(now);
+        }
+        Some(Request::Announce(announce).encode(self.tag))
+    }
+
+    /// Asks for a cookie at once, unless that is under way or has just been done: a server that was
+    /// restarted, or sees the client at another address, does not answer to the old one.
+    fn renew_cookie(&mut self, now: Instant) {
+        let recent = self
+            .cookie_at
+            .is_some_and(|at| now.saturating_duration_since(at) < COOKIE_PAUSE);
+        if self.hello.tries() == 0 && !recent {
+            self.hello.restart(now);
+        }
+    }
+
+    fn on_heard(&mut self) {
+        self.asked_since = None;
+        if self.silent {
+            self.silent = false;
+            self.push(Event::Answering);
+        }
+    }
+
+    fn on_welcome(&mut self, now: Instant, welcome: Welcome) {
+        let pause = self.jitter.spread(REFRESH);
+        if let Some(sample) = self.hello.on_answered(now, Some(pause)) {
+            self.round_trip = sample;
+        }
+        self.cookie_at = Some(now);
+        if self.cookie.replace(welcome.cookie) != Some(welcome.cookie) {
+            for slot in self.announcements.values_mut() {
+                slot.retry.restart(now);
+            }
+        }
+        let seen = (welcome.address, welcome.second_port);
+        if self.address.replace(seen) != Some(seen) {
+            self.push(Event::Reflexive {
+                address: welcome.address,
+                second_port: (welcome.second_port != 0).then_some(welcome.second_port),
+            });
+        }
+    }
+
+    fn on_waiting(&mut self, now: Instant, answers: u32) {
+        if self.on_answered(now, answers) != Some(None) {
+            return;
+        }
+        match self.config.side {
+            Role::Sender => self.stand(Standing::Held),
+            Role::Receiver => self.stand(Standing::NobodyThere),
+        }
+    }
+
+    fn on_peer(&mut self, now: Instant, peer: Peer) {
+        if let Some(answers) = peer.answers {
+            self.on_answered(now, answers);
+        }
+        match self.config.side {
+            Role::Sender => {}
+            Role::Receiver => self.stand(Standing::PeerThere),
+        }
+        let known = self.seen.get_mut(&peer.session);
+        if let Some(seen) = known
+            && seen.revision >= peer.revision
+        {
+            seen.at = now;
+            return;
+        }
+        // What finds no room is not noted as seen either, and is heard again within the second.
+        if self.events.len() < MAX_EVENTS {
+            self.remember(now, peer.session, peer.revision);
+            self.push(Event::Peer {
+                session: peer.session,
+                payload: peer.payload,
+            });
+        }
+    }
+
+    fn on_refused(&mut self, now: Instant, answers: u32, standing: Standing) {
+        if self.on_answered(now, answers).is_some() {
+            self.stand(standing);
+        }
+    }
+
+    fn on_version(&mut self, now: Instant, range: VersionRange) {
+        let pause = self.jitter.spread(VERSION_PAUSE);
+        self.hello.on_answered(now, Some(pause));
+        self.cookie = None;
+        self.stand(Standing::Version(range));
+    }
+
+    /// Marks the announcement of that revision as answered, and says to whom it was.
+    fn on_answered(&mut self, now: Instant, answers: u32) -> Option<Option<SessionId>> {
+        let (&to, slot) = self
+            .announcements
+            .iter_mut()
+            .find(|(_, slot)| slot.revision == answers)?;
+        let pause = self.jitter.spread(REPEAT);
+        slot.retry.on_answered(now, Some(pause));
+        Some(to)
+    }
+
+    fn stand(&mut self, standing: Standing) {
+        if self.standing == standing {
+            return;
+        }
+        self.standing = standing;
+        match standing {
+            Standing::Unknown | Standing::PeerThere => {}
+            Standing::Held => self.push(Event::Held),
+            Standing::NobodyThere => self.push(Event::NobodyThere),
+            Standing::Taken => self.push(Event::Taken),
+            Standing::Busy => self.push(Event::Busy),
+            Standing::Version(range) => self.push(Event::Version(range)),
+        }
+    }
+
+    fn remember(&mut self, now: Instant, session: SessionId, revision: u32) {
+        if self.seen.len() >= MAX_SEEN && !self.seen.contains_key(&session) {
+            let oldest = self.seen.iter().min_by_key(|(_, seen)| seen.at);
+            if let Some(oldest) = oldest.map(|(&session, _)| session) {
+                self.seen.remove(&oldest);
+            }
+        }
+        self.seen.insert(session, Seen { revision, at: now });
+    }
+
+    fn push(&mut self, event: Event) {
+        if self.events.len() < MAX_EVENTS {
+            self.events.push_back(event);
+        }
+    }
+
+    fn silence_at(&self) -> Option<Instant> {
+        match (self.silent, self.asked_since) {
+            (false, Some(asked_since)) => Some(asked_since + SILENCE),
+            (true, _) | (false, None) => None,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! When to ask again.
+
+use std::time::{Duration, Instant};
+
+use rand_core::RngCore;
+
+/// The first wait for an answer, unless the round trip is known to be longer: most are under it.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+
+/// The longest wait for an answer, and how often what was answered is said again. A restarted server is
+/// found again within it, and the server's 30 s forgive many losses.
+pub(super) const REPEAT: Duration = Duration::from_secs(1);
+
+/// The randomness in a client's timing, drawn from a generator seeded once: nothing secret hangs on it.
+#[derive(Debug)]
+pub(super) struct Jitter(u64);
+
+impl Jitter {
+    pub(super) fn new(rng: &mut impl RngCore) -> Self {
+        Self(rng.next_u64())
+    }
+
+    /// A tenth more or less, so that clients that lost the server together do not return as one.
+    pub(super) fn spread(&mut self, duration: Duration) -> Duration {
+        // SplitMix64 (Steele, Lea, Flood 2014).
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        let percent = 90 + u32::try_from(mixed % 21).unwrap_or(10);
+        duration * percent / 100
+    }
+}
+
+/// One question, asked until it is answered, and possibly again later.
+#[derive(Debug)]
+pub(super) struct Retry {
+    /// When it is to be asked next; never, if none.
+    due: Option<Instant>,
+    /// When it was first asked since the last answer.
+    asked_at: Option<Instant>,
+    /// How often it was asked since the last answer.
+    tries: u32,
+}
+
+impl Retry {
+    /// To be asked at once.
+    pub(super) const fn now(now: Instant) -> Self {
+        Self {
+            due: Some(now),
+            asked_at: None,
+            tries: 0,
+        }
+    }
+
+    /// Starts over, as a new question.
+    pub(super) const fn restart(&mut self, now: Instant) {
+        *self = Self::now(now);
+    }
+
+    /// Notes that it was asked, and waits for the answer: `round_trip` twice, doubled each time, within
+    /// [`FIRST_WAIT`] and [`REPEAT`].
+    pub(super) fn on_asked(&mut self, now: Instant, round_trip: Duration, jitter: &mut Jitter) {
+        let first = (round_trip * 2).max(FIRST_WAIT);
+        let wait = (first * (1 << self.tries.min(4))).min(REPEAT);
+        self.due = Some(now + jitter.spread(wait));
+        self.asked_at.get_or_insert(now);
+        self.tries = self.tries.saturating_add(1);
+    }
+
+    /// Notes an answer, to be asked for again after `pause` or never.
+    ///
+    /// Returns the round trip where it is certain: an answer to the only try.
+    pub(super) fn on_answered(
+        &mut self,
+        now: Instant,
+        pause: Option<Duration>,
+    ) -> Option<Duration> {
+        let sample = match (self.tries, self.asked_at) {
+            (1, Some(asked_at)) => Some(now.saturating_duration_since(asked_at)),
+            _ => None,
+        };
+        *self = Self {
+            due: pause.map(|pause| now + pause),
+            asked_at: None,
+            tries: 0,
+        };
+        sample
+    }
+
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| due <= now)
+    }
+
+    pub(super) const fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// How often it was asked without an answer.
+    pub(super) const fn tries(&self) -> u32 {
+        self.tries
+    }
+}

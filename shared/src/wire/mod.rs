@@ -1,0 +1,3 @@
+//! The bytes that travel: one file for each pair that talks.
+
+pub mod rendezvous;

@@ -1,0 +1,421 @@
+//! The datagrams between a client and the rendezvous.
+//!
+//! Every datagram, both ways, is at most [`MAX_DATAGRAM`] bytes long and begins alike:
+//!
+//! ```text
+//!   0               4         5      6                              14
+//!   +---------------+---------+------+------------------------------+------------
+//!   | 1f 46 44 52   | version | kind | tag: chosen by the client    | body ...
+//!   +---------------+---------+------+------------------------------+------------
+//! ```
+//!
+//! The first byte has the top two bits clear, as no QUIC packet has (RFC 9000, section 17), so that
+//! one socket can serve both. The tag is random, and a reply bears the tag of the request: who does not
+//! see a client's datagrams cannot make up an answer to it. A kind with the top bit set goes to the
+//! client; a server never answers such a one, so two servers cannot be made to answer each other.
+//!
+//! Bodies are postcard: integers as little-endian base 128, an enum or an option as one byte and
+//! then its content, byte strings behind their length.
+//!
+//! ```text
+//!   01 Hello     zeros, up to 64 bytes in all: no reply to it is longer
+//!   02 Announce  cookie 16 | locator int | side 1 | session 16 | owner 16
+//!                | to: 00, or 01 and session 16 | revision int | payload: length int, bytes
+//!   81 Cookie    cookie 16 | address: 00 ipv4 4 or 01 ipv6 16, port int | second port int
+//!   82 Waiting   answers int
+//!   83 Peer      answers: 00, or 01 and int | session 16 | revision int | payload: length int, bytes
+//!   84 Taken     answers int
+//!   85 Busy      answers int
+//!   ff Version   oldest 1 | newest 1
+//! ```
+//!
+//! `Version` has this form in every version there will ever be, whatever its version byte says, and a
+//! request of any version is at least as long as it.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use rand_core::{CryptoRng, RngCore};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use subtle::ConstantTimeEq;
+
+use crate::{Role, SessionId};
+
+/// The longest datagram either way, in bytes: what every IPv6 path carries, less room for tunnels.
+pub const MAX_DATAGRAM: usize = 1200;
+
+/// The longest payload, in bytes: what an `Announce` has room for, rounded down.
+pub const MAX_PAYLOAD: usize = 1000;
+
+/// The version that this build speaks.
+pub const VERSION: u8 = 1;
+
+/// How long a `Hello` is, in bytes: no shorter than the longest `Cookie`, so that answering amplifies
+/// nothing.
+pub const HELLO_BYTES: usize = 64;
+
+const MAGIC: [u8; 4] = [0x1f, b'F', b'D', b'R'];
+const HEADER_BYTES: usize = 14;
+const VERSION_BYTES: usize = HEADER_BYTES + 2;
+
+/// Whether a datagram is meant to be one of these: for the owner of a socket with several protocols.
+#[must_use]
+pub fn is_rendezvous(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
+}
+
+/// Why bytes are not a datagram of this protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Not this protocol at all: too short or too long, or another magic.
+    #[error("not a rendezvous datagram")]
+    Foreign,
+    /// A version that this build does not speak.
+    #[error("rendezvous protocol version {version} is not known here")]
+    Version {
+        /// What an answer has to bear.
+        tag: Tag,
+        /// The other's version.
+        version: u8,
+    },
+    /// This version, but a kind that does not exist or goes the other way, or a body out of form.
+    #[error("malformed rendezvous datagram")]
+    Malformed,
+}
+
+/// A payload over [`MAX_PAYLOAD`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a rendezvous payload of {bytes} bytes is over {MAX_PAYLOAD}")]
+pub struct PayloadTooLong {
+    /// How long it is, in bytes.
+    pub bytes: usize,
+}
+
+/// Ties replies to the client that asked: random, the same for all that one client sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tag(pub [u8; 8]);
+
+impl Tag {
+    /// A fresh one.
+    #[must_use]
+    pub fn random(rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let mut bytes = [0; 8];
+        rng.fill_bytes(&mut bytes);
+        Self(bytes)
+    }
+}
+
+/// Proof that its bearer receives at the address it writes from; only the server can read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cookie(pub [u8; 16]);
+
+/// What makes a session its announcer's own: said to the server, never to the other side.
+///
+/// The other side is told the session's id, so the id alone must not be enough to speak for it.
+#[derive(Clone, Copy, Eq, Serialize, Deserialize)]
+pub struct OwnerToken([u8; 16]);
+
+impl OwnerToken {
+    /// A fresh one.
+    #[must_use]
+    pub fn random(rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let mut bytes = [0; 16];
+        rng.fill_bytes(&mut bytes);
+        Self(bytes)
+    }
+}
+
+/// In constant time.
+impl PartialEq for OwnerToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for OwnerToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("OwnerToken(..)")
+    }
+}
+
+/// What one side says to the other by way of the server, which cannot read it: at most
+/// [`MAX_PAYLOAD`] bytes.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Payload(Vec<u8>);
+
+impl Payload {
+    /// Checks the length.
+    ///
+    /// # Errors
+    /// [`PayloadTooLong`] over [`MAX_PAYLOAD`] bytes.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, PayloadTooLong> {
+        if bytes.len() > MAX_PAYLOAD {
+            return Err(PayloadTooLong { bytes: bytes.len() });
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Payload({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = <&'de [u8]>::deserialize(deserializer)?;
+        Self::new(bytes.to_vec()).map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a client asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Who am I, seen from there? Answered with a [`Reply::Cookie`].
+    Hello,
+    /// Here I am, and this is what I say. Answered with any other reply, or with silence where the
+    /// cookie is not good.
+    Announce(Announce),
+}
+
+/// One side's whole current state: to repeat it changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announce {
+    /// That the address is the client's own.
+    pub cookie: Cookie,
+    /// The public part of the pairing code.
+    pub locator: u32,
+    /// Which side speaks.
+    pub side: Role,
+    /// Whose announcement it is.
+    pub session: SessionId,
+    /// That the session is its own.
+    pub owner: OwnerToken,
+    /// Towards one receiver, from a sender; nobody in particular where there is none. A receiver
+    /// speaks to whoever holds the locator, whatever stands here.
+    pub to: Option<SessionId>,
+    /// Counts the changes that this session has made to what it says, so that one overtaken on its way is
+    /// not taken for news.
+    pub revision: u32,
+    /// What is said.
+    pub payload: Payload,
+}
+
+/// What the server says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// To a [`Request::Hello`].
+    Cookie(Welcome),
+    /// The announcement is held; nobody to speak to is there, or (to a sender's announcement to nobody in
+    /// particular) they will be pushed.
+    Waiting {
+        /// The revision of the announcement that it answers.
+        answers: u32,
+    },
+    /// What the other side says.
+    Peer(Peer),
+    /// The locator or the session belongs to somebody else.
+    Taken {
+        /// The revision of the announcement that it answers.
+        answers: u32,
+    },
+    /// Not held: the server, or this locator, has as many as it can serve.
+    Busy {
+        /// The revision of the announcement that it answers.
+        answers: u32,
+    },
+    /// The request's version is not spoken here.
+    Version(VersionRange),
+}
+
+/// Who the client is, seen from the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// To be shown in announcements from the same address.
+    pub cookie: Cookie,
+    /// Where the client's datagram came from.
+    pub address: SocketAddr,
+    /// The server's other port, which answers nothing but Hello; 0 where there is none.
+    pub second_port: u16,
+}
+
+/// What the other side says. Not where it is: an address goes only to who has proved to know the
+/// code, and that cannot be seen from here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// The revision of the announcement that it answers; none where it was not asked for.
+    pub answers: Option<u32>,
+    /// Who speaks.
+    pub session: SessionId,
+    /// Of the speaker's announcement.
+    pub revision: u32,
+    /// What is said.
+    pub payload: Payload,
+}
+
+/// The versions that a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VersionRange {
+    /// The lowest.
+    pub oldest: u8,
+    /// The highest.
+    pub newest: u8,
+}
+
+impl VersionRange {
+    /// What this build speaks.
+    pub const OURS: Self = Self {
+        oldest: VERSION,
+        newest: VERSION,
+    };
+}
+
+const HELLO: u8 = 0x01;
+const ANNOUNCE: u8 = 0x02;
+const TO_CLIENT: u8 = 0x80;
+const COOKIE: u8 = 0x81;
+const WAITING: u8 = 0x82;
+const PEER: u8 = 0x83;
+const TAKEN: u8 = 0x84;
+const BUSY: u8 = 0x85;
+const VERSIONS: u8 = 0xff;
+
+impl Request {
+    /// The datagram, at most [`MAX_DATAGRAM`] bytes.
+    #[must_use]
+    pub fn encode(&self, tag: Tag) -> Vec<u8> {
+        match self {
+            Self::Hello => {
+                let mut bytes = header(HELLO, tag);
+                bytes.resize(HELLO_BYTES, 0);
+                bytes
+            }
+            Self::Announce(announce) => with_body(ANNOUNCE, tag, announce),
+        }
+    }
+
+    /// Reads a datagram that came to a server.
+    ///
+    /// # Errors
+    /// [`DecodeError::Version`] only where an answer is due, that is for a request that is at least as
+    /// long as the answer. What an unproved client has sent is otherwise best left unanswered.
+    pub fn decode(bytes: &[u8]) -> Result<(Tag, Self), DecodeError> {
+        let (version, kind, tag, body) = split(bytes)?;
+        if kind & TO_CLIENT != 0 {
+            return Err(DecodeError::Malformed);
+        }
+        if version != VERSION {
+            if bytes.len() < VERSION_BYTES {
+                return Err(DecodeError::Foreign);
+            }
+            return Err(DecodeError::Version { tag, version });
+        }
+        let request = match kind {
+            HELLO if bytes.len() >= HELLO_BYTES => Self::Hello,
+            ANNOUNCE => Self::Announce(whole(body)?),
+            _ => return Err(DecodeError::Malformed),
+        };
+        Ok((tag, request))
+    }
+}
+
+impl Reply {
+    /// The datagram, at most [`MAX_DATAGRAM`] bytes.
+    #[must_use]
+    pub fn encode(&self, tag: Tag) -> Vec<u8> {
+        match self {
+            Self::Cookie(welcome) => with_body(COOKIE, tag, welcome),
+            Self::Waiting { answers } => with_body(WAITING, tag, answers),
+            Self::Peer(peer) => with_body(PEER, tag, peer),
+            Self::Taken { answers } => with_body(TAKEN, tag, answers),
+            Self::Busy { answers } => with_body(BUSY, tag, answers),
+            Self::Version(range) => {
+                let mut bytes = header(VERSIONS, tag);
+                bytes.extend([range.oldest, range.newest]);
+                bytes
+            }
+        }
+    }
+
+    /// Reads a datagram that came to a client.
+    ///
+    /// # Errors
+    /// Anything that is not a reply of this version, or a `Version` of any.
+    pub fn decode(bytes: &[u8]) -> Result<(Tag, Self), DecodeError> {
+        let (version, kind, tag, body) = split(bytes)?;
+        if kind & TO_CLIENT == 0 {
+            return Err(DecodeError::Malformed);
+        }
+        if let (VERSIONS, &[oldest, newest]) = (kind, body) {
+            return Ok((tag, Self::Version(VersionRange { oldest, newest })));
+        }
+        if version != VERSION {
+            return Err(DecodeError::Version { tag, version });
+        }
+        let reply = match kind {
+            COOKIE => Self::Cookie(whole(body)?),
+            WAITING => Self::Waiting {
+                answers: whole(body)?,
+            },
+            PEER => Self::Peer(whole(body)?),
+            TAKEN => Self::Taken {
+                answers: whole(body)?,
+            },
+            BUSY => Self::Busy {
+                answers: whole(body)?,
+            },
+            _ => return Err(DecodeError::Malformed),
+        };
+        Ok((tag, reply))
+    }
+}
+
+fn header(kind: u8, tag: Tag) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HELLO_BYTES);
+    bytes.extend(MAGIC);
+    bytes.extend([VERSION, kind]);
+    bytes.extend(tag.0);
+    bytes
+}
+
+fn with_body(kind: u8, tag: Tag, body: &impl Serialize) -> Vec<u8> {
+    // A vector takes any length, and the types of this file are integers, arrays, options and
+    // payloads: nothing that postcard cannot write.
+    postcard::to_extend(body, header(kind, tag)).expect("every body can be written")
+}
+
+fn split(bytes: &[u8]) -> Result<(u8, u8, Tag, &[u8]), DecodeError> {
+    let (header, body) = bytes
+        .split_first_chunk::<HEADER_BYTES>()
+        .ok_or(DecodeError::Foreign)?;
+    let [m0, m1, m2, m3, version, kind, tag @ ..] = *header;
+    if [m0, m1, m2, m3] != MAGIC || bytes.len() > MAX_DATAGRAM {
+        return Err(DecodeError::Foreign);
+    }
+    Ok((version, kind, Tag(tag), body))
+}
+
+/// Reads a body that has nothing behind it.
+fn whole<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
+    match postcard::take_from_bytes(body) {
+        Ok((value, [])) => Ok(value),
+        Ok(_) | Err(_) => Err(DecodeError::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests;

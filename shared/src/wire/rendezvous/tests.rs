@@ -1,0 +1,257 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const TAG: Tag = Tag([7; 8]);
+
+fn announce(to: Option<SessionId>, payload: Vec<u8>) -> Announce {
+    Announce {
+        cookie: Cookie([1; 16]),
+        locator: 417,
+        side: Role::Receiver,
+        session: SessionId([2; 16]),
+        owner: OwnerToken([3; 16]),
+        to,
+        revision: 300,
+        payload: Payload::new(payload).unwrap(),
+    }
+}
+
+fn requests() -> Vec<Request> {
+    vec![
+        Request::Hello,
+        Request::Announce(announce(None, vec![])),
+        Request::Announce(announce(Some(SessionId([4; 16])), b"hello".to_vec())),
+        Request::Announce(Announce {
+            locator: u32::MAX,
+            side: Role::Sender,
+            revision: u32::MAX,
+            ..announce(Some(SessionId([4; 16])), vec![5; MAX_PAYLOAD])
+        }),
+    ]
+}
+
+fn replies() -> Vec<Reply> {
+    let welcome = |address: &str| {
+        Reply::Cookie(Welcome {
+            cookie: Cookie([1; 16]),
+            address: address.parse().unwrap(),
+            second_port: 4841,
+        })
+    };
+    let peer = |answers, bytes| {
+        Reply::Peer(Peer {
+            answers,
+            session: SessionId([2; 16]),
+            revision: u32::MAX,
+            payload: Payload::new(vec![6; bytes]).unwrap(),
+        })
+    };
+    vec![
+        welcome("192.0.2.7:50000"),
+        welcome("[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535"),
+        Reply::Waiting { answers: 3 },
+        peer(None, 0),
+        peer(Some(u32::MAX), MAX_PAYLOAD),
+        Reply::Taken { answers: 4 },
+        Reply::Busy { answers: u32::MAX },
+        Reply::Version(VersionRange::OURS),
+    ]
+}
+
+#[track_caller]
+fn check_request(request: &Request) -> Vec<u8> {
+    let bytes = request.encode(TAG);
+    assert!(bytes.len() <= MAX_DATAGRAM, "{} bytes", bytes.len());
+    assert_eq!(Request::decode(&bytes), Ok((TAG, request.clone())));
+    assert!(is_rendezvous(&bytes));
+    bytes
+}
+
+#[track_caller]
+fn check_reply(reply: &Reply) -> Vec<u8> {
+    let bytes = reply.encode(TAG);
+    assert!(bytes.len() <= MAX_DATAGRAM, "{} bytes", bytes.len());
+    assert_eq!(Reply::decode(&bytes), Ok((TAG, reply.clone())));
+    bytes
+}
+
+#[test]
+fn every_message_comes_back_as_it_went() {
+    for request in &requests() {
+        check_request(request);
+    }
+    for reply in &replies() {
+        check_reply(reply);
+    }
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    for bytes in requests().iter().map(|request| request.encode(TAG)) {
+        for length in 0..bytes.len() {
+            assert!(Request::decode(&bytes[..length]).is_err(), "{length}");
+        }
+    }
+    for bytes in replies().iter().map(|reply| reply.encode(TAG)) {
+        for length in 0..bytes.len() {
+            assert!(Reply::decode(&bytes[..length]).is_err(), "{length}");
+        }
+    }
+}
+
+#[test]
+fn trailing_bytes_are_refused() {
+    let mut bytes = requests()[1].encode(TAG);
+    bytes.push(0);
+    assert_eq!(Request::decode(&bytes), Err(DecodeError::Malformed));
+}
+
+#[test]
+fn a_datagram_over_the_longest_is_foreign() {
+    let mut bytes = Request::Hello.encode(TAG);
+    bytes.resize(MAX_DATAGRAM, 0);
+    assert!(Request::decode(&bytes).is_ok());
+    bytes.push(0);
+    assert_eq!(Request::decode(&bytes), Err(DecodeError::Foreign));
+}
+
+#[test]
+fn a_payload_over_the_longest_is_refused_at_both_ends() {
+    assert_eq!(
+        Payload::new(vec![0; MAX_PAYLOAD + 1]),
+        Err(PayloadTooLong {
+            bytes: MAX_PAYLOAD + 1
+        })
+    );
+    let mut bytes = Request::Announce(announce(None, vec![0; MAX_PAYLOAD])).encode(TAG);
+    let length_at = bytes.len() - MAX_PAYLOAD - 2;
+    assert_eq!(bytes[length_at..length_at + 2], [0xe8, 0x07]);
+    bytes[length_at] += 1;
+    bytes.push(0);
+    assert_eq!(Request::decode(&bytes), Err(DecodeError::Malformed));
+}
+
+#[test]
+fn no_cookie_reply_is_longer_than_a_hello() {
+    for reply in &replies()[..2] {
+        assert!(check_reply(reply).len() <= HELLO_BYTES);
+    }
+    assert_eq!(Request::Hello.encode(TAG).len(), HELLO_BYTES);
+}
+
+#[test]
+fn an_unknown_version_is_told_apart_and_its_answer_is_readable_by_all() {
+    let mut bytes = Request::Hello.encode(TAG);
+    bytes[4] = 9;
+    let unknown = DecodeError::Version {
+        tag: TAG,
+        version: 9,
+    };
+    assert_eq!(Request::decode(&bytes), Err(unknown));
+    assert_eq!(
+        Request::decode(&bytes[..VERSION_BYTES - 1]),
+        Err(DecodeError::Foreign)
+    );
+    let reply = Reply::Version(VersionRange {
+        oldest: 3,
+        newest: 9,
+    });
+    let mut bytes = reply.encode(TAG);
+    assert_eq!(bytes.len(), VERSION_BYTES);
+    bytes[4] = 9;
+    assert_eq!(Reply::decode(&bytes), Ok((TAG, reply)));
+}
+
+#[test]
+fn a_reply_is_no_request_in_any_version() {
+    for reply in &replies() {
+        let mut bytes = reply.encode(TAG);
+        assert_eq!(Request::decode(&bytes), Err(DecodeError::Malformed));
+        bytes[4] = 200;
+        assert_eq!(Request::decode(&bytes), Err(DecodeError::Malformed));
+    }
+}
+
+#[test]
+fn the_bytes_are_these() {
+    let golden = |bytes: Vec<u8>| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    let announcing = announce(Some(SessionId([4; 16])), b"hi".to_vec());
+    assert_eq!(
+        golden(check_request(&Request::Announce(announcing))),
+        format!(
+            "1f46445201020707070707070707{}a10301{}{}01{}ac02026869",
+            "01".repeat(16),
+            "02".repeat(16),
+            "03".repeat(16),
+            "04".repeat(16)
+        )
+    );
+    assert_eq!(
+        golden(check_request(&Request::Hello)),
+        format!("1f46445201010707070707070707{}", "00".repeat(50))
+    );
+    let replies = replies();
+    assert_eq!(
+        golden(check_reply(&replies[0])),
+        format!(
+            "1f46445201810707070707070707{}00c0000207d08603e925",
+            "01".repeat(16)
+        )
+    );
+    assert_eq!(
+        golden(check_reply(&replies[2])),
+        "1f4644520182070707070707070703"
+    );
+    assert_eq!(
+        golden(check_reply(&replies[3])),
+        format!(
+            "1f4644520183070707070707070700{}ffffffff0f00",
+            "02".repeat(16)
+        )
+    );
+    assert_eq!(
+        golden(check_reply(&replies[5])),
+        "1f4644520184070707070707070704"
+    );
+    assert_eq!(
+        golden(check_reply(&replies[6])),
+        "1f46445201850707070707070707ffffffff0f"
+    );
+    assert_eq!(
+        golden(check_reply(&replies[7])),
+        "1f46445201ff07070707070707070101"
+    );
+}
+
+#[test]
+fn debug_shows_neither_owner_nor_payload() {
+    let shown = format!("{:?}", announce(None, b"secret".to_vec()));
+    assert!(shown.contains("OwnerToken(..)") && shown.contains("Payload(6 bytes)"));
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(
+        kind in any::<u8>(),
+        version in prop_oneof![Just(VERSION), any::<u8>()],
+        rest in proptest::collection::vec(any::<u8>(), 0..1300),
+    ) {
+        let _ = Request::decode(&rest);
+        let _ = Reply::decode(&rest);
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend([version, kind]);
+        bytes.extend(&rest);
+        if let Ok((tag, request)) = Request::decode(&bytes) {
+            prop_assert_eq!(Request::decode(&request.encode(tag)), Ok((tag, request)));
+        }
+        if let Ok((tag, reply)) = Reply::decode(&bytes) {
+            prop_assert_eq!(Reply::decode(&reply.encode(tag)), Ok((tag, reply)));
+        }
+    }
+}
