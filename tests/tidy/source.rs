@@ -207,6 +207,10 @@ fn is_cfg_test(attribute: &syn::Attribute) -> bool {
             .is_ok_and(|path| path.is_ident("test"))
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "syn's items are non-exhaustive, and the others hold no tests"
+)]
 fn attributes(item: &syn::Item) -> &[syn::Attribute] {
     match item {
         syn::Item::Mod(item) => &item.attrs,
