@@ -6,6 +6,7 @@
 
 pub mod code;
 pub mod limits;
+pub mod name;
 pub mod pairing;
 pub mod path;
 pub mod rendezvous;
