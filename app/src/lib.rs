@@ -1,6 +1,9 @@
 //! Fardrop: the engine, and the faces that drive it.
 
+pub mod args;
+pub mod config;
 pub mod engine;
 pub mod failure;
 pub mod link;
 pub mod net;
+pub mod signals;

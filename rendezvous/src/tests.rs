@@ -1,1 +1,625 @@
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
+use fardrop_shared::wire::rendezvous::{
+    Announce, Cookie, MAX_PAYLOAD, OwnerToken, Payload, Peer, Reply, Request, Tag, VersionRange,
+};
+use fardrop_shared::{Role, SessionId};
+use proptest::prelude::*;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::*;
+
+const MAIN: usize = 0;
+const SECOND: usize = 1;
+
+/// A server and the time it has; clients are numbers.
+struct Fixture {
+    state: State,
+    now: Instant,
+}
+
+impl Fixture {
+    fn new(bounds: Bounds) -> Self {
+        let now = Instant::now();
+        let ports = vec![Port::Main { second_port: 4841 }, Port::Second];
+        let state = State::new(now, bounds, ports, StdRng::seed_from_u64(1));
+        Self { state, now }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    fn respond(&mut self, from: Route, bytes: &[u8]) -> Vec<Datagram> {
+        respond(&mut self.state, self.now, from, bytes)
+    }
+
+    fn cookie(&mut self, client: u8) -> Cookie {
+        let replies = self.respond(route(client), &Request::Hello.encode(tag(client)));
+        let Reply::Cookie(welcome) = read(&replies[0]) else {
+            panic!("{replies:?}")
+        };
+        welcome.cookie
+    }
+
+    /// Announces with a fresh cookie, and says who is told what.
+    fn announce(&mut self, client: u8, announce: Announce) -> Vec<(u8, Reply)> {
+        let cookie = self.cookie(client);
+        self.announce_with(client, Announce { cookie, ..announce })
+    }
+
+    fn announce_with(&mut self, client: u8, announce: Announce) -> Vec<(u8, Reply)> {
+        let bytes = Request::Announce(announce).encode(tag(client));
+        let replies = self.respond(route(client), &bytes);
+        replies
+            .iter()
+            .map(|reply| (whose(reply), read(reply)))
+            .collect()
+    }
+}
+
+fn route(client: u8) -> Route {
+    Route {
+        socket: MAIN,
+        // Each in a network of its own.
+        address: SocketAddr::from(([198, 51, client, 7], 5000)),
+    }
+}
+
+fn tag(client: u8) -> Tag {
+    Tag([client; 8])
+}
+
+/// To whom a datagram goes; it has to bear that client's tag.
+fn whose(datagram: &Datagram) -> u8 {
+    let (tag, _) = Reply::decode(&datagram.bytes).unwrap();
+    assert_eq!(datagram.to, route(tag.0[0]));
+    tag.0[0]
+}
+
+fn read(datagram: &Datagram) -> Reply {
+    Reply::decode(&datagram.bytes).unwrap().1
+}
+
+fn session(client: u8) -> SessionId {
+    SessionId([client; 16])
+}
+
+fn owner(client: u8) -> OwnerToken {
+    OwnerToken::random(&mut StdRng::seed_from_u64(client.into()))
+}
+
+fn payload(words: &str) -> Payload {
+    Payload::new(words.into()).unwrap()
+}
+
+fn sender(client: u8, to: Option<u8>, revision: u32, words: &str) -> Announce {
+    Announce {
+        cookie: Cookie([0; 16]),
+        locator: 417,
+        side: Role::Sender,
+        session: session(client),
+        owner: owner(client),
+        to: to.map(session),
+        revision,
+        payload: payload(words),
+    }
+}
+
+fn receiver(client: u8, revision: u32, words: &str) -> Announce {
+    Announce {
+        side: Role::Receiver,
+        ..sender(client, None, revision, words)
+    }
+}
+
+fn waiting(client: u8, answers: u32) -> (u8, Reply) {
+    (client, Reply::Waiting { answers })
+}
+
+fn busy(client: u8) -> Vec<(u8, Reply)> {
+    vec![(client, Reply::Busy { answers: 1 })]
+}
+
+fn peer(client: u8, answers: Option<u32>, speaker: u8, revision: u32, words: &str) -> (u8, Reply) {
+    let reply = Reply::Peer(Peer {
+        answers,
+        session: session(speaker),
+        revision,
+        payload: payload(words),
+    });
+    (client, reply)
+}
+
+#[test]
+fn a_hello_is_told_its_address_and_the_second_port() {
+    let mut fixture = Fixture::new(Bounds::default());
+    for (socket, second_port) in [(MAIN, 4841), (SECOND, 0)] {
+        let from = Route { socket, ..route(1) };
+        let replies = fixture.respond(from, &Request::Hello.encode(tag(1)));
+        let [Datagram { to, bytes }] = &replies[..] else {
+            panic!("{replies:?}")
+        };
+        let Ok((_, Reply::Cookie(welcome))) = Reply::decode(bytes) else {
+            panic!("{bytes:?}")
+        };
+        assert_eq!((*to, welcome.address), (from, from.address));
+        assert_eq!(welcome.second_port, second_port);
+    }
+}
+
+#[test]
+fn two_sides_are_told_what_the_other_says() {
+    let mut fixture = Fixture::new(Bounds::default());
+    assert_eq!(
+        fixture.announce(1, sender(1, None, 1, "open")),
+        [waiting(1, 1)]
+    );
+    assert_eq!(
+        fixture.announce(2, receiver(2, 1, "one")),
+        [peer(2, Some(1), 1, 1, "open"), peer(1, None, 2, 1, "one")]
+    );
+    assert_eq!(
+        fixture.announce(1, sender(1, Some(2), 2, "two")),
+        [peer(1, Some(2), 2, 1, "one"), peer(2, None, 1, 2, "two")]
+    );
+    assert_eq!(
+        fixture.announce(2, receiver(2, 2, "three")),
+        [peer(2, Some(2), 1, 2, "two"), peer(1, None, 2, 2, "three")]
+    );
+}
+
+#[test]
+fn a_push_that_was_lost_is_repeated_until_the_sender_has_said_something_new() {
+    let mut fixture = Fixture::new(Bounds::default());
+    fixture.announce(1, sender(1, None, 1, "open"));
+    let pushed = [peer(2, Some(1), 1, 1, "open"), peer(1, None, 2, 1, "one")];
+    assert_eq!(fixture.announce(2, receiver(2, 1, "one")), pushed);
+    assert_eq!(fixture.announce(2, receiver(2, 1, "one")), pushed);
+    fixture.announce(1, sender(1, Some(2), 2, "two"));
+    let answered = [peer(2, Some(1), 1, 2, "two")];
+    assert_eq!(fixture.announce(2, receiver(2, 1, "one")), answered);
+    // What the sender merely repeats is no answer to what the receiver says now.
+    fixture.announce(2, receiver(2, 2, "three"));
+    fixture.announce(1, sender(1, Some(2), 2, "two"));
+    assert_eq!(
+        fixture.announce(2, receiver(2, 2, "three")),
+        [peer(2, Some(2), 1, 2, "two"), peer(1, None, 2, 2, "three")]
+    );
+}
+
+#[test]
+fn what_was_overtaken_on_its_way_is_no_news() {
+    let mut fixture = Fixture::new(Bounds::default());
+    fixture.announce(1, sender(1, None, 2, "newer"));
+    fixture.announce(1, sender(1, None, 1, "older"));
+    fixture.announce(2, receiver(2, 2, "newer"));
+    fixture.announce(2, receiver(2, 1, "older"));
+    assert_eq!(
+        fixture.announce(2, receiver(2, 2, "newer")),
+        [
+            peer(2, Some(2), 1, 2, "newer"),
+            peer(1, None, 2, 2, "newer")
+        ]
+    );
+}
+
+#[test]
+fn a_receiver_that_came_first_is_pushed_when_the_sender_comes() {
+    let mut fixture = Fixture::new(Bounds::default());
+    assert_eq!(fixture.announce(2, receiver(2, 1, "one")), [waiting(2, 1)]);
+    assert_eq!(
+        fixture.announce(1, sender(1, None, 1, "open")),
+        [
+            waiting(1, 1),
+            peer(2, None, 1, 1, "open"),
+            peer(1, None, 2, 1, "one")
+        ]
+    );
+}
+
+#[test]
+fn last_words_stay_until_they_expire() {
+    let mut fixture = Fixture::new(Bounds::default());
+    fixture.announce(1, sender(1, None, 1, "open"));
+    fixture.announce(1, sender(1, None, 2, "closed"));
+    fixture.pass(LIFETIME - Duration::from_millis(1));
+    let heard = fixture.announce(2, receiver(2, 1, "one"));
+    assert_eq!(heard[0], peer(2, Some(1), 1, 2, "closed"));
+    fixture.pass(Duration::from_millis(1));
+    assert_eq!(fixture.announce(2, receiver(2, 1, "one")), [waiting(2, 1)]);
+}
+
+#[test]
+fn a_locator_is_its_owners_until_it_expires() {
+    let mut fixture = Fixture::new(Bounds::default());
+    fixture.announce(1, sender(1, None, 1, "open"));
+    let taken = [(3, Reply::Taken { answers: 1 })];
+    assert_eq!(fixture.announce(3, sender(3, None, 1, "mine")), taken);
+    fixture.pass(LIFETIME);
+    assert_eq!(
+        fixture.announce(3, sender(3, None, 1, "mine")),
+        [waiting(3, 1)]
+    );
+}
+
+#[test]
+fn an_answer_does_not_outlive_who_gave_it() {
+    let mut fixture = Fixture::new(Bounds::default());
+    fixture.announce(1, sender(1, None, 1, "open"));
+    fixture.announce(2, receiver(2, 1, "one"));
+    fixture.announce(1, sender(1, Some(2), 2, "two"));
+    for _ in 0..3 {
+        fixture.pass(LIFETIME / 3);
+        fixture.announce(2, receiver(2, 1, "one"));
+    }
+    assert_eq!(
+        fixture.announce(3, sender(3, None, 1, "another")),
+        [
+            waiting(3, 1),
+            peer(2, None, 3, 1, "another"),
+            peer(3, None, 2, 1, "one")
+        ]
+    );
+}
+
+#[test]
+fn a_sessions_id_alone_does_not_make_it_ones_own() {
+    let mut fixture = Fixture::new(Bounds::default());
+    fixture.announce(1, sender(1, None, 1, "open"));
+    fixture.announce(2, receiver(2, 1, "one"));
+    let thief = owner(9);
+    let stolen = Announce {
+        owner: thief,
+        ..sender(1, None, 2, "stolen")
+    };
+    assert_eq!(
+        fixture.announce(9, stolen),
+        [(9, Reply::Taken { answers: 2 })]
+    );
+    let stolen = Announce {
+        owner: thief,
+        ..receiver(2, 2, "stolen")
+    };
+    assert_eq!(
+        fixture.announce(9, stolen),
+        [(9, Reply::Taken { answers: 2 })]
+    );
+}
+
+#[test]
+fn a_session_that_moved_is_reached_where_it_is_now() {
+    let mut fixture = Fixture::new(Bounds::default());
+    fixture.announce(1, sender(1, None, 1, "open"));
+    fixture.announce(2, receiver(2, 1, "one"));
+    // The same session from another client's address: it is pushed what it may have missed.
+    assert_eq!(
+        fixture.announce(5, sender(1, None, 1, "open")),
+        [waiting(5, 1), peer(5, None, 2, 1, "one")]
+    );
+    let heard = fixture.announce(2, receiver(2, 2, "three"));
+    assert_eq!(heard[1], peer(5, None, 2, 2, "three"));
+}
+
+#[test]
+fn only_a_cookie_of_ones_own_and_of_these_minutes_is_answered() {
+    let mut fixture = Fixture::new(Bounds::default());
+    let good = fixture.cookie(1);
+    let others = fixture.cookie(2);
+    let with = |cookie| Announce {
+        cookie,
+        ..sender(1, None, 1, "open")
+    };
+    assert_eq!(fixture.announce_with(1, with(Cookie([7; 16]))), []);
+    assert_eq!(fixture.announce_with(1, with(others)), []);
+    let mut flipped = good;
+    flipped.0[15] ^= 1;
+    assert_eq!(fixture.announce_with(1, with(flipped)), []);
+    assert_eq!(fixture.state.sessions(), 0);
+
+    assert_eq!(fixture.announce_with(1, with(good)), [waiting(1, 1)]);
+    fixture.pass(SLOT);
+    assert_eq!(fixture.announce_with(1, with(good)), [waiting(1, 1)]);
+    fixture.pass(SLOT);
+    assert_eq!(fixture.announce_with(1, with(good)), []);
+    assert_eq!(fixture.state.counters().bad_cookies, 4);
+}
+
+#[test]
+fn a_cookie_is_stale_after_a_long_silence() {
+    let mut fixture = Fixture::new(Bounds::default());
+    let cookie = fixture.cookie(1);
+    fixture.pass(SLOT * 2);
+    let announce = Announce {
+        cookie,
+        ..sender(1, None, 1, "open")
+    };
+    assert_eq!(fixture.announce_with(1, announce), []);
+}
+
+#[test]
+fn the_second_port_takes_no_announcements() {
+    let mut fixture = Fixture::new(Bounds::default());
+    let cookie = fixture.cookie(1);
+    let announce = Announce {
+        cookie,
+        ..sender(1, None, 1, "open")
+    };
+    let from = Route {
+        socket: SECOND,
+        ..route(1)
+    };
+    let bytes = Request::Announce(announce).encode(tag(1));
+    assert_eq!(fixture.respond(from, &bytes), []);
+}
+
+#[test]
+fn a_full_table_serves_those_it_has_and_no_others() {
+    let bounds = Bounds {
+        sessions: 2,
+        ..Bounds::default()
+    };
+    let mut fixture = Fixture::new(bounds);
+    fixture.announce(1, sender(1, None, 1, "open"));
+    fixture.announce(2, receiver(2, 1, "one"));
+    assert_eq!(fixture.announce(3, receiver(3, 1, "one")), busy(3));
+    let elsewhere = Announce {
+        locator: 500,
+        ..sender(3, None, 1, "open")
+    };
+    assert_eq!(fixture.announce(3, elsewhere.clone()), busy(3));
+    assert_eq!(
+        fixture.announce(1, sender(1, Some(2), 2, "two")),
+        [peer(1, Some(2), 2, 1, "one"), peer(2, None, 1, 2, "two")]
+    );
+    assert_eq!(fixture.state.sessions(), 2);
+    fixture.pass(LIFETIME);
+    assert_eq!(fixture.announce(3, elsewhere), [waiting(3, 1)]);
+    assert_eq!(fixture.state.sessions(), 1);
+}
+
+#[test]
+fn a_full_locator_serves_those_it_has_and_others_are_served_elsewhere() {
+    let bounds = Bounds {
+        receivers: 1,
+        ..Bounds::default()
+    };
+    let mut fixture = Fixture::new(bounds);
+    fixture.announce(2, receiver(2, 1, "one"));
+    assert_eq!(fixture.announce(3, receiver(3, 1, "one")), busy(3));
+    assert_eq!(fixture.announce(2, receiver(2, 1, "one")), [waiting(2, 1)]);
+    assert_eq!(fixture.announce(1, sender(1, None, 1, "open")).len(), 3);
+    let elsewhere = Announce {
+        locator: 500,
+        ..receiver(3, 1, "one")
+    };
+    assert_eq!(fixture.announce(3, elsewhere), [waiting(3, 1)]);
+}
+
+#[test]
+fn a_network_begins_only_so_many_sessions_and_others_begin_theirs() {
+    let bounds = Bounds {
+        sessions_begun: Rate {
+            per_second: 1,
+            burst: 3,
+        },
+        ..Bounds::default()
+    };
+    let mut fixture = Fixture::new(bounds);
+    let nth = |client: u8, nth: u8| Announce {
+        locator: nth.into(),
+        session: session(nth),
+        ..sender(client, None, 1, "open")
+    };
+    for index in 0..3 {
+        assert_eq!(fixture.announce(1, nth(1, index)), [waiting(1, 1)]);
+    }
+    assert_eq!(fixture.announce(1, nth(1, 3)), busy(1));
+    assert_eq!(fixture.announce(1, nth(1, 0)), [waiting(1, 1)]);
+    assert_eq!(fixture.announce(2, nth(2, 4)), [waiting(2, 1)]);
+    fixture.pass(Duration::from_secs(1));
+    assert_eq!(fixture.announce(1, nth(1, 3)), [waiting(1, 1)]);
+}
+
+/// How many of `count` hellos from these addresses are answered.
+fn hellos_answered(
+    fixture: &mut Fixture,
+    count: usize,
+    address: impl Fn(usize) -> String,
+) -> usize {
+    let answered = |index| {
+        let from = Route {
+            socket: MAIN,
+            address: address(index).parse().unwrap(),
+        };
+        let bytes = Request::Hello.encode(tag(1));
+        fixture.respond(from, &bytes).len()
+    };
+    (0..count).map(answered).sum()
+}
+
+#[test]
+fn a_network_is_held_to_its_rate_of_hellos() {
+    let bounds = Bounds {
+        hellos: Rate {
+            per_second: 10,
+            burst: 20,
+        },
+        ..Bounds::default()
+    };
+    let mut fixture = Fixture::new(bounds);
+    let v4 = |index| format!("198.51.100.{}:{}", index % 200, 1000 + index);
+    assert_eq!(hellos_answered(&mut fixture, 100, v4), 20);
+    let v6 = |index| format!("[2001:db8:0:7:{index:x}::1]:5000");
+    assert_eq!(hellos_answered(&mut fixture, 100, v6), 20);
+    assert_eq!(
+        hellos_answered(&mut fixture, 5, |_| "198.51.101.1:5".into()),
+        5
+    );
+    fixture.pass(Duration::from_secs(1));
+    assert_eq!(hellos_answered(&mut fixture, 100, v4), 10);
+    fixture.pass(Duration::from_secs(100));
+    assert_eq!(hellos_answered(&mut fixture, 100, v4), 20);
+}
+
+#[test]
+fn forged_hellos_do_not_use_up_what_announcements_need() {
+    let mut fixture = Fixture::new(Bounds::default());
+    let cookie = fixture.cookie(1);
+    let same_network = |_| "198.51.1.200:9".to_owned();
+    assert!(hellos_answered(&mut fixture, 1000, same_network) < 1000);
+    let announce = Announce {
+        cookie,
+        ..sender(1, None, 1, "open")
+    };
+    assert_eq!(fixture.announce_with(1, announce), [waiting(1, 1)]);
+}
+
+#[test]
+fn announcements_cost_what_they_cause() {
+    let bounds = Bounds {
+        announcements: Rate {
+            per_second: 1,
+            burst: 4,
+        },
+        ..Bounds::default()
+    };
+    let mut fixture = Fixture::new(bounds);
+    fixture.announce(1, sender(1, None, 1, "open"));
+    // Each is answered and pushed to the sender: two at a time.
+    assert_eq!(fixture.announce(2, receiver(2, 1, "one")).len(), 2);
+    assert_eq!(fixture.announce(2, receiver(2, 1, "one")).len(), 2);
+    assert_eq!(fixture.announce(2, receiver(2, 1, "one")).len(), 0);
+    assert_eq!(fixture.announce(3, receiver(3, 1, "one")).len(), 2);
+    fixture.pass(Duration::from_secs(2));
+    assert_eq!(fixture.announce(2, receiver(2, 1, "one")).len(), 2);
+}
+
+#[test]
+fn an_unknown_version_is_told_ours() {
+    let mut fixture = Fixture::new(Bounds::default());
+    let mut bytes = Request::Hello.encode(tag(1));
+    bytes[4] = 77;
+    let replies = fixture.respond(route(1), &bytes);
+    assert_eq!(replies.len(), 1);
+    assert_eq!(read(&replies[0]), Reply::Version(VersionRange::OURS));
+}
+
+#[test]
+fn one_announcement_makes_a_bounded_number_of_replies() {
+    let mut fixture = Fixture::new(Bounds::default());
+    let receivers = Bounds::default().receivers;
+    for client in 10..=10 + u8::try_from(receivers).unwrap() {
+        fixture.announce(client, receiver(client, 1, "one"));
+    }
+    assert_eq!(fixture.state.sessions(), receivers);
+    let replies = fixture.announce(1, sender(1, None, 1, "open"));
+    assert_eq!(replies.len(), 1 + 2 * receivers);
+}
+
+#[test]
+fn memory_is_bounded_whoever_asks() {
+    let bounds = Bounds {
+        sessions: 50,
+        ..Bounds::default()
+    };
+    let mut fixture = Fixture::new(bounds);
+    for index in 0..2000_u32 {
+        let client = u8::try_from(index % 200).unwrap();
+        let mut announce = sender(client, None, 1, "open");
+        announce.payload = Payload::new(vec![0; MAX_PAYLOAD]).unwrap();
+        announce.locator = index;
+        if index % 2 == 0 {
+            announce.side = Role::Receiver;
+        }
+        fixture.announce(client, announce);
+        fixture.pass(Duration::from_millis(100));
+        assert!(fixture.state.sessions() <= 50);
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Bytes {
+    Any(Vec<u8>),
+    /// A request with some bytes changed, cut to a length.
+    Bent(Request, Vec<(usize, u8)>, usize),
+}
+
+fn any_request() -> impl Strategy<Value = Request> {
+    let announce = (any::<bool>(), 0..3_u8, 0..3_u32, 0..40_usize).prop_map(
+        |(sends, to, revision, length)| {
+            let mut announce = sender(1, (to > 0).then_some(to), revision, "");
+            announce.payload = Payload::new(vec![1; length]).unwrap();
+            if sends {
+                announce.side = Role::Receiver;
+            }
+            Request::Announce(announce)
+        },
+    );
+    prop_oneof![Just(Request::Hello), announce]
+}
+
+fn any_bytes() -> impl Strategy<Value = Bytes> {
+    let changes = proptest::collection::vec((0..80_usize, any::<u8>()), 0..4);
+    let cut = prop_oneof![Just(usize::MAX), 0..200_usize];
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..1300).prop_map(Bytes::Any),
+        (any_request(), changes, cut)
+            .prop_map(|(request, changes, cut)| Bytes::Bent(request, changes, cut)),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_reply_to_an_unproved_address_is_longer_than_the_request(
+        all in proptest::collection::vec(any_bytes(), 1..30)
+    ) {
+        let mut fixture = Fixture::new(Bounds::default());
+        // Somebody proved is there to be spoken to, and must hear nothing of all this.
+        fixture.announce(1, sender(1, None, 1, "open"));
+        for bytes in all {
+            let bytes = match bytes {
+                Bytes::Any(bytes) => bytes,
+                Bytes::Bent(request, changes, cut) => {
+                    let mut bytes = request.encode(tag(3));
+                    for (at, byte) in changes {
+                        if let Some(place) = bytes.get_mut(at) {
+                            *place = byte;
+                        }
+                    }
+                    bytes.truncate(cut);
+                    bytes
+                }
+            };
+            let replies = fixture.respond(route(3), &bytes);
+            prop_assert!(replies.len() <= 1);
+            for reply in replies {
+                prop_assert_eq!(reply.to, route(3));
+                prop_assert!(reply.bytes.len() <= bytes.len());
+            }
+            prop_assert_eq!(fixture.state.sessions(), 1);
+        }
+    }
+
+    #[test]
+    fn whatever_proved_clients_say_the_state_stays_within_its_bounds(
+        all in proptest::collection::vec(
+            (1..8_u8, any_request(), 0..3_u32, 0..20_u64), 1..60)
+    ) {
+        let bounds = Bounds { sessions: 5, receivers: 2, ..Bounds::default() };
+        let mut fixture = Fixture::new(bounds);
+        for (client, request, locator, seconds) in all {
+            fixture.pass(Duration::from_secs(seconds));
+            if let Request::Announce(mut announce) = request {
+                announce.locator = locator;
+                announce.session = session(client);
+                announce.owner = owner(client);
+                let replies = fixture.announce(client, announce);
+                prop_assert!((1..=5).contains(&replies.len()));
+            }
+            prop_assert!(fixture.state.sessions() <= 5);
+        }
+    }
+}

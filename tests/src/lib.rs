@@ -1,3 +1,5 @@
 //! Helpers shared by the test tiers.
 
+pub mod peer;
 pub mod sim;
+pub mod tree;

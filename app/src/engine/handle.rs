@@ -93,3 +93,36 @@ impl Drop for EngineHandle {
         }
     }
 }
+
+/// The other end of a handle that has no engine, for the tests of the faces.
+#[cfg(test)]
+pub(crate) struct Script {
+    /// What the face asked for.
+    pub(crate) commands: tokio::sync::mpsc::Receiver<Command>,
+    /// What the face is told.
+    pub(crate) events: std::sync::mpsc::SyncSender<Event>,
+    /// The newest progress.
+    pub(crate) progress: ProgressBoard,
+}
+
+#[cfg(test)]
+impl EngineHandle {
+    /// A handle whose engine is a script.
+    pub(crate) fn scripted() -> (Self, Script) {
+        let (commands, asked) = tokio::sync::mpsc::channel(COMMAND_QUEUE);
+        let (events, told) = std::sync::mpsc::sync_channel(EVENT_QUEUE);
+        let progress = ProgressBoard::default();
+        let handle = Self {
+            commands: Some(commands),
+            events: told,
+            progress: Arc::clone(&progress),
+            thread: None,
+        };
+        let script = Script {
+            commands: asked,
+            events,
+            progress,
+        };
+        (handle, script)
+    }
+}

@@ -1,0 +1,252 @@
+//! The command line: clap types only.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::engine::command::ConflictPolicy;
+
+/// Where other servers than this machine's own are named; comma-separated.
+pub const RENDEZVOUS_VARIABLE: &str = "FARDROP_RENDEZVOUS";
+
+const EXAMPLES: &str = "\
+Examples:
+  fardrop send holiday/ notes.txt       offer a folder and a file; prints a code
+  fardrop receive 417-acid-lemon        take what is offered under that code
+  fardrop receive                       the same, asking for the code
+  fardrop send big.iso --rendezvous rv.example.org:4840
+                                        meet over a server of your own
+  fardrop rendezvous                    run such a server
+
+Settings: a file in this system's settings folder, or the one that FARDROP_CONFIG names.
+An argument wins over an environment variable, and that over the file.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
+
+const SEND_EXAMPLES: &str = "\
+Examples:
+  fardrop send report.pdf               one file
+  fardrop send photos/ --once           a folder; stop after the first receiver
+  fardrop send photos/ --words 4        a longer code, for a share that stays open
+  CODE=$(fardrop send big.iso --once | head -n 1)
+                                        stdout carries the code alone, if it is not a terminal";
+
+const RECEIVE_EXAMPLES: &str = "\
+Examples:
+  fardrop receive                       asks for the code, shows the offer, asks before saving
+  fardrop receive 417-acid-lemon -o ~/Downloads
+  fardrop receive 417 aci lem           capitals, spaces and the rest of each word are optional
+  echo 417-acid-lemon | fardrop receive --yes --on-conflict skip
+  FARDROP_CODE=417-acid-lemon fardrop receive --yes --json";
+
+/// Files straight from one machine to another, end to end encrypted.
+#[derive(Debug, Parser)]
+#[command(name = "fardrop", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: Option<Action>,
+    /// What every action understands.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Offer files and folders under a fresh code
+    #[command(visible_alias = "tx", after_help = SEND_EXAMPLES)]
+    Send(SendArgs),
+    /// Take what is offered under a code
+    #[command(visible_alias = "rx", alias = "recv", after_help = RECEIVE_EXAMPLES)]
+    Receive(ReceiveArgs),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `fardrop send`.
+#[derive(Debug, Args)]
+pub struct SendArgs {
+    /// Files and folders to offer
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Secret words in the code [default: 2, or as in the settings]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=8))]
+    pub words: Option<u8>,
+    /// End with the first receiver that has everything
+    #[arg(long)]
+    pub once: bool,
+    /// Serve receivers until stopped; the default, unless the settings say otherwise
+    #[arg(long, conflicts_with = "once")]
+    pub keep: bool,
+    /// Print one JSON object a line on stdout, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `fardrop receive`.
+#[derive(Debug, Args)]
+pub struct ReceiveArgs {
+    /// The code; better typed at the prompt where others use this machine
+    #[arg(value_name = "CODE")]
+    pub code: Vec<String>,
+    /// Save into this folder [default: the current one, or as in the settings]
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Accept the offer without a question
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Where a name is taken [default: ask, or rename with --yes]
+    #[arg(long, value_name = "POLICY")]
+    pub on_conflict: Option<OnConflict>,
+    /// Print one JSON object a line on stdout, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What every action understands.
+#[derive(Debug, Args)]
+pub struct CommonArgs {
+    /// Meet over this server; repeat it for several [default: none, found on this network]
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOST:PORT",
+        env = RENDEZVOUS_VARIABLE,
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub rendezvous: Vec<String>,
+    /// What carries the bytes
+    #[arg(long, global = true, value_name = "KIND", default_value = "auto")]
+    pub link: LinkChoice,
+    /// Use this local UDP port, for a firewall that allows only one
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Use IPv4 only
+    #[arg(long, global = true)]
+    pub no_ipv6: bool,
+    /// Neither announce this machine on the local network nor look for others there
+    #[arg(long, global = true)]
+    pub no_mdns: bool,
+    /// What this machine is called towards the other person [default: its host name]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DEVICE",
+        env = "FARDROP_NAME",
+        hide_env_values = true
+    )]
+    pub name: Option<String>,
+    /// Print the code and errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Log to stderr; twice for more, thrice for everything (also FARDROP_LOG)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// `--on-conflict`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnConflict {
+    /// Leave identical files alone, keep both where they differ
+    Skip,
+    /// Keep both: `name (1).ext`
+    Rename,
+    /// Replace the old file once the new one is verified
+    Replace,
+}
+
+/// `--link`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LinkChoice {
+    /// The best that works
+    Auto,
+    /// QUIC
+    Quic,
+    /// Go-Back-N (not built yet)
+    Gbn,
+}
+
+impl From<OnConflict> for ConflictPolicy {
+    fn from(choice: OnConflict) -> Self {
+        match choice {
+            OnConflict::Skip => Self::Skip,
+            OnConflict::Rename => Self::Rename,
+            OnConflict::Replace => Self::Replace,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, ErrorKind> {
+        Cli::try_parse_from(line.split(' ')).map_err(|error| error.kind())
+    }
+
+    #[track_caller]
+    fn receive(line: &str) -> ReceiveArgs {
+        match parse(line).expect("it parses").action {
+            Some(Action::Receive(arguments)) => arguments,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn send(line: &str) -> SendArgs {
+        match parse(line).expect("it parses").action {
+            Some(Action::Send(arguments)) => arguments,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn aliases_mean_the_same() {
+        assert_eq!(send("fardrop tx a b").paths.len(), 2);
+        assert_eq!(receive("fardrop rx 417-acid-lemon").code.len(), 1);
+        assert_eq!(receive("fardrop recv 417 acid lemon").code.len(), 3);
+    }
+
+    #[test]
+    fn wrong_usage_is_refused() {
+        for line in [
+            "fardrop send",
+            "fardrop send a --words 1",
+            "fardrop send a --words 9",
+            "fardrop send a --once --keep",
+            "fardrop receive --on-conflict maybe",
+            "fardrop receive --port 0",
+            "fardrop receive --link tcp",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn common_options_go_before_or_after_the_action() {
+        let before = parse("fardrop --no-mdns --rendezvous a:1 receive").expect("it parses");
+        let after = parse("fardrop receive --no-mdns --rendezvous a:1 --rendezvous b:2,c:3 -vv")
+            .expect("it parses");
+        assert!(before.common.no_mdns && after.common.no_mdns);
+        assert_eq!(before.common.rendezvous, ["a:1"]);
+        assert_eq!(after.common.rendezvous, ["a:1", "b:2", "c:3"]);
+        assert_eq!(after.common.verbose, 2);
+    }
+
+    #[test]
+    fn no_action_is_not_an_error_of_usage() {
+        assert!(parse("fardrop").expect("it parses").action.is_none());
+    }
+}

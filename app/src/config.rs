@@ -1,0 +1,362 @@
+//! The person's settings: a RON file in the platform's settings folder.
+//!
+//! A file that cannot be understood is reported with its line and column and is never written over.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use ron::extensions::Extensions;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::args::CommonArgs;
+use crate::engine::EngineConfig;
+
+/// Names another settings file than the platform's.
+pub const CONFIG_VARIABLE: &str = "FARDROP_CONFIG";
+
+/// Fewest secret words in a code: 20.7 bits.
+pub const WORDS_MIN: u8 = 2;
+
+/// Most secret words in a code: 82.7 bits; more are only harder to read out.
+pub const WORDS_MAX: u8 = 8;
+
+/// Longest name of this machine towards peers, in characters.
+const DEVICE_LIMIT: usize = 40;
+
+/// Largest settings file that is read, in bytes. A person's own is far smaller.
+const FILE_LIMIT: u64 = 64 * 1024;
+
+/// What a person has set once for all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Rendezvous servers, `host:port`; none means: found on this network.
+    pub rendezvous: Vec<String>,
+    /// What this machine is called towards peers; the host name if it is missing.
+    pub device: Option<String>,
+    /// Secret words in a code, 2 to 8.
+    pub words: u8,
+    /// Whether a share ends with its first receiver.
+    pub once: bool,
+    /// Where received files go; the current folder if it is missing.
+    pub download: Option<PathBuf>,
+    /// A fixed local UDP port.
+    pub port: Option<u16>,
+    /// Whether IPv6 is used.
+    pub ipv6: bool,
+    /// Whether multicast DNS is used.
+    pub mdns: bool,
+}
+
+/// Why settings could not be loaded or saved.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file is there and is not understood.
+    #[error("{}:{line}:{column}: {problem}", file.display())]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// A value is out of its range.
+    #[error("{}: {problem}", file.display())]
+    Value {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The file could not be read or written.
+    #[error("{}: {error}", file.display())]
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// The system's own error.
+        error: io::Error,
+    },
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rendezvous: Vec::new(),
+            device: None,
+            words: WORDS_MIN,
+            once: false,
+            download: None,
+            port: None,
+            ipv6: true,
+            mdns: true,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads `file`; the defaults if there is none.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let io_error = |error| ConfigError::Io {
+            file: file.to_owned(),
+            error,
+        };
+        match std::fs::metadata(file) {
+            Ok(metadata) if metadata.len() > FILE_LIMIT => Err(io_error(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "it is too large to be a settings file",
+            ))),
+            Ok(_) => {
+                let text = std::fs::read_to_string(file).map_err(io_error)?;
+                Self::parse(file, &text)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(io_error(error)),
+        }
+    }
+
+    /// Writes `file`, for this person's eyes only, whole or not at all. Refuses to write over a
+    /// file that [`Settings::load`] does not understand.
+    pub fn save(&self, file: &Path) -> Result<(), ConfigError> {
+        Self::load(file)?;
+        let text = options()
+            .to_string_pretty(self, ron::ser::PrettyConfig::default())
+            .map_err(|error| ConfigError::Value {
+                file: file.to_owned(),
+                problem: error.to_string(),
+            })?;
+        write_private(file, &text).map_err(|error| ConfigError::Io {
+            file: file.to_owned(),
+            error,
+        })
+    }
+
+    /// What the engine is told: an argument (or its environment variable) wins over the settings.
+    #[must_use]
+    pub fn engine_config(&self, common: &CommonArgs) -> EngineConfig {
+        let servers = if common.rendezvous.is_empty() {
+            &self.rendezvous
+        } else {
+            &common.rendezvous
+        };
+        EngineConfig {
+            rendezvous: servers
+                .iter()
+                .map(|server| server.trim().to_owned())
+                .filter(|server| !server.is_empty())
+                .collect(),
+            device: common
+                .name
+                .as_deref()
+                .or(self.device.as_deref())
+                .and_then(device_name)
+                .unwrap_or_else(host_name),
+            port: common.port.or(self.port),
+            ipv6: self.ipv6 && !common.no_ipv6,
+            mdns: self.mdns && !common.no_mdns,
+        }
+    }
+
+    fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let settings: Self = options()
+            .from_str(text)
+            .map_err(|error| ConfigError::Syntax {
+                file: file.to_owned(),
+                line: error.span.start.line,
+                column: error.span.start.col,
+                problem: error.code.to_string(),
+            })?;
+        if !(WORDS_MIN..=WORDS_MAX).contains(&settings.words) {
+            return Err(ConfigError::Value {
+                file: file.to_owned(),
+                problem: format!(
+                    "`words` is {}, and may be {WORDS_MIN} to {WORDS_MAX}",
+                    settings.words
+                ),
+            });
+        }
+        Ok(settings)
+    }
+}
+
+/// Where the settings are: what `FARDROP_CONFIG` names, or the platform's own place; `None` on a
+/// system that gives this person no folder for settings.
+#[must_use]
+pub fn settings_file(variable: Option<OsString>) -> Option<PathBuf> {
+    match variable {
+        Some(path) if !path.is_empty() => Some(PathBuf::from(path)),
+        Some(_) | None => directories::ProjectDirs::from("", "", "fardrop")
+            .map(|folders| folders.config_dir().join("settings.ron")),
+    }
+}
+
+fn options() -> ron::Options {
+    // `device: "x"` rather than `device: Some("x")`: a person writes this file.
+    ron::Options::default().with_default_extension(Extensions::IMPLICIT_SOME)
+}
+
+fn write_private(file: &Path, text: &str) -> io::Result<()> {
+    let folder = file.parent().unwrap_or_else(|| Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let fresh = folder.join(name);
+    // What a killed run left behind; creating below insists on a file of our own.
+    match std::fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut writer = options.open(&fresh)?;
+    writer.write_all(text.as_bytes())?;
+    writer.write_all(b"\n")?;
+    writer.sync_all()?;
+    std::fs::rename(&fresh, file)
+}
+
+/// A name for this machine without anything that could trouble a peer's screen; `None` if nothing
+/// is left of it.
+fn device_name(name: &str) -> Option<String> {
+    let clean: String = name
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .take(DEVICE_LIMIT)
+        .collect();
+    let clean = clean.trim();
+    (!clean.is_empty()).then(|| clean.to_owned())
+}
+
+fn host_name() -> String {
+    #[cfg(unix)]
+    let name = Some(
+        rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
+    );
+    #[cfg(not(unix))]
+    let name = std::env::var("COMPUTERNAME").ok();
+    name.as_deref()
+        .and_then(|name| device_name(name.split('.').next().unwrap_or(name)))
+        .unwrap_or_else(|| "a computer".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<Settings, String> {
+        Settings::parse(Path::new("settings.ron"), text).map_err(|error| error.to_string())
+    }
+
+    fn common() -> CommonArgs {
+        use clap::Parser;
+        crate::args::Cli::parse_from(["fardrop"]).common
+    }
+
+    #[test]
+    fn missing_file_gives_the_defaults() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings::load(&folder.path().join("none.ron")).expect("defaults");
+        assert_eq!(settings, Settings::default());
+    }
+
+    #[test]
+    fn a_part_of_the_fields_is_enough() {
+        let settings =
+            check("(\n    device: \"Ada's laptop\",\n    words: 3,\n)").expect("it parses");
+        assert_eq!(settings.device.as_deref(), Some("Ada's laptop"));
+        assert_eq!(settings.words, 3);
+        assert!(settings.mdns);
+    }
+
+    #[test]
+    fn errors_name_file_line_and_column() {
+        for (text, start, part) in [
+            ("(\n  wrods: 3,\n)", "settings.ron:2:", "wrods"),
+            ("(\n  words: 3\n  once: true)", "settings.ron:3:", ""),
+            ("(words: 300)", "settings.ron:1:", ""),
+        ] {
+            let error = check(text).expect_err("it is broken");
+            assert!(error.starts_with(start), "{error}");
+            assert!(error.contains(part), "{error}");
+        }
+        assert_eq!(
+            check("(words: 1)").expect_err("too few"),
+            "settings.ron: `words` is 1, and may be 2 to 8"
+        );
+    }
+
+    #[test]
+    fn saved_settings_come_back_and_are_private() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("deep/settings.ron");
+        let settings = Settings {
+            rendezvous: vec!["rv.example.org:4840".to_owned()],
+            download: Some(PathBuf::from("/tmp/in box")),
+            ..Settings::default()
+        };
+        settings.save(&file).expect("it saves");
+        settings.save(&file).expect("it saves again");
+        assert_eq!(Settings::load(&file).expect("it loads"), settings);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = file.metadata().expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_broken_file_is_never_written_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("settings.ron");
+        std::fs::write(&file, "(words: 3,, )").expect("it writes");
+        Settings::default().save(&file).expect_err("it is broken");
+        assert_eq!(
+            std::fs::read_to_string(&file).expect("it reads"),
+            "(words: 3,, )"
+        );
+    }
+
+    #[test]
+    fn arguments_win_over_the_file_and_the_file_over_defaults() {
+        let settings = Settings {
+            rendezvous: vec!["file:1".to_owned()],
+            device: Some("from file".to_owned()),
+            port: Some(1000),
+            mdns: false,
+            ..Settings::default()
+        };
+        let from_file = settings.engine_config(&common());
+        assert_eq!(from_file.rendezvous, ["file:1"]);
+        assert_eq!(from_file.device, "from file");
+        assert_eq!(
+            (from_file.port, from_file.mdns, from_file.ipv6),
+            (Some(1000), false, true)
+        );
+
+        let mut arguments = common();
+        arguments.rendezvous = vec!["argument:2".to_owned()];
+        arguments.name = Some("from\u{1b}argument".to_owned());
+        arguments.no_ipv6 = true;
+        let from_arguments = settings.engine_config(&arguments);
+        assert_eq!(from_arguments.rendezvous, ["argument:2"]);
+        assert_eq!(from_arguments.device, "from argument");
+        assert!(!from_arguments.ipv6);
+    }
+
+    #[test]
+    fn this_machine_has_a_name() {
+        let name = Settings::default().engine_config(&common()).device;
+        assert!(!name.is_empty() && !name.contains('.'), "{name}");
+        assert_eq!(device_name(" \n\u{7} "), None);
+    }
+}

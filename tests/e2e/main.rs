@@ -1,0 +1,58 @@
+//! Tier 2: the built binaries on loopback.
+
+mod cli;
+mod interrupted;
+mod several;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use fardrop_tests::{peer, tree};
+use serde_json::Value;
+
+/// A folder with a varied tree in `out` and an empty `in`; gone when the test ends.
+fn workplace() -> Result<tempfile::TempDir> {
+    let folder = tempfile::tempdir()?;
+    std::fs::create_dir(folder.path().join("in"))?;
+    std::fs::create_dir(folder.path().join("out"))?;
+    tree::varied(&folder.path().join("out"))?;
+    Ok(folder)
+}
+
+/// Asserts that what was sent is all there, and nothing else is.
+#[track_caller]
+fn assert_identical(sent: &Path, received: &Path) {
+    let sent = tree::snapshot(sent).expect("what was sent can be read");
+    let received = tree::snapshot(received).expect("what was received can be read");
+    assert_eq!(received, sent);
+}
+
+/// Asserts that a run failed in the way called `kind`, exit code 1 included.
+#[track_caller]
+fn assert_failed(run: &(Option<i32>, Vec<Value>), kind: &str) {
+    let (exit, events) = run;
+    let failed = peer::last(events, "failed").unwrap_or_else(|| panic!("no failure: {events:?}"));
+    assert_eq!(failed["kind"], kind, "{events:?}");
+    assert_eq!(*exit, Some(1), "{events:?}");
+}
+
+/// Asserts that a run was done, exit code 0 included, and gives its `done` event.
+#[track_caller]
+fn assert_done(run: &(Option<i32>, Vec<Value>)) -> &Value {
+    let (exit, events) = run;
+    let done = peer::last(events, "done").unwrap_or_else(|| panic!("not done: {events:?}"));
+    assert_eq!(*exit, Some(0), "{events:?}");
+    done
+}
+
+/// The code with its last word replaced by another.
+fn wrong(code: &str) -> Result<String> {
+    let (front, last) = code.rsplit_once('-').context("a code has words")?;
+    // Two words that start apart, so that neither completes or corrects to the other.
+    let other = if last.starts_with("aci") {
+        "lemon"
+    } else {
+        "acid"
+    };
+    Ok(format!("{front}-{other}"))
+}

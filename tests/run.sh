@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Runs every tier of tests on this machine: `tests/run.sh`. As root on Debian it installs what is
+# missing; elsewhere it says what it needs. Exits non-zero if anything fails.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# command package: what a tier calls, and the Debian package that brings it.
+needs=(
+    "cc gcc"
+)
+
+missing=()
+for need in "${needs[@]}"; do
+    read -r command package <<<"$need"
+    command -v "$command" >/dev/null || missing+=("$package")
+done
+# A compiler without the C library's headers cannot build ring.
+[ -e /usr/include/stdlib.h ] || [ "$(uname -s)" != Linux ] || missing+=(libc6-dev)
+
+if [ "${#missing[@]}" -gt 0 ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "installing: ${missing[*]}"
+        export DEBIAN_FRONTEND=noninteractive
+        { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; } \
+            </dev/null || exit 1
+    else
+        echo "needed, and not here: ${missing[*]}" >&2
+        exit 1
+    fi
+fi
+
+# rustup puts cargo there; a shell that has not logged in since does not look.
+command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:$PATH"
+command -v cargo >/dev/null || { echo "needed, and not here: cargo (rustup.rs)" >&2; exit 1; }
+
+results=()
+failed=0
+
+# tier NAME COMMAND...: runs it and notes how it went.
+tier() {
+    local name=$1 start=$SECONDS
+    shift
+    echo
+    echo "== $name: $*"
+    if "$@" </dev/null; then
+        results+=("ok      $name ($((SECONDS - start)) s)")
+    else
+        results+=("FAILED  $name ($((SECONDS - start)) s)")
+        failed=$((failed + 1))
+    fi
+}
+
+tier "unit" cargo test --locked -p fardrop-shared -p fardrop-rendezvous -p fardrop
+tier "tidy" cargo test --locked -p fardrop-tests --test tidy
+tier "sim" cargo test --locked -p fardrop-tests --test sim
+# The binaries that people run are the ones that are tested.
+tier "build" cargo build --release --locked -p fardrop -p fardrop-rendezvous
+tier "e2e" cargo test --release --locked -p fardrop-tests --test e2e
+
+echo
+echo "== summary"
+printf '%s\n' "${results[@]}"
+echo "$((${#results[@]} - failed)) passed, $failed failed"
+[ "$failed" = 0 ]

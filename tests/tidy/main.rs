@@ -1,0 +1,67 @@
+//! Tier 1: the layout. Reads every source file and fails on what CONTRIBUTING.md rules out and the
+//! compiler and clippy do not see.
+
+mod imports;
+mod samples;
+mod source;
+
+use std::path::{Path, PathBuf};
+
+use source::SourceFile;
+
+/// Folders with Rust in them, from the root.
+const PACKAGES: [&str; 4] = ["shared", "rendezvous", "app", "tests"];
+
+/// Reads another checkout than the one this was built from.
+const ROOT_VARIABLE: &str = "FARDROP_TIDY_ROOT";
+
+#[test]
+fn sources_keep_the_layout() {
+    let root = std::env::var_os(ROOT_VARIABLE).map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".."),
+        PathBuf::from,
+    );
+    let mut problems = Vec::new();
+    let mut files = 0;
+    for package in PACKAGES {
+        for path in rust_files(&root.join(package)) {
+            let text = std::fs::read_to_string(&path).expect("a readable source file");
+            let name = path.strip_prefix(&root).expect("a path below the root");
+            problems.extend(check(name, &text));
+            files += 1;
+        }
+    }
+    assert!(files > 20, "only {files} source files were found");
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+/// Everything that is wrong with one file, `path` being its place below the root.
+fn check(path: &Path, text: &str) -> Vec<String> {
+    match SourceFile::parse(path, text) {
+        Ok(file) => {
+            let mut problems = source::check(&file);
+            problems.extend(imports::check(&file));
+            problems
+        }
+        Err(error) => vec![format!("{}: it does not parse: {error}", path.display())],
+    }
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a readable folder") {
+            let path = entry.expect("a readable entry").path();
+            if path.is_dir() {
+                if path.file_name() != Some("target".as_ref()) {
+                    folders.push(path);
+                }
+            } else if path.extension() == Some("rs".as_ref()) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,194 @@
+//! The check itself is checked: samples that must fail, and their neighbours that must not.
+
+use std::path::Path;
+
+use super::check;
+
+#[track_caller]
+fn refused(path: &str, text: &str, part: &str) {
+    let problems = check(Path::new(path), text);
+    assert!(
+        problems.iter().any(|problem| problem.contains(part)),
+        "{path}: expected {part:?} in {problems:?} for\n{text}"
+    );
+}
+
+#[track_caller]
+fn accepted(path: &str, text: &str) {
+    let problems = check(Path::new(path), text);
+    assert!(problems.is_empty(), "{problems:?}");
+}
+
+fn module(body: &str) -> String {
+    format!("//! A module.\n\n{body}\n")
+}
+
+#[test]
+fn forbidden_imports_are_found_however_they_are_written() {
+    for body in [
+        "use crate::net::Socket;",
+        "use crate::{net::Socket, text};",
+        "use super::super::net;",
+        "use super::super::engine::run::Run as R;",
+        "fn f() { crate::disk::write(); }",
+        "fn f(x: super::super::transfer::X) {}",
+        "mod inner { use super::super::super::link::Link; }",
+        "use crate::*;",
+    ] {
+        refused(
+            "app/src/cli/send.rs",
+            &module(body),
+            "cli may not use crate::",
+        );
+    }
+    refused(
+        "app/src/cli/mod.rs",
+        &module("use super::gui::Window;"),
+        "cli may not use",
+    );
+    refused(
+        "app/src/net/mod.rs",
+        &module("use crate::link::Link;"),
+        "net may not use",
+    );
+    refused(
+        "app/src/link/quic.rs",
+        &module("use crate::net::socket::X;"),
+        "link may not use",
+    );
+    refused(
+        "app/src/disk/mod.rs",
+        &module("use crate::files::X;"),
+        "disk may not use",
+    );
+    refused(
+        "app/src/transfer/send.rs",
+        &module("use crate::engine::X;"),
+        "transfer may not",
+    );
+}
+
+#[test]
+fn forbidden_crates_are_found() {
+    refused(
+        "app/src/cli/mod.rs",
+        &module("use tokio::sync::mpsc;"),
+        "cli may not use tokio",
+    );
+    refused(
+        "app/src/net/mod.rs",
+        &module("fn f() -> anyhow::Result<()> {}"),
+        "anyhow",
+    );
+    refused(
+        "shared/src/code.rs",
+        &module("use tokio::time::sleep;"),
+        "the pure protocol",
+    );
+}
+
+#[test]
+fn module_without_a_row_is_found() {
+    refused("app/src/extra.rs", &module(""), "has no row");
+}
+
+#[test]
+fn allowed_imports_pass() {
+    accepted(
+        "app/src/cli/send.rs",
+        &module(
+            "use super::Report;\nuse crate::engine::command::Command;\nuse crate::{failure, text};",
+        ),
+    );
+    accepted("app/src/link/quic.rs", &module("use crate::net::Path;"));
+    accepted("app/src/main.rs", &module("use fardrop::net::X;"));
+    accepted("app/src/net/tests.rs", &module("use crate::link::Link;"));
+    accepted(
+        "app/src/net/mod.rs",
+        &module("#[cfg(test)]\nmod tests {\n    use crate::link::Link;\n}"),
+    );
+}
+
+#[test]
+fn long_files_are_found() {
+    let lines = "const A: u8 = 1;\n".repeat(501);
+    refused(
+        "shared/src/code.rs",
+        &module(&lines),
+        "lines of production code",
+    );
+    let tail = format!("#[cfg(test)]\nmod tests {{\n{lines}}}");
+    accepted("shared/src/code.rs", &module(&tail));
+    accepted("shared/src/code/tests.rs", &module(&lines));
+}
+
+#[test]
+fn long_functions_are_found() {
+    let body = |lines| format!("fn long() {{\n{}}}", "    call();\n".repeat(lines));
+    refused("shared/src/a.rs", &module(&body(71)), "long has 71 lines");
+    accepted("shared/src/a.rs", &module(&body(70)));
+    let method = format!("impl A {{\n{}\n}}", body(71));
+    refused("shared/src/a.rs", &module(&method), "long has 71 lines");
+    refused("tests/sim/main.rs", &module(&body(71)), "long has 71 lines");
+    let airy = body(70).replace("    call();\n", "    // Why.\n\n    call();\n");
+    accepted("shared/src/a.rs", &module(&airy));
+}
+
+#[test]
+fn stray_markers_are_found() {
+    for marker in [
+        concat!("// TO", "DO: later"),
+        concat!("// FIX", "ME"),
+        concat!("// XX", "X"),
+        concat!("// HA", "CK around it"),
+    ] {
+        refused("shared/src/a.rs", &module(marker), "is left");
+    }
+    for body in [
+        "fn f() { todo!() }",
+        "fn f() { unimplemented!() }",
+        "fn f() { dbg!(1); }",
+    ] {
+        refused("shared/src/a.rs", &module(body), "! is left");
+    }
+    accepted(
+        "shared/src/a.rs",
+        &module("// A hack is a word, and TODOS too."),
+    );
+}
+
+#[test]
+fn missing_module_doc_is_found() {
+    refused("shared/src/a.rs", "use std::fmt;\n", "opens with //!");
+}
+
+#[test]
+fn silenced_lints_are_found() {
+    refused(
+        "shared/src/a.rs",
+        &module("#[allow(dead_code)]\nfn f() {}"),
+        "#[expect(",
+    );
+    accepted(
+        "shared/src/a.rs",
+        &module("#[expect(dead_code, reason = \"a sample\")]\nfn f() {}"),
+    );
+}
+
+#[test]
+fn queues_without_a_bound_are_found_inside_macros_too() {
+    let body = concat!("fn f() { run!({ let c = unbo", "unded_channel(); }) }");
+    refused(
+        "app/src/net/mod.rs",
+        &module(body),
+        "every queue has a bound",
+    );
+}
+
+#[test]
+fn sleeping_tests_are_found() {
+    let sleep = "fn f() { std::thread::sleep(A); }";
+    refused("tests/e2e/main.rs", &module(sleep), "tests never sleep");
+    refused("shared/src/a/tests.rs", &module(sleep), "tests never sleep");
+    accepted("app/src/net/mod.rs", &module(sleep));
+}
