@@ -11,6 +11,8 @@ mod run;
 mod scan;
 mod session;
 mod share;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;

@@ -95,7 +95,10 @@ impl Receive<'_> {
             ipv6: config.ipv6,
             mdns: config.mdns,
         };
-        let met = visitor.meet().await.map_err(|error| session::meet_failure(&error))?;
+        let met = visitor
+            .meet()
+            .await
+            .map_err(|error| session::meet_failure(&error))?;
         Ok(Pair {
             task: self.task,
             session: self.session,

@@ -29,7 +29,11 @@ pub(super) enum Offer {
 }
 
 /// Starts to look through `paths`; every session of the share waits for the result.
-pub(super) fn scan(context: Context, task: TaskNumber, paths: Vec<PathBuf>) -> watch::Receiver<Offer> {
+pub(super) fn scan(
+    context: Context,
+    task: TaskNumber,
+    paths: Vec<PathBuf>,
+) -> watch::Receiver<Offer> {
     let (sender, receiver) = watch::channel(Offer::Pending);
     tokio::spawn(async move {
         // When the share ends first, nobody wants the result and dropping it stops the walk.
@@ -89,7 +93,10 @@ async fn tell(context: &Context, task: TaskNumber, scanned: &Scanned) {
     for warning in scanned.warnings.iter().take(LEFT_OUT_TOLD) {
         let (path, reason) = left_out(warning);
         let name = path.display().to_string();
-        context.reporter.tell(Event::LeftOut { task, name, reason }).await;
+        context
+            .reporter
+            .tell(Event::LeftOut { task, name, reason })
+            .await;
     }
     let totals = scanned.source.manifest().totals();
     let event = Event::Scanned {
@@ -108,9 +115,7 @@ fn left_out(warning: &ScanWarning) -> (&PathBuf, LeftOut) {
         ScanWarning::LinkLoop(path) => (path, LeftOut::LinkLoop),
         ScanWarning::Special(path) => (path, LeftOut::Special),
         ScanWarning::NameNotUnicode(path) => (path, LeftOut::NotUnicode),
-        ScanWarning::NameRefused(path, reason) => {
-            (path, LeftOut::UnsafeName((*reason).to_owned()))
-        }
+        ScanWarning::NameRefused(path, reason) => (path, LeftOut::UnsafeName((*reason).to_owned())),
         ScanWarning::Unreadable(path, kind) => (path, LeftOut::Unreadable(kind.to_string())),
     }
 }

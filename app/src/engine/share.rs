@@ -348,7 +348,14 @@ async fn serve(
         ),
         Err(failure) => {
             let session = Some(session);
-            (Event::Failed { task, session, failure }, SessionEnd::Failed)
+            (
+                Event::Failed {
+                    task,
+                    session,
+                    failure,
+                },
+                SessionEnd::Failed,
+            )
         }
     };
     context.reporter.tell(event).await;
@@ -379,7 +386,9 @@ async fn serve_to_the_end(
 
 /// The offer, once the files have been looked through.
 async fn offered(mut offer: watch::Receiver<Offer>) -> Result<Arc<OfferSource>, Failure> {
-    let settled = offer.wait_for(|offer| !matches!(offer, Offer::Pending)).await;
+    let settled = offer
+        .wait_for(|offer| !matches!(offer, Offer::Pending))
+        .await;
     match settled.map(|offer| offer.clone()) {
         Ok(Offer::Ready(source)) => Ok(source),
         Ok(Offer::Failed(failure)) => Err(failure),
@@ -398,6 +407,13 @@ fn missing(path: &Path) -> Option<Failure> {
 /// Ends a share that did not begin.
 async fn fail(context: &Context, task: TaskNumber, failure: Failure) -> Outcome {
     let session = None;
-    context.reporter.tell(Event::Failed { task, session, failure }).await;
+    context
+        .reporter
+        .tell(Event::Failed {
+            task,
+            session,
+            failure,
+        })
+        .await;
     Outcome::Failed
 }

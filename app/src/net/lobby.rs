@@ -157,16 +157,17 @@ impl Lobby {
         words: u8,
         ipv6: bool,
     ) -> Result<Self, MeetError> {
-        let rng = &mut rand::thread_rng();
-        let code = PairingCode::generate(locator, usize::from(words), rng);
+        // Not kept in a variable: it may not cross an await.
+        let rng = rand::thread_rng;
+        let code = PairingCode::generate(locator, usize::from(words), &mut rng());
         let pairing = SenderPairing::new(code.clone(), capabilities());
         let mut lobby = Self {
             announcer: Announcer::new(PeerSocket::bind(0, ipv6)?),
             announcements: Vec::new(),
             pairing,
             code,
-            session: SessionId::random(rng),
-            owner: OwnerToken::random(rng),
+            session: SessionId::random(&mut rng()),
+            owner: OwnerToken::random(&mut rng()),
             reserve: order(servers, locator.value())
                 .into_iter()
                 .rev()
