@@ -58,7 +58,9 @@ async fn answer(mut stream: TcpStream, registry: &Registry) -> std::io::Result<(
     }
     let body = render(registry);
     let head = format!(
-        "HTTP/1.0 200 OK\r\nContent-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\nContent-Length: {}\r\n\r\n",
+        "HTTP/1.0 200 OK\r\n\
+         Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n\
+         Content-Length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await?;
