@@ -8,12 +8,16 @@ use crate::serve::{Config, DEFAULT_PORT, Listen, Need};
 /// Swap messages between the two ends of a transfer, so that they find each other.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Args {
-    /// Address to listen on; repeat for several [default: 0.0.0.0:4840 and [::]:4840]
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Addresses to listen on; if none, port 4840 of all addresses of both families.
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        help = "Address to listen on; repeat for several [default: 0.0.0.0:4840 and [::]:4840]"
+    )]
     pub listen: Vec<SocketAddr>,
 
     /// Second address, which only tells clients where they are seen from; one for each --listen, in the
-    /// same order [default: the next port]
+    /// same order (default: the next port)
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen_second: Vec<SocketAddr>,
 

@@ -26,15 +26,15 @@ pub struct Bounds {
     /// Unproved datagrams from one network: hellos, and requests in unknown versions. Apart from the
     /// others, so that forged sources cannot use up what their owners need.
     pub hellos: Rate,
-    /// Datagrams to and on behalf of one network whose sources are proved: an announcement costs as many
-    /// as it causes to be sent.
+    /// Announcements from one network, their sources proved. Each costs as much as the datagrams that it
+    /// makes the server send, and one at least.
     pub announcements: Rate,
     /// New sessions from one network, so that it takes many networks to fill the table.
     pub sessions_begun: Rate,
 }
 
 impl Default for Bounds {
-    /// For one core and 64 MiB; see `deploy/README.md`.
+    /// What fits a small machine: under 64 MiB with a full table of the longest payloads.
     fn default() -> Self {
         Self {
             sessions: 16_384,

@@ -22,6 +22,8 @@ fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Where nobody reads the log any more, serving matters more.
+        .log_internal_errors(false)
         .init();
     // One thread: a datagram costs a few hashes and a look into an ordered map.
     let runtime = tokio::runtime::Builder::new_current_thread()

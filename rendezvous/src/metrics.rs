@@ -1,10 +1,16 @@
-//! The counters as Prometheus text over HTTP/1.0: how much, never who.
+//! The counters as OpenMetrics text over HTTP/1.0: how much, never who.
 //!
 //! Whatever is asked is answered with the counters, to one asker at a time and within a second.
 
-use std::fmt::Write as _;
+use std::fmt;
 use std::time::Duration;
 
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -21,10 +27,12 @@ const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers askers, one after the other, until dropped.
 pub async fn serve_metrics(listener: TcpListener, monitor: Monitor) {
+    let mut registry = Registry::with_prefix("fardrop_rendezvous");
+    registry.register_collector(Box::new(monitor));
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let answered = tokio::time::timeout(ASKER_TIME, answer(stream, &monitor)).await;
+                let answered = tokio::time::timeout(ASKER_TIME, answer(stream, &registry)).await;
                 match answered {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => tracing::debug!(%error, "metrics asker lost"),
@@ -39,7 +47,7 @@ pub async fn serve_metrics(listener: TcpListener, monitor: Monitor) {
     }
 }
 
-async fn answer(mut stream: TcpStream, monitor: &Monitor) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream, registry: &Registry) -> std::io::Result<()> {
     let mut request = Vec::new();
     let mut chunk = [0; 512];
     while !request.ends_with(b"\r\n\r\n") && request.len() < REQUEST_BYTES {
@@ -48,9 +56,11 @@ async fn answer(mut stream: TcpStream, monitor: &Monitor) -> std::io::Result<()>
             length => request.extend_from_slice(&chunk[..length]),
         }
     }
-    let body = render(monitor);
+    let body = render(registry);
     let head = format!(
-        "HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\n\r\n",
+        "HTTP/1.0 200 OK\r\n\
+         Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n\
+         Content-Length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await?;
@@ -58,27 +68,57 @@ async fn answer(mut stream: TcpStream, monitor: &Monitor) -> std::io::Result<()>
     stream.shutdown().await
 }
 
-/// The counters in the text format, version 0.0.4.
-fn render(monitor: &Monitor) -> String {
-    let (counters, sessions) = monitor.read();
-    let rows = [
-        ("received", counters.received),
-        ("sent", counters.sent),
-        ("hellos", counters.hellos),
-        ("announcements", counters.announcements),
-        ("malformed", counters.malformed),
-        ("unknown_versions", counters.unknown_versions),
-        ("bad_cookies", counters.bad_cookies),
-        ("over_rate", counters.over_rate),
-        ("busy", counters.busy),
-    ];
+/// The counters, in the OpenMetrics text format.
+fn render(registry: &Registry) -> String {
     let mut text = String::new();
-    for (name, value) in rows {
-        let name = format!("fardrop_rendezvous_{name}_total");
-        // Writing to a String does not fail.
-        let _ = write!(text, "# TYPE {name} counter\n{name} {value}\n");
+    // Writing to a String does not fail, and no more does the collector.
+    if let Err(error) = encode(&mut text, registry) {
+        tracing::debug!(%error, "cannot write metrics");
     }
-    let name = "fardrop_rendezvous_sessions";
-    let _ = write!(text, "# TYPE {name} gauge\n{name} {sessions}\n");
     text
+}
+
+impl Collector for Monitor {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let (counters, sessions) = self.read();
+        let rows = [
+            ("received", "Datagrams that came", counters.received),
+            ("sent", "Datagrams sent", counters.sent),
+            ("hellos", "Hellos answered", counters.hellos),
+            (
+                "announcements",
+                "Announcements served",
+                counters.announcements,
+            ),
+            (
+                "malformed",
+                "Datagrams that are none of ours",
+                counters.malformed,
+            ),
+            (
+                "unknown_versions",
+                "Requests in a version not spoken here",
+                counters.unknown_versions,
+            ),
+            (
+                "bad_cookies",
+                "Announcements without a good cookie",
+                counters.bad_cookies,
+            ),
+            (
+                "over_rate",
+                "Requests left unanswered because their network asks too much",
+                counters.over_rate,
+            ),
+            ("busy", "Sessions refused for want of room", counters.busy),
+        ];
+        for (name, help, value) in rows {
+            let counter = ConstCounter::new(value);
+            let kind = counter.metric_type();
+            counter.encode(encoder.encode_descriptor(name, help, None, kind)?)?;
+        }
+        let gauge = ConstGauge::new(u64::try_from(sessions).unwrap_or(u64::MAX));
+        let kind = gauge.metric_type();
+        gauge.encode(encoder.encode_descriptor("sessions", "Sessions held", None, kind)?)
+    }
 }

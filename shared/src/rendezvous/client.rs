@@ -180,7 +180,8 @@ impl Client {
         Ok(())
     }
 
-    /// Stops saying what was said to `to`; the server gives it out until it forgets.
+    /// Stops saying what was said to `to`. The server does not unsay it while it holds both sessions: to
+    /// say that something is over, announce that instead.
     pub fn withdraw(&mut self, to: Option<SessionId>) {
         self.announcements.remove(&self.key(to));
     }

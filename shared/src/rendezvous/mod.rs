@@ -49,7 +49,8 @@ pub enum Event {
     /// The sender's announcement is in place: the locator is its own. Said again after anything else
     /// was said about it.
     Held,
-    /// Nobody holds the locator that the receiver asks for, for now.
+    /// Nobody holds the locator that the receiver asks for, for now: no such code, once this has stood
+    /// for some seconds. In passing it is also said after the server was restarted.
     NobodyThere,
     /// The other side says something new.
     Peer {
@@ -58,7 +59,8 @@ pub enum Event {
         /// What it says.
         payload: Payload,
     },
-    /// The locator belongs to somebody else. A sender takes another, with a new client.
+    /// The locator belongs to somebody else. A sender takes another, with a new client. This may come even
+    /// after [`Event::Held`], where somebody was quicker after the server was restarted.
     Taken,
     /// The server has as many as it can serve; the client goes on asking.
     Busy,

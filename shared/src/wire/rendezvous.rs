@@ -220,8 +220,8 @@ pub struct Announce {
 pub enum Reply {
     /// To a [`Request::Hello`].
     Cookie(Welcome),
-    /// The announcement is held; nobody to speak to is there, or (to a sender's announcement to nobody in
-    /// particular) they will be pushed.
+    /// The announcement is held, and there is nothing to hear. To what a sender says to any receiver it
+    /// is the only answer: what receivers say is pushed.
     Waiting {
         /// The revision of the announcement that it answers.
         answers: u32,
