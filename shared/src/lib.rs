@@ -10,7 +10,8 @@ pub mod name;
 pub mod pairing;
 pub mod path;
 mod role;
-pub mod session;
+mod session;
 pub mod wordlist;
 
 pub use role::Role;
+pub use session::SessionId;
