@@ -146,6 +146,7 @@ pub struct Agreement {
 
 /// What a peer says of itself once both have proved that they know the code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "ClaimedHello")]
 pub struct Hello {
     fingerprint: [u8; 32],
     candidates: Vec<Candidate>,
@@ -199,10 +200,24 @@ impl Hello {
         bytes
     }
 
-    /// What [`encode`](Self::encode) gave, or a peer made up: the bounds are put on it again.
+    /// What [`encode`](Self::encode) gave, or a peer made up.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (hello, _padding) = postcard::take_from_bytes::<Self>(bytes).ok()?;
-        Some(Self::new(hello.fingerprint, hello.candidates, hello.device))
+        let (hello, _padding) = postcard::take_from_bytes(bytes).ok()?;
+        Some(hello)
+    }
+}
+
+/// A hello as it comes, before its bounds are put on it.
+#[derive(Deserialize)]
+struct ClaimedHello {
+    fingerprint: [u8; 32],
+    candidates: Vec<Candidate>,
+    device: String,
+}
+
+impl From<ClaimedHello> for Hello {
+    fn from(claimed: ClaimedHello) -> Self {
+        Self::new(claimed.fingerprint, claimed.candidates, claimed.device)
     }
 }
 

@@ -8,10 +8,9 @@ use rand_core::{CryptoRng, RngCore};
 
 use super::message::{Capabilities, Hello, Message, Opening, Refusal, ShareState, VersionRange};
 use super::secret::{Agreeing, PeerKey, ProofError, Secrets, Transcript};
-use crate::Role;
-use crate::SessionId;
 use crate::code::PairingCode;
 use crate::limits::RECEIVER_PATIENCE;
+use crate::{Role, SessionId};
 
 /// What the receiver's side has to say.
 #[derive(Debug)]

@@ -7,10 +7,9 @@ use rand_core::{CryptoRng, RngCore};
 
 use super::message::{Agreement, Capabilities, Hello, Message, Opening, Refusal};
 use super::secret::{Agreeing, PeerKey, Secrets, Transcript};
-use crate::Role;
-use crate::SessionId;
 use crate::code::PairingCode;
 use crate::limits::{ANSWER_KEPT, MAX_RUNS, RUN_PATIENCE};
+use crate::{Role, SessionId};
 
 /// One receiver's run.
 pub(super) struct Run {

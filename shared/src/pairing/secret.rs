@@ -24,9 +24,8 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::message::{Agreement, Hello, Proof};
-use crate::Role;
-use crate::SessionId;
 use crate::code::{Locator, PairingCode};
+use crate::{Role, SessionId};
 
 const RECEIVER_IDENTITY: &[u8] = b"fardrop receiver";
 const SENDER_IDENTITY: &[u8] = b"fardrop sender";

@@ -16,10 +16,9 @@ use super::message::{
 };
 use super::runs::{Run, Runs, State};
 use super::secret::{PeerKey, ProofError};
-use crate::Role;
-use crate::SessionId;
 use crate::code::PairingCode;
 use crate::limits::{ANSWER_KEPT, MAX_ATTEMPTS, WAITING_FRESH};
+use crate::{Role, SessionId};
 
 /// What to announce to one receiver from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,14 +9,13 @@ use super::{
     Capabilities, Cipher, Ciphers, Hello, PairingFailure, PeerKey, ReceiverEvent, ReceiverPairing,
     RunFailure, SenderEvent, SenderPairing, Transports, VersionRange,
 };
-use crate::Role;
-use crate::SessionId;
 use crate::code::PairingCode;
 use crate::limits::{
     HELLO_BYTES, MAX_CANDIDATES, MAX_DEVICE_BYTES, MAX_PAIRING_PAYLOAD_BYTES, MAX_RUNS,
     RECEIVER_PATIENCE, RUN_PATIENCE, WAITING_FRESH,
 };
 use crate::path::{Candidate, CandidateKind};
+use crate::{Role, SessionId};
 
 const CAPABILITIES: Capabilities = Capabilities::new(Transports::ALL, Ciphers::CHACHA20_POLY1305);
 
