@@ -4,7 +4,10 @@
 //! and time and randomness are arguments. After any input, drain the transmits and the events, then
 //! read the timeout.
 
+pub mod offer;
 pub mod path;
 mod role;
+pub mod transfer;
+pub mod wire;
 
 pub use role::Role;

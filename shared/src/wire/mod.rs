@@ -1,0 +1,3 @@
+//! What travels, byte for byte.
+
+pub mod peer;
