@@ -19,12 +19,14 @@
 //! Paths are *not* checked here beyond their length and encoding: what may become a path on the
 //! receiving disk is decided by `name`.
 
+mod names;
 mod page;
 #[cfg(test)]
 mod tests;
 
 use thiserror::Error;
 
+pub use names::{NameChecker, NameRefused};
 use page::Decoder;
 
 /// Most entries in one offer: what the manifest bound can hold of ordinary names, and what a `u32`

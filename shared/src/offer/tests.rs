@@ -110,7 +110,7 @@ fn bounds_are_kept() {
 fn a_million_entries_are_the_most() {
     let mut page = Vec::new();
     while page.len() < PAGE_LIMIT - 16 {
-        page::encode(&mut page, "a", folder("a"));
+        page::encode(&mut page, "", folder("a"));
     }
     let mut builder = ManifestBuilder::new();
     let outcome = loop {

@@ -124,6 +124,14 @@ impl Sending {
         }
     }
 
+    /// Whether [`poll_wanted`](Self::poll_wanted) would say [`Wanted::Wait`].
+    #[must_use]
+    pub fn waiting(&self) -> bool {
+        self.claimed.is_empty()
+            && self.runs.is_empty()
+            && matches!(self.phase, Phase::Offered | Phase::Wanting)
+    }
+
     /// Whether the receiver said that the rest of this file is of no use.
     #[must_use]
     pub fn skipped(&self, file: u32) -> bool {
