@@ -2,8 +2,11 @@
 
 pub mod args;
 pub mod config;
+pub mod disk;
 pub mod engine;
 pub mod failure;
+pub mod files;
 pub mod link;
 pub mod net;
 pub mod signals;
+pub mod transfer;

@@ -7,11 +7,13 @@
 pub mod code;
 pub mod limits;
 pub mod name;
+pub mod offer;
 pub mod pairing;
 pub mod path;
 pub mod rendezvous;
 mod role;
 mod session;
+pub mod transfer;
 pub mod wire;
 pub mod wordlist;
 

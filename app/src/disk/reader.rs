@@ -1,0 +1,119 @@
+//! Reading an offered file, and noticing when it is no longer what was offered.
+
+use std::{
+    fs::{File, Metadata},
+    io::{self, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+use fardrop_shared::{offer::ModifiedTime, transfer::FileReason};
+
+use super::platform;
+
+/// Where an offered file is, and what it was when it was offered.
+#[derive(Debug)]
+pub struct Source<'a> {
+    /// Its path, links in it resolved at the time of the offer or not.
+    pub path: &'a Path,
+    /// Its length in bytes.
+    pub size: u64,
+    /// When it was last modified.
+    pub modified: ModifiedTime,
+}
+
+/// An offered file, open.
+#[derive(Debug)]
+pub struct SourceReader {
+    file: File,
+    size: u64,
+    modified: ModifiedTime,
+    position: u64,
+}
+
+impl SourceReader {
+    /// Opens it and checks that it is still what was offered. Where its name is a link, that must
+    /// lead to a canonical path for which `inside` holds.
+    pub fn open(
+        source: &Source<'_>,
+        inside: impl FnOnce(&Path) -> bool,
+    ) -> Result<Self, FileReason> {
+        let file = open_inside(source.path, inside).map_err(|error| reason(&error))?;
+        let reader = Self {
+            file,
+            size: source.size,
+            modified: source.modified,
+            position: 0,
+        };
+        reader.check()?;
+        Ok(reader)
+    }
+
+    /// Fills `buffer` with what follows, which it must not pass the end of the file with.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<(), FileReason> {
+        self.file.read_exact(buffer).map_err(|error| {
+            if error.kind() == io::ErrorKind::UnexpectedEof {
+                FileReason::FileChanged
+            } else {
+                reason(&error)
+            }
+        })?;
+        self.position += buffer.len() as u64;
+        Ok(())
+    }
+
+    /// Goes to `position`.
+    pub fn seek(&mut self, position: u64) -> Result<(), FileReason> {
+        self.file
+            .seek(SeekFrom::Start(position))
+            .map_err(|error| reason(&error))?;
+        self.position = position;
+        Ok(())
+    }
+
+    /// Bytes from the present position to the end.
+    #[must_use]
+    pub const fn left(&self) -> u64 {
+        self.size - self.position
+    }
+
+    /// Checks, after the last byte, that nothing changed meanwhile.
+    pub fn check(&self) -> Result<(), FileReason> {
+        let metadata = self.file.metadata().map_err(|error| reason(&error))?;
+        let same = metadata.is_file()
+            && metadata.len() == self.size
+            && modified(&metadata).is_some_and(|modified| modified == self.modified);
+        if same {
+            Ok(())
+        } else {
+            Err(FileReason::FileChanged)
+        }
+    }
+}
+
+/// Opens the file itself; where its name is a link, what it leads to, if that is in the offer.
+fn open_inside(path: &Path, inside: impl FnOnce(&Path) -> bool) -> io::Result<File> {
+    match platform::open_no_follow(path) {
+        Err(error) if platform::is_link_error(&error) => {
+            let target: PathBuf = path.canonicalize()?;
+            if !inside(&target) {
+                return Err(error);
+            }
+            platform::open_no_follow(&target)
+        }
+        outcome => outcome,
+    }
+}
+
+/// When a file was last modified; `None` where the file system does not say.
+pub(crate) fn modified(metadata: &Metadata) -> Option<ModifiedTime> {
+    metadata.modified().ok().map(platform::from_system_time)
+}
+
+/// What a failure to read says about the offer: it is not there as offered, or it cannot be read.
+fn reason(error: &io::Error) -> FileReason {
+    if error.kind() == io::ErrorKind::NotFound || platform::is_link_error(error) {
+        FileReason::FileChanged
+    } else {
+        FileReason::FileUnreadable
+    }
+}

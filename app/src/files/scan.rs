@@ -1,0 +1,342 @@
+//! Walking the given paths. Only metadata is looked at; no file is opened.
+
+use std::{
+    ffi::OsString,
+    fs::{self, Metadata},
+    io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+    thread, vec,
+};
+
+use fardrop_shared::offer::{Entry, EntryKind, ManifestBuilder, NameChecker, OfferError};
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use super::{OfferSource, Root};
+use crate::disk::{modified, numbered};
+
+/// Most warnings kept; the rest are counted.
+const WARNINGS_KEPT: usize = 1000;
+
+/// Something that is left out of an offer, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScanWarning {
+    /// A link that leads out of the offer.
+    LinkOutside(PathBuf),
+    /// A link that leads nowhere.
+    LinkBroken(PathBuf),
+    /// A link that leads back to a folder it is in.
+    LinkLoop(PathBuf),
+    /// Neither a file nor a folder: a pipe, a socket, a device.
+    Special(PathBuf),
+    /// A name that is not Unicode.
+    NameNotUnicode(PathBuf),
+    /// A name that a receiver would refuse, with the reason.
+    NameRefused(PathBuf, &'static str),
+    /// Something that cannot be read.
+    Unreadable(PathBuf, io::ErrorKind),
+}
+
+/// Why there is no offer.
+#[derive(Debug, Error)]
+pub enum ScanError {
+    /// One of the paths given cannot be sent at all.
+    #[error("cannot read {path}: {error}", path = .path.display())]
+    Argument {
+        /// The path as given.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// One of the paths given has no name to send it under.
+    #[error("{} has no name that can be sent", .0.display())]
+    ArgumentName(PathBuf),
+    /// A bound was passed.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+    /// It was asked to stop.
+    #[error("stopped")]
+    Stopped,
+}
+
+/// What a walk found.
+#[derive(Debug)]
+pub struct Scanned {
+    /// The offer.
+    pub source: OfferSource,
+    /// What was left out, the first thousand.
+    pub warnings: Vec<ScanWarning>,
+    /// How many were left out.
+    pub warning_count: usize,
+}
+
+/// Walks `paths` on a thread of its own. Dropping the receiver stops the walk.
+pub fn scan_in_background(
+    paths: Vec<PathBuf>,
+) -> io::Result<oneshot::Receiver<Result<Scanned, ScanError>>> {
+    let (sender, receiver) = oneshot::channel();
+    thread::Builder::new()
+        .name("fardrop-scan".into())
+        .spawn(move || {
+            let outcome = walk(&paths, &|| sender.is_closed());
+            // Nobody waits for it any more if this fails.
+            let _ = sender.send(outcome);
+        })?;
+    Ok(receiver)
+}
+
+/// Walks `paths` into an offer; ends with [`ScanError::Stopped`] soon after `stop` is set.
+pub fn scan(paths: &[PathBuf], stop: &AtomicBool) -> Result<Scanned, ScanError> {
+    walk(paths, &|| stop.load(Ordering::Relaxed))
+}
+
+fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanError> {
+    let mut arguments = Vec::with_capacity(paths.len());
+    for path in paths {
+        let argument = |error| ScanError::Argument {
+            path: path.clone(),
+            error,
+        };
+        let canonical = path.canonicalize().map_err(argument)?;
+        let metadata = canonical.metadata().map_err(argument)?;
+        arguments.push((canonical, metadata));
+    }
+    let mut walker = Walker {
+        roots: &arguments,
+        builder: ManifestBuilder::new(),
+        names: NameChecker::new(),
+        warnings: Vec::new(),
+        warning_count: 0,
+        stopped,
+    };
+    let mut roots = Vec::with_capacity(paths.len());
+    let mut taken = std::collections::HashSet::new();
+    for (path, (canonical, metadata)) in paths.iter().zip(&arguments) {
+        let name =
+            argument_name(path, canonical).ok_or_else(|| ScanError::ArgumentName(path.clone()))?;
+        // Case and form are folded as far as any receiver's file system may do it.
+        let free = (0..)
+            .map(|number| match number {
+                0 => name.clone(),
+                number => numbered(&name, number),
+            })
+            .find(|name| taken.insert(name.to_lowercase()));
+        let first = walker.builder.totals().entries();
+        walker.argument(canonical, &free.unwrap_or(name), metadata)?;
+        if walker.builder.totals().entries() > first {
+            roots.push(Root {
+                path: canonical.clone(),
+                first,
+            });
+        }
+    }
+    Ok(Scanned {
+        source: OfferSource {
+            manifest: walker.builder.finish()?,
+            roots,
+        },
+        warnings: walker.warnings,
+        warning_count: walker.warning_count,
+    })
+}
+
+/// The name an argument is sent under: its own, or what `.` and `..` stand for.
+fn argument_name(path: &Path, canonical: &Path) -> Option<String> {
+    let name = path.file_name().or_else(|| canonical.file_name())?;
+    name.to_str().map(str::to_owned)
+}
+
+struct Walker<'a> {
+    roots: &'a [(PathBuf, Metadata)],
+    builder: ManifestBuilder,
+    names: NameChecker,
+    warnings: Vec<ScanWarning>,
+    warning_count: usize,
+    stopped: &'a dyn Fn() -> bool,
+}
+
+/// A folder being walked.
+struct Level {
+    /// Names still to come, in order.
+    names: vec::IntoIter<OsString>,
+    /// Its canonical path.
+    canonical: PathBuf,
+    /// Bytes of the relative path that lead to it.
+    relative_length: usize,
+}
+
+/// What a name stands for once links are followed.
+enum Found {
+    File(Metadata),
+    Folder(Metadata, PathBuf),
+}
+
+impl Walker<'_> {
+    /// One of the given paths, with all that is in it, under `name`.
+    fn argument(&mut self, path: &Path, name: &str, metadata: &Metadata) -> Result<(), ScanError> {
+        let mut path = path.to_path_buf();
+        let mut relative = name.to_owned();
+        if metadata.is_file() {
+            self.add(&path, &relative, metadata)?;
+            return Ok(());
+        }
+        if !metadata.is_dir() {
+            self.warn(ScanWarning::Special(path));
+            return Ok(());
+        }
+        let mut levels = Vec::new();
+        if self.add(&path, &relative, metadata)? {
+            levels.extend(self.enter(&path, path.clone(), relative.len()));
+        }
+        while let Some(level) = levels.last_mut() {
+            if (self.stopped)() {
+                return Err(ScanError::Stopped);
+            }
+            let Some(name) = level.names.next() else {
+                levels.pop();
+                path.pop();
+                continue;
+            };
+            relative.truncate(level.relative_length);
+            path.push(&name);
+            let entered = self.name(&path, &name, &mut relative, &levels)?;
+            match entered {
+                Some(level) => levels.push(level),
+                None => _ = path.pop(),
+            }
+        }
+        Ok(())
+    }
+
+    /// One name in a folder; the level below it if it is a folder itself.
+    fn name(
+        &mut self,
+        path: &Path,
+        name: &OsString,
+        relative: &mut String,
+        levels: &[Level],
+    ) -> Result<Option<Level>, ScanError> {
+        let Some(name) = name.to_str() else {
+            self.warn(ScanWarning::NameNotUnicode(path.to_path_buf()));
+            return Ok(None);
+        };
+        relative.push('/');
+        relative.push_str(name);
+        match self.look(path, levels) {
+            Ok(Found::File(metadata)) => {
+                self.add(path, relative, &metadata)?;
+                Ok(None)
+            }
+            Ok(Found::Folder(metadata, canonical)) => {
+                if !self.add(path, relative, &metadata)? {
+                    return Ok(None);
+                }
+                Ok(self.enter(path, canonical, relative.len()))
+            }
+            Err(warning) => {
+                self.warn(warning);
+                Ok(None)
+            }
+        }
+    }
+
+    /// What stands under a name, links followed where they stay inside.
+    fn look(&self, path: &Path, levels: &[Level]) -> Result<Found, ScanWarning> {
+        let unreadable =
+            |error: io::Error| ScanWarning::Unreadable(path.to_path_buf(), error.kind());
+        let metadata = path.symlink_metadata().map_err(unreadable)?;
+        let parent = levels.last().map(|level| level.canonical.as_path());
+        let (metadata, canonical) = if metadata.is_symlink() {
+            let target = path
+                .canonicalize()
+                .map_err(|_| ScanWarning::LinkBroken(path.to_path_buf()))?;
+            if !self.roots.iter().any(|(root, _)| target.starts_with(root)) {
+                return Err(ScanWarning::LinkOutside(path.to_path_buf()));
+            }
+            (target.metadata().map_err(unreadable)?, target)
+        } else {
+            let name = path.file_name().unwrap_or_default();
+            (
+                metadata,
+                parent.map_or_else(PathBuf::new, |parent| parent.join(name)),
+            )
+        };
+        if metadata.is_file() {
+            Ok(Found::File(metadata))
+        } else if !metadata.is_dir() {
+            Err(ScanWarning::Special(path.to_path_buf()))
+        } else if levels.iter().any(|level| level.canonical == canonical) {
+            Err(ScanWarning::LinkLoop(path.to_path_buf()))
+        } else {
+            Ok(Found::Folder(metadata, canonical))
+        }
+    }
+
+    /// Adds an entry, unless a receiver would refuse its name; whether it was added.
+    fn add(&mut self, path: &Path, relative: &str, metadata: &Metadata) -> Result<bool, ScanError> {
+        let kind = if metadata.is_dir() {
+            EntryKind::Folder
+        } else {
+            EntryKind::File {
+                size: metadata.len(),
+                executable: is_executable(metadata),
+            }
+        };
+        let entry = Entry {
+            path: relative,
+            kind,
+            modified: modified(metadata).unwrap_or_default(),
+        };
+        if let Err(refused) = self.names.check(entry) {
+            self.warn(ScanWarning::NameRefused(path.to_path_buf(), refused.reason));
+            return Ok(false);
+        }
+        self.builder.push(entry)?;
+        Ok(true)
+    }
+
+    /// Lists a folder; `None`, with a warning, if that cannot be done.
+    fn enter(&mut self, path: &Path, canonical: PathBuf, relative_length: usize) -> Option<Level> {
+        let names: io::Result<Vec<_>> = fs::read_dir(path).and_then(|entries| {
+            entries
+                .map(|entry| entry.map(|entry| entry.file_name()))
+                .collect()
+        });
+        match names {
+            Ok(mut names) => {
+                names.sort_unstable();
+                Some(Level {
+                    names: names.into_iter(),
+                    canonical,
+                    relative_length,
+                })
+            }
+            Err(error) => {
+                self.warn(ScanWarning::Unreadable(path.to_path_buf(), error.kind()));
+                None
+            }
+        }
+    }
+
+    fn warn(&mut self, warning: ScanWarning) {
+        self.warning_count += 1;
+        if self.warnings.len() < WARNINGS_KEPT {
+            self.warnings.push(warning);
+        }
+    }
+}
+
+/// Whether the file's owner may execute it.
+fn is_executable(metadata: &Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        metadata.permissions().mode() & 0o100 != 0
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        false
+    }
+}

@@ -1,0 +1,155 @@
+//! The receiver's checking thread: hashes what is here already, and asks for the rest.
+
+use std::io;
+
+use fardrop_shared::{
+    offer::{EntryKind, Manifest},
+    transfer::{Claim, Ranges},
+    wire::peer::ReceiverMessage,
+};
+
+use super::{
+    OnConflict,
+    ledger::{Kept, Ledger},
+    survey::{Selection, Survey},
+};
+use crate::disk::{Folders, PartFile, claim_existing, split_path};
+
+/// The transfer is over: nobody hears what is asked for.
+struct Over;
+
+/// Asks for everything in `selection`: first for what nothing is here of, so that the sender has
+/// work while the rest is hashed.
+pub(super) fn check(
+    manifest: &Manifest,
+    survey: &Survey,
+    selection: &Selection,
+    folders: Folders,
+    ledger: &Ledger,
+) {
+    let check = Check {
+        manifest,
+        survey,
+        selection,
+        ledger,
+    };
+    // Over means that the task that would hear has already ended with a reason.
+    let _: Result<(), Over> = check.run(folders);
+}
+
+struct Check<'a> {
+    manifest: &'a Manifest,
+    survey: &'a Survey,
+    selection: &'a Selection,
+    ledger: &'a Ledger,
+}
+
+impl Check<'_> {
+    fn run(&self, mut folders: Folders) -> Result<(), Over> {
+        self.ask_for_fresh()?;
+        let mut cursor = self.manifest.cursor();
+        while let Some((index, entry)) = cursor.next(self.manifest) {
+            let EntryKind::File { size, .. } = entry.kind else {
+                continue;
+            };
+            if !self.selection.contains(index) || self.is_fresh(index) {
+                continue;
+            }
+            if !self.ledger.wait_for_room() {
+                return Err(Over);
+            }
+            // What cannot be looked at is asked for whole.
+            let found = self.find(&mut folders, index, entry.path, size);
+            match found.unwrap_or_default() {
+                Here::Nothing => {
+                    self.ledger.books().receiving.want(index);
+                    self.say(ReceiverMessage::Want {
+                        first: index,
+                        last: index,
+                    })?;
+                }
+                Here::Empty => self.ledger.note_skipped(0),
+                Here::Kept(claims, kept) => {
+                    let lengths = claims.iter().map(|claim| claim.length).collect();
+                    self.ledger.books().keep(index, lengths, kept);
+                    self.say(ReceiverMessage::WantFrom {
+                        file: index,
+                        claims,
+                    })?;
+                }
+            }
+        }
+        self.say(ReceiverMessage::WantEnd)
+    }
+
+    fn ask_for_fresh(&self) -> Result<(), Over> {
+        let mut ranges = Ranges::default();
+        let mut cursor = self.manifest.cursor();
+        while let Some((index, entry)) = cursor.next(self.manifest) {
+            if !self.selection.contains(index) || !self.is_fresh(index) {
+                continue;
+            }
+            // Folders join the runs of files around them.
+            if matches!(entry.kind, EntryKind::File { .. }) {
+                self.ledger.books().receiving.want(index);
+            }
+            if let Some((first, last)) = ranges.push(index) {
+                self.say(ReceiverMessage::Want { first, last })?;
+            }
+        }
+        match ranges.finish() {
+            Some((first, last)) => self.say(ReceiverMessage::Want { first, last }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether nothing is here that could save sending this entry.
+    fn is_fresh(&self, index: u32) -> bool {
+        let identical = self.survey.same_size.contains(index)
+            && self.selection.on_conflict != OnConflict::Rename;
+        !identical && !self.survey.parts.contains(index)
+    }
+
+    fn find(&self, folders: &mut Folders, index: u32, path: &str, size: u64) -> io::Result<Here> {
+        let (parent, name) = split_path(path);
+        let folder = folders.open(parent)?;
+        if self.survey.parts.contains(index)
+            && let Some(mut part) = PartFile::reopen(&folder, path)?
+        {
+            let (claims, hasher) = part.claims(size)?;
+            if !claims.is_empty() {
+                let hasher = Box::new(hasher);
+                return Ok(Here::Kept(claims, Kept::Part { part, hasher }));
+            }
+        }
+        if self.survey.same_size.contains(index)
+            && self.selection.on_conflict != OnConflict::Rename
+            && let Some(claim) = claim_existing(&folder, name, size)?
+        {
+            return Ok(match claim.length {
+                0 => Here::Empty,
+                _ => Here::Kept(vec![claim], Kept::Whole(claim)),
+            });
+        }
+        Ok(Here::Nothing)
+    }
+
+    fn say(&self, message: ReceiverMessage) -> Result<(), Over> {
+        if self.ledger.say(message) {
+            Ok(())
+        } else {
+            Err(Over)
+        }
+    }
+}
+
+/// What is here of one file.
+#[derive(Default)]
+enum Here {
+    #[default]
+    Nothing,
+    /// All of it, since it has no bytes.
+    Empty,
+    /// Something to be proved.
+    Kept(Vec<Claim>, Kept),
+}

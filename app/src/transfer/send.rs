@@ -1,0 +1,204 @@
+//! Sending: the offer is told, and what the receiver wants of it is fed into the link.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    thread,
+};
+
+use bytes::Bytes;
+use fardrop_shared::wire::peer::{Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
+
+use super::{
+    FAREWELL_TIMEOUT, FileFailure, Progress, Summary, TransferError,
+    feed::{Desk, feed},
+};
+use crate::{
+    files::OfferSource,
+    link::{CloseCode, ControlReceiver, ControlSender, Link, LinkError, LinkHandle},
+};
+
+/// Full buffers between the reading thread and the link.
+const BUFFERS_WAITING: usize = 2;
+
+/// Sends `offer` to the receiver at the other end of `link`; it may take part of it, or decline.
+///
+/// `cancel` ends it when it resolves; dropping the future does the same without telling the other
+/// side. The link is closed when this returns. Progress is what the receiver acknowledged.
+pub async fn send(
+    mut link: Link,
+    offer: Arc<OfferSource>,
+    progress: watch::Sender<Progress>,
+    cancel: impl Future<Output = ()>,
+) -> Result<Summary, TransferError> {
+    let handle = link.handle.clone();
+    let desk = StopOnDrop(Arc::new(Desk::new(offer.manifest().totals().entries())));
+    let outcome = tokio::select! {
+        biased;
+        () = cancel => Err(TransferError::Cancelled),
+        outcome = run(&mut link, &offer, &desk.0, &progress) => outcome,
+        error = handle.closed() => Err(error.into()),
+    };
+    match &outcome {
+        Ok(()) => {
+            // The receiver closes when it has this; whether it does changes nothing any more.
+            let farewell = async {
+                link.control_sender
+                    .send(&SenderMessage::Done.encode())
+                    .await?;
+                link.control_sender.finish().await?;
+                Ok::<_, LinkError>(handle.closed().await)
+            };
+            tokio::select! {
+                _ = timeout(FAREWELL_TIMEOUT, farewell) => {}
+                _ = handle.closed() => {}
+            }
+            handle.close(CloseCode::Done);
+        }
+        Err(error) => handle.close(error.close_code()),
+    }
+    outcome.map(|()| summary(&offer, &desk.0))
+}
+
+/// Ends the reading thread with the transfer.
+struct StopOnDrop(Arc<Desk>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+async fn run(
+    link: &mut Link,
+    offer: &Arc<OfferSource>,
+    desk: &Arc<Desk>,
+    progress: &watch::Sender<Progress>,
+) -> Result<(), TransferError> {
+    tell_offer(&mut link.control_sender, offer).await?;
+    match hear(&mut link.control_receiver).await? {
+        ReceiverMessage::Hello {
+            version: TRANSFER_VERSION,
+        } => {}
+        ReceiverMessage::Hello { version } => {
+            return Err(TransferError::Version { theirs: version });
+        }
+        _ => return Err(TransferError::Protocol("no hello")),
+    }
+    while desk.sending().accepted().is_none() {
+        let message = hear(&mut link.control_receiver).await?;
+        take_in(desk, message)?;
+    }
+    let (out, buffers) = mpsc::channel(BUFFERS_WAITING);
+    let (offer, fed) = (Arc::clone(offer), Arc::clone(desk));
+    thread::Builder::new()
+        .name("fardrop-read".into())
+        .spawn(move || feed(&offer, &fed, out))
+        .map_err(TransferError::Local)?;
+    let listen = listen(&mut link.control_receiver, desk, progress);
+    tokio::try_join!(pump(&link.handle, buffers), listen)?;
+    Ok(())
+}
+
+/// Says hello and the whole offer, without waiting for an answer.
+async fn tell_offer(control: &mut ControlSender, offer: &OfferSource) -> Result<(), TransferError> {
+    let manifest = offer.manifest();
+    let totals = manifest.totals();
+    let hello = SenderMessage::Hello {
+        version: TRANSFER_VERSION,
+    };
+    let header = SenderMessage::Offer {
+        files: totals.files,
+        folders: totals.folders,
+        bytes: totals.bytes,
+        // A manifest has fewer pages than entries, and those are counted in a u32.
+        pages: manifest.pages().len() as u32,
+    };
+    control.send(&hello.encode()).await?;
+    control.send(&header.encode()).await?;
+    for page in manifest.pages() {
+        control
+            .send(&SenderMessage::Page(page.to_vec()).encode())
+            .await?;
+    }
+    Ok(control.send(&SenderMessage::OfferEnd.encode()).await?)
+}
+
+/// Moves full buffers into the data stream, to its end.
+async fn pump(
+    handle: &LinkHandle,
+    mut buffers: mpsc::Receiver<Bytes>,
+) -> Result<(), TransferError> {
+    let mut stream = handle.open_data().await?;
+    while let Some(buffer) = buffers.recv().await {
+        stream.write(buffer).await?;
+    }
+    Ok(stream.finish().await?)
+}
+
+/// Hears the receiver until it is done. Always takes in what is said: were this to wait for the
+/// data, and the data for it, both sides would wait for ever.
+async fn listen(
+    control: &mut ControlReceiver,
+    desk: &Desk,
+    progress: &watch::Sender<Progress>,
+) -> Result<(), TransferError> {
+    loop {
+        let message = hear(control).await?;
+        take_in(desk, message)?;
+        let (now, done) = {
+            let sending = desk.sending();
+            let (total_files, total_bytes) = sending.accepted().unwrap_or_default();
+            let acknowledged = sending.acknowledged();
+            let now = Progress {
+                bytes: acknowledged.bytes,
+                total_bytes,
+                files: acknowledged.files,
+                total_files,
+            };
+            (now, sending.done())
+        };
+        progress.send_if_modified(|progress| std::mem::replace(progress, now) != now);
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+fn take_in(desk: &Desk, message: ReceiverMessage) -> Result<(), TransferError> {
+    if let ReceiverMessage::Decline(reason) = message {
+        return Err(TransferError::Declined(reason));
+    }
+    desk.sending().handle_message(message)?;
+    desk.wake();
+    Ok(())
+}
+
+async fn hear(control: &mut ControlReceiver) -> Result<ReceiverMessage, TransferError> {
+    let message = control.receive().await?;
+    let message = message.ok_or(TransferError::PeerGone(LinkError::TimedOut))?;
+    Ok(ReceiverMessage::decode(&message)?)
+}
+
+fn summary(offer: &OfferSource, desk: &Desk) -> Summary {
+    let sending = desk.sending();
+    let (failures, failure_count) = sending.failures();
+    let mut cursor = offer.manifest().cursor();
+    let failures = failures.into_iter().filter_map(|(file, reason)| {
+        let entry = cursor.entry(offer.manifest(), file)?;
+        let name = entry.path.to_owned();
+        Some(FileFailure { name, reason })
+    });
+    Summary {
+        failures: failures.collect(),
+        failure_count,
+        files: sending.acknowledged().files,
+        bytes: sending.acknowledged().bytes,
+        sent: desk.sent.load(Ordering::Relaxed),
+        resumed: desk.resumed.load(Ordering::Relaxed),
+        skipped: 0,
+    }
+}

@@ -1,0 +1,412 @@
+//! The receiver's writing thread: buffers in, part files written and hashed, whole files committed.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use cap_std::fs::Dir;
+use fardrop_shared::{
+    offer::{Cursor, EntryKind, Manifest, ModifiedTime},
+    transfer::{
+        FileReason, Violation,
+        frame::{Frame, FrameDecoder},
+    },
+    wire::peer::ReceiverMessage,
+};
+use tokio::sync::mpsc;
+
+use super::{
+    OnConflict,
+    ledger::{Kept, Ledger},
+    survey::{Selection, Survey},
+};
+use crate::disk::{Finished, Folders, PartFile, commit, split_path};
+
+/// Most files in one message to the committing thread, and messages waiting: each file is an open
+/// one, and a process may have 1,024 (256 on some systems) of them.
+const BATCH_LIMIT: usize = 32;
+const BATCHES_WAITING: usize = 1;
+/// Most files synced at once.
+const COMMIT_LIMIT: usize = 96;
+
+/// What one receiver writes and where.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) manifest: Manifest,
+    pub(super) survey: Survey,
+    pub(super) selection: Selection,
+    pub(super) ledger: Ledger,
+}
+
+/// A buffer, and how much of it is filled.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) buffer: Vec<u8>,
+    pub(super) filled: usize,
+}
+
+/// Writes what arrives until the stream ends; everything is verified on disk, or failed, when this
+/// returns. `back` gets the buffers again. A channel that closes before an empty piece came is a
+/// transfer cut off: what is here is kept, and nobody asks for the outcome.
+pub(super) fn store(
+    job: &Arc<Job>,
+    folders: Folders,
+    mut pieces: mpsc::Receiver<Piece>,
+    back: &mpsc::Sender<Vec<u8>>,
+) -> io::Result<Result<(), Violation>> {
+    let (batches, waiting) = sync_channel(BATCHES_WAITING);
+    let committer = thread::Builder::new()
+        .name("fardrop-commit".into())
+        .spawn({
+            let job = Arc::clone(job);
+            move || commit_batches(&job, &waiting)
+        })?;
+    let mut store = Store {
+        job,
+        folders,
+        cursor: job.manifest.cursor(),
+        current: None,
+        batch: Vec::new(),
+        batches,
+    };
+    let outcome = store.run(&mut pieces, back);
+    store.put_down();
+    let Store {
+        mut folders,
+        batches,
+        ..
+    } = store;
+    drop(batches);
+    committer
+        .join()
+        .map_err(|_| io::Error::other("the committing thread panicked"))?;
+    if outcome.is_ok() {
+        finish_folders(job, &mut folders);
+    }
+    Ok(outcome)
+}
+
+/// The file that the stream is in.
+struct Current {
+    file: u32,
+    name: String,
+    path: String,
+    size: u64,
+    modified: ModifiedTime,
+    sink: Sink,
+}
+
+/// Where its bytes go.
+enum Sink {
+    Part {
+        part: PartFile,
+        hasher: Box<blake3::Hasher>,
+    },
+    /// It is here already if the sender's digest is this one.
+    Whole([u8; 32]),
+    /// It has failed.
+    Nowhere,
+}
+
+struct Store<'a> {
+    job: &'a Job,
+    folders: Folders,
+    cursor: Cursor,
+    current: Option<Current>,
+    batch: Vec<Finished>,
+    batches: SyncSender<(Vec<Finished>, Vec<Arc<Dir>>)>,
+}
+
+impl Store<'_> {
+    fn run(
+        &mut self,
+        pieces: &mut mpsc::Receiver<Piece>,
+        back: &mpsc::Sender<Vec<u8>>,
+    ) -> Result<(), Violation> {
+        let mut decoder = FrameDecoder::new();
+        while let Some(piece) = pieces.blocking_recv() {
+            if piece.filled == 0 {
+                if !decoder.between_frames() {
+                    return Err(Violation("the stream ended inside a frame"));
+                }
+                self.job.ledger.books().receiving.handle_stream_end()?;
+                self.hand_over();
+                return Ok(());
+            }
+            let mut input = &piece.buffer[..piece.filled];
+            while let Some(frame) = decoder.next(&mut input)? {
+                self.handle(frame)?;
+            }
+            self.hand_over();
+            // The pump ends before this thread only when the transfer does.
+            let _ = back.try_send(piece.buffer);
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, frame: Frame<'_>) -> Result<(), Violation> {
+        match frame {
+            Frame::Begin { file, start } => self.begin(file, start),
+            Frame::Data(data) => self.data(data),
+            Frame::End { digest } => self.end(&digest),
+            Frame::Abort { reason } => self.abort(reason),
+        }
+    }
+
+    fn begin(&mut self, file: u32, start: u64) -> Result<(), Violation> {
+        let entry = self.cursor.entry(&self.job.manifest, file);
+        let size = entry.and_then(|entry| match entry.kind {
+            EntryKind::File { size, .. } => Some(size),
+            EntryKind::Folder => None,
+        });
+        let kept = {
+            let mut books = self.job.ledger.books();
+            books.receiving.handle_begin(file, start, size)?;
+            books.take_kept(file)
+        };
+        if kept.is_some() {
+            self.job.ledger.note_begun();
+        }
+        // Both are there, or the books would have refused.
+        let (Some(entry), Some(size)) = (entry, size) else {
+            return Err(Violation("data for something that is no file"));
+        };
+        let (_, name) = split_path(entry.path);
+        let executable = matches!(
+            entry.kind,
+            EntryKind::File {
+                executable: true,
+                ..
+            }
+        );
+        let mut current = Current {
+            file,
+            name: name.to_owned(),
+            path: entry.path.to_owned(),
+            size,
+            modified: entry.modified,
+            sink: Sink::Nowhere,
+        };
+        match self.sink(&current.path, start, size, executable, kept) {
+            Ok(sink) => {
+                if !matches!(sink, Sink::Whole(_)) {
+                    self.job.ledger.note_resumed(start);
+                }
+                current.sink = sink;
+            }
+            Err(error) => give_up(&self.job.ledger, &current, &error, size > start),
+        }
+        self.current = Some(current);
+        Ok(())
+    }
+
+    fn sink(
+        &mut self,
+        path: &str,
+        start: u64,
+        size: u64,
+        executable: bool,
+        kept: Option<Kept>,
+    ) -> io::Result<Sink> {
+        match kept {
+            Some(Kept::Whole(claim)) if start == size => return Ok(Sink::Whole(claim.hash)),
+            Some(Kept::Part {
+                mut part,
+                mut hasher,
+            }) => {
+                if start == 0 {
+                    *hasher = blake3::Hasher::new();
+                } else if hasher.count() != start {
+                    *hasher = part.hash_prefix(start)?;
+                }
+                part.resume_at(start, executable)?;
+                return Ok(Sink::Part { part, hasher });
+            }
+            Some(Kept::Whole(_)) | None => {}
+        }
+        let (parent, _) = split_path(path);
+        let folder = self.folders.open_or_make(parent)?;
+        Ok(Sink::Part {
+            part: PartFile::create(&folder, path, executable)?,
+            hasher: Box::default(),
+        })
+    }
+
+    fn data(&mut self, data: &[u8]) -> Result<(), Violation> {
+        let ledger = &self.job.ledger;
+        ledger.books().receiving.handle_data(data.len())?;
+        let Some(current) = &mut self.current else {
+            return Ok(());
+        };
+        let Sink::Part { part, hasher } = &mut current.sink else {
+            return Ok(());
+        };
+        let Err(error) = part.write(data) else {
+            hasher.update(data);
+            ledger.note_sent(data.len());
+            return Ok(());
+        };
+        let sink = std::mem::replace(&mut current.sink, Sink::Nowhere);
+        give_up(ledger, current, &error, true);
+        if let Sink::Part { part, .. } = sink {
+            keep_or_discard(part, reason(&error));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, digest: &[u8; 32]) -> Result<(), Violation> {
+        let ledger = &self.job.ledger;
+        ledger.books().receiving.handle_end()?;
+        let Some(current) = self.current.take() else {
+            return Ok(());
+        };
+        match current.sink {
+            Sink::Nowhere => {}
+            Sink::Whole(hash) if hash == *digest => ledger.note_skipped(current.size),
+            Sink::Whole(_) => {
+                ledger.fail(current.file, &current.path, FileReason::HashMismatch);
+            }
+            Sink::Part { part, hasher } => {
+                if *hasher.finalize().as_bytes() != *digest {
+                    discard(part);
+                    ledger.fail(current.file, &current.path, FileReason::HashMismatch);
+                    return Ok(());
+                }
+                self.batch.push(Finished {
+                    file: current.file,
+                    part,
+                    name: current.name,
+                    replace: self.job.selection.on_conflict == OnConflict::Replace,
+                    modified: current.modified,
+                });
+                if self.batch.len() >= BATCH_LIMIT {
+                    self.hand_over();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn abort(&mut self, reason: FileReason) -> Result<(), Violation> {
+        self.job.ledger.books().receiving.handle_abort()?;
+        let Some(current) = self.current.take() else {
+            return Ok(());
+        };
+        match current.sink {
+            // Said when it failed.
+            Sink::Nowhere => return Ok(()),
+            Sink::Part { part, .. } => keep_or_discard(part, reason),
+            Sink::Whole(_) => {}
+        }
+        self.job.ledger.fail(current.file, &current.path, reason);
+        Ok(())
+    }
+
+    /// Gives what is whole to the committing thread, which takes all that waits as one batch.
+    fn hand_over(&mut self) {
+        if !self.batch.is_empty() {
+            let batch = std::mem::take(&mut self.batch);
+            // It ends before this one only by a panic, which joining it brings to light.
+            let _ = self.batches.send((batch, self.folders.take_touched()));
+        }
+    }
+
+    /// The stream is over: of a file in the middle, what is here is kept for another time.
+    fn put_down(&mut self) {
+        if let Some(Current {
+            sink: Sink::Part { part, .. },
+            ..
+        }) = self.current.take()
+        {
+            keep_or_discard(part, FileReason::Skipped);
+        }
+        self.hand_over();
+    }
+}
+
+/// The committing thread: takes what waits, puts it on disk, says what became of it.
+fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Arc<Dir>>)>) {
+    let mut cursor = job.manifest.cursor();
+    while let Ok((mut batch, mut touched)) = waiting.recv() {
+        while batch.len() < COMMIT_LIMIT
+            && let Ok((more, folders)) = waiting.try_recv()
+        {
+            batch.extend(more);
+            touched.extend(folders);
+        }
+        for committed in commit(batch, touched) {
+            match committed.outcome {
+                Ok(name) => {
+                    tracing::trace!(name, "verified and on disk");
+                    job.ledger.note_verified();
+                }
+                Err(error) => {
+                    let entry = cursor.entry(&job.manifest, committed.file);
+                    let path = entry.map_or("", |entry| entry.path);
+                    job.ledger.fail(committed.file, path, reason(&error));
+                }
+            }
+        }
+    }
+}
+
+/// Makes the folders that no file made, and sets the times of those that were not there before:
+/// last of all, since everything put into a folder changes its time.
+fn finish_folders(job: &Job, folders: &mut Folders) {
+    job.manifest.for_each(|index, entry| {
+        if entry.kind == EntryKind::Folder
+            && job.selection.contains(index)
+            && let Err(error) = folders.open_or_make(entry.path)
+        {
+            job.ledger.fail(index, entry.path, reason(&error));
+        }
+    });
+    commit(Vec::new(), folders.take_touched());
+    job.manifest.for_each(|index, entry| {
+        if entry.kind == EntryKind::Folder
+            && job.selection.contains(index)
+            && !job.survey.folders.contains(index)
+            && let Err(error) = folders.set_modified(entry.path, entry.modified)
+        {
+            tracing::debug!(%error, name = entry.path, "a folder's time could not be set");
+        }
+    });
+}
+
+/// Files whose part might be gone on with keep it. A full disk is not left full.
+fn keep_or_discard(part: PartFile, why: FileReason) {
+    let resumable = match why {
+        FileReason::FileUnreadable | FileReason::Skipped | FileReason::WriteFailed => true,
+        FileReason::FileChanged | FileReason::HashMismatch | FileReason::NoSpace => false,
+    };
+    if !resumable || part.length().is_ok_and(|length| length == 0) {
+        discard(part);
+    }
+}
+
+fn discard(part: PartFile) {
+    if let Err(error) = part.discard() {
+        tracing::debug!(%error, "a part file could not be removed");
+    }
+}
+
+/// A file cannot be written: said once, and the sender is asked to stop sending it.
+fn give_up(ledger: &Ledger, current: &Current, error: &io::Error, more_follows: bool) {
+    tracing::debug!(%error, name = current.path, "a file cannot be written");
+    ledger.fail(current.file, &current.path, reason(error));
+    if more_follows {
+        ledger.say(ReceiverMessage::Skip { file: current.file });
+    }
+}
+
+fn reason(error: &io::Error) -> FileReason {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FileReason::NoSpace,
+        _ => FileReason::WriteFailed,
+    }
+}

@@ -1,0 +1,156 @@
+//! One page of a manifest: the bytes of an entry, written and read.
+
+use super::{Entry, EntryKind, FILE_SIZE_LIMIT, ModifiedTime, OfferError, PATH_LIMIT};
+
+const FOLDER: u8 = 1;
+const EXECUTABLE: u8 = 2;
+const NANOS_PER_SECOND: u32 = 1_000_000_000;
+/// Bytes in the longest varint of 64 bits.
+const VARINT_LIMIT: u32 = 10;
+
+/// Appends `entry`, whose path follows `previous` in its page.
+pub(super) fn encode(page: &mut Vec<u8>, previous: &str, entry: Entry<'_>) {
+    page.push(match entry.kind {
+        EntryKind::Folder => FOLDER,
+        EntryKind::File {
+            executable: true, ..
+        } => EXECUTABLE,
+        EntryKind::File { .. } => 0,
+    });
+    let shared = shared_prefix(previous, entry.path);
+    let rest = &entry.path.as_bytes()[shared..];
+    put_varint(page, shared as u64);
+    put_varint(page, rest.len() as u64);
+    page.extend_from_slice(rest);
+    if let EntryKind::File { size, .. } = entry.kind {
+        put_varint(page, size);
+    }
+    let seconds = entry.modified.seconds;
+    put_varint(page, ((seconds << 1) ^ (seconds >> 63)).cast_unsigned());
+    put_varint(page, entry.modified.nanos.into());
+}
+
+/// Bytes that two paths have in common at their start, ending between characters.
+fn shared_prefix(previous: &str, path: &str) -> usize {
+    let mut shared = previous
+        .bytes()
+        .zip(path.bytes())
+        .take_while(|(left, right)| left == right)
+        .count();
+    while !path.is_char_boundary(shared) {
+        shared -= 1;
+    }
+    shared
+}
+
+fn put_varint(page: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        page.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    page.push(value as u8);
+}
+
+/// Reads the entries of one page after the other.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    position: usize,
+    path: String,
+}
+
+impl Decoder {
+    pub(super) const fn new() -> Self {
+        Self {
+            position: 0,
+            path: String::new(),
+        }
+    }
+
+    /// Goes to the start of a page.
+    pub(super) fn restart(&mut self) {
+        self.position = 0;
+        self.path.clear();
+    }
+
+    /// Bytes of the page read so far.
+    pub(super) const fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Reads the entry at the present position. Allocates no more than a path may be long.
+    pub(super) fn next(&mut self, page: &[u8]) -> Result<Entry<'_>, OfferError> {
+        let flags = self.byte(page)?;
+        self.read_path(page)?;
+        let kind = match flags {
+            FOLDER => EntryKind::Folder,
+            0 | EXECUTABLE => EntryKind::File {
+                size: self.varint(page)?,
+                executable: flags == EXECUTABLE,
+            },
+            _ => return Err(OfferError::Malformed),
+        };
+        if matches!(kind, EntryKind::File { size, .. } if size > FILE_SIZE_LIMIT) {
+            return Err(OfferError::TooManyBytes);
+        }
+        let zigzag = self.varint(page)?;
+        let seconds = (zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed());
+        let nanos = u32::try_from(self.varint(page)?)
+            .ok()
+            .filter(|nanos| *nanos < NANOS_PER_SECOND)
+            .ok_or(OfferError::Malformed)?;
+        Ok(Entry {
+            path: &self.path,
+            kind,
+            modified: ModifiedTime { seconds, nanos },
+        })
+    }
+
+    fn read_path(&mut self, page: &[u8]) -> Result<(), OfferError> {
+        let shared = self.length(page)?;
+        let length = self.length(page)?;
+        if shared > self.path.len() || !self.path.is_char_boundary(shared) {
+            return Err(OfferError::Malformed);
+        }
+        if shared + length == 0 || shared + length > PATH_LIMIT {
+            return Err(OfferError::PathLength);
+        }
+        let end = self.position + length;
+        let rest = page.get(self.position..end).ok_or(OfferError::Malformed)?;
+        let rest = std::str::from_utf8(rest).map_err(|_| OfferError::Malformed)?;
+        self.path.truncate(shared);
+        self.path.push_str(rest);
+        self.position = end;
+        Ok(())
+    }
+
+    /// A varint that counts bytes of a path.
+    fn length(&mut self, page: &[u8]) -> Result<usize, OfferError> {
+        usize::try_from(self.varint(page)?)
+            .ok()
+            .filter(|length| *length <= PATH_LIMIT)
+            .ok_or(OfferError::PathLength)
+    }
+
+    fn varint(&mut self, page: &[u8]) -> Result<u64, OfferError> {
+        let mut value = 0;
+        for place in 0..VARINT_LIMIT {
+            let byte = self.byte(page)?;
+            let bits = u64::from(byte & 0x7f);
+            // The tenth byte has room for one bit.
+            if place == VARINT_LIMIT - 1 && bits > 1 {
+                return Err(OfferError::Malformed);
+            }
+            value |= bits << (7 * place);
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(OfferError::Malformed)
+    }
+
+    fn byte(&mut self, page: &[u8]) -> Result<u8, OfferError> {
+        let byte = *page.get(self.position).ok_or(OfferError::Malformed)?;
+        self.position += 1;
+        Ok(byte)
+    }
+}

@@ -1,0 +1,179 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn file(path: &str, size: u64) -> Entry<'_> {
+    Entry {
+        path,
+        kind: EntryKind::File {
+            size,
+            executable: size % 2 == 1,
+        },
+        modified: ModifiedTime {
+            seconds: 1_700_000_000 - size.cast_signed() % 4_000_000_000,
+            nanos: 999_999_999,
+        },
+    }
+}
+
+fn folder(path: &str) -> Entry<'_> {
+    Entry {
+        path,
+        kind: EntryKind::Folder,
+        modified: ModifiedTime::default(),
+    }
+}
+
+/// Sends every page to the other side and compares entry by entry.
+#[track_caller]
+fn check_crosses(manifest: &Manifest) {
+    let mut builder = ManifestBuilder::new();
+    for page in manifest.pages() {
+        assert!(page.len() <= PAGE_LIMIT);
+        builder
+            .push_page(page, |_| Ok::<_, OfferError>(()))
+            .unwrap();
+    }
+    let crossed = builder.finish().unwrap();
+    assert_eq!(crossed.totals(), manifest.totals());
+    let (mut left, mut right) = (manifest.cursor(), crossed.cursor());
+    for _ in 0..=manifest.totals().entries() {
+        assert_eq!(left.next(manifest), right.next(&crossed));
+    }
+}
+
+#[test]
+fn entries_survive_the_wire() {
+    let mut builder = ManifestBuilder::new();
+    builder.push(folder("照片")).unwrap();
+    builder.push(file("照片/猫.jpg", 12)).unwrap();
+    builder
+        .push(file("照片/狗.jpg", FILE_SIZE_LIMIT - 12))
+        .unwrap();
+    builder.push(file("zero", 0)).unwrap();
+    assert_eq!(
+        builder.push(file("one too many", 1)),
+        Err(OfferError::TooManyBytes)
+    );
+    let manifest = builder.finish().unwrap();
+    assert_eq!(manifest.totals().files, 3);
+    assert_eq!(manifest.totals().folders, 1);
+    assert_eq!(manifest.totals().bytes, FILE_SIZE_LIMIT);
+    check_crosses(&manifest);
+}
+
+#[test]
+fn hundred_thousand_files_are_small_and_reachable_in_any_order() {
+    let mut builder = ManifestBuilder::new();
+    for index in 0..100_000_u64 {
+        let path = format!("project/folder {:03}/picture {index:06}.jpg", index / 1000);
+        builder.push(file(&path, index)).unwrap();
+    }
+    let manifest = builder.finish().unwrap();
+    let bytes: usize = manifest.pages().map(<[u8]>::len).sum();
+    assert!(bytes < 4 * 1024 * 1024, "{bytes} bytes");
+    check_crosses(&manifest);
+    let mut cursor = manifest.cursor();
+    for step in 0..2_000_u64 {
+        let index = (step * 7_919 + step % 3) % 100_000;
+        let entry = cursor.entry(&manifest, index as u32).unwrap();
+        assert!(entry.path.ends_with(&format!("{index:06}.jpg")));
+    }
+    assert_eq!(cursor.entry(&manifest, 100_000), None);
+    assert!(cursor.entry(&manifest, 99_999).is_some());
+    assert_eq!(cursor.next(&manifest), None);
+    assert!(cursor.entry(&manifest, 0).is_some());
+}
+
+#[test]
+fn bounds_are_kept() {
+    let mut builder = ManifestBuilder::new();
+    assert_eq!(builder.push(file("", 1)), Err(OfferError::PathLength));
+    let long = "x".repeat(PATH_LIMIT);
+    builder.push(file(&long, 1)).unwrap();
+    let longer = "x".repeat(PATH_LIMIT + 1);
+    assert_eq!(builder.push(file(&longer, 1)), Err(OfferError::PathLength));
+    assert_eq!(builder.totals().files, 1);
+
+    let mut builder = ManifestBuilder::new();
+    let mut outcome = Ok(());
+    for index in 0..20_000 {
+        outcome = builder.push(file(&format!("{index}{}", &long[..4000]), 1));
+        if outcome.is_err() {
+            break;
+        }
+    }
+    assert_eq!(outcome, Err(OfferError::ManifestTooLong));
+}
+
+#[test]
+fn a_million_entries_are_the_most() {
+    let mut page = Vec::new();
+    while page.len() < PAGE_LIMIT - 16 {
+        page::encode(&mut page, "", folder("a"));
+    }
+    let mut builder = ManifestBuilder::new();
+    let outcome = loop {
+        if let Err(error) = builder.push_page(&page, |_| Ok::<_, OfferError>(())) {
+            break error;
+        }
+    };
+    assert_eq!(outcome, OfferError::TooManyEntries);
+    assert_eq!(builder.totals().entries(), ENTRIES_LIMIT);
+}
+
+proptest! {
+    #[test]
+    fn any_entries_survive_the_wire(
+        entries in prop::collection::vec(
+            ("[a-cé猫/]{1,40}", 0..1_u64 << 40, any::<bool>(), any::<i64>(), 0..1_000_000_000_u32),
+            1..200,
+        )
+    ) {
+        let mut builder = ManifestBuilder::new();
+        for (path, size, executable, seconds, nanos) in &entries {
+            let kind = EntryKind::File { size: *size, executable: *executable };
+            let modified = ModifiedTime { seconds: *seconds, nanos: *nanos };
+            builder.push(Entry { path, kind, modified }).unwrap();
+        }
+        let manifest = builder.finish().unwrap();
+        check_crosses(&manifest);
+        manifest.for_each(|index, entry| {
+            let (path, _, _, seconds, nanos) = &entries[index as usize];
+            assert_eq!(entry.path, path);
+            assert_eq!(entry.modified, ModifiedTime { seconds: *seconds, nanos: *nanos });
+        });
+    }
+
+    #[test]
+    fn hostile_pages_are_refused_or_harmless(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        let mut builder = ManifestBuilder::new();
+        let mut seen = 0_u32;
+        let outcome = builder.push_page(&bytes, |entry| {
+            assert!(!entry.path.is_empty() && entry.path.len() <= PATH_LIMIT);
+            seen += 1;
+            Ok::<_, OfferError>(())
+        });
+        if outcome.is_ok() {
+            let manifest = builder.finish().unwrap();
+            let mut again = 0;
+            manifest.for_each(|_, _| again += 1);
+            assert_eq!(again, seen);
+        }
+    }
+
+    #[test]
+    fn a_flipped_or_cut_page_never_panics(cut in 0..400_usize, place in 0..400_usize, bit in 0..8_u8) {
+        let mut builder = ManifestBuilder::new();
+        for index in 0..20 {
+            builder.push(file(&format!("folder/é{index}"), index)).unwrap();
+        }
+        let manifest = builder.finish().unwrap();
+        let mut page = manifest.pages().next().unwrap().to_vec();
+        let place = place % page.len();
+        page[place] ^= 1 << bit;
+        page.truncate(page.len() - cut % page.len());
+        let mut builder = ManifestBuilder::new();
+        let _ = builder.push_page(&page, |_| Ok::<_, OfferError>(()));
+    }
+}

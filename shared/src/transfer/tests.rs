@@ -1,0 +1,237 @@
+use proptest::prelude::*;
+
+use super::frame::{Frame, FrameDecoder};
+use super::*;
+use crate::wire::peer::{Acknowledged, ReceiverMessage};
+
+/// What a decoder makes of a stream, data frames joined.
+fn decode(pieces: &[&[u8]]) -> Result<Vec<String>, Violation> {
+    let mut decoder = FrameDecoder::new();
+    let mut seen: Vec<String> = Vec::new();
+    let mut data = Vec::new();
+    for piece in pieces {
+        let mut input = *piece;
+        while let Some(frame) = decoder.next(&mut input)? {
+            if let Frame::Data(bytes) = frame {
+                assert!(!bytes.is_empty());
+                data.extend_from_slice(bytes);
+            } else {
+                if !data.is_empty() {
+                    seen.push(format!("{data:?}"));
+                    data.clear();
+                }
+                seen.push(format!("{frame:?}"));
+            }
+        }
+        assert!(input.is_empty());
+    }
+    Ok(seen)
+}
+
+fn stream() -> Vec<u8> {
+    let mut stream = Vec::new();
+    stream.extend(frame::begin(7, 1 << 40));
+    stream.extend(frame::data_header(3));
+    stream.extend(b"abc");
+    stream.extend(frame::data_header(300));
+    stream.extend([9; 300]);
+    stream.extend(frame::end(&[5; 32]));
+    stream.extend(frame::begin(8, 0));
+    stream.extend(frame::abort(FileReason::FileChanged));
+    stream
+}
+
+#[test]
+fn frames_are_the_same_wherever_the_stream_is_cut() {
+    let stream = stream();
+    let whole = decode(&[&stream]).unwrap();
+    assert_eq!(whole.len(), 5);
+    for cut in 0..stream.len() {
+        let (left, right) = stream.split_at(cut);
+        assert_eq!(decode(&[left, right]).unwrap(), whole, "cut at {cut}");
+    }
+    let single: Vec<&[u8]> = stream.chunks(1).collect();
+    assert_eq!(decode(&single).unwrap(), whole);
+}
+
+#[test]
+fn unknown_frames_and_reasons_are_violations() {
+    decode(&[&[0]]).unwrap_err();
+    decode(&[&[5]]).unwrap_err();
+    decode(&[&[4, 6]]).unwrap_err();
+    decode(&[&[2, 0, 0, 0, 0]]).unwrap_err();
+}
+
+#[test]
+fn reasons_survive_the_wire() {
+    for reason in FileReason::ALL {
+        assert_eq!(FileReason::from_wire(reason.to_wire()), Some(reason));
+    }
+}
+
+fn accepted(entries: u32) -> Sending {
+    let mut sending = Sending::new(entries);
+    let accept = ReceiverMessage::Accept { files: 1, bytes: 1 };
+    sending.handle_message(accept).unwrap();
+    sending
+}
+
+fn claim(length: u64) -> Claim {
+    Claim {
+        length,
+        hash: [0; 32],
+    }
+}
+
+#[test]
+fn claimed_files_are_sent_before_runs_and_the_end_comes_last() {
+    let mut sending = accepted(10);
+    assert_eq!(sending.poll_wanted(), Wanted::Wait);
+    let want = ReceiverMessage::Want { first: 2, last: 3 };
+    sending.handle_message(want).unwrap();
+    let claims = vec![claim(9), claim(4)];
+    let from = ReceiverMessage::WantFrom { file: 5, claims };
+    sending.handle_message(from).unwrap();
+    sending.handle_message(ReceiverMessage::WantEnd).unwrap();
+    let order = std::iter::from_fn(|| match sending.poll_wanted() {
+        Wanted::Entry { index, claims } => Some((index, claims.len())),
+        Wanted::Wait | Wanted::End => None,
+    });
+    assert_eq!(order.collect::<Vec<_>>(), [(5, 2), (2, 0), (3, 0)]);
+    assert_eq!(sending.poll_wanted(), Wanted::End);
+}
+
+#[test]
+fn a_receiver_that_lies_is_found_out() {
+    let hostile = [
+        ReceiverMessage::Hello { version: 1 },
+        ReceiverMessage::Accept { files: 1, bytes: 1 },
+        ReceiverMessage::Want { first: 0, last: 10 },
+        ReceiverMessage::Want { first: 3, last: 2 },
+        ReceiverMessage::WantFrom {
+            file: 10,
+            claims: vec![claim(1)],
+        },
+        ReceiverMessage::WantFrom {
+            file: 1,
+            claims: vec![],
+        },
+        ReceiverMessage::WantFrom {
+            file: 1,
+            claims: vec![claim(1), claim(2)],
+        },
+        ReceiverMessage::WantFrom {
+            file: 1,
+            claims: vec![claim(0)],
+        },
+        ReceiverMessage::WantFrom {
+            file: 1,
+            claims: (1..10).rev().map(claim).collect(),
+        },
+        ReceiverMessage::Skip { file: 4 },
+        ReceiverMessage::Failed {
+            file: 4,
+            reason: FileReason::NoSpace,
+        },
+        ReceiverMessage::Progress(Acknowledged { bytes: 0, files: 1 }),
+        ReceiverMessage::Done(Acknowledged::default()),
+    ];
+    for message in hostile {
+        let mut sending = accepted(10);
+        let name = format!("{message:?}");
+        assert!(sending.handle_message(message).is_err(), "{name}");
+    }
+    let mut sending = accepted(10);
+    let want = ReceiverMessage::Want { first: 0, last: 4 };
+    sending.handle_message(want.clone()).unwrap();
+    sending.handle_message(want).unwrap_err();
+}
+
+#[test]
+fn outstanding_claims_are_bounded() {
+    let mut sending = accepted(2000);
+    let mut taken = 0;
+    let outcome = (0..2000).try_for_each(|file| {
+        let claims = vec![claim(1)];
+        sending.handle_message(ReceiverMessage::WantFrom { file, claims })?;
+        taken += 1;
+        Ok::<_, Violation>(())
+    });
+    outcome.unwrap_err();
+    assert_eq!(taken, CLAIMED_LIMIT);
+}
+
+fn asked() -> Receiving {
+    let mut receiving = Receiving::new(10);
+    receiving.want(1);
+    receiving.want_from(2, vec![50, 20]);
+    receiving
+}
+
+#[test]
+fn a_file_may_start_only_where_it_was_claimed() {
+    for (start, allowed) in [(0, true), (20, true), (50, true), (21, false), (100, false)] {
+        assert_eq!(asked().handle_begin(2, start, Some(60)).is_ok(), allowed);
+    }
+    asked().handle_begin(1, 20, Some(60)).unwrap_err();
+    asked().handle_begin(2, 50, Some(40)).unwrap_err();
+}
+
+#[test]
+fn a_sender_that_breaks_the_order_is_found_out() {
+    asked().handle_data(1).unwrap_err();
+    asked().handle_end().unwrap_err();
+    asked().handle_abort().unwrap_err();
+    asked().handle_stream_end().unwrap_err();
+    asked().handle_begin(0, 0, Some(1)).unwrap_err();
+    asked().handle_begin(999, 0, None).unwrap_err();
+    let mut receiving = asked();
+    receiving.handle_begin(1, 0, Some(2)).unwrap();
+    receiving.handle_begin(2, 0, Some(2)).unwrap_err();
+    let mut receiving = asked();
+    receiving.handle_begin(1, 0, Some(2)).unwrap();
+    receiving.handle_data(1).unwrap();
+    receiving.handle_end().unwrap_err();
+    let mut receiving = asked();
+    receiving.handle_begin(1, 0, Some(2)).unwrap();
+    receiving.handle_data(3).unwrap_err();
+    let mut receiving = asked();
+    receiving.handle_begin(1, 0, Some(0)).unwrap();
+    receiving.handle_end().unwrap();
+    receiving.handle_begin(1, 0, Some(0)).unwrap_err();
+    receiving.handle_begin(2, 0, Some(1)).unwrap();
+    receiving.handle_abort().unwrap();
+    receiving.handle_stream_end().unwrap();
+}
+
+#[test]
+fn runs_are_joined() {
+    let mut ranges = Ranges::default();
+    assert_eq!(ranges.push(3), None);
+    assert_eq!(ranges.push(4), None);
+    assert_eq!(ranges.push(9), Some((3, 4)));
+    assert_eq!(ranges.finish(), Some((9, 9)));
+    assert_eq!(ranges.finish(), None);
+}
+
+proptest! {
+    #[test]
+    fn hostile_frames_never_panic(bytes in prop::collection::vec(0..6_u8, 0..400)) {
+        let _ = decode(&[&bytes]);
+    }
+
+    #[test]
+    fn index_set_is_a_set(indices in prop::collection::vec(0..300_u32, 0..200)) {
+        let mut set = IndexSet::new(250);
+        let mut model = std::collections::BTreeSet::new();
+        for index in indices {
+            if index % 5 == 0 {
+                prop_assert_eq!(set.remove(index), model.remove(&index));
+            } else {
+                prop_assert_eq!(set.insert(index), index < 250 && model.insert(index));
+            }
+            prop_assert_eq!(set.count() as usize, model.len());
+            prop_assert_eq!(set.contains(index), model.contains(&index));
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Control messages between the two peers of a transfer, over the link's control channel.
+//!
+//! ```text
+//! receiver                                   sender
+//!                                            Hello, Offer, Page*, OfferEnd
+//! Hello
+//! (asks the person)
+//! Accept, Want*, WantFrom*, WantEnd          (data streams: see transfer::frame)
+//! Progress*, Skip*, Failed*
+//! Done                                       Done
+//! ```
+//!
+//! or, instead of `Accept`, `Decline`. A message is its kind and its fields in postcard's encoding,
+//! which is versioned by `Hello`; the variants' order is the wire form, so new ones go last.
+//! A kind that is not known here, or bytes left over, are a [`MessageError`].
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::transfer::{Claim, FileReason};
+
+/// The version of everything said between peers after the pairing.
+pub const TRANSFER_VERSION: u16 = 1;
+
+/// What a sender says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SenderMessage {
+    /// First of all.
+    Hello {
+        /// [`TRANSFER_VERSION`] of this side.
+        version: u16,
+    },
+    /// What the pages that follow add up to.
+    Offer {
+        /// Regular files.
+        files: u32,
+        /// Folders.
+        folders: u32,
+        /// Bytes in all files together.
+        bytes: u64,
+        /// How many pages follow.
+        pages: u32,
+    },
+    /// One page of the manifest (see `offer`).
+    Page(#[serde(with = "page_bytes")] Vec<u8>),
+    /// All pages were sent.
+    OfferEnd,
+    /// Everything was said: the receiver may close the link.
+    Done,
+}
+
+/// What a receiver says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReceiverMessage {
+    /// First of all.
+    Hello {
+        /// [`TRANSFER_VERSION`] of this side.
+        version: u16,
+    },
+    /// The offer, or part of it, is taken: files and bytes in that part.
+    Accept {
+        /// Files in the part that is taken.
+        files: u32,
+        /// Their bytes together.
+        bytes: u64,
+    },
+    /// The offer is not taken.
+    Decline(DeclineReason),
+    /// Entries `first` to `last`, both included, are wanted from their start; folders among them
+    /// are passed over. Each file may be wanted once in a transfer.
+    Want {
+        /// Index of the first entry.
+        first: u32,
+        /// Index of the last entry.
+        last: u32,
+    },
+    /// A file of which something is here already.
+    WantFrom {
+        /// Index of the entry.
+        file: u32,
+        /// What is here: prefixes, longest first, at most [`CLAIMS_LIMIT`].
+        claims: Vec<Claim>,
+    },
+    /// Nothing more will be wanted.
+    WantEnd,
+    /// The rest of this file is of no use any more.
+    Skip {
+        /// Index of the entry.
+        file: u32,
+    },
+    /// Where the transfer stands; at most ten times a second.
+    Progress(Acknowledged),
+    /// This file did not make it.
+    Failed {
+        /// Index of the entry.
+        file: u32,
+        /// Why.
+        reason: FileReason,
+    },
+    /// Every file is verified on disk or has failed.
+    Done(Acknowledged),
+}
+
+/// Most claims about one file.
+pub const CLAIMS_LIMIT: usize = 8;
+
+/// What a receiver has, cumulative; only ever grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// Bytes that are at the receiver, those that were there before among them.
+    pub bytes: u64,
+    /// Files that carry their final name, verified and on disk.
+    pub files: u32,
+}
+
+/// Why an offer is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeclineReason {
+    /// The person said no.
+    Person,
+    /// It does not fit on the receiver's disk.
+    NoSpace,
+    /// A name in it is not safe.
+    UnsafeName,
+    /// The folder to put it in cannot be used.
+    Destination,
+}
+
+/// Bytes that are no message of this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not a control message of version {TRANSFER_VERSION}")]
+pub struct MessageError;
+
+/// A control message, to bytes and back.
+pub trait Message: Sized {
+    /// The bytes on the wire.
+    fn encode(&self) -> Vec<u8>;
+    /// The message in `bytes`, which must be used up.
+    fn decode(bytes: &[u8]) -> Result<Self, MessageError>;
+}
+
+macro_rules! message {
+    ($name:ty) => {
+        impl Message for $name {
+            fn encode(&self) -> Vec<u8> {
+                // Serialising into a Vec fails only for types of unknown length, and there are none.
+                postcard::to_stdvec(self).unwrap_or_default()
+            }
+
+            fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
+                match postcard::take_from_bytes(bytes) {
+                    Ok((message, [])) => Ok(message),
+                    Ok(_) | Err(_) => Err(MessageError),
+                }
+            }
+        }
+    };
+}
+
+message!(SenderMessage);
+message!(ReceiverMessage);
+
+/// Pages as one slice rather than number by number.
+mod page_bytes {
+    use serde::{Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<u8>, D::Error> {
+        struct Bytes;
+        impl de::Visitor<'_> for Bytes {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("bytes")
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn messages_survive_the_wire_and_no_truncation_does() {
+        let claims = vec![Claim {
+            length: 1 << 40,
+            hash: [7; 32],
+        }];
+        let message = ReceiverMessage::WantFrom { file: 300, claims };
+        let bytes = message.encode();
+        assert_eq!(ReceiverMessage::decode(&bytes), Ok(message));
+        for length in 0..bytes.len() {
+            assert_eq!(ReceiverMessage::decode(&bytes[..length]), Err(MessageError));
+        }
+        let page = SenderMessage::Page(vec![1, 2, 3]);
+        assert_eq!(page.encode(), [2, 3, 1, 2, 3]);
+        assert_eq!(SenderMessage::decode(&page.encode()), Ok(page));
+    }
+
+    #[test]
+    fn unknown_kinds_and_left_over_bytes_are_refused() {
+        assert_eq!(SenderMessage::decode(&[200]), Err(MessageError));
+        assert_eq!(SenderMessage::decode(&[3, 0]), Err(MessageError));
+        assert_eq!(SenderMessage::decode(&[]), Err(MessageError));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = SenderMessage::decode(&bytes);
+            let _ = ReceiverMessage::decode(&bytes);
+        }
+    }
+}
