@@ -45,7 +45,7 @@ by_rsync() {
 
 by_tar() {
     fresh "$1"
-    timed ip netns exec "$near" bash -c "tar -C '$work' -c small | ${ssh_command[*]} root@$far_address tar -C '$1' -x"
+    timed ip netns exec "$near" bash -c "tar -C '$work' -c --format=posix small | ${ssh_command[*]} root@$far_address tar -C '$1' -x"
     same_tree "$work/small" "$1/small"
 }
 

@@ -18,10 +18,10 @@ real_files=${REAL_FILES:-4000}
 # Windows cannot store, and what differs only by case from one that was taken.
 copy_real() {
     mkdir -p "$1"
-    (cd /usr/share && LC_ALL=C find . -type f -regextype posix-extended ! -regex '.*[:*?"<>|\\[:cntrl:]].*' \
-        ! -regex '.*[. ](/.*)?' ! -iregex '.*/(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*|/.*)?' -size -1024k |
+    (cd /usr/share && LC_ALL=C find . -type f -regextype posix-extended ! -regex '.*[*?"<>|:\\].*' \
+        ! -regex '.*[^/.][. ](/.*)?' ! -iregex '.*/(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*|/.*)?' -size -1024k |
         LC_ALL=C sort | awk '{ path = tolower($0) } !(path in taken) { taken[path]; print }' |
-        { head -n "$real_files" || true; cat >/dev/null; } | tar -c --files-from=-) | tar -C "$1" -x
+        { head -n "$real_files" || true; cat >/dev/null; } | tar -c --format=posix --files-from=-) | tar -C "$1" -x
 }
 
 # one_transfer NAMESPACE ARGUMENT...: both ends get the arguments; compared and removed.
@@ -43,7 +43,8 @@ one_transfer() {
 make_lonely_network() {
     make_namespace "$1"
     ip -n "$1" link set lo multicast on
-    ip -n "$1" link add lan0 type dummy
+    ip -n "$1" link add lan0 type veth peer name lan1
+    ip -n "$1" link set lan1 up
     ip -n "$1" link set lan0 multicast on up
     ip -n "$1" address add 10.97.0.1/24 dev lan0
     ip -n "$1" route add 224.0.0.0/4 dev lan0
