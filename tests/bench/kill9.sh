@@ -45,7 +45,8 @@ kill_one() {
     fi
     wait "$victim" 2>/dev/null || true
     check_final_names "$2 killed after $1 ms"
-    kill -INT "$other" 2>/dev/null || true
+    # Not INT, which a background process of a script is born ignoring.
+    kill -TERM "$other" 2>/dev/null || true
     wait "$other" 2>/dev/null || true
     check_final_names "$2 killed after $1 ms, then the other end stopped"
 }
