@@ -6,3 +6,4 @@ pub mod engine;
 pub mod failure;
 pub mod link;
 pub mod signals;
+pub mod text;
