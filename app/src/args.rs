@@ -59,6 +59,8 @@ pub enum Action {
     /// Take what is offered under a code
     #[command(visible_alias = "rx", alias = "recv", after_help = RECEIVE_EXAMPLES)]
     Receive(ReceiveArgs),
+    /// Run a rendezvous server, as `fardrop-rendezvous` does
+    Rendezvous(fardrop_rendezvous::Args),
     /// Print completions for a shell
     Completions {
         /// Which shell
