@@ -27,8 +27,7 @@ Examples:
   fardrop send report.pdf               one file
   fardrop send photos/ --once           a folder; stop after the first receiver
   fardrop send photos/ --words 4        a longer code, for a share that stays open
-  CODE=$(fardrop send big.iso --once | head -n 1)
-                                        stdout carries the code alone, if it is not a terminal";
+  fardrop send big.iso > code.txt       stdout carries the code alone, if it is not a terminal";
 
 const RECEIVE_EXAMPLES: &str = "\
 Examples:
