@@ -23,7 +23,7 @@ use crate::engine::handle::{EngineHandle, Wait};
 use crate::signals::Stop;
 use crate::text;
 use json::Json;
-use progress::Human;
+use progress::{Human, Verbosity};
 
 pub use receive::receive;
 pub use send::send;
@@ -86,7 +86,7 @@ pub struct Context<'a> {
     pub stop: &'a Stop,
 }
 
-/// The three standard streams, and what is at their other end.
+/// The person's side of the program.
 #[expect(
     missing_debug_implementations,
     reason = "streams have no Debug, and nobody prints this"
@@ -96,6 +96,18 @@ pub struct Console {
     pub input: Box<dyn BufRead + Send>,
     /// Whether a person types there.
     pub input_is_terminal: bool,
+    /// Where it writes.
+    pub streams: Streams,
+    /// The value of `FARDROP_CODE`.
+    pub code_variable: Option<String>,
+}
+
+/// Where a program writes.
+#[expect(
+    missing_debug_implementations,
+    reason = "streams have no Debug, and nobody prints this"
+)]
+pub struct Streams {
     /// Standard output: the code, or JSON.
     pub output: Box<dyn Write>,
     /// Whether a person reads there.
@@ -104,8 +116,6 @@ pub struct Console {
     pub messages: Box<dyn Write>,
     /// Whether a person reads there.
     pub messages_are_terminal: bool,
-    /// The value of `FARDROP_CODE`.
-    pub code_variable: Option<String>,
 }
 
 impl Console {
@@ -115,17 +125,19 @@ impl Console {
         Self {
             input: Box::new(io::BufReader::new(io::stdin())),
             input_is_terminal: io::stdin().is_terminal(),
-            output: Box::new(io::stdout()),
-            output_is_terminal: io::stdout().is_terminal(),
-            messages: Box::new(io::stderr()),
-            messages_are_terminal: io::stderr().is_terminal(),
+            streams: Streams {
+                output: Box::new(io::stdout()),
+                output_is_terminal: io::stdout().is_terminal(),
+                messages: Box::new(io::stderr()),
+                messages_are_terminal: io::stderr().is_terminal(),
+            },
             code_variable: std::env::var("FARDROP_CODE").ok(),
         }
     }
 
     /// Whether a person can be asked something: sees the question and can type the answer.
     const fn can_ask(&self) -> bool {
-        self.input_is_terminal && self.messages_are_terminal
+        self.input_is_terminal && self.streams.messages_are_terminal
     }
 }
 
@@ -157,33 +169,34 @@ trait Report {
     fn ask(&mut self, question: &str) -> io::Result<()>;
 }
 
-/// What prints for this command line: lines of JSON, or text and bars.
+/// For whom a command line prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
+    /// For programs: JSON.
     Json,
+    /// For people: text and bars.
     Human,
+    /// For people who want the code and errors only.
+    Quiet,
 }
 
-fn report(
-    style: Style,
-    role: Role,
-    quiet: bool,
-    output: Box<dyn Write>,
-    output_is_terminal: bool,
-    messages: Box<dyn Write>,
-    messages_are_terminal: bool,
-) -> Box<dyn Report> {
-    match style {
-        Style::Json => Box::new(Json::new(role, output, messages)),
-        Style::Human => Box::new(Human::new(
-            role,
-            quiet,
-            progress::Streams {
-                output,
-                output_is_terminal,
-                messages,
-                messages_are_terminal,
-            },
-        )),
+impl Style {
+    /// What `--json` and `--quiet` ask for.
+    const fn chosen(json: bool, quiet: bool) -> Self {
+        match (json, quiet) {
+            (true, _) => Self::Json,
+            (false, true) => Self::Quiet,
+            (false, false) => Self::Human,
+        }
+    }
+
+    /// What prints in this style, for one who sends or receives.
+    fn report(self, role: Role, streams: Streams) -> Box<dyn Report> {
+        match self {
+            Self::Json => Box::new(Json::new(role, streams.output, streams.messages)),
+            Self::Human => Box::new(Human::new(role, Verbosity::Full, streams)),
+            Self::Quiet => Box::new(Human::new(role, Verbosity::Errors, streams)),
+        }
     }
 }
 

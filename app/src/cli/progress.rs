@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use fardrop_shared::Role;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{Report, Weight};
+use super::{Report, Streams, Weight};
 use crate::engine::event::{Event, LinkName, Progress, Rung, SessionNumber, ShownCode};
 use crate::text;
 
@@ -17,22 +17,19 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// Bold on a terminal, and back.
 const BOLD: (&str, &str) = ("\u{1b}[1m", "\u{1b}[0m");
 
-/// Where text goes.
-pub(super) struct Streams {
-    /// The code alone.
-    pub(super) output: Box<dyn Write>,
-    /// Whether a person reads there.
-    pub(super) output_is_terminal: bool,
-    /// Everything else.
-    pub(super) messages: Box<dyn Write>,
-    /// Whether a person reads there.
-    pub(super) messages_are_terminal: bool,
+/// How much is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verbosity {
+    /// Everything.
+    Full,
+    /// The code and errors.
+    Errors,
 }
 
 /// Prints events for people.
 pub(super) struct Human {
     role: Role,
-    quiet: bool,
+    verbosity: Verbosity,
     streams: Streams,
     bars: MultiProgress,
     sessions: BTreeMap<SessionNumber, View>,
@@ -49,10 +46,10 @@ struct View {
 
 impl Human {
     /// Text on `streams`, for one who sends or receives.
-    pub(super) fn new(role: Role, quiet: bool, streams: Streams) -> Self {
+    pub(super) fn new(role: Role, verbosity: Verbosity, streams: Streams) -> Self {
         Self {
             role,
-            quiet,
+            verbosity,
             streams,
             bars: MultiProgress::new(),
             sessions: BTreeMap::new(),
@@ -70,7 +67,7 @@ impl Human {
 
     /// The code: large for people, and alone on standard output for whatever reads that.
     fn show_code(&mut self, code: &ShownCode) -> io::Result<()> {
-        let on_screen = self.streams.messages_are_terminal && !self.quiet;
+        let on_screen = self.streams.messages_are_terminal && self.verbosity == Verbosity::Full;
         if !on_screen || !self.streams.output_is_terminal {
             let whole = code.with_server.as_ref().unwrap_or(&code.spoken);
             writeln!(self.streams.output, "{whole}")?;
@@ -172,7 +169,7 @@ impl Report for Human {
         now: Instant,
         progress: &BTreeMap<SessionNumber, Progress>,
     ) -> io::Result<()> {
-        if self.quiet {
+        if self.verbosity == Verbosity::Errors {
             return Ok(());
         }
         for (session, progress) in progress {
@@ -201,9 +198,9 @@ impl Report for Human {
     }
 
     fn say(&mut self, weight: Weight, line: &str) -> io::Result<()> {
-        match weight {
-            Weight::Note if self.quiet => Ok(()),
-            Weight::Note | Weight::Needed => self.print(line),
+        match (weight, self.verbosity) {
+            (Weight::Note, Verbosity::Errors) => Ok(()),
+            (Weight::Note, Verbosity::Full) | (Weight::Needed, _) => self.print(line),
         }
     }
 

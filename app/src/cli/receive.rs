@@ -23,23 +23,11 @@ const TRIES: u8 = 3;
 
 /// Takes what is offered under a code; asks for the code and for consent where it may.
 pub fn receive(arguments: &ReceiveArgs, context: Context<'_>) -> Result<Exit> {
-    let style = if arguments.json {
-        Style::Json
-    } else {
-        Style::Human
-    };
     let console = context.console;
     let can_ask = console.can_ask();
     let source = source(arguments, &console.code_variable, console.input_is_terminal);
-    let mut report = super::report(
-        style,
-        Role::Receiver,
-        context.quiet,
-        console.output,
-        console.output_is_terminal,
-        console.messages,
-        console.messages_are_terminal,
-    );
+    let style = Style::chosen(arguments.json, context.quiet);
+    let mut report = style.report(Role::Receiver, console.streams);
     let mut receiving = Receiving {
         engine: context.engine,
         stop: context.stop,

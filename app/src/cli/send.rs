@@ -19,21 +19,8 @@ pub fn send(arguments: &SendArgs, context: Context<'_>) -> Result<Exit> {
     } else {
         ShareLifetime::UntilStopped
     };
-    let style = if arguments.json {
-        Style::Json
-    } else {
-        Style::Human
-    };
-    let console = context.console;
-    let mut report = super::report(
-        style,
-        Role::Sender,
-        context.quiet,
-        console.output,
-        console.output_is_terminal,
-        console.messages,
-        console.messages_are_terminal,
-    );
+    let style = Style::chosen(arguments.json, context.quiet);
+    let mut report = style.report(Role::Sender, context.console.streams);
     let started = context.engine.send(Command::Share {
         task: SHARE,
         paths: arguments.paths.clone(),

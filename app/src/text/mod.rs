@@ -42,17 +42,17 @@ pub const CODE_ARGUMENT_WARNING: &str = "Note: on a machine that others use too,
 pub const CODE_MISSING: &str = "No code was given: type it at the prompt, pipe it in, set \
      FARDROP_CODE, or name it as an argument.";
 
-/// Three wrong codes at the prompt.
+/// Wrong words for one code, three times.
 pub const CODE_TRIES_SPENT: &str = "That was the third wrong try for this code; ask for a new one.";
 
-/// Nobody there to answer.
+/// An offer, and nobody who could accept it.
 pub const CONSENT_MISSING: &str = "The files were declined: nobody can be asked here. Add --yes to \
      accept them without a question.";
 
-/// Two ways that a person who sends keeps the window open.
+/// A share has its code and stays open for any number of receivers.
 pub const SHARE_OPEN: &str = "Waiting for receivers; Ctrl-C ends the share.";
 
-/// The same for a share with one receiver.
+/// A share has its code and ends with its first receiver.
 pub const SHARE_ONCE: &str = "Waiting for the receiver; Ctrl-C ends the share.";
 
 /// Between the code and the first word from the sender.
