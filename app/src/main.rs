@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use fardrop::args::{Action, Cli, CommonArgs, LinkChoice};
-use fardrop::cli::{self, Console, Context, Exit};
+use fardrop::cli::{self, Console, Context, Exit, Output};
 use fardrop::config::{self, Settings};
 use fardrop::engine::{self, EngineHandle};
 use fardrop::signals::Stop;
@@ -55,17 +55,30 @@ fn run(arguments: Cli) -> Result<Exit> {
             Ok(Exit::Done)
         }
         Some(Action::Send(send)) => {
-            with_engine(&common, Role::Sender, |context| cli::send(&send, context))
+            let output = Output {
+                json: send.json,
+                quiet: common.quiet,
+            };
+            with_engine(&common, output, Role::Sender, |context| {
+                cli::send(&send, context)
+            })
         }
-        Some(Action::Receive(receive)) => with_engine(&common, Role::Receiver, |context| {
-            cli::receive(&receive, context)
-        }),
+        Some(Action::Receive(receive)) => {
+            let output = Output {
+                json: receive.json,
+                quiet: common.quiet,
+            };
+            with_engine(&common, output, Role::Receiver, |context| {
+                cli::receive(&receive, context)
+            })
+        }
     }
 }
 
 /// Starts what both faces of a transfer need, and ends it in an orderly way.
 fn with_engine(
     common: &CommonArgs,
+    output: Output,
     role: Role,
     face: impl FnOnce(Context<'_>) -> Result<Exit>,
 ) -> Result<Exit> {
@@ -86,19 +99,17 @@ fn with_engine(
         }
     };
     let stop = Stop::on_signals().context("signals cannot be watched")?;
+    let console = Console::standard();
     let engine: EngineHandle = match engine::start(settings.engine_config(common), Arc::new(|| {}))
     {
         Ok(engine) => engine,
-        Err(failure) => {
-            writeln!(io::stderr(), "{}", text::failure(&failure, role))?;
-            return Ok(Exit::Failed);
-        }
+        Err(failure) => return cli::start_failed(failure, role, output, console.streams),
     };
     face(Context {
         engine: &engine,
-        console: Console::standard(),
+        console,
         settings: &settings,
-        quiet: common.quiet,
+        output,
         stop: &stop,
     })
 }

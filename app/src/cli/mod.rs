@@ -20,6 +20,7 @@ use crate::config::Settings;
 use crate::engine::command::Command;
 use crate::engine::event::{Event, Outcome, Progress, SessionNumber, TaskNumber};
 use crate::engine::handle::{EngineHandle, Wait};
+use crate::failure::Failure;
 use crate::signals::Stop;
 use crate::text;
 use json::Json;
@@ -80,8 +81,8 @@ pub struct Context<'a> {
     pub console: Console,
     /// The person's settings.
     pub settings: &'a Settings,
-    /// Whether only the code and errors are printed.
-    pub quiet: bool,
+    /// What the person wants printed.
+    pub output: Output,
     /// The wish to stop.
     pub stop: &'a Stop,
 }
@@ -141,6 +142,31 @@ impl Console {
     }
 }
 
+/// Prints that there is no engine to drive, in the way that the person asked for.
+pub fn start_failed(
+    failure: Failure,
+    role: Role,
+    output: Output,
+    streams: Streams,
+) -> Result<Exit> {
+    let mut report = Style::chosen(output).report(role, streams);
+    report.handle_event(&Event::Failed {
+        task: TaskNumber(0),
+        session: None,
+        failure,
+    })?;
+    Ok(Exit::Failed)
+}
+
+/// What the person wants printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Output {
+    /// `--json`.
+    pub json: bool,
+    /// `--quiet`.
+    pub quiet: bool,
+}
+
 /// How much a line for people matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Weight {
@@ -181,9 +207,9 @@ enum Style {
 }
 
 impl Style {
-    /// What `--json` and `--quiet` ask for.
-    const fn chosen(json: bool, quiet: bool) -> Self {
-        match (json, quiet) {
+    /// The style that the person asked for.
+    const fn chosen(output: Output) -> Self {
+        match (output.json, output.quiet) {
             (true, _) => Self::Json,
             (false, true) => Self::Quiet,
             (false, false) => Self::Human,

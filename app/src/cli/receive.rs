@@ -26,7 +26,7 @@ pub fn receive(arguments: &ReceiveArgs, context: Context<'_>) -> Result<Exit> {
     let console = context.console;
     let can_ask = console.can_ask();
     let source = source(arguments, &console.code_variable, console.input_is_terminal);
-    let style = Style::chosen(arguments.json, context.quiet);
+    let style = Style::chosen(context.output);
     let mut report = style.report(Role::Receiver, console.streams);
     let mut receiving = Receiving {
         engine: context.engine,
@@ -44,7 +44,7 @@ pub fn receive(arguments: &ReceiveArgs, context: Context<'_>) -> Result<Exit> {
     };
     match source {
         Source::Given(typed) => {
-            if !arguments.code.is_empty() && !context.quiet {
+            if !arguments.code.is_empty() && !context.output.quiet {
                 report.say(Weight::Needed, text::CODE_ARGUMENT_WARNING)?;
             }
             receiving.receive_once(&typed, report.as_mut())

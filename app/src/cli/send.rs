@@ -19,7 +19,7 @@ pub fn send(arguments: &SendArgs, context: Context<'_>) -> Result<Exit> {
     } else {
         ShareLifetime::UntilStopped
     };
-    let style = Style::chosen(arguments.json, context.quiet);
+    let style = Style::chosen(context.output);
     let mut report = style.report(Role::Sender, context.console.streams);
     let started = context.engine.send(Command::Share {
         task: SHARE,

@@ -160,7 +160,7 @@ fn run(
                 code_variable: setup.variable.map(str::to_owned),
             },
             settings: &settings,
-            quiet: line.contains(" -q"),
+            output: printing(line),
             stop: &setup.stop,
         },
     );
@@ -170,6 +170,13 @@ fn run(
         output: output.text(),
         messages: messages.text(),
         commands: player.join().expect("the script ends"),
+    }
+}
+
+fn printing(line: &str) -> Output {
+    Output {
+        json: line.contains(" --json"),
+        quiet: line.contains(" -q"),
     }
 }
 
@@ -524,7 +531,7 @@ fn gone_reader_is_an_error_and_no_panic() {
                 code_variable: None,
             },
             settings: &settings,
-            quiet: false,
+            output: printing("fardrop send --json x"),
             stop: &Stop::default(),
         },
     )
@@ -741,7 +748,7 @@ fn engine_that_dies_is_an_error() {
                 code_variable: None,
             },
             settings: &settings,
-            quiet: false,
+            output: printing("fardrop send --json x"),
             stop: &Stop::default(),
         },
     );
