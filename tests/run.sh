@@ -2,7 +2,7 @@
 # Runs every tier of tests on this machine: `tests/run.sh`. As root on Debian it installs what is
 # missing; elsewhere it says what it needs. Exits non-zero if anything fails.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 # command package: what a tier calls, and the Debian package that brings it.
 needs=(

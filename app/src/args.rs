@@ -27,8 +27,7 @@ Examples:
   fardrop send report.pdf               one file
   fardrop send photos/ --once           a folder; stop after the first receiver
   fardrop send photos/ --words 4        a longer code, for a share that stays open
-  CODE=$(fardrop send big.iso --once | head -n 1)
-                                        stdout carries the code alone, if it is not a terminal";
+  fardrop send big.iso > code.txt       stdout carries the code alone, if it is not a terminal";
 
 const RECEIVE_EXAMPLES: &str = "\
 Examples:
@@ -59,6 +58,8 @@ pub enum Action {
     /// Take what is offered under a code
     #[command(visible_alias = "rx", alias = "recv", after_help = RECEIVE_EXAMPLES)]
     Receive(ReceiveArgs),
+    /// Run a rendezvous server, as `fardrop-rendezvous` does
+    Rendezvous(fardrop_rendezvous::Args),
     /// Print completions for a shell
     Completions {
         /// Which shell

@@ -1,6 +1,7 @@
 //! Fardrop: the engine, and the faces that drive it.
 
 pub mod args;
+pub mod cli;
 pub mod config;
 pub mod disk;
 pub mod engine;
@@ -9,4 +10,5 @@ pub mod files;
 pub mod link;
 pub mod net;
 pub mod signals;
+pub mod text;
 pub mod transfer;

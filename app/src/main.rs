@@ -1,2 +1,149 @@
-//! The `fardrop` binary.
-fn main() {}
+//! The `fardrop` binary: reads the command line, starts the engine, hands over to the face.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+use fardrop::args::{Action, Cli, CommonArgs, LinkChoice};
+use fardrop::cli::{self, Console, Context, Exit, Output};
+use fardrop::config::{self, Settings};
+use fardrop::engine::{self, EngineHandle};
+use fardrop::signals::Stop;
+use fardrop::text;
+use fardrop_shared::Role;
+use tracing_subscriber::EnvFilter;
+
+/// Chooses what is logged where `-v` does not: see `tracing_subscriber`'s `EnvFilter`.
+const LOG_VARIABLE: &str = "FARDROP_LOG";
+
+fn main() -> ExitCode {
+    let arguments = Cli::parse();
+    start_logging(&arguments);
+    let exit = run(arguments).unwrap_or_else(|error| {
+        // Whoever read the output has gone; there is nobody to tell.
+        if !is_broken_pipe(&error) {
+            let _ = writeln!(io::stderr(), "{error:#}");
+        }
+        Exit::Failed
+    });
+    ExitCode::from(exit.code())
+}
+
+fn run(arguments: Cli) -> Result<Exit> {
+    let Cli { action, common } = arguments;
+    match action {
+        None => {
+            let help = Cli::command().render_help();
+            write!(io::stdout(), "{help}")?;
+            Ok(Exit::Done)
+        }
+        Some(Action::Rendezvous(server)) => {
+            // One thread: a datagram costs a few hashes.
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(fardrop_rendezvous::run(&server, |_| {}))?;
+            Ok(Exit::Done)
+        }
+        Some(Action::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "fardrop", &mut script);
+            io::stdout().write_all(&script)?;
+            Ok(Exit::Done)
+        }
+        Some(Action::Send(send)) => {
+            let output = Output {
+                json: send.json,
+                quiet: common.quiet,
+            };
+            with_engine(&common, output, Role::Sender, |context| {
+                cli::send(&send, context)
+            })
+        }
+        Some(Action::Receive(receive)) => {
+            let output = Output {
+                json: receive.json,
+                quiet: common.quiet,
+            };
+            with_engine(&common, output, Role::Receiver, |context| {
+                cli::receive(&receive, context)
+            })
+        }
+    }
+}
+
+/// Starts what both faces of a transfer need, and ends it in an orderly way.
+fn with_engine(
+    common: &CommonArgs,
+    output: Output,
+    role: Role,
+    face: impl FnOnce(Context<'_>) -> Result<Exit>,
+) -> Result<Exit> {
+    if common.link == LinkChoice::Gbn {
+        Cli::command()
+            .error(ErrorKind::InvalidValue, text::LINK_NOT_BUILT)
+            .exit();
+    }
+    let settings = match load_settings() {
+        Ok(settings) => settings,
+        Err(error) => {
+            writeln!(
+                io::stderr(),
+                "{}",
+                text::settings_broken(&error.to_string())
+            )?;
+            return Ok(Exit::Usage);
+        }
+    };
+    let stop = Stop::on_signals().context("signals cannot be watched")?;
+    let console = Console::standard();
+    let engine: EngineHandle = match engine::start(settings.engine_config(common), Arc::new(|| {}))
+    {
+        Ok(engine) => engine,
+        Err(failure) => return cli::start_failed(failure, role, output, console.streams),
+    };
+    face(Context {
+        engine: &engine,
+        console,
+        settings: &settings,
+        output,
+        stop: &stop,
+    })
+}
+
+fn load_settings() -> Result<Settings, config::ConfigError> {
+    match config::settings_file(std::env::var_os(config::CONFIG_VARIABLE)) {
+        Some(file) => Settings::load(&file),
+        None => Ok(Settings::default()),
+    }
+}
+
+/// Logs to stderr; never codes or keys. Where a person reads text, errors only by default; a server
+/// has nothing else to say.
+fn start_logging(arguments: &Cli) {
+    let chosen = std::env::var(LOG_VARIABLE).ok();
+    let server = matches!(arguments.action, Some(Action::Rendezvous(_)));
+    let filter = match (arguments.common.verbose, chosen.as_deref()) {
+        (0, Some(filter)) if !filter.is_empty() => filter,
+        (0, _) if server && !arguments.common.quiet => "info",
+        (0, _) => "error",
+        (1, _) => "warn,fardrop=info,fardrop_shared=info,fardrop_rendezvous=info",
+        (2, _) => "warn,fardrop=debug,fardrop_shared=debug,fardrop_rendezvous=debug",
+        (_, _) => "debug,fardrop=trace,fardrop_shared=trace,fardrop_rendezvous=trace",
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(io::stderr)
+        .init();
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}

@@ -210,3 +210,39 @@ fn progress_ends_at_everything_and_the_sender_says_what_is_verified() -> Result<
     assert_eq!(names.last(), Some(&"ended"), "{names:?}");
     Ok(())
 }
+
+#[test]
+fn usage_errors_exit_with_2() -> Result<()> {
+    for arguments in [
+        &["send"][..],
+        &["receive", "417-acid-qqqqq"],
+        &["receive", "--link", "gbn", "417-acid-lemon"],
+        &["send", "x", "--words", "1"],
+    ] {
+        let mut command = std::process::Command::new(fardrop_tests::peer::binary("fardrop")?);
+        let output = command
+            .args(arguments)
+            .stdin(std::process::Stdio::null())
+            .output()?;
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn broken_settings_are_named_and_left_alone() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("settings.ron");
+    fs::write(&file, "(\n    wrods: 3,\n)\n")?;
+    let output = std::process::Command::new(fardrop_tests::peer::binary("fardrop")?)
+        .args(["send", "x"])
+        .env("FARDROP_CONFIG", &file)
+        .output()?;
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let message = String::from_utf8(output.stderr)?;
+    assert!(message.contains("settings.ron:2:"), "{message}");
+    assert_eq!(fs::read_to_string(&file)?, "(\n    wrods: 3,\n)\n");
+    Ok(())
+}

@@ -17,6 +17,9 @@ use serde_json::Value;
 /// How long anything may take before a test gives up. A loaded machine of two cores needs some.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a refusal by this machine's own system may take. It takes microseconds.
+const REFUSAL_PATIENCE: Duration = Duration::from_millis(50);
+
 /// Events that may wait for a test.
 const EVENT_QUEUE: usize = 100_000;
 
@@ -59,6 +62,7 @@ impl Rendezvous {
         self.kill();
         let mut command = Command::new(binary("fardrop-rendezvous")?);
         command.arg("--listen").arg(self.address.to_string());
+        command.stdin(Stdio::null()).stderr(Stdio::null());
         let process = Process::spawn(command)?;
         wait_until_taken(self.address)?;
         self.process = Some(process);
@@ -319,16 +323,20 @@ fn free_address() -> Result<SocketAddr> {
     bail!("no two free ports in a row")
 }
 
-/// Waits until something else listens at `address`.
+/// Waits until something listens at `address`: until then the system refuses what is sent there.
+///
+/// The rendezvous says nothing to what is no datagram of its own, so silence means that it is there.
 fn wait_until_taken(address: SocketAddr) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
-        // The rendezvous says nothing when it is ready, and a client would simply ask again: only a
-        // test that counts tries needs to know.
-        if UdpSocket::bind(address).is_err() {
-            return Ok(());
+        let probe = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        probe.connect(address)?;
+        probe.set_read_timeout(Some(REFUSAL_PATIENCE))?;
+        probe.send(b"?")?;
+        match probe.recv(&mut [0; 1]) {
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
+            Ok(_) | Err(_) => return Ok(()),
         }
-        std::thread::yield_now();
     }
     bail!("nothing listens at {address}")
 }

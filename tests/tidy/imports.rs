@@ -54,7 +54,7 @@ const TABLE: [Row; 13] = [
         &["net", "link", "transfer", "disk", "files", "failure"],
         &["anyhow", "clap", "egui"],
     ),
-    row("net", &[], &["anyhow", "quinn", "egui"]),
+    row("net", &[], &["anyhow", "egui"]),
     row("link", &["net::Path"], &["anyhow", "egui"]),
     row(
         "transfer",

@@ -160,6 +160,7 @@ fn stray_markers_are_found() {
 #[test]
 fn missing_module_doc_is_found() {
     refused("shared/src/a.rs", "use std::fmt;\n", "opens with //!");
+    accepted("shared/src/a/tests.rs", "use std::fmt;\n");
 }
 
 #[test]

@@ -1,0 +1,361 @@
+//! `--json`: one object a line, `event` first. The README documents it; it is a contract.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use fardrop_shared::Role;
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+
+use super::{Report, Weight};
+use crate::engine::event::{
+    Event, LinkName, OfferDigest, Outcome, Progress, Receipt, Rung, SessionNumber,
+};
+use crate::failure::{Failure, FailureKind};
+use crate::text;
+
+/// Shortest time between two progress lines of a session.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Prints events as JSON on one stream, and what a person must see on another.
+pub(super) struct Json {
+    role: Role,
+    output: Box<dyn Write>,
+    messages: Box<dyn Write>,
+    reported: BTreeMap<SessionNumber, (Instant, Progress)>,
+}
+
+/// One line. The tag is serialised first, the fields in this order.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+enum Line<'a> {
+    Code {
+        code: &'a str,
+        uri: &'a str,
+    },
+    Scanned {
+        files: u64,
+        bytes: u64,
+        left_out: u64,
+    },
+    LeftOut {
+        name: &'a str,
+        message: String,
+    },
+    Rung {
+        session: u64,
+        rung: &'a str,
+        state: &'a str,
+        detail: &'a str,
+    },
+    WrongGuess {
+        attempts_left: u8,
+    },
+    Paired {
+        session: u64,
+        device: &'a str,
+    },
+    Path {
+        session: u64,
+        kind: &'a str,
+        link: &'a str,
+        rtt_ms: f64,
+        peer: String,
+    },
+    Offer {
+        session: u64,
+        files: u64,
+        bytes: u64,
+        folders: u64,
+        kept: u64,
+        conflicts: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        free: Option<u64>,
+        top_names: &'a [String],
+    },
+    Progress {
+        session: u64,
+        bytes: u64,
+        total: u64,
+        rate: f64,
+        files: u64,
+        files_total: u64,
+    },
+    FileFailed {
+        session: u64,
+        name: &'a str,
+        kind: &'a str,
+        message: String,
+    },
+    Interrupted {
+        session: u64,
+        kept: u64,
+        reason: String,
+    },
+    Done {
+        session: u64,
+        files: u64,
+        bytes: u64,
+        sent: u64,
+        resumed: u64,
+        seconds: f64,
+        kind: &'a str,
+        link: &'a str,
+        failed_files: u64,
+    },
+    Failed {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        session: Option<u64>,
+        stage: &'a str,
+        kind: &'a str,
+        retry: bool,
+        message: String,
+    },
+    Ended {
+        outcome: &'a str,
+    },
+}
+
+impl Json {
+    /// JSON on `output`, for one who sends or receives; people read `messages`.
+    pub(super) fn new(role: Role, output: Box<dyn Write>, messages: Box<dyn Write>) -> Self {
+        Self {
+            role,
+            output,
+            messages,
+            reported: BTreeMap::new(),
+        }
+    }
+
+    fn print(&mut self, line: &Line<'_>) -> io::Result<()> {
+        let mut text = Vec::with_capacity(256);
+        line.serialize(&mut Serializer::with_formatter(&mut text, Ascii))?;
+        text.push(b'\n');
+        self.output.write_all(&text)?;
+        self.output.flush()
+    }
+}
+
+impl Report for Json {
+    fn handle_event(&mut self, event: &Event) -> io::Result<()> {
+        if let Event::Done { session, .. }
+        | Event::Failed {
+            session: Some(session),
+            ..
+        } = event
+        {
+            self.reported.remove(session);
+        }
+        self.print(&line(self.role, event))
+    }
+
+    fn handle_progress(
+        &mut self,
+        now: Instant,
+        progress: &BTreeMap<SessionNumber, Progress>,
+    ) -> io::Result<()> {
+        for (session, progress) in progress {
+            let due = self.reported.get(session).is_none_or(|(when, last)| {
+                now.saturating_duration_since(*when) >= PROGRESS_INTERVAL
+                    && (last.bytes, last.files) != (progress.bytes, progress.files)
+            });
+            if due {
+                self.reported.insert(*session, (now, progress.clone()));
+                self.print(&Line::Progress {
+                    session: session.0,
+                    bytes: progress.bytes,
+                    total: progress.total,
+                    rate: rounded(progress.rate, 10.0),
+                    files: progress.files,
+                    files_total: progress.files_total,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, weight: Weight, line: &str) -> io::Result<()> {
+        match weight {
+            Weight::Note => Ok(()),
+            Weight::Needed => writeln!(self.messages, "{line}"),
+        }
+    }
+
+    fn ask(&mut self, question: &str) -> io::Result<()> {
+        write!(self.messages, "{question}")?;
+        self.messages.flush()
+    }
+}
+
+fn line(role: Role, event: &Event) -> Line<'_> {
+    match event {
+        Event::Code { code, .. } => Line::Code {
+            code: &code.spoken,
+            uri: &code.uri,
+        },
+        &Event::Scanned {
+            files,
+            bytes,
+            left_out,
+            ..
+        } => Line::Scanned {
+            files,
+            bytes,
+            left_out,
+        },
+        Event::LeftOut { name, reason, .. } => Line::LeftOut {
+            name,
+            message: text::left_out(name, reason),
+        },
+        Event::Rung {
+            session,
+            rung,
+            state,
+            detail,
+        } => Line::Rung {
+            session: session.0,
+            rung: rung.name(),
+            state: state.name(),
+            detail,
+        },
+        &Event::WrongGuess { attempts_left, .. } => Line::WrongGuess { attempts_left },
+        Event::Paired {
+            session, device, ..
+        } => Line::Paired {
+            session: session.0,
+            device,
+        },
+        &Event::Path {
+            session,
+            kind,
+            link,
+            rtt,
+            peer,
+        } => path_line(session, kind, link, rtt, peer),
+        Event::Offer { session, offer } => offer_line(*session, offer),
+        Event::FileFailed {
+            session,
+            name,
+            reason,
+        } => file_failed_line(*session, name, *reason),
+        Event::Interrupted {
+            session,
+            kept,
+            failure,
+        } => Line::Interrupted {
+            session: session.0,
+            kept: *kept,
+            reason: text::failure(failure, role),
+        },
+        Event::Done { session, receipt } => done_line(*session, receipt),
+        Event::Failed {
+            session, failure, ..
+        } => failed_line(role, *session, failure),
+        Event::Ended { outcome, .. } => ended_line(*outcome),
+    }
+}
+
+fn path_line(
+    session: SessionNumber,
+    kind: Rung,
+    link: LinkName,
+    rtt: Duration,
+    peer: SocketAddr,
+) -> Line<'static> {
+    Line::Path {
+        session: session.0,
+        kind: kind.name(),
+        link: link.name(),
+        rtt_ms: rounded(rtt.as_secs_f64() * 1000.0, 10.0),
+        peer: peer.to_string(),
+    }
+}
+
+fn offer_line(session: SessionNumber, offer: &OfferDigest) -> Line<'_> {
+    Line::Offer {
+        session: session.0,
+        files: offer.files,
+        bytes: offer.bytes,
+        folders: offer.folders,
+        kept: offer.kept,
+        conflicts: offer.conflicts,
+        free: offer.free,
+        top_names: &offer.top_names,
+    }
+}
+
+fn file_failed_line(session: SessionNumber, name: &str, reason: FailureKind) -> Line<'_> {
+    Line::FileFailed {
+        session: session.0,
+        name,
+        kind: reason.name(),
+        message: text::file_failed(name, reason),
+    }
+}
+
+fn done_line(session: SessionNumber, receipt: &Receipt) -> Line<'static> {
+    Line::Done {
+        session: session.0,
+        files: receipt.files,
+        bytes: receipt.bytes,
+        sent: receipt.sent,
+        resumed: receipt.resumed,
+        seconds: rounded(receipt.elapsed.as_secs_f64(), 1000.0),
+        kind: receipt.kind.name(),
+        link: receipt.link.name(),
+        failed_files: receipt.failed_files,
+    }
+}
+
+fn failed_line(role: Role, session: Option<SessionNumber>, failure: &Failure) -> Line<'static> {
+    Line::Failed {
+        session: session.map(|session| session.0),
+        stage: failure.stage.name(),
+        kind: failure.kind.name(),
+        retry: failure.kind.worth_retrying(),
+        message: text::failure(failure, role),
+    }
+}
+
+const fn ended_line(outcome: Outcome) -> Line<'static> {
+    Line::Ended {
+        outcome: match outcome {
+            Outcome::Succeeded => "succeeded",
+            Outcome::Failed => "failed",
+            Outcome::Interrupted => "interrupted",
+        },
+    }
+}
+
+/// A number that JSON can hold, with as many decimals as mean something.
+fn rounded(number: f64, scale: f64) -> f64 {
+    if number.is_finite() {
+        (number * scale).round() / scale
+    } else {
+        0.0
+    }
+}
+
+/// Writes everything outside printable ASCII as `\u` escapes: a name from a peer keeps its exact
+/// value and still cannot steer a terminal that shows the line.
+struct Ascii;
+
+impl Formatter for Ascii {
+    fn write_string_fragment<W>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()>
+    where
+        W: ?Sized + Write,
+    {
+        for letter in fragment.chars() {
+            if letter == ' ' || letter.is_ascii_graphic() {
+                CompactFormatter.write_string_fragment(writer, letter.encode_utf8(&mut [0; 4]))?;
+            } else {
+                for unit in letter.encode_utf16(&mut [0; 2]) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,234 @@
+//! What people read: lines of text, and a bar for each receiver where there is a terminal.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use fardrop_shared::Role;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::{Report, Streams, Weight};
+use crate::engine::event::{Event, LinkName, Progress, Rung, SessionNumber, ShownCode};
+use crate::text;
+
+/// Shortest time between two lines about one session where there is no terminal for a bar.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Bold on a terminal, and back.
+const BOLD: (&str, &str) = ("\u{1b}[1m", "\u{1b}[0m");
+
+/// How much is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verbosity {
+    /// Everything.
+    Full,
+    /// The code and errors.
+    Errors,
+}
+
+/// Prints events for people.
+pub(super) struct Human {
+    role: Role,
+    verbosity: Verbosity,
+    streams: Streams,
+    bars: MultiProgress,
+    sessions: BTreeMap<SessionNumber, View>,
+}
+
+/// One session on the screen.
+#[derive(Default)]
+struct View {
+    device: String,
+    path: Option<(Rung, LinkName)>,
+    bar: Option<ProgressBar>,
+    last_line: Option<Instant>,
+}
+
+impl Human {
+    /// Text on `streams`, for one who sends or receives.
+    pub(super) fn new(role: Role, verbosity: Verbosity, streams: Streams) -> Self {
+        Self {
+            role,
+            verbosity,
+            streams,
+            bars: MultiProgress::new(),
+            sessions: BTreeMap::new(),
+        }
+    }
+
+    fn print(&mut self, line: &str) -> io::Result<()> {
+        let messages = &mut self.streams.messages;
+        self.bars.suspend(|| writeln!(messages, "{line}"))
+    }
+
+    fn note(&mut self, line: &str) -> io::Result<()> {
+        self.say(Weight::Note, line)
+    }
+
+    /// The code: large for people, and alone on standard output for whatever reads that.
+    fn show_code(&mut self, code: &ShownCode) -> io::Result<()> {
+        let on_screen = self.streams.messages_are_terminal && self.verbosity == Verbosity::Full;
+        if !on_screen || !self.streams.output_is_terminal {
+            let whole = code.with_server.as_ref().unwrap_or(&code.spoken);
+            writeln!(self.streams.output, "{whole}")?;
+            self.streams.output.flush()?;
+        }
+        if on_screen {
+            for line in text::code_box(code) {
+                self.print(&format!("{}{line}{}", BOLD.0, BOLD.1))?;
+            }
+        }
+        for line in text::code_help(code) {
+            self.note(&line)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a session's bar off the screen.
+    fn clear(&mut self, session: SessionNumber) {
+        if let Some(view) = self.sessions.remove(&session)
+            && let Some(bar) = view.bar
+        {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn device(&self, session: SessionNumber) -> String {
+        self.sessions
+            .get(&session)
+            .map_or_else(String::new, |view| view.device.clone())
+    }
+}
+
+impl Report for Human {
+    fn handle_event(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::Code { code, .. } => self.show_code(code),
+            &Event::Scanned {
+                files,
+                bytes,
+                left_out,
+                ..
+            } => self.note(&text::scanned(files, bytes, left_out)),
+            Event::LeftOut { name, reason, .. } => self.print(&text::left_out(name, reason)),
+            &Event::WrongGuess { attempts_left, .. } => {
+                self.print(&text::wrong_guess(attempts_left))
+            }
+            Event::Paired {
+                session, device, ..
+            } => {
+                self.sessions
+                    .entry(*session)
+                    .or_default()
+                    .device
+                    .clone_from(device);
+                self.note(&text::paired(device))
+            }
+            &Event::Path {
+                session,
+                kind,
+                link,
+                rtt,
+                ..
+            } => {
+                self.sessions.entry(session).or_default().path = Some((kind, link));
+                self.note(&text::path(kind, link, rtt))
+            }
+            Event::FileFailed { name, reason, .. } => self.print(&text::file_failed(name, *reason)),
+            Event::Interrupted { kept, failure, .. } => {
+                let reason = text::failure(failure, self.role);
+                self.note(&text::interrupted(*kept, &reason))
+            }
+            Event::Done { session, receipt } => {
+                let device = self.device(*session);
+                self.clear(*session);
+                self.note(&match self.role {
+                    Role::Sender => text::done_sending(&device, receipt),
+                    Role::Receiver => text::done_receiving(receipt),
+                })
+            }
+            Event::Failed {
+                session, failure, ..
+            } => {
+                if let Some(session) = session {
+                    self.clear(*session);
+                }
+                self.print(&text::failure(failure, self.role))
+            }
+            Event::Ended { outcome, .. } => match text::ended(*outcome) {
+                Some(line) => self.note(line),
+                None => Ok(()),
+            },
+            // The ladder is logged; an offer is shown by whoever asks about it.
+            Event::Rung { .. } | Event::Offer { .. } => Ok(()),
+        }
+    }
+
+    fn handle_progress(
+        &mut self,
+        now: Instant,
+        progress: &BTreeMap<SessionNumber, Progress>,
+    ) -> io::Result<()> {
+        if self.verbosity == Verbosity::Errors {
+            return Ok(());
+        }
+        for (session, progress) in progress {
+            // A session that has ended may still be on the board for a moment.
+            let Some(view) = self.sessions.get_mut(session) else {
+                continue;
+            };
+            if self.streams.messages_are_terminal {
+                let line = progress_line(self.role, view, progress);
+                let bar = view.bar.get_or_insert_with(|| self.bars.add(new_bar()));
+                bar.set_length(progress.total);
+                bar.set_position(progress.bytes);
+                bar.set_message(line);
+            } else {
+                let due = view
+                    .last_line
+                    .is_none_or(|last| now.saturating_duration_since(last) >= LINE_INTERVAL);
+                if due {
+                    view.last_line = Some(now);
+                    let line = progress_line(self.role, view, progress);
+                    writeln!(self.streams.messages, "{line}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, weight: Weight, line: &str) -> io::Result<()> {
+        match (weight, self.verbosity) {
+            (Weight::Note, Verbosity::Errors) => Ok(()),
+            (Weight::Note, Verbosity::Full) | (Weight::Needed, _) => self.print(line),
+        }
+    }
+
+    fn ask(&mut self, question: &str) -> io::Result<()> {
+        write!(self.streams.messages, "{question}")?;
+        self.streams.messages.flush()
+    }
+}
+
+fn new_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:20} {percent:>3}%  {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style)
+}
+
+fn progress_line(role: Role, view: &View, progress: &Progress) -> String {
+    let mut line = String::new();
+    // The receiver has one sender; a sender may have many receivers.
+    if role == Role::Sender {
+        line.push_str(&text::name(&view.device));
+        line.push_str(": ");
+    }
+    line.push_str(&text::progress(progress));
+    if let Some((kind, link)) = view.path {
+        line.push_str(", ");
+        line.push_str(text::rung(kind));
+        line.push_str(", ");
+        line.push_str(text::link(link));
+    }
+    line
+}

@@ -1,0 +1,370 @@
+//! `fardrop receive`.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use fardrop_shared::Role;
+use fardrop_shared::code::PairingCode;
+
+use super::prompt::{Prompt, Typed};
+use super::{Context, Exit, Report, Style, TICK, Turn, Weight, follow};
+use crate::args::ReceiveArgs;
+use crate::engine::EngineHandle;
+use crate::engine::command::{Command, ConflictPolicy, Decision, ReceiveOptions, TypedCode};
+use crate::engine::event::{Event, OfferDigest, SessionNumber, TaskNumber};
+use crate::failure::FailureKind;
+use crate::signals::Stop;
+use crate::text;
+
+/// Wrong words that a person may type for one code. The sender allows three as well.
+const TRIES: u8 = 3;
+
+/// Takes what is offered under a code; asks for the code and for consent where it may.
+pub fn receive(arguments: &ReceiveArgs, context: Context<'_>) -> Result<Exit> {
+    let console = context.console;
+    let can_ask = console.can_ask();
+    let source = source(arguments, &console.code_variable, console.input_is_terminal);
+    let style = Style::chosen(context.output);
+    let mut report = style.report(Role::Receiver, console.streams);
+    let mut receiving = Receiving {
+        engine: context.engine,
+        stop: context.stop,
+        prompt: Prompt::new(console.input)?,
+        can_ask,
+        accept_all: arguments.yes,
+        on_conflict: arguments.on_conflict.map(Into::into),
+        destination: arguments
+            .output
+            .clone()
+            .or_else(|| context.settings.download.clone())
+            .unwrap_or_else(|| PathBuf::from(".")),
+        tasks: 0,
+    };
+    match source {
+        Source::Given(typed) => {
+            if !arguments.code.is_empty() && !context.output.quiet {
+                report.say(Weight::Needed, text::CODE_ARGUMENT_WARNING)?;
+            }
+            receiving.receive_once(&typed, report.as_mut())
+        }
+        Source::Piped => match receiving.read_line()? {
+            Answer::Line(typed) => receiving.receive_once(&typed, report.as_mut()),
+            Answer::End => {
+                report.say(Weight::Needed, text::CODE_MISSING)?;
+                Ok(Exit::Usage)
+            }
+            Answer::Stopped => Ok(Exit::Interrupted),
+        },
+        Source::Prompt => receiving.receive_at_prompt(report.as_mut()),
+    }
+}
+
+/// Where the code comes from.
+#[derive(Debug)]
+enum Source {
+    /// An argument or the environment.
+    Given(String),
+    /// The first line of standard input, which is not a terminal.
+    Piped,
+    /// A person, who may correct it.
+    Prompt,
+}
+
+fn source(arguments: &ReceiveArgs, variable: &Option<String>, terminal: bool) -> Source {
+    if !arguments.code.is_empty() {
+        return Source::Given(arguments.code.join(" "));
+    }
+    match variable {
+        Some(code) if !code.trim().is_empty() => Source::Given(code.clone()),
+        Some(_) | None if terminal => Source::Prompt,
+        Some(_) | None => Source::Piped,
+    }
+}
+
+/// A line from the person.
+enum Answer {
+    Line(String),
+    End,
+    Stopped,
+}
+
+struct Receiving<'a> {
+    engine: &'a EngineHandle,
+    stop: &'a Stop,
+    prompt: Prompt,
+    can_ask: bool,
+    accept_all: bool,
+    on_conflict: Option<ConflictPolicy>,
+    destination: PathBuf,
+    tasks: u64,
+}
+
+impl Receiving<'_> {
+    /// One try with a code that the person does not get to correct.
+    fn receive_once(&mut self, typed: &str, report: &mut dyn Report) -> Result<Exit> {
+        match PairingCode::parse(typed) {
+            Ok(_) => Ok(self.run(typed, report)?.exit),
+            Err(error) => {
+                report.say(Weight::Needed, &text::code_unreadable(&error.to_string()))?;
+                Ok(Exit::Usage)
+            }
+        }
+    }
+
+    /// Asks for a code until one works, at most three times for each.
+    fn receive_at_prompt(&mut self, report: &mut dyn Report) -> Result<Exit> {
+        let mut wrong: BTreeMap<String, u8> = BTreeMap::new();
+        loop {
+            report.ask(text::CODE_PROMPT)?;
+            let typed = match self.read_line()? {
+                Answer::Line(typed) if typed.is_empty() => continue,
+                Answer::Line(typed) => typed,
+                Answer::End => {
+                    report.say(Weight::Needed, text::CODE_MISSING)?;
+                    return Ok(Exit::Usage);
+                }
+                Answer::Stopped => return Ok(Exit::Interrupted),
+            };
+            let code = match PairingCode::parse(&typed) {
+                Ok(code) => code,
+                Err(error) => {
+                    report.say(Weight::Needed, &text::code_unreadable(&error.to_string()))?;
+                    continue;
+                }
+            };
+            let tries = wrong.entry(code.locator().to_string()).or_default();
+            if *tries >= TRIES {
+                report.say(Weight::Needed, text::CODE_TRIES_SPENT)?;
+                continue;
+            }
+            let end = self.run(&typed, report)?;
+            if end.exit != Exit::Failed || end.failure != Some(FailureKind::WrongCode) {
+                return Ok(end.exit);
+            }
+            *tries += 1;
+            if *tries >= TRIES {
+                report.say(Weight::Needed, text::CODE_TRIES_SPENT)?;
+                return Ok(Exit::Failed);
+            }
+        }
+    }
+
+    /// Receives under a code that parses, to the end of the task.
+    fn run(&mut self, typed: &str, report: &mut dyn Report) -> Result<End> {
+        self.tasks += 1;
+        let task = TaskNumber(self.tasks);
+        let started = self.engine.send(Command::Receive {
+            task,
+            code: TypedCode(typed.to_owned()),
+            options: ReceiveOptions {
+                destination: self.destination.clone(),
+            },
+        });
+        if !started {
+            bail!(text::ENGINE_GONE);
+        }
+        report.say(Weight::Note, text::CONNECTING)?;
+        let mut consent = Consent {
+            receiving: self,
+            device: String::new(),
+            failure: None,
+            question: Question::None,
+            usage: false,
+        };
+        let outcome = follow(
+            consent.receiving.engine,
+            consent.receiving.stop,
+            task,
+            report,
+            |turn, report: &mut dyn Report| match turn {
+                Turn::Event(event) => consent.handle_event(event, report),
+                Turn::Tick => consent.handle_tick(report),
+            },
+        )?;
+        Ok(End {
+            exit: if consent.usage {
+                Exit::Usage
+            } else {
+                outcome.into()
+            },
+            failure: consent.failure,
+        })
+    }
+
+    /// Waits for a line, or for the wish to stop.
+    fn read_line(&self) -> io::Result<Answer> {
+        self.prompt.request();
+        loop {
+            if self.stop.requested() {
+                return Ok(Answer::Stopped);
+            }
+            match self.prompt.wait(TICK)? {
+                Typed::Line(line) => return Ok(Answer::Line(line)),
+                Typed::End => return Ok(Answer::End),
+                Typed::Nothing => {}
+            }
+        }
+    }
+}
+
+/// How one try ended.
+struct End {
+    exit: Exit,
+    failure: Option<FailureKind>,
+}
+
+/// The conversation about one offer.
+struct Consent<'a, 'b> {
+    receiving: &'a Receiving<'b>,
+    device: String,
+    failure: Option<FailureKind>,
+    question: Question,
+    usage: bool,
+}
+
+/// What the person is being asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    None,
+    Accept {
+        session: SessionNumber,
+        conflicts: u64,
+    },
+    Conflict {
+        session: SessionNumber,
+    },
+}
+
+impl Consent<'_, '_> {
+    fn handle_event(&mut self, event: &Event, report: &mut dyn Report) -> Result<()> {
+        match event {
+            Event::Paired { device, .. } => self.device.clone_from(device),
+            Event::Offer { session, offer } => self.handle_offer(*session, offer, report)?,
+            Event::Failed { failure, .. } => self.failure = Some(failure.kind),
+            Event::Ended { .. } => self.question = Question::None,
+            Event::Code { .. }
+            | Event::Scanned { .. }
+            | Event::LeftOut { .. }
+            | Event::Rung { .. }
+            | Event::WrongGuess { .. }
+            | Event::Path { .. }
+            | Event::FileFailed { .. }
+            | Event::Interrupted { .. }
+            | Event::Done { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn handle_offer(
+        &mut self,
+        session: SessionNumber,
+        offer: &OfferDigest,
+        report: &mut dyn Report,
+    ) -> Result<()> {
+        let weight = if self.receiving.accept_all {
+            Weight::Note
+        } else {
+            Weight::Needed
+        };
+        for line in text::offer(&self.device, offer) {
+            report.say(weight, &line)?;
+        }
+        if self.receiving.accept_all {
+            let on_conflict = self.receiving.on_conflict.unwrap_or(ConflictPolicy::Rename);
+            return self.decide(session, Decision::Accept { on_conflict });
+        }
+        if !self.receiving.can_ask {
+            report.say(Weight::Needed, text::CONSENT_MISSING)?;
+            self.usage = true;
+            return self.decide(session, Decision::Decline);
+        }
+        self.question = Question::Accept {
+            session,
+            conflicts: offer.conflicts,
+        };
+        report.ask(text::ACCEPT_PROMPT)?;
+        self.receiving.prompt.request();
+        Ok(())
+    }
+
+    fn handle_tick(&mut self, report: &mut dyn Report) -> Result<()> {
+        if self.question == Question::None || self.receiving.stop.requested() {
+            return Ok(());
+        }
+        let answer = match self.receiving.prompt.wait(std::time::Duration::ZERO)? {
+            Typed::Line(line) => line.to_lowercase(),
+            // Whoever closes the terminal does not consent.
+            Typed::End => "n".to_owned(),
+            Typed::Nothing => return Ok(()),
+        };
+        match self.question {
+            Question::None => Ok(()),
+            Question::Accept { session, conflicts } => {
+                self.handle_consent(session, conflicts, &answer, report)
+            }
+            Question::Conflict { session } => self.handle_policy(session, &answer, report),
+        }
+    }
+
+    fn handle_consent(
+        &mut self,
+        session: SessionNumber,
+        conflicts: u64,
+        answer: &str,
+        report: &mut dyn Report,
+    ) -> Result<()> {
+        if !matches!(answer, "y" | "yes") {
+            return self.decide(session, Decision::Decline);
+        }
+        match self.receiving.on_conflict {
+            None if conflicts > 0 => {
+                self.question = Question::Conflict { session };
+                report.ask(text::CONFLICT_PROMPT)?;
+                self.receiving.prompt.request();
+                Ok(())
+            }
+            // With nothing in the way now, a name that is taken in the meantime is kept.
+            policy => self.decide(
+                session,
+                Decision::Accept {
+                    on_conflict: policy.unwrap_or(ConflictPolicy::Rename),
+                },
+            ),
+        }
+    }
+
+    fn handle_policy(
+        &mut self,
+        session: SessionNumber,
+        answer: &str,
+        report: &mut dyn Report,
+    ) -> Result<()> {
+        let on_conflict = match answer {
+            "s" | "skip" => ConflictPolicy::Skip,
+            "r" | "rename" => ConflictPolicy::Rename,
+            "p" | "replace" => ConflictPolicy::Replace,
+            "n" | "no" => return self.decide(session, Decision::Decline),
+            _ => {
+                report.say(Weight::Needed, text::CONFLICT_AGAIN)?;
+                report.ask(text::CONFLICT_PROMPT)?;
+                self.receiving.prompt.request();
+                return Ok(());
+            }
+        };
+        self.decide(session, Decision::Accept { on_conflict })
+    }
+
+    fn decide(&mut self, session: SessionNumber, decision: Decision) -> Result<()> {
+        self.question = Question::None;
+        if !self
+            .receiving
+            .engine
+            .send(Command::Decide { session, decision })
+        {
+            bail!(text::ENGINE_GONE);
+        }
+        Ok(())
+    }
+}

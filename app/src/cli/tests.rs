@@ -1,0 +1,756 @@
+//! The command line against a scripted engine: what it prints, what it asks, how it exits.
+
+use std::io::{Cursor, Read};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Parser;
+
+use super::*;
+use crate::args::{Action, Cli};
+use crate::engine::command::{ConflictPolicy, Decision, ShareLifetime};
+use crate::engine::event::{LeftOut, LinkName, OfferDigest, Receipt, Rung, RungState, ShownCode};
+use crate::engine::handle::Script;
+use crate::failure::{Failure, FailureKind, Stage};
+
+const TASK: TaskNumber = TaskNumber(1);
+const SESSION: SessionNumber = SessionNumber(1);
+
+/// A stream that the test can look into.
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Paper {
+    fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8(bytes.clone()).expect("UTF-8")
+    }
+}
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut paper = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        paper.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A stream whose reader has gone.
+struct Broken;
+
+impl Write for Broken {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A terminal at which nobody types.
+struct Silence {
+    _open: std::sync::mpsc::SyncSender<()>,
+    nothing: std::sync::mpsc::Receiver<()>,
+}
+
+impl Silence {
+    fn new() -> Self {
+        let (open, nothing) = std::sync::mpsc::sync_channel(0);
+        Self {
+            _open: open,
+            nothing,
+        }
+    }
+}
+
+impl Read for Silence {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        let _ = self.nothing.recv();
+        Ok(0)
+    }
+}
+
+/// One run of the command line.
+struct Run {
+    exit: Result<Exit>,
+    output: String,
+    messages: String,
+    commands: Vec<Command>,
+}
+
+/// How the streams of a run are connected.
+struct Setup {
+    typed: Option<&'static str>,
+    terminal: bool,
+    variable: Option<&'static str>,
+    stop: Stop,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            typed: Some(""),
+            terminal: false,
+            variable: None,
+            stop: Stop::default(),
+        }
+    }
+}
+
+impl Setup {
+    fn typing(typed: &'static str) -> Self {
+        Self {
+            typed: Some(typed),
+            terminal: true,
+            ..Self::default()
+        }
+    }
+}
+
+/// Runs a command line against an engine that answers every command by `answer`.
+fn run(
+    line: &str,
+    setup: Setup,
+    mut answer: impl FnMut(&Command) -> Vec<Event> + Send + 'static,
+) -> Run {
+    let (engine, script) = EngineHandle::scripted();
+    let Script {
+        mut commands,
+        events,
+        progress: _progress,
+    } = script;
+    let player = std::thread::Builder::new()
+        .spawn(move || {
+            let mut seen = Vec::new();
+            while let Some(command) = commands.blocking_recv() {
+                for event in answer(&command) {
+                    if events.send(event).is_err() {
+                        break;
+                    }
+                }
+                seen.push(command);
+            }
+            seen
+        })
+        .expect("a thread");
+    let (output, messages) = (Paper::default(), Paper::default());
+    let input: Box<dyn BufRead + Send> = match setup.typed {
+        Some(typed) => Box::new(Cursor::new(typed.as_bytes())),
+        None => Box::new(io::BufReader::new(Silence::new())),
+    };
+    let settings = Settings::default();
+    let exit = dispatch(
+        line,
+        Context {
+            engine: &engine,
+            console: Console {
+                input,
+                input_is_terminal: setup.terminal,
+                streams: Streams {
+                    output: Box::new(output.clone()),
+                    output_is_terminal: setup.terminal,
+                    messages: Box::new(messages.clone()),
+                    messages_are_terminal: setup.terminal,
+                },
+                code_variable: setup.variable.map(str::to_owned),
+            },
+            settings: &settings,
+            output: printing(line),
+            stop: &setup.stop,
+        },
+    );
+    drop(engine);
+    Run {
+        exit,
+        output: output.text(),
+        messages: messages.text(),
+        commands: player.join().expect("the script ends"),
+    }
+}
+
+fn printing(line: &str) -> Output {
+    Output {
+        json: line.contains(" --json"),
+        quiet: line.contains(" -q"),
+    }
+}
+
+fn dispatch(line: &str, context: Context<'_>) -> Result<Exit> {
+    match Cli::parse_from(line.split(' ')).action {
+        Some(Action::Send(arguments)) => send(&arguments, context),
+        Some(Action::Receive(arguments)) => receive(&arguments, context),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ended(outcome: Outcome) -> Event {
+    Event::Ended {
+        task: TASK,
+        outcome,
+    }
+}
+
+fn paired() -> Event {
+    Event::Paired {
+        task: TASK,
+        session: SESSION,
+        device: "Ada's laptop".to_owned(),
+    }
+}
+
+fn path() -> Event {
+    Event::Path {
+        session: SESSION,
+        kind: Rung::Local,
+        link: LinkName::Quic,
+        rtt: Duration::from_micros(12_345),
+        peer: SocketAddr::from(([127, 0, 0, 1], 4000)),
+    }
+}
+
+fn offer(conflicts: u64) -> Event {
+    Event::Offer {
+        session: SESSION,
+        offer: OfferDigest {
+            files: 3,
+            folders: 1,
+            bytes: 12_400_000,
+            top_names: vec!["h\u{1b}[2Joliday".to_owned()],
+            kept: 0,
+            conflicts,
+            free: Some(9_000_000_000),
+        },
+    }
+}
+
+fn done() -> Event {
+    Event::Done {
+        session: SESSION,
+        receipt: Receipt {
+            files: 3,
+            failed_files: 0,
+            bytes: 12_400_000,
+            sent: 12_400_000,
+            resumed: 0,
+            elapsed: Duration::from_millis(1500),
+            kind: Rung::Local,
+            link: LinkName::Quic,
+        },
+    }
+}
+
+fn failed(kind: FailureKind) -> Event {
+    Event::Failed {
+        task: TASK,
+        session: None,
+        failure: Failure::new(Stage::Pairing, kind),
+    }
+}
+
+fn code() -> Event {
+    Event::Code {
+        task: TASK,
+        code: ShownCode {
+            spoken: "417-acid-lemon".to_owned(),
+            with_server: Some("417-acid-lemon@10.0.0.1:4840".to_owned()),
+            uri: "fardrop:417-acid-lemon@10.0.0.1:4840".to_owned(),
+        },
+    }
+}
+
+/// An engine with one sender behind every code.
+fn serving(conflicts: u64) -> impl FnMut(&Command) -> Vec<Event> {
+    move |command| match command {
+        Command::Receive { .. } => vec![paired(), path(), offer(conflicts)],
+        Command::Decide {
+            decision: Decision::Accept { .. },
+            ..
+        } => vec![done(), ended(Outcome::Succeeded)],
+        Command::Decide {
+            decision: Decision::Decline,
+            ..
+        } => vec![failed(FailureKind::Declined), ended(Outcome::Failed)],
+        Command::CancelTask(_) => vec![failed(FailureKind::Cancelled), ended(Outcome::Interrupted)],
+        Command::Share { .. } | Command::CancelSession(_) => Vec::new(),
+    }
+}
+
+#[track_caller]
+fn decision(run: &Run) -> Decision {
+    run.commands
+        .iter()
+        .find_map(|command| match command {
+            Command::Decide { decision, .. } => Some(*decision),
+            Command::Share { .. }
+            | Command::Receive { .. }
+            | Command::CancelSession(_)
+            | Command::CancelTask(_) => None,
+        })
+        .expect("a decision")
+}
+
+#[track_caller]
+fn exit(run: &Run) -> Exit {
+    *run.exit.as_ref().expect("no error")
+}
+
+/// One event of each kind, in an order that could happen.
+fn one_of_each() -> Vec<Event> {
+    vec![
+        code(),
+        Event::LeftOut {
+            task: TASK,
+            name: "pipe".to_owned(),
+            reason: LeftOut::Special,
+        },
+        Event::Scanned {
+            task: TASK,
+            files: 3,
+            bytes: 12_400_000,
+            left_out: 1,
+        },
+        Event::WrongGuess {
+            task: TASK,
+            attempts_left: 2,
+        },
+        Event::Rung {
+            session: SESSION,
+            rung: Rung::ManyPort,
+            state: RungState::Trying,
+            detail: String::new(),
+        },
+        paired(),
+        path(),
+        offer(0),
+        Event::FileFailed {
+            session: SESSION,
+            name: "z\u{e9}\u{1f600}\n".to_owned(),
+            reason: FailureKind::FileChanged,
+        },
+        Event::Interrupted {
+            session: SESSION,
+            kept: 7_700_000,
+            failure: Failure::new(Stage::Transfer, FailureKind::PeerGone),
+        },
+        done(),
+        failed(FailureKind::WrongCode),
+        ended(Outcome::Failed),
+    ]
+}
+
+/// What `--json` prints for [`one_of_each`], but for the sentences, which are free to change.
+const ONE_OF_EACH: &str = r#"{"event":"code","code":"417-acid-lemon","uri":"fardrop:417-acid-lemon@10.0.0.1:4840"}
+{"event":"left-out","name":"pipe","message":"..."}
+{"event":"scanned","files":3,"bytes":12400000,"left_out":1}
+{"event":"wrong-guess","attempts_left":2}
+{"event":"rung","session":1,"rung":"many-port","state":"trying","detail":""}
+{"event":"paired","session":1,"device":"Ada's laptop"}
+{"event":"path","session":1,"kind":"local","link":"quic","rtt_ms":12.3,"peer":"127.0.0.1:4000"}
+{"event":"offer","session":1,"files":3,"bytes":12400000,"folders":1,"kept":0,"conflicts":0,"free":9000000000,"top_names":["h\u001b[2Joliday"]}
+{"event":"file-failed","session":1,"name":"z\u00e9\ud83d\ude00\n","kind":"file-changed","message":"..."}
+{"event":"interrupted","session":1,"kept":7700000,"reason":"..."}
+{"event":"done","session":1,"files":3,"bytes":12400000,"sent":12400000,"resumed":0,"seconds":1.5,"kind":"local","link":"quic","failed_files":0}
+{"event":"failed","stage":"pairing","kind":"wrong-code","retry":true,"message":"..."}
+{"event":"ended","outcome":"failed"}
+"#;
+
+/// The line with the sentence in its last field left out.
+fn without_sentence(line: &str) -> String {
+    for field in [r#""message":""#, r#""reason":""#] {
+        if let Some(start) = line.find(field) {
+            return format!("{}...\"}}", &line[..start + field.len()]);
+        }
+    }
+    line.to_owned()
+}
+
+#[test]
+fn json_lines_are_the_contract() {
+    let run = run("fardrop send --json x", Setup::default(), |_| one_of_each());
+    assert_eq!(exit(&run), Exit::Failed);
+    assert_eq!(run.messages, "");
+    let printed: Vec<String> = run.output.lines().map(without_sentence).collect();
+    assert_eq!(printed, ONE_OF_EACH.lines().collect::<Vec<_>>());
+    for line in run.output.lines() {
+        let parsed: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert!(parsed.get("event").is_some());
+        assert!(line.is_ascii());
+    }
+}
+
+#[test]
+fn json_progress_comes_at_most_ten_times_a_second() {
+    let paper = Paper::default();
+    let mut json = Json::new(
+        Role::Sender,
+        Box::new(paper.clone()),
+        Box::new(Paper::default()),
+    );
+    let start = Instant::now();
+    for ms in 0..=1000 {
+        let progress = Progress {
+            bytes: ms,
+            total: 1000,
+            files: 0,
+            files_total: 1,
+            rate: f64::NAN,
+        };
+        json.handle_progress(
+            start + Duration::from_millis(ms),
+            &BTreeMap::from([(SESSION, progress)]),
+        )
+        .expect("it prints");
+    }
+    let text = paper.text();
+    assert_eq!(text.lines().count(), 11);
+    assert_eq!(
+        text.lines().next(),
+        Some(
+            r#"{"event":"progress","session":1,"bytes":0,"total":1000,"rate":0.0,"files":0,"files_total":1}"#
+        )
+    );
+}
+
+#[test]
+fn without_a_terminal_the_code_stands_alone_on_stdout() {
+    let run = run("fardrop send x", Setup::default(), |_| {
+        vec![code(), ended(Outcome::Succeeded)]
+    });
+    assert_eq!(exit(&run), Exit::Done);
+    assert_eq!(run.output, "417-acid-lemon@10.0.0.1:4840\n");
+    assert!(run.messages.contains("fardrop receive 417-acid-lemon\n"));
+}
+
+#[test]
+fn on_a_terminal_the_code_is_large() {
+    let setup = Setup {
+        typed: None,
+        terminal: true,
+        ..Setup::default()
+    };
+    let run = run("fardrop send x", setup, |_| {
+        vec![code(), ended(Outcome::Succeeded)]
+    });
+    assert_eq!(run.output, "");
+    assert!(
+        run.messages.contains("417  -  ACID  -  LEMON"),
+        "{}",
+        run.messages
+    );
+}
+
+#[test]
+fn quiet_prints_the_code_and_errors_only() {
+    let run = run("fardrop send x -q", Setup::typing(""), |_| {
+        vec![
+            code(),
+            paired(),
+            path(),
+            failed(FailureKind::CodeDead),
+            ended(Outcome::Failed),
+        ]
+    });
+    assert_eq!(exit(&run), Exit::Failed);
+    assert_eq!(run.output, "417-acid-lemon@10.0.0.1:4840\n");
+    assert_eq!(run.messages.lines().count(), 1, "{}", run.messages);
+}
+
+#[test]
+fn once_and_words_reach_the_engine() {
+    let run = run("fardrop send x --once --words 5", Setup::default(), |_| {
+        vec![ended(Outcome::Succeeded)]
+    });
+    let Some(Command::Share { options, .. }) = run.commands.first() else {
+        panic!("{:?}", run.commands);
+    };
+    assert_eq!((options.words, options.lifetime), (5, ShareLifetime::Once));
+}
+
+#[test]
+fn sender_ends_on_verified() {
+    let run = run("fardrop send x", Setup::default(), |_| {
+        vec![paired(), path(), done(), ended(Outcome::Succeeded)]
+    });
+    assert!(
+        run.messages.contains("verified on Ada's laptop's disk"),
+        "{}",
+        run.messages
+    );
+}
+
+#[test]
+fn stop_cancels_the_task_and_exits_130() {
+    let setup = Setup::default();
+    setup.stop.request();
+    let run = run("fardrop send x", setup, serving(0));
+    assert_eq!(exit(&run), Exit::Interrupted);
+    assert!(
+        run.commands
+            .iter()
+            .any(|command| matches!(command, Command::CancelTask(TASK)))
+    );
+    assert_eq!(Exit::Interrupted.code(), 130);
+}
+
+#[test]
+fn stop_at_the_prompt_starts_nothing() {
+    let setup = Setup {
+        typed: None,
+        terminal: true,
+        ..Setup::default()
+    };
+    setup.stop.request();
+    let run = run("fardrop receive", setup, serving(0));
+    assert_eq!(exit(&run), Exit::Interrupted);
+    assert!(run.commands.is_empty());
+}
+
+#[test]
+fn gone_reader_is_an_error_and_no_panic() {
+    let (engine, script) = EngineHandle::scripted();
+    script.events.send(code()).expect("room");
+    let settings = Settings::default();
+    let error = dispatch(
+        "fardrop send --json x",
+        Context {
+            engine: &engine,
+            console: Console {
+                input: Box::new(Cursor::new(Vec::new())),
+                input_is_terminal: false,
+                streams: Streams {
+                    output: Box::new(Broken),
+                    output_is_terminal: false,
+                    messages: Box::new(Paper::default()),
+                    messages_are_terminal: false,
+                },
+                code_variable: None,
+            },
+            settings: &settings,
+            output: printing("fardrop send --json x"),
+            stop: &Stop::default(),
+        },
+    )
+    .expect_err("a broken pipe");
+    drop(script);
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    assert_eq!(kind, Some(io::ErrorKind::BrokenPipe));
+}
+
+#[test]
+fn yes_accepts_and_renames() {
+    let run = run(
+        "fardrop receive 417-acid-lemon --yes",
+        Setup::default(),
+        serving(2),
+    );
+    assert_eq!(exit(&run), Exit::Done);
+    let on_conflict = ConflictPolicy::Rename;
+    assert_eq!(decision(&run), Decision::Accept { on_conflict });
+    assert!(
+        run.messages.contains("that others use too"),
+        "{}",
+        run.messages
+    );
+    assert!(!run.messages.contains('\u{1b}'), "{}", run.messages);
+}
+
+#[test]
+fn nobody_to_ask_declines_and_is_wrong_usage() {
+    let run = run(
+        "fardrop receive 417-acid-lemon",
+        Setup::default(),
+        serving(0),
+    );
+    assert_eq!(exit(&run), Exit::Usage);
+    assert_eq!(decision(&run), Decision::Decline);
+    assert!(run.messages.contains("--yes"), "{}", run.messages);
+}
+
+#[test]
+fn code_comes_from_pipe_or_variable() {
+    let piped = Setup {
+        typed: Some("417 acid lemon\n"),
+        ..Setup::default()
+    };
+    let variable = Setup {
+        variable: Some("417 acid lemon"),
+        ..Setup::default()
+    };
+    for setup in [piped, variable] {
+        let run = run("fardrop receive --yes", setup, serving(0));
+        assert_eq!(exit(&run), Exit::Done);
+        let Some(Command::Receive { code, .. }) = run.commands.first() else {
+            panic!("{:?}", run.commands);
+        };
+        assert_eq!(code.0, "417 acid lemon");
+        assert!(!run.messages.contains("that others use too"));
+    }
+}
+
+#[test]
+fn no_code_at_all_is_wrong_usage() {
+    let run = run("fardrop receive --yes", Setup::default(), serving(0));
+    assert_eq!(exit(&run), Exit::Usage);
+    assert!(run.commands.is_empty());
+}
+
+#[test]
+fn mistyped_word_costs_nothing_and_is_asked_for_again() {
+    let run = run(
+        "fardrop receive",
+        Setup::typing("417-acid-qqqqq\n417-acid-lemon\ny\n"),
+        serving(0),
+    );
+    assert_eq!(exit(&run), Exit::Done);
+    assert!(
+        run.messages.contains("That is not a code: word 2"),
+        "{}",
+        run.messages
+    );
+    assert_eq!(run.commands.len(), 2);
+}
+
+#[test]
+fn unreadable_argument_is_wrong_usage() {
+    let run = run(
+        "fardrop receive 417-acid-qqqqq",
+        Setup::default(),
+        serving(0),
+    );
+    assert_eq!(exit(&run), Exit::Usage);
+    assert!(run.commands.is_empty());
+}
+
+/// An engine at which every code is wrong.
+fn refusing() -> impl FnMut(&Command) -> Vec<Event> {
+    let mut task = 0;
+    move |_| {
+        task += 1;
+        vec![
+            failed(FailureKind::WrongCode),
+            Event::Ended {
+                task: TaskNumber(task),
+                outcome: Outcome::Failed,
+            },
+        ]
+    }
+}
+
+#[test]
+fn three_wrong_codes_at_the_prompt_are_the_end() {
+    let run = run(
+        "fardrop receive",
+        Setup::typing("417-acid-lemon\n417 aci lem\n417-acid-lemon\n417-acid-lemon\n"),
+        refusing(),
+    );
+    assert_eq!(exit(&run), Exit::Failed);
+    assert_eq!(run.commands.len(), 3);
+    assert!(
+        run.messages.contains(text::CODE_TRIES_SPENT),
+        "{}",
+        run.messages
+    );
+}
+
+#[test]
+fn another_number_has_tries_of_its_own() {
+    let run = run(
+        "fardrop receive",
+        Setup::typing("417-acid-lemon\n417-acid-lemon\n418-acid-lemon\n417-acid-lemon\n"),
+        refusing(),
+    );
+    assert_eq!(run.commands.len(), 4);
+}
+
+#[test]
+fn wrong_code_as_argument_is_not_tried_again() {
+    let run = run(
+        "fardrop receive 417-acid-lemon",
+        Setup::typing(""),
+        refusing(),
+    );
+    assert_eq!(exit(&run), Exit::Failed);
+    assert_eq!(run.commands.len(), 1);
+}
+
+#[track_caller]
+fn check_answers(typed: &'static str, conflicts: u64, expected: Decision) -> String {
+    let run = run("fardrop receive", Setup::typing(typed), serving(conflicts));
+    assert_eq!(decision(&run), expected, "{typed:?}");
+    run.messages
+}
+
+#[test]
+fn consent_is_asked_for_and_silence_is_no() {
+    let accept = |on_conflict| Decision::Accept { on_conflict };
+    let messages = check_answers("417-acid-lemon\ny\n", 0, accept(ConflictPolicy::Rename));
+    assert!(messages.contains("Ada's laptop offers 3 files in 1 folder, 12.4 MB:"));
+    assert!(messages.contains(text::ACCEPT_PROMPT));
+    assert!(!messages.contains(text::CONFLICT_PROMPT));
+    check_answers("417-acid-lemon\n\n", 0, Decision::Decline);
+    check_answers("417-acid-lemon\nmaybe\n", 0, Decision::Decline);
+    check_answers("417-acid-lemon\n", 0, Decision::Decline);
+}
+
+#[test]
+fn conflicts_are_asked_about_once() {
+    let accept = |on_conflict| Decision::Accept { on_conflict };
+    check_answers("417-acid-lemon\nyes\ns\n", 2, accept(ConflictPolicy::Skip));
+    check_answers(
+        "417-acid-lemon\nY\nreplace\n",
+        2,
+        accept(ConflictPolicy::Replace),
+    );
+    let messages = check_answers(
+        "417-acid-lemon\ny\nx\nr\n",
+        2,
+        accept(ConflictPolicy::Rename),
+    );
+    assert!(messages.contains(text::CONFLICT_AGAIN));
+    check_answers("417-acid-lemon\ny\n", 2, Decision::Decline);
+}
+
+#[test]
+fn policy_from_the_command_line_is_not_asked_for() {
+    let run = run(
+        "fardrop receive --on-conflict skip",
+        Setup::typing("417-acid-lemon\ny\n"),
+        serving(2),
+    );
+    let on_conflict = ConflictPolicy::Skip;
+    assert_eq!(decision(&run), Decision::Accept { on_conflict });
+    assert!(!run.messages.contains(text::CONFLICT_PROMPT));
+}
+
+#[test]
+fn engine_that_dies_is_an_error() {
+    let (engine, script) = EngineHandle::scripted();
+    drop(script.events);
+    let settings = Settings::default();
+    let result = dispatch(
+        "fardrop send x",
+        Context {
+            engine: &engine,
+            console: Console {
+                input: Box::new(Cursor::new(Vec::new())),
+                input_is_terminal: false,
+                streams: Streams {
+                    output: Box::new(Paper::default()),
+                    output_is_terminal: false,
+                    messages: Box::new(Paper::default()),
+                    messages_are_terminal: false,
+                },
+                code_variable: None,
+            },
+            settings: &settings,
+            output: printing("fardrop send --json x"),
+            stop: &Stop::default(),
+        },
+    );
+    assert!(result.is_err());
+}

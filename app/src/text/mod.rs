@@ -1,0 +1,363 @@
+//! Every sentence a user reads, for the command line and the window alike.
+//!
+//! Whatever a peer has chosen (names, devices, details) passes [`shown`] on its way into a sentence,
+//! so that it can neither steer a terminal nor pass for something else.
+
+mod failure;
+mod units;
+
+use fardrop_shared::name::display_safe;
+
+use crate::engine::event::{
+    LeftOut, LinkName, OfferDigest, Outcome, Progress, Receipt, Rung, ShownCode,
+};
+
+pub use failure::{failure, file_failed};
+pub use units::{count, duration, grouped, rate, round_trip, size, time_left};
+
+/// Longest name that is shown, in characters; the rest is cut.
+const NAME_LIMIT: usize = 120;
+
+/// Longest account of a problem with the settings, in characters: it holds a path of this machine.
+const SETTINGS_LIMIT: usize = 1000;
+
+/// Asks for the code.
+pub const CODE_PROMPT: &str = "Code: ";
+
+/// Asks for consent, before anything is written.
+pub const ACCEPT_PROMPT: &str = "Accept? [y/N] ";
+
+/// Asks what to do about taken names; one answer holds for all.
+pub const CONFLICT_PROMPT: &str =
+    "[s]kip identical, [r]ename the new ones, re[p]lace the old ones? ";
+
+/// An answer that is none of those asked for.
+pub const CONFLICT_AGAIN: &str = "Type s, r or p.";
+
+/// Codes in arguments are seen by everyone on the machine.
+pub const CODE_ARGUMENT_WARNING: &str = "Note: on a machine that others use too, they can see \
+     commands and so this code; there, type it at the prompt instead.";
+
+/// Nothing to read a code from.
+pub const CODE_MISSING: &str = "No code was given: type it at the prompt, pipe it in, set \
+     FARDROP_CODE, or name it as an argument.";
+
+/// Wrong words for one code, three times.
+pub const CODE_TRIES_SPENT: &str = "That was the third wrong try for this code; ask for a new one.";
+
+/// An offer, and nobody who could accept it.
+pub const CONSENT_MISSING: &str = "The files were declined: nobody can be asked here. Add --yes to \
+     accept them without a question.";
+
+/// A share has its code and stays open for any number of receivers.
+pub const SHARE_OPEN: &str = "Waiting for receivers; Ctrl-C ends the share.";
+
+/// A share has its code and ends with its first receiver.
+pub const SHARE_ONCE: &str = "Waiting for the receiver; Ctrl-C ends the share.";
+
+/// Between the code and the first word from the sender.
+pub const CONNECTING: &str = "Looking for the sender...";
+
+/// Ctrl-C was seen.
+pub const STOPPING: &str = "Stopping; the other side is being told. Ctrl-C again quits at once.";
+
+/// `--link gbn` before there is Go-Back-N.
+pub const LINK_NOT_BUILT: &str = "--link gbn is not built yet; use auto or quic";
+
+/// The engine ended without saying how.
+pub const ENGINE_GONE: &str = "Fardrop stopped because of a fault of its own; run it again with -v, \
+     and please report what it prints.";
+
+/// Makes a peer's text harmless, and cuts it to `max_chars`.
+#[must_use]
+pub fn shown(text: &str, max_chars: usize) -> String {
+    display_safe(text, max_chars).into_owned()
+}
+
+/// A file's or device's name, harmless.
+#[must_use]
+pub fn name(name: &str) -> String {
+    shown(name, NAME_LIMIT)
+}
+
+/// The code in a box, letters apart so that it can be read out. One string for each line.
+#[must_use]
+pub fn code_box(code: &ShownCode) -> Vec<String> {
+    let spaced = code
+        .spoken
+        .split('-')
+        .collect::<Vec<_>>()
+        .join("  -  ")
+        .to_uppercase();
+    let edge = "─".repeat(spaced.chars().count() + 6);
+    vec![
+        format!("┌{edge}┐"),
+        format!("│   {spaced}   │"),
+        format!("└{edge}┘"),
+    ]
+}
+
+/// What to do with a code: lines for the one who reads it out.
+#[must_use]
+pub fn code_help(code: &ShownCode) -> Vec<String> {
+    let mut lines = vec![
+        "Read this code out to the other person, or send them this line:".to_owned(),
+        String::new(),
+    ];
+    match &code.with_server {
+        None => lines.push(format!("    fardrop receive {}", code.spoken)),
+        Some(whole) => {
+            lines.push(format!("    fardrop receive {}", code.spoken));
+            lines.push(String::new());
+            lines.push(
+                "If their machine cannot find yours by that, they need the whole of it:".to_owned(),
+            );
+            lines.push(String::new());
+            lines.push(format!("    fardrop receive {whole}"));
+        }
+    }
+    lines
+}
+
+/// What a share holds.
+#[must_use]
+pub fn scanned(files: u64, bytes: u64, left_out: u64) -> String {
+    let mut line = format!("Sharing {}, {}", count(files, "file", "files"), size(bytes));
+    if left_out > 0 {
+        line.push_str("; ");
+        line.push_str(&count(left_out, "thing is", "things are"));
+        line.push_str(" left out");
+    }
+    line.push('.');
+    line
+}
+
+/// Why something is not offered.
+#[must_use]
+pub fn left_out(found: &str, reason: &LeftOut) -> String {
+    let why = match reason {
+        LeftOut::LinkOutside => "it is a link to something outside what you send".to_owned(),
+        LeftOut::LinkLoop => "it is a link back to a folder it is in".to_owned(),
+        LeftOut::LinkBroken => "it is a link to nothing".to_owned(),
+        LeftOut::Special => "it is not a file or a folder".to_owned(),
+        LeftOut::NotUnicode => "its name is not Unicode text".to_owned(),
+        LeftOut::UnsafeName(reason) => format!(
+            "its name could do harm on another machine ({})",
+            name(reason)
+        ),
+        LeftOut::Unreadable(error) => format!("it cannot be read ({})", name(error)),
+    };
+    format!("Left out: {}: {why}.", name(found))
+}
+
+/// Somebody guessed.
+#[must_use]
+pub fn wrong_guess(attempts_left: u8) -> String {
+    match attempts_left {
+        0 => "Somebody typed wrong words once more; this code is dead now.".to_owned(),
+        1 => "Somebody typed the right number with wrong words; one more time and this code is \
+              dead."
+            .to_owned(),
+        left => format!(
+            "Somebody typed the right number with wrong words; after {left} more times this code \
+             is dead."
+        ),
+    }
+}
+
+/// A peer proved that it knows the code.
+#[must_use]
+pub fn paired(device: &str) -> String {
+    format!("Paired with {}.", name(device))
+}
+
+/// How a step of the ladder is called.
+#[must_use]
+pub const fn rung(rung: Rung) -> &'static str {
+    match rung {
+        Rung::Local => "on this network",
+        Rung::Ipv6 => "over IPv6",
+        Rung::Mapped => "through a port that a router opened",
+        Rung::Punched => "through both routers",
+        Rung::ManyPort => "through both routers, over many ports",
+    }
+}
+
+/// How a transport is called.
+#[must_use]
+pub const fn link(link: LinkName) -> &'static str {
+    match link {
+        LinkName::Quic => "QUIC",
+        LinkName::Gbn => "Go-Back-N",
+    }
+}
+
+/// A direct path is in use.
+#[must_use]
+pub fn path(kind: Rung, name: LinkName, rtt: std::time::Duration) -> String {
+    format!(
+        "Connected directly, {} ({}, {} there and back).",
+        rung(kind),
+        link(name),
+        round_trip(rtt)
+    )
+}
+
+/// What is offered, for the one who is asked to accept it: lines.
+#[must_use]
+pub fn offer(device: &str, offer: &OfferDigest) -> Vec<String> {
+    let mut what = count(offer.files, "file", "files");
+    if offer.folders > 0 {
+        what.push_str(" in ");
+        what.push_str(&count(offer.folders, "folder", "folders"));
+    }
+    let mut lines = vec![format!(
+        "{} offers {what}, {}:",
+        name(device),
+        size(offer.bytes)
+    )];
+    lines.extend(
+        offer
+            .top_names
+            .iter()
+            .map(|top| format!("    {}", name(top))),
+    );
+    if let Some(free) = offer.free {
+        lines.push(format!("There is room for {}.", size(free)));
+    }
+    if offer.kept > 0 {
+        lines.push(format!(
+            "{} are here already from an earlier try.",
+            size(offer.kept)
+        ));
+    }
+    if offer.conflicts > 0 {
+        lines.push(format!(
+            "{} here with the same name.",
+            count(offer.conflicts, "file is already", "files are already")
+        ));
+    }
+    lines
+}
+
+/// A code that does not parse; `problem` is the parser's own words, without a period.
+#[must_use]
+pub fn code_unreadable(problem: &str) -> String {
+    format!("That is not a code: {}.", shown(problem, NAME_LIMIT))
+}
+
+/// The newest progress, in one line.
+#[must_use]
+pub fn progress(progress: &Progress) -> String {
+    let mut line = format!(
+        "{} of {}, {}",
+        size(progress.bytes),
+        size(progress.total),
+        rate(progress.rate)
+    );
+    let left = progress.total.saturating_sub(progress.bytes);
+    if let Some(time) = time_left(left, progress.rate)
+        && left > 0
+    {
+        line.push_str(", ");
+        line.push_str(&duration(time));
+        line.push_str(" left");
+    }
+    line.push_str(", ");
+    line.push_str(&file_of(progress));
+    line
+}
+
+/// Which file a transfer is at: `file 3 of 12`.
+fn file_of(progress: &Progress) -> String {
+    let current = progress
+        .files
+        .saturating_add(1)
+        .min(progress.files_total.max(1));
+    if progress.files >= progress.files_total {
+        format!("all {} there", grouped(progress.files_total))
+    } else {
+        format!(
+            "file {} of {}",
+            grouped(current),
+            grouped(progress.files_total)
+        )
+    }
+}
+
+/// The link was lost in mid-transfer.
+#[must_use]
+pub fn interrupted(kept: u64, reason: &str) -> String {
+    format!("{reason} {} need not be sent again.", size(kept))
+}
+
+/// Everything arrived; for the one who sent it.
+#[must_use]
+pub fn done_sending(device: &str, receipt: &Receipt) -> String {
+    format!(
+        "Done: {} verified on {}'s disk. {}",
+        what_crossed(receipt),
+        name(device),
+        how_it_went(receipt)
+    )
+}
+
+/// Everything arrived; for the one who received it.
+#[must_use]
+pub fn done_receiving(receipt: &Receipt) -> String {
+    format!(
+        "Done: {} verified on this disk. {}",
+        what_crossed(receipt),
+        how_it_went(receipt)
+    )
+}
+
+fn what_crossed(receipt: &Receipt) -> String {
+    format!(
+        "{}, {},",
+        count(receipt.files, "file", "files"),
+        size(receipt.bytes)
+    )
+}
+
+fn how_it_went(receipt: &Receipt) -> String {
+    let mut line = format!(
+        "{} crossed in {}",
+        size(receipt.sent),
+        duration(receipt.elapsed)
+    );
+    if receipt.resumed > 0 {
+        line.push_str(", ");
+        line.push_str(&size(receipt.resumed));
+        line.push_str(" were there already");
+    }
+    if receipt.failed_files > 0 {
+        line.push_str("; ");
+        line.push_str(&count(receipt.failed_files, "file", "files"));
+        line.push_str(" failed");
+    }
+    line.push('.');
+    line
+}
+
+/// A task is over and nothing else says how.
+#[must_use]
+pub const fn ended(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Succeeded | Outcome::Failed => None,
+        Outcome::Interrupted => Some("Stopped."),
+    }
+}
+
+/// A settings file that cannot be used; `problem` names it, with the place in it.
+#[must_use]
+pub fn settings_broken(problem: &str) -> String {
+    format!(
+        "The settings file cannot be used: {}. It was left as it is; correct it, or move it away to \
+         start afresh.",
+        shown(problem, SETTINGS_LIMIT)
+    )
+}
+
+#[cfg(test)]
+mod tests;
