@@ -49,6 +49,8 @@ pub enum FailureKind {
     RendezvousBusy,
     /// Nobody offers files under this code: mistyped digits, ended, or expired.
     NoSuchCode,
+    /// No rendezvous is configured, and nobody on this machine or network has the code's digits.
+    NobodyNearby,
     /// The words do not match the sender's.
     WrongCode,
     /// Too many wrong guesses: the code can no longer be used.
@@ -87,8 +89,10 @@ pub enum FailureKind {
     NothingToSend,
     /// Too many files for one offer.
     OfferTooLarge,
-    /// One of the two people stopped it.
+    /// The person here stopped it.
     Cancelled,
+    /// The other person stopped it.
+    CancelledByPeer,
     /// This machine refused something the app needs (a socket, a thread).
     Local,
 }
@@ -101,6 +105,7 @@ impl FailureKind {
             Self::RendezvousUnreachable => "rendezvous-unreachable",
             Self::RendezvousBusy => "rendezvous-busy",
             Self::NoSuchCode => "no-such-code",
+            Self::NobodyNearby => "nobody-nearby",
             Self::WrongCode => "wrong-code",
             Self::CodeDead => "code-dead",
             Self::CodeTaken => "code-taken",
@@ -121,6 +126,7 @@ impl FailureKind {
             Self::NothingToSend => "nothing-to-send",
             Self::OfferTooLarge => "offer-too-large",
             Self::Cancelled => "cancelled",
+            Self::CancelledByPeer => "cancelled-by-peer",
             Self::Local => "local",
         }
     }
@@ -132,13 +138,15 @@ impl FailureKind {
             Self::RendezvousUnreachable
             | Self::RendezvousBusy
             | Self::NoSuchCode
+            | Self::NobodyNearby
             | Self::WrongCode
             | Self::Firewalled
             | Self::PeerGone
             | Self::FileChanged
             | Self::HashMismatch
             | Self::Partial
-            | Self::Cancelled => true,
+            | Self::Cancelled
+            | Self::CancelledByPeer => true,
             Self::CodeDead
             | Self::CodeTaken
             | Self::Version

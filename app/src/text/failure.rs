@@ -38,10 +38,11 @@ pub fn file_failed(name: &str, reason: FailureKind) -> String {
         FailureKind::NoSpace => "there is not enough room for it",
         FailureKind::UnsafeName => "its name could do harm on the receiving machine",
         FailureKind::PeerGone => "the connection was lost",
-        FailureKind::Cancelled => "the transfer was stopped",
+        FailureKind::Cancelled | FailureKind::CancelledByPeer => "the transfer was stopped",
         FailureKind::RendezvousUnreachable
         | FailureKind::RendezvousBusy
         | FailureKind::NoSuchCode
+        | FailureKind::NobodyNearby
         | FailureKind::WrongCode
         | FailureKind::CodeDead
         | FailureKind::CodeTaken
@@ -121,6 +122,7 @@ const fn sender_words(kind: FailureKind) -> (&'static str, &'static str) {
         ),
         FailureKind::RendezvousUnreachable
         | FailureKind::RendezvousBusy
+        | FailureKind::NobodyNearby
         | FailureKind::CodeTaken
         | FailureKind::Version
         | FailureKind::UdpBlocked
@@ -132,6 +134,7 @@ const fn sender_words(kind: FailureKind) -> (&'static str, &'static str) {
         | FailureKind::NothingToSend
         | FailureKind::OfferTooLarge
         | FailureKind::Cancelled
+        | FailureKind::CancelledByPeer
         | FailureKind::Local => words_for_both(kind),
     }
 }
@@ -182,6 +185,7 @@ const fn receiver_words(kind: FailureKind) -> (&'static str, &'static str) {
         ),
         FailureKind::RendezvousUnreachable
         | FailureKind::RendezvousBusy
+        | FailureKind::NobodyNearby
         | FailureKind::CodeTaken
         | FailureKind::Version
         | FailureKind::UdpBlocked
@@ -193,6 +197,7 @@ const fn receiver_words(kind: FailureKind) -> (&'static str, &'static str) {
         | FailureKind::NothingToSend
         | FailureKind::OfferTooLarge
         | FailureKind::Cancelled
+        | FailureKind::CancelledByPeer
         | FailureKind::Local => words_for_both(kind),
     }
 }
@@ -208,6 +213,11 @@ const fn words_for_both(kind: FailureKind) -> (&'static str, &'static str) {
             "The rendezvous server has too much to do",
             "Wait a minute and try again",
         ),
+        FailureKind::NobodyNearby => (
+            "Nobody on this machine or network is sending under this code",
+            "Check the number at its start, and that the sender's app is still open; over a \
+             distance, both need the same --rendezvous, or a code with an @ part",
+        ),
         FailureKind::CodeTaken => (
             "The rendezvous server gave this code's number to somebody else",
             "Start again with a new code",
@@ -216,18 +226,9 @@ const fn words_for_both(kind: FailureKind) -> (&'static str, &'static str) {
             "The two sides have versions that do not understand each other",
             "Install the newest Fardrop on both machines",
         ),
-        FailureKind::UdpBlocked => (
-            "This network lets no direct traffic out (it blocks UDP)",
-            "Try another network, such as a phone's hotspot",
-        ),
-        FailureKind::BothNatsSymmetric => (
-            "Neither of the two routers lets a direct connection in",
-            "Try with one of the two machines on another network, such as a phone's hotspot",
-        ),
-        FailureKind::Firewalled => (
-            "The two machines met, but no direct connection between them works",
-            "Allow Fardrop in the firewall of both machines, or try on the same network",
-        ),
+        FailureKind::UdpBlocked | FailureKind::BothNatsSymmetric | FailureKind::Firewalled => {
+            words_without_path(kind)
+        }
         FailureKind::PeerGone => (
             "The other person's app is gone",
             "Ask them to start it again; what has arrived is kept",
@@ -249,7 +250,11 @@ const fn words_for_both(kind: FailureKind) -> (&'static str, &'static str) {
             "Pack them into an archive, or send them in several shares",
         ),
         FailureKind::Cancelled => (
-            "The transfer was stopped",
+            "You stopped the transfer",
+            "What has arrived is kept; the same files can be sent again",
+        ),
+        FailureKind::CancelledByPeer => (
+            "The other person stopped the transfer",
             "What has arrived is kept; the same files can be sent again",
         ),
         FailureKind::Local => (
@@ -266,5 +271,25 @@ const fn words_for_both(kind: FailureKind) -> (&'static str, &'static str) {
         | FailureKind::FileUnreadable
         | FailureKind::WriteFailed
         | FailureKind::Partial => ("Something went wrong", "Try again"),
+    }
+}
+
+/// What happened and what to do, where there is no path between the two.
+const fn words_without_path(kind: FailureKind) -> (&'static str, &'static str) {
+    if matches!(kind, FailureKind::UdpBlocked) {
+        (
+            "This network lets no direct traffic out (it blocks UDP)",
+            "Try another network, such as a phone's hotspot",
+        )
+    } else if matches!(kind, FailureKind::BothNatsSymmetric) {
+        (
+            "Neither of the two routers lets a direct connection in",
+            "Try with one of the two machines on another network, such as a phone's hotspot",
+        )
+    } else {
+        (
+            "The two machines met, but no direct connection between them works",
+            "Allow Fardrop in the firewall of both machines, or try on the same network",
+        )
     }
 }

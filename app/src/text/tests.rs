@@ -18,10 +18,11 @@ const STAGES: [Stage; 8] = [
     Stage::Disk,
 ];
 
-const KINDS: [FailureKind; 24] = [
+const KINDS: [FailureKind; 26] = [
     FailureKind::RendezvousUnreachable,
     FailureKind::RendezvousBusy,
     FailureKind::NoSuchCode,
+    FailureKind::NobodyNearby,
     FailureKind::WrongCode,
     FailureKind::CodeDead,
     FailureKind::CodeTaken,
@@ -42,6 +43,7 @@ const KINDS: [FailureKind; 24] = [
     FailureKind::NothingToSend,
     FailureKind::OfferTooLarge,
     FailureKind::Cancelled,
+    FailureKind::CancelledByPeer,
     FailureKind::Local,
 ];
 
