@@ -100,6 +100,18 @@ fn unknown_code_is_told_apart_from_wrong_words() -> Result<()> {
 }
 
 #[test]
+fn unknown_code_without_a_rendezvous_says_where_it_looked() -> Result<()> {
+    let work = workplace()?;
+    let receiver = PeerCommand::new("receive")?
+        .into_folder(work.path())
+        .arg("--yes")
+        .arg("999-acid-lemon")
+        .start()?;
+    assert_failed(&receiver.finish()?, "nobody-nearby");
+    Ok(())
+}
+
+#[test]
 fn silent_rendezvous_is_told() -> Result<()> {
     let work = workplace()?;
     let mut rendezvous = Rendezvous::start()?;

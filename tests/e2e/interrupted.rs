@@ -59,7 +59,7 @@ fn ctrl_c_on_the_sender_is_told_to_the_receiver() -> Result<()> {
     let (sender, receiver) = under_way(&rendezvous, work.path())?;
     sender.interrupt()?;
     assert_eq!(sender.finish()?.0, Some(130));
-    assert_failed(&receiver.finish()?, "cancelled");
+    assert_failed(&receiver.finish()?, "cancelled-by-peer");
     assert!(!work.path().join("in/out/huge.bin").exists());
     Ok(())
 }
@@ -71,7 +71,7 @@ fn ctrl_c_on_the_receiver_is_told_to_the_sender() -> Result<()> {
     let (mut sender, receiver) = under_way(&rendezvous, work.path())?;
     receiver.interrupt()?;
     assert_eq!(receiver.finish()?.0, Some(130));
-    assert_eq!(sender.event("failed")?["kind"], "cancelled");
+    assert_eq!(sender.event("failed")?["kind"], "cancelled-by-peer");
     assert!(!work.path().join("in/out/huge.bin").exists());
     Ok(())
 }

@@ -122,6 +122,7 @@ const fn sender_words(kind: FailureKind) -> (&'static str, &'static str) {
         ),
         FailureKind::RendezvousUnreachable
         | FailureKind::RendezvousBusy
+        | FailureKind::NobodyNearby
         | FailureKind::CodeTaken
         | FailureKind::Version
         | FailureKind::UdpBlocked
@@ -185,6 +186,7 @@ const fn receiver_words(kind: FailureKind) -> (&'static str, &'static str) {
         ),
         FailureKind::RendezvousUnreachable
         | FailureKind::RendezvousBusy
+        | FailureKind::NobodyNearby
         | FailureKind::CodeTaken
         | FailureKind::Version
         | FailureKind::UdpBlocked
@@ -213,6 +215,11 @@ const fn words_for_both(kind: FailureKind) -> (&'static str, &'static str) {
             "The rendezvous server has too much to do",
             "Wait a minute and try again",
         ),
+        FailureKind::NobodyNearby => (
+            "Nobody on this machine or network is sending under this code",
+            "Check the number at its start, and that the sender's app is still open; over a \
+             distance, both need the same --rendezvous, or a code with an @ part",
+        ),
         FailureKind::CodeTaken => (
             "The rendezvous server gave this code's number to somebody else",
             "Start again with a new code",
@@ -221,18 +228,9 @@ const fn words_for_both(kind: FailureKind) -> (&'static str, &'static str) {
             "The two sides have versions that do not understand each other",
             "Install the newest Fardrop on both machines",
         ),
-        FailureKind::UdpBlocked => (
-            "This network lets no direct traffic out (it blocks UDP)",
-            "Try another network, such as a phone's hotspot",
-        ),
-        FailureKind::BothNatsSymmetric => (
-            "Neither of the two routers lets a direct connection in",
-            "Try with one of the two machines on another network, such as a phone's hotspot",
-        ),
-        FailureKind::Firewalled => (
-            "The two machines met, but no direct connection between them works",
-            "Allow Fardrop in the firewall of both machines, or try on the same network",
-        ),
+        FailureKind::UdpBlocked | FailureKind::BothNatsSymmetric | FailureKind::Firewalled => {
+            words_without_path(kind)
+        }
         FailureKind::PeerGone => (
             "The other person's app is gone",
             "Ask them to start it again; what has arrived is kept",
@@ -280,5 +278,25 @@ const fn words_for_both(kind: FailureKind) -> (&'static str, &'static str) {
         | FailureKind::FileUnreadable
         | FailureKind::WriteFailed
         | FailureKind::Partial => ("Something went wrong", "Try again"),
+    }
+}
+
+/// What happened and what to do, where there is no path between the two.
+const fn words_without_path(kind: FailureKind) -> (&'static str, &'static str) {
+    if matches!(kind, FailureKind::UdpBlocked) {
+        (
+            "This network lets no direct traffic out (it blocks UDP)",
+            "Try another network, such as a phone's hotspot",
+        )
+    } else if matches!(kind, FailureKind::BothNatsSymmetric) {
+        (
+            "Neither of the two routers lets a direct connection in",
+            "Try with one of the two machines on another network, such as a phone's hotspot",
+        )
+    } else {
+        (
+            "The two machines met, but no direct connection between them works",
+            "Allow Fardrop in the firewall of both machines, or try on the same network",
+        )
     }
 }

@@ -19,11 +19,10 @@ const STAGES: [Stage; 8] = [
 ];
 
 const KINDS: [FailureKind; 26] = [
-    FailureKind::NobodyNearby,
-    FailureKind::CancelledByPeer,
     FailureKind::RendezvousUnreachable,
     FailureKind::RendezvousBusy,
     FailureKind::NoSuchCode,
+    FailureKind::NobodyNearby,
     FailureKind::WrongCode,
     FailureKind::CodeDead,
     FailureKind::CodeTaken,
@@ -44,6 +43,7 @@ const KINDS: [FailureKind; 26] = [
     FailureKind::NothingToSend,
     FailureKind::OfferTooLarge,
     FailureKind::Cancelled,
+    FailureKind::CancelledByPeer,
     FailureKind::Local,
 ];
 
