@@ -133,7 +133,6 @@ const fn sender_words(kind: FailureKind) -> (&'static str, &'static str) {
         | FailureKind::HashMismatch
         | FailureKind::NothingToSend
         | FailureKind::OfferTooLarge
-        | FailureKind::NobodyNearby
         | FailureKind::Cancelled
         | FailureKind::CancelledByPeer
         | FailureKind::Local => words_for_both(kind),
@@ -197,7 +196,6 @@ const fn receiver_words(kind: FailureKind) -> (&'static str, &'static str) {
         | FailureKind::HashMismatch
         | FailureKind::NothingToSend
         | FailureKind::OfferTooLarge
-        | FailureKind::NobodyNearby
         | FailureKind::Cancelled
         | FailureKind::CancelledByPeer
         | FailureKind::Local => words_for_both(kind),
@@ -250,11 +248,6 @@ const fn words_for_both(kind: FailureKind) -> (&'static str, &'static str) {
         FailureKind::OfferTooLarge => (
             "There are too many files for one share",
             "Pack them into an archive, or send them in several shares",
-        ),
-        FailureKind::NobodyNearby => (
-            "Nobody on this machine or network is sending under this code",
-            "Check the number at its start; if the sender is elsewhere, type the code with its @ \
-             part, which the sender's app shows as well",
         ),
         FailureKind::Cancelled => (
             "You stopped the transfer",
