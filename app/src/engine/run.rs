@@ -13,6 +13,7 @@ use super::command::{Command, Decision};
 use super::event::{Event, Outcome, SessionNumber, TaskNumber};
 use super::report::Reporter;
 use super::{EngineConfig, receive, share};
+use crate::link::LinkHandle;
 
 /// Sessions that may register before the loop looks: many times what pairs in an instant.
 const NOTICE_QUEUE: usize = 64;
@@ -40,6 +41,11 @@ impl Context {
         SessionControls { cancel, decision }
     }
 
+    /// Lets the peer know that a link was closed; the engine does not end before that.
+    pub(super) async fn drain(&self, link: LinkHandle) {
+        let _ = self.notices.send(Notice::Draining(link)).await;
+    }
+
     /// The session is over.
     pub(super) async fn unregister(&self, session: SessionNumber) {
         self.reporter.forget(session);
@@ -63,13 +69,14 @@ enum Notice {
         decide: oneshot::Sender<Decision>,
     },
     SessionEnded(SessionNumber),
+    Draining(LinkHandle),
 }
 
 /// One thing for the loop to do.
 enum Action {
     Command(Command),
     Notice(Notice),
-    TaskEnded(TaskNumber),
+    WorkEnded(Option<TaskNumber>),
     /// The handle was dropped.
     HandleGone,
 }
@@ -78,7 +85,8 @@ struct Run {
     context: Context,
     tasks: BTreeMap<TaskNumber, CancelHandle>,
     sessions: BTreeMap<SessionNumber, SessionEntry>,
-    running: JoinSet<TaskNumber>,
+    /// Tasks, and links that are being closed.
+    running: JoinSet<Option<TaskNumber>>,
     handle_gone: bool,
 }
 
@@ -125,7 +133,7 @@ impl Run {
                 Some(notice) = noticed.recv() => return Action::Notice(notice),
                 Some(ended) = self.running.join_next() => {
                     match ended {
-                        Ok(task) => return Action::TaskEnded(task),
+                        Ok(work) => return Action::WorkEnded(work),
                         // A panic was reported by the hook; the other tasks go on.
                         Err(error) => tracing::error!(%error, "a task did not end by itself"),
                     }
@@ -149,8 +157,16 @@ impl Run {
             Action::Notice(Notice::SessionEnded(session)) => {
                 self.sessions.remove(&session);
             }
-            Action::TaskEnded(task) => {
-                self.tasks.remove(&task);
+            Action::Notice(Notice::Draining(link)) => {
+                self.running.spawn(async move {
+                    link.drained().await;
+                    None
+                });
+            }
+            Action::WorkEnded(task) => {
+                if let Some(task) = task {
+                    self.tasks.remove(&task);
+                }
             }
             Action::HandleGone => {
                 self.handle_gone = true;
@@ -209,7 +225,7 @@ impl Run {
         self.running.spawn(async move {
             let outcome = work.await;
             reporter.tell(Event::Ended { task, outcome }).await;
-            task
+            Some(task)
         });
     }
 }

@@ -125,8 +125,8 @@ pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Rout
     Ok((link, route))
 }
 
-/// Runs a transfer over a link, passing its progress on, and waits until the peer can know how it
-/// ended.
+/// Runs a transfer over a link, passing its progress on. The peer is told how it ended while others
+/// are told as well.
 pub(super) async fn transfer(
     context: &Context,
     session: SessionNumber,
@@ -139,7 +139,7 @@ pub(super) async fn transfer(
         // Progress never ends by itself before the work does.
         never = watch_progress(&context.reporter, session, progress) => match never {},
     };
-    handle.drained().await;
+    context.drain(handle.clone()).await;
     result.map_err(|error| transfer_failure(&error))
 }
 

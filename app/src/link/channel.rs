@@ -33,7 +33,7 @@ impl ControlSender {
 
     /// Says that no more messages follow, and waits until the peer has received them all.
     pub async fn finish(&mut self) -> Result<(), LinkError> {
-        self.stream.finish().await
+        self.stream.finish_delivered().await
     }
 }
 
@@ -101,8 +101,19 @@ impl DataSender {
         }
     }
 
+    /// Ends the stream. What was written is delivered as long as the link lasts.
+    pub fn finish(self) -> Result<(), LinkError> {
+        match self.stream {
+            SendHalf::Quic(mut stream) => stream
+                .finish()
+                .map_err(|_| LinkError::Protocol("the peer stopped a stream")),
+            #[cfg(test)]
+            SendHalf::Pipe(_) => Ok(()),
+        }
+    }
+
     /// Ends the stream and waits until the peer has received all of it.
-    pub async fn finish(&mut self) -> Result<(), LinkError> {
+    async fn finish_delivered(&mut self) -> Result<(), LinkError> {
         match &mut self.stream {
             SendHalf::Quic(stream) => {
                 stream

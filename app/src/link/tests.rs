@@ -77,7 +77,7 @@ fn control_messages_and_data_cross() {
         let write = async {
             let mut data = sender.handle.open_data().await.unwrap();
             data.write(content.clone()).await.unwrap();
-            data.finish().await.unwrap();
+            data.finish().unwrap();
         };
         let read = async {
             let mut data = receiver.handle.accept_data().await.unwrap();

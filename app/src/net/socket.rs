@@ -80,10 +80,8 @@ impl PeerSocket {
             segment_size: None,
             src_ip: None,
         };
-        let sent = self.io.try_io(Interest::WRITABLE, || {
-            self.state.try_send((&self.io).into(), &transmit)
-        });
-        if let Err(error) = sent {
+        // Not through tokio's readiness, which a new socket has only after the reactor's next turn.
+        if let Err(error) = self.state.try_send((&self.io).into(), &transmit) {
             tracing::trace!(%to, %error, "datagram not sent");
         }
     }
