@@ -24,7 +24,7 @@ use fardrop_shared::{
 };
 use thiserror::Error;
 
-use crate::link::{CloseCode, LinkError};
+use crate::link::{CloseCode, LinkError, LinkHandle};
 
 pub use receive::receive;
 pub use send::send;
@@ -188,6 +188,18 @@ impl TransferError {
             | Self::Destination(_) => CloseCode::Declined,
             Self::Version { .. } | Self::Protocol(_) => CloseCode::ProtocolViolation,
         }
+    }
+}
+
+/// The reason the link gives for its end, where a stream only said that it ended.
+async fn with_reason(error: TransferError, handle: &LinkHandle) -> TransferError {
+    if !matches!(error, TransferError::PeerGone(_)) {
+        return error;
+    }
+    tokio::select! {
+        biased;
+        reason = handle.closed() => reason.into(),
+        () = std::future::ready(()) => error,
     }
 }
 

@@ -19,9 +19,10 @@ use super::{
     ledger::Ledger,
     store::{Job, Piece, store},
     survey::{Selection, Survey},
+    with_reason,
 };
 use crate::{
-    disk::{Destination, Folders},
+    disk::Destination,
     link::{CloseCode, ControlReceiver, ControlSender, Link, LinkError, LinkHandle},
 };
 
@@ -29,6 +30,12 @@ use crate::{
 const MESSAGES_WAITING: usize = 64;
 /// Buffers that wait for the writing thread, beside the one it has and the one being filled.
 const PIECES_WAITING: usize = 1;
+
+/// Held by every thread of a transfer for as long as it runs.
+#[derive(Debug, Clone)]
+struct Alive {
+    _held: mpsc::Sender<()>,
+}
 
 /// Receives one offer over `link`, into `options.destination`.
 ///
@@ -45,11 +52,18 @@ pub async fn receive(
     cancel: impl Future<Output = ()>,
 ) -> Result<Summary, TransferError> {
     let handle = link.handle.clone();
+    // Nobody sends anything: it ends when the last thread does.
+    let (held, mut ended) = mpsc::channel(1);
+    let alive = Alive { _held: held };
     let outcome = tokio::select! {
         biased;
         () = cancel => Err(TransferError::Cancelled),
-        outcome = run(&mut link, options, decide, &progress) => outcome,
+        outcome = run(&mut link, options, decide, &progress, &alive) => outcome,
         error = handle.closed() => Err(error.into()),
+    };
+    let outcome = match outcome {
+        Ok(outcome) => Ok(outcome),
+        Err(error) => Err(with_reason(error, &handle).await),
     };
     match &outcome {
         Ok(_) => {
@@ -76,6 +90,10 @@ pub async fn receive(
             handle.close(error.close_code());
         }
     }
+    // The next transfer into this folder must not meet files that this one still renames. A disk
+    // that takes longer is not waited for.
+    drop(alive);
+    let _ = timeout(FAREWELL_TIMEOUT, ended.recv()).await;
     outcome
 }
 
@@ -99,13 +117,14 @@ async fn run(
     options: ReceiveOptions,
     decide: impl AsyncFnOnce(OfferSummary<'_>) -> Decision,
     progress: &watch::Sender<Progress>,
+    alive: &Alive,
 ) -> Result<Summary, TransferError> {
     let hello = ReceiverMessage::Hello {
         version: TRANSFER_VERSION,
     };
     link.control_sender.send(&hello.encode()).await?;
     let manifest = read_offer(&mut link.control_receiver).await?;
-    let opened = on_thread("fardrop-survey", move || {
+    let opened = on_thread("fardrop-survey", alive, move || {
         let destination = Destination::open(&options.destination)?;
         let survey = Survey::look(&manifest, &mut destination.folders());
         Ok((manifest, destination, survey))
@@ -131,7 +150,16 @@ async fn run(
     if let Some(free) = free_space.filter(|free| *free < needed) {
         return Err(TransferError::NoSpace { needed, free });
     }
-    take(link, manifest, &destination, survey, selection, progress).await
+    take(
+        link,
+        manifest,
+        &destination,
+        survey,
+        selection,
+        progress,
+        alive,
+    )
+    .await
 }
 
 /// Starts the threads, moves what arrives to them, and says what they have to say.
@@ -142,6 +170,7 @@ async fn take(
     survey: Survey,
     selection: Selection,
     progress: &watch::Sender<Progress>,
+    alive: &Alive,
 ) -> Result<Summary, TransferError> {
     let (total_files, total_bytes) = selection.totals(&manifest);
     let total = Progress {
@@ -162,7 +191,7 @@ async fn take(
         selection,
         ledger,
     });
-    let checking = on_thread("fardrop-check", {
+    let checking = on_thread("fardrop-check", alive, {
         let (job, folders) = (Arc::clone(&job), destination.folders());
         move || {
             check(
@@ -175,7 +204,12 @@ async fn take(
         }
     });
     let (to_store, pieces) = mpsc::channel(PIECES_WAITING);
-    let stored = start_store(&job, destination.folders(), pieces, &link.handle, to_store);
+    let (back, spares) = mpsc::channel(PIECES_WAITING + 2);
+    let storing = on_thread("fardrop-write", alive, {
+        let (job, folders) = (Arc::clone(&job), destination.folders());
+        move || store(&job, folders, pieces, &back)
+    });
+    let stored = fill_store(storing, &link.handle, to_store, spares);
     let talk = Talk {
         sender: &mut link.control_sender,
         receiver: &mut link.control_receiver,
@@ -195,18 +229,14 @@ async fn take(
     Ok(job.ledger.summary())
 }
 
-/// The writing thread and what feeds it; resolves when everything that was wanted is settled.
-async fn start_store(
-    job: &Arc<Job>,
-    folders: Folders,
-    pieces: mpsc::Receiver<Piece>,
+/// Feeds the writing thread; resolves when everything that was wanted is settled.
+async fn fill_store(
+    storing: impl Future<Output = Result<io::Result<Result<(), Violation>>, TransferError>>,
     handle: &LinkHandle,
     to_store: mpsc::Sender<Piece>,
+    spares: mpsc::Receiver<Vec<u8>>,
 ) -> Result<(), TransferError> {
-    let (back, spares) = mpsc::channel(PIECES_WAITING + 2);
-    let job = Arc::clone(job);
-    let stored = on_thread("fardrop-write", move || store(&job, folders, pieces, &back));
-    let mut stored = pin!(stored);
+    let mut stored = pin!(storing);
     let mut pump = pin!(pump(handle, to_store, spares));
     let settle = |outcome: Result<io::Result<Result<(), Violation>>, TransferError>| {
         Ok::<_, TransferError>(outcome?.map_err(TransferError::Local)??)
@@ -412,12 +442,15 @@ async fn hear(control: &mut ControlReceiver) -> Result<SenderMessage, TransferEr
 /// Runs `work` on a thread of its own, started at once. Dropping the future does not stop it.
 fn on_thread<T: Send + 'static>(
     name: &str,
+    alive: &Alive,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> impl Future<Output = Result<T, TransferError>> {
     let (sender, receiver) = oneshot::channel();
+    let alive = alive.clone();
     let started = thread::Builder::new().name(name.into()).spawn(move || {
         // Nobody waits any more if this fails.
         let _ = sender.send(work());
+        drop(alive);
     });
     async move {
         started.map_err(TransferError::Local)?;

@@ -15,6 +15,7 @@ use tokio::{
 use super::{
     FAREWELL_TIMEOUT, FileFailure, Progress, Summary, TransferError,
     feed::{Desk, feed},
+    with_reason,
 };
 use crate::{
     files::OfferSource,
@@ -41,6 +42,10 @@ pub async fn send(
         () = cancel => Err(TransferError::Cancelled),
         outcome = run(&mut link, &offer, &desk.0, &progress) => outcome,
         error = handle.closed() => Err(error.into()),
+    };
+    let outcome = match outcome {
+        Ok(outcome) => Ok(outcome),
+        Err(error) => Err(with_reason(error, &handle).await),
     };
     match &outcome {
         Ok(()) => {

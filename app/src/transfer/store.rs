@@ -222,7 +222,7 @@ impl Store<'_> {
                 if start == 0 {
                     *hasher = blake3::Hasher::new();
                 } else if hasher.count() != start {
-                    *hasher = part.hash_prefix(start)?;
+                    *hasher = part.hash_prefix(start, &|| !self.job.ledger.over())?;
                 }
                 part.resume_at(start, executable)?;
                 return Ok(Sink::Part { part, hasher });
