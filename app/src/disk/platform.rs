@@ -66,7 +66,7 @@ pub(super) fn set_folder_modified(folder: &Dir, modified: ModifiedTime) -> io::R
         let times = Timestamps {
             last_access: Timespec {
                 tv_sec: 0,
-                tv_nsec: UTIME_OMIT.into(),
+                tv_nsec: UTIME_OMIT,
             },
             last_modification: Timespec {
                 tv_sec: modified.seconds,

@@ -361,15 +361,11 @@ impl Talk<'_> {
 
 /// Reads the whole offer. One name that must not become a path refuses all of it.
 async fn read_offer(control: &mut ControlReceiver) -> Result<Manifest, TransferError> {
-    match hear(control).await? {
-        SenderMessage::Hello {
-            version: TRANSFER_VERSION,
-        } => {}
-        SenderMessage::Hello { version } => return Err(TransferError::Version { theirs: version }),
-        SenderMessage::Offer { .. }
-        | SenderMessage::Page(_)
-        | SenderMessage::OfferEnd
-        | SenderMessage::Done => return Err(TransferError::Protocol("no hello")),
+    let SenderMessage::Hello { version } = hear(control).await? else {
+        return Err(TransferError::Protocol("no hello"));
+    };
+    if version != TRANSFER_VERSION {
+        return Err(TransferError::Version { theirs: version });
     }
     let SenderMessage::Offer {
         files,

@@ -84,14 +84,11 @@ async fn run(
     progress: &watch::Sender<Progress>,
 ) -> Result<(), TransferError> {
     tell_offer(&mut link.control_sender, offer).await?;
-    match hear(&mut link.control_receiver).await? {
-        ReceiverMessage::Hello {
-            version: TRANSFER_VERSION,
-        } => {}
-        ReceiverMessage::Hello { version } => {
-            return Err(TransferError::Version { theirs: version });
-        }
-        _ => return Err(TransferError::Protocol("no hello")),
+    let ReceiverMessage::Hello { version } = hear(&mut link.control_receiver).await? else {
+        return Err(TransferError::Protocol("no hello"));
+    };
+    if version != TRANSFER_VERSION {
+        return Err(TransferError::Version { theirs: version });
     }
     while desk.sending().accepted().is_none() {
         let message = hear(&mut link.control_receiver).await?;

@@ -405,8 +405,10 @@ fn give_up(ledger: &Ledger, current: &Current, error: &io::Error, more_follows: 
 }
 
 fn reason(error: &io::Error) -> FileReason {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FileReason::NoSpace,
-        _ => FileReason::WriteFailed,
+    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+    if full.contains(&error.kind()) {
+        FileReason::NoSpace
+    } else {
+        FileReason::WriteFailed
     }
 }

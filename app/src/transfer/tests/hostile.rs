@@ -58,18 +58,15 @@ async fn receive_from(messages: Vec<SenderMessage>, data: Vec<u8>, destination: 
             }
         }
         while let Ok(Some(message)) = left.control_receiver.receive().await {
-            match ReceiverMessage::decode(&message).unwrap() {
-                ReceiverMessage::WantEnd => {
-                    let mut stream = left.handle.open_data().await.unwrap();
-                    if stream.write(data.clone().into()).await.is_ok() {
-                        let _ = stream.finish().await;
-                    }
+            let message = ReceiverMessage::decode(&message).unwrap();
+            if message == ReceiverMessage::WantEnd {
+                let mut stream = left.handle.open_data().await.unwrap();
+                if stream.write(data.clone().into()).await.is_ok() {
+                    let _ = stream.finish().await;
                 }
-                ReceiverMessage::Done(_) => {
-                    let done = SenderMessage::Done.encode();
-                    left.control_sender.send(&done).await.unwrap();
-                }
-                _ => {}
+            } else if matches!(message, ReceiverMessage::Done(_)) {
+                let done = SenderMessage::Done.encode();
+                left.control_sender.send(&done).await.unwrap();
             }
         }
     };
