@@ -4,10 +4,17 @@
 //! and time and randomness are arguments. After any input, drain the transmits and the events, then
 //! read the timeout.
 
+pub mod code;
+pub mod limits;
+pub mod name;
 pub mod offer;
+pub mod pairing;
 pub mod path;
 mod role;
+mod session;
 pub mod transfer;
 pub mod wire;
+pub mod wordlist;
 
 pub use role::Role;
+pub use session::SessionId;

@@ -1,0 +1,306 @@
+//! What is said in a pairing. To the rendezvous these are opaque payloads.
+//!
+//! ```text
+//!  byte 0   body (postcard: integers are varints unless a width is given)
+//!  0 M0     oldest version, newest version, state (0 open, 1 dead, 2 closed)
+//!  1 M1     oldest, newest, transports, ciphers, nonce (32 bytes), PAKE share (32 bytes)
+//!  2 M2     the same
+//!  3 M3     tag (32 bytes), length, sealed hello (HELLO_BYTES + 16)
+//!  4 M4     the same
+//!  5        refusal; with versions: oldest, newest
+//! ```
+//!
+//! Bytes after the end are ignored, so that a later version may say more; in M1 and M2 they are
+//! part of the transcript all the same, so that nobody in between can add or take any.
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{HELLO_BYTES, MAX_CANDIDATES, MAX_DEVICE_BYTES, MAX_PAIRING_PAYLOAD_BYTES};
+use crate::path::Candidate;
+
+/// The version of the protocol between peers that this code speaks.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// The versions that a peer speaks, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionRange {
+    /// The oldest.
+    pub oldest: u16,
+    /// The newest.
+    pub newest: u16,
+}
+
+impl VersionRange {
+    /// What this code speaks.
+    pub const OURS: Self = Self {
+        oldest: PROTOCOL_VERSION,
+        newest: PROTOCOL_VERSION,
+    };
+
+    /// The newest version in both ranges.
+    #[must_use]
+    pub fn newest_common(self, other: Self) -> Option<u16> {
+        let newest = self.newest.min(other.newest);
+        (newest >= self.oldest && newest >= other.oldest).then_some(newest)
+    }
+}
+
+/// A set of link transports. Bits without a name here are kept and mean nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transports(pub u32);
+
+impl Transports {
+    /// QUIC.
+    pub const QUIC: Self = Self(1);
+    /// Go-Back-N.
+    pub const GO_BACK_N: Self = Self(2);
+    /// Every one that this code has.
+    pub const ALL: Self = Self(3);
+
+    /// Those in both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether all of `other` are in this set.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// A set of ciphers that a peer is quick at, for Go-Back-N. Bits without a name here mean nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ciphers(pub u32);
+
+impl Ciphers {
+    /// ChaCha20-Poly1305: everybody has it, whether the bit is set or not.
+    pub const CHACHA20_POLY1305: Self = Self(1);
+    /// AES-256-GCM: to be named only where the processor has instructions for it.
+    pub const AES_256_GCM: Self = Self(2);
+}
+
+/// The cipher that both have agreed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cipher {
+    /// ChaCha20-Poly1305 (RFC 8439).
+    ChaCha20Poly1305,
+    /// AES-256-GCM.
+    Aes256Gcm,
+}
+
+/// What a peer can do. It travels in the open and is part of the transcript, so that nobody in
+/// between can talk the two down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// Protocol versions.
+    pub versions: VersionRange,
+    /// Link transports.
+    pub transports: Transports,
+    /// Ciphers that it is quick at.
+    pub ciphers: Ciphers,
+}
+
+impl Capabilities {
+    /// What this code can do with `transports`, on a machine quick at `ciphers`.
+    #[must_use]
+    pub const fn new(transports: Transports, ciphers: Ciphers) -> Self {
+        Self {
+            versions: VersionRange::OURS,
+            transports,
+            ciphers,
+        }
+    }
+
+    /// The best that both can do; the same whichever is asked. `None` without a common version or
+    /// transport.
+    #[must_use]
+    pub fn agree(&self, other: &Self) -> Option<Agreement> {
+        let version = self.versions.newest_common(other.versions)?;
+        let transports = self.transports.and(other.transports).and(Transports::ALL);
+        let both_have_aes = self.ciphers.0 & other.ciphers.0 & Ciphers::AES_256_GCM.0 != 0;
+        let cipher = if both_have_aes {
+            Cipher::Aes256Gcm
+        } else {
+            Cipher::ChaCha20Poly1305
+        };
+        (transports.0 != 0).then_some(Agreement {
+            version,
+            transports,
+            cipher,
+        })
+    }
+}
+
+/// What both peers can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Agreement {
+    /// The protocol version to speak.
+    pub version: u16,
+    /// The transports to choose from, at least one.
+    pub transports: Transports,
+    /// The cipher for Go-Back-N.
+    pub cipher: Cipher,
+}
+
+/// What a peer says of itself once both have proved that they know the code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "ClaimedHello")]
+pub struct Hello {
+    fingerprint: [u8; 32],
+    candidates: Vec<Candidate>,
+    device: String,
+}
+
+impl Hello {
+    /// A hello with the SHA-256 of this session's certificate, the addresses to be reached at (those
+    /// after the first [`MAX_CANDIDATES`] are left out) and what the device is called (cut to
+    /// [`MAX_DEVICE_BYTES`]).
+    #[must_use]
+    pub fn new(fingerprint: [u8; 32], mut candidates: Vec<Candidate>, mut device: String) -> Self {
+        candidates.truncate(MAX_CANDIDATES);
+        let mut end = device.len().min(MAX_DEVICE_BYTES);
+        while !device.is_char_boundary(end) {
+            end -= 1;
+        }
+        device.truncate(end);
+        Self {
+            fingerprint,
+            candidates,
+            device,
+        }
+    }
+
+    /// SHA-256 of the certificate that this peer will show.
+    #[must_use]
+    pub const fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+
+    /// Where it may be reached: at most [`MAX_CANDIDATES`]. A peer's claims, not yet checked for
+    /// [`Candidate::usable`].
+    #[must_use]
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    /// What it is called: at most [`MAX_DEVICE_BYTES`], and any characters at all, so to be escaped
+    /// where it is shown.
+    #[must_use]
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// Always [`HELLO_BYTES`] long, filled up with zeros.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = to_bytes(self);
+        debug_assert!(bytes.len() <= HELLO_BYTES, "the bounds of a hello fit");
+        bytes.resize(HELLO_BYTES, 0);
+        bytes
+    }
+
+    /// What [`encode`](Self::encode) gave, or a peer made up.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (hello, _padding) = postcard::take_from_bytes(bytes).ok()?;
+        Some(hello)
+    }
+}
+
+/// A hello as it comes, before its bounds are put on it.
+#[derive(Deserialize)]
+struct ClaimedHello {
+    fingerprint: [u8; 32],
+    candidates: Vec<Candidate>,
+    device: String,
+}
+
+impl From<ClaimedHello> for Hello {
+    fn from(claimed: ClaimedHello) -> Self {
+        Self::new(claimed.fingerprint, claimed.candidates, claimed.device)
+    }
+}
+
+/// Whether a share takes receivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum ShareState {
+    /// It does.
+    Open,
+    /// Never again: its code was guessed at too often.
+    Dead,
+    /// No more: the sender has stopped.
+    Closed,
+}
+
+/// Why a sender turns a receiver away. Anybody in between can say it too: it refuses service, and
+/// no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Refusal {
+    /// The words are wrong.
+    WrongWords,
+    /// The code was guessed at too often.
+    CodeDead,
+    /// There is nothing that both can speak.
+    Version(VersionRange),
+    /// The sender has stopped sharing.
+    Closed,
+    /// The run came to nothing: too slow, or garbled on the way.
+    Failed,
+}
+
+/// M1 or M2.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Opening {
+    pub(super) capabilities: Capabilities,
+    pub(super) nonce: [u8; 32],
+    pub(super) share: [u8; 32],
+}
+
+/// M3 or M4.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Proof {
+    pub(super) tag: [u8; 32],
+    pub(super) sealed: Vec<u8>,
+}
+
+/// Everything that is said. The order of the variants is the wire format.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Message {
+    /// M0, from the sender to anybody.
+    Standing {
+        versions: VersionRange,
+        state: ShareState,
+    },
+    /// M1, from the receiver.
+    ReceiverOpening(Opening),
+    /// M2, from the sender.
+    SenderOpening(Opening),
+    /// M3, from the receiver.
+    ReceiverProof(Proof),
+    /// M4, from the sender.
+    SenderProof(Proof),
+    /// Instead of M2 or M4, from the sender.
+    Refused(Refusal),
+}
+
+impl Message {
+    /// At most [`MAX_PAIRING_PAYLOAD_BYTES`].
+    pub(super) fn encode(&self) -> Vec<u8> {
+        to_bytes(self)
+    }
+
+    /// `None` for anything that is not a message.
+    pub(super) fn decode(payload: &[u8]) -> Option<Self> {
+        if payload.len() > MAX_PAIRING_PAYLOAD_BYTES {
+            return None;
+        }
+        let (message, _more) = postcard::take_from_bytes(payload).ok()?;
+        Some(message)
+    }
+}
+
+fn to_bytes(value: &impl Serialize) -> Vec<u8> {
+    // Postcard fails only for sequences of unknown length and for full buffers, and these types
+    // hold no such sequence and a vector grows.
+    postcard::to_stdvec(value).expect("plain values always encode")
+}
