@@ -133,7 +133,7 @@ impl PartFile {
 
     /// Everything but the name: the time, and the bytes on disk.
     pub fn seal(&self, modified: ModifiedTime) -> io::Result<()> {
-        if let Some(time) = platform::to_system_time(modified) {
+        if let Some(time) = modified.to_system_time() {
             self.file.set_modified(time)?;
         }
         self.file.sync_all()
@@ -155,7 +155,7 @@ impl PartFile {
         for number in 0..NUMBERS {
             let target = match number {
                 0 => name.to_owned(),
-                number => place::numbered(name, number),
+                number => place::numbered(name, number).ok_or(io::ErrorKind::InvalidFilename)?,
             };
             match platform::rename_no_replace(&self.folder, &self.name, &target) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

@@ -18,6 +18,7 @@ mod tests;
 use std::{io, path::PathBuf, time::Duration};
 
 use fardrop_shared::{
+    name::NameError,
     offer::{Manifest, OfferError},
     transfer::{FileReason, Violation},
     wire::peer::{DeclineReason, MessageError, TRANSFER_VERSION},
@@ -28,7 +29,6 @@ use crate::link::{CloseCode, LinkError, LinkHandle};
 
 pub use receive::receive;
 pub use send::send;
-pub use survey::Survey;
 
 /// Bytes in one buffer between the network and the disk: fed in smaller pieces, hashing and writing
 /// cost more than sending.
@@ -153,7 +153,7 @@ pub enum TransferError {
         /// The name.
         name: String,
         /// Why not.
-        reason: &'static str,
+        reason: NameError,
     },
     /// The destination cannot be used.
     #[error("the destination cannot be used: {0}")]

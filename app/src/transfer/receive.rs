@@ -3,10 +3,12 @@
 use std::{io, pin::pin, sync::Arc, thread};
 
 use fardrop_shared::{
-    offer::{Entry, Manifest, ManifestBuilder, NameChecker, NameRefused, OfferError},
+    name::NameError,
+    offer::{Entry, Manifest, ManifestBuilder, NameChecker, OfferError},
     transfer::Violation,
     wire::peer::{DeclineReason, Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION},
 };
+use rand::rngs::OsRng;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{MissedTickBehavior, interval, timeout},
@@ -22,7 +24,7 @@ use super::{
     with_reason,
 };
 use crate::{
-    disk::Destination,
+    disk::{Destination, free_space},
     link::{CloseCode, ControlReceiver, ControlSender, Link, LinkError, LinkHandle},
 };
 
@@ -124,14 +126,19 @@ async fn run(
     };
     link.control_sender.send(&hello.encode()).await?;
     let manifest = read_offer(&mut link.control_receiver).await?;
-    let opened = on_thread("fardrop-survey", alive, move || {
-        let destination = Destination::open(&options.destination)?;
-        let survey = Survey::look(&manifest, &mut destination.folders());
-        Ok((manifest, destination, survey))
+    let path = options.destination.clone();
+    let surveyed = on_thread("fardrop-survey", alive, move || {
+        let survey = match Destination::open(&path) {
+            Ok(destination) => Survey::look(&manifest, &mut destination.folders()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Survey::nothing(manifest.totals().entries())
+            }
+            Err(error) => return Err(error),
+        };
+        Ok((manifest, survey, free_space(&path).ok()))
     });
-    let opened: io::Result<_> = opened.await?;
-    let (manifest, destination, survey) = opened.map_err(TransferError::Destination)?;
-    let free_space = destination.free_space().ok();
+    let surveyed: io::Result<_> = surveyed.await?;
+    let (manifest, survey, free_space) = surveyed.map_err(TransferError::Destination)?;
     let decision = decide(OfferSummary {
         manifest: &manifest,
         free_space,
@@ -150,6 +157,10 @@ async fn run(
     if let Some(free) = free_space.filter(|free| *free < needed) {
         return Err(TransferError::NoSpace { needed, free });
     }
+    let destination = on_thread("fardrop-destination", alive, move || {
+        Destination::make(&options.destination)
+    });
+    let destination = destination.await?.map_err(TransferError::Destination)?;
     take(
         link,
         manifest,
@@ -377,14 +388,14 @@ async fn read_offer(control: &mut ControlReceiver) -> Result<Manifest, TransferE
         return Err(TransferError::Protocol("no offer"));
     };
     let mut builder = ManifestBuilder::new();
-    let mut names = NameChecker::new();
+    let mut names = NameChecker::new(&mut OsRng);
     for _ in 0..pages {
         let SenderMessage::Page(page) = hear(control).await? else {
             return Err(TransferError::Protocol("a page is missing"));
         };
         let checked: Result<(), PageError> = builder.push_page(&page, |entry| {
             names
-                .check(entry)
+                .check_here(entry)
                 .map_err(|refused| PageError::of(entry, refused))
         });
         checked.map_err(TransferError::from)?;
@@ -402,11 +413,11 @@ async fn read_offer(control: &mut ControlReceiver) -> Result<Manifest, TransferE
 /// What is wrong with a page.
 enum PageError {
     Offer(OfferError),
-    Name(String, NameRefused),
+    Name(String, NameError),
 }
 
 impl PageError {
-    fn of(entry: Entry<'_>, refused: NameRefused) -> Self {
+    fn of(entry: Entry<'_>, refused: NameError) -> Self {
         Self::Name(entry.path.to_owned(), refused)
     }
 }
@@ -423,7 +434,7 @@ impl From<PageError> for TransferError {
             PageError::Offer(error) => error.into(),
             PageError::Name(name, refused) => Self::UnsafeName {
                 name,
-                reason: refused.reason,
+                reason: refused,
             },
         }
     }

@@ -267,11 +267,28 @@ async fn a_source_that_changed_fails_alone() {
 async fn a_declined_offer_writes_nothing() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(&from.path().join("file"), "x");
+    let destination = to.path().join("new");
     let offer = offer(&[&from.path().join("file")]);
-    let (sent, received) = cross_over(Link::pair(), offer, to.path(), Decision::Decline).await;
+    let (sent, received) = cross_over(Link::pair(), offer, &destination, Decision::Decline).await;
     let declined = |outcome| matches!(outcome, Err(TransferError::Declined(DeclineReason::Person)));
     assert!(declined(sent) && declined(received));
-    assert_eq!(names(to.path()), [""; 0]);
+    assert!(!destination.exists());
+}
+
+#[tokio::test]
+async fn a_destination_is_made_once_the_offer_is_accepted() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(&from.path().join("file"), "x");
+    let destination = to.path().join("made/deep");
+    cross(&[&from.path().join("file")], &destination, OnConflict::Skip).await;
+    assert_eq!(names(&destination), ["file"]);
+    let file = destination.join("file");
+    let decision = accept(OnConflict::Skip);
+    let offer = offer(&[&from.path().join("file")]);
+    let (sent, received) = cross_over(Link::pair(), offer, &file, decision).await;
+    let told = Err::<(), _>(TransferError::Declined(DeclineReason::Destination));
+    assert_eq!(format!("{:?}", sent.map(|_| ())), format!("{told:?}"));
+    assert!(matches!(received, Err(TransferError::Destination(_))));
 }
 
 #[tokio::test]
