@@ -1,35 +1,29 @@
 //! The destination: a folder held open, and those in it. Nothing reached through it lies outside.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, path::Path, sync::Arc};
 
 use cap_std::{ambient_authority, fs::Dir};
 
-use super::{place, platform};
+use super::platform;
 
 /// The folder that an offer is received into.
 #[derive(Debug)]
 pub struct Destination {
-    path: PathBuf,
     root: Arc<Dir>,
 }
 
 impl Destination {
-    /// Opens `path`, which must be a folder, and which is made if it is not there.
+    /// Opens `path`, which must be a folder.
     pub fn open(path: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(path)?;
         Ok(Self {
-            path: path.to_path_buf(),
             root: Arc::new(Dir::open_ambient_dir(path, ambient_authority())?),
         })
     }
 
-    /// Bytes that may still be written there.
-    pub fn free_space(&self) -> io::Result<u64> {
-        place::free_space(&self.path)
+    /// Opens `path`, made if it is not there, with the folders that lead to it.
+    pub fn make(path: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(path)?;
+        Self::open(path)
     }
 
     /// A way to its folders of its own, for one thread.

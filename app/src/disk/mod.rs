@@ -13,7 +13,6 @@ mod tests;
 pub use commit::{Committed, Finished, commit};
 pub use folders::{Destination, Folders};
 pub use part::{PartFile, claim_existing};
+pub(crate) use place::split_path;
 pub use place::{free_space, has_part};
-pub(crate) use place::{numbered, split_path};
-pub(crate) use reader::modified;
 pub use reader::{Source, SourceReader};

@@ -93,23 +93,35 @@ impl PartFile {
     }
 
     /// The hash of the first `length` bytes, to be gone on with.
-    pub fn hash_prefix(&mut self, length: u64) -> io::Result<blake3::Hasher> {
+    ///
+    /// Ends with [`io::ErrorKind::Interrupted`] soon after `go_on` says no.
+    pub fn hash_prefix(
+        &mut self,
+        length: u64,
+        go_on: &dyn Fn() -> bool,
+    ) -> io::Result<blake3::Hasher> {
         let mut hasher = blake3::Hasher::new();
         self.file.seek(SeekFrom::Start(0))?;
-        hash_up_to(&mut self.file, &mut hasher, length)?;
+        hash_up_to(&mut self.file, &mut hasher, length, go_on)?;
         Ok(hasher)
     }
 
     /// Proof of what is here: claims of the first `most` bytes and of shorter prefixes, longest
     /// first, and the hash of the longest, to be gone on with. Reads the file once.
-    pub fn claims(&mut self, most: u64) -> io::Result<(Vec<Claim>, blake3::Hasher)> {
+    ///
+    /// Ends with [`io::ErrorKind::Interrupted`] soon after `go_on` says no.
+    pub fn claims(
+        &mut self,
+        most: u64,
+        go_on: &dyn Fn() -> bool,
+    ) -> io::Result<(Vec<Claim>, blake3::Hasher)> {
         let length = self.length()?.min(most);
         let mut hasher = blake3::Hasher::new();
         let mut claims = Vec::new();
         self.file.seek(SeekFrom::Start(0))?;
         for checkpoint in checkpoints(length) {
             let missing = checkpoint - hasher.count();
-            hash_up_to(&mut self.file, &mut hasher, missing)?;
+            hash_up_to(&mut self.file, &mut hasher, missing, go_on)?;
             claims.push(Claim {
                 length: checkpoint,
                 hash: hasher.finalize().into(),
@@ -121,7 +133,7 @@ impl PartFile {
 
     /// Everything but the name: the time, and the bytes on disk.
     pub fn seal(&self, modified: ModifiedTime) -> io::Result<()> {
-        if let Some(time) = platform::to_system_time(modified) {
+        if let Some(time) = modified.to_system_time() {
             self.file.set_modified(time)?;
         }
         self.file.sync_all()
@@ -143,7 +155,7 @@ impl PartFile {
         for number in 0..NUMBERS {
             let target = match number {
                 0 => name.to_owned(),
-                number => place::numbered(name, number),
+                number => place::numbered(name, number).ok_or(io::ErrorKind::InvalidFilename)?,
             };
             match platform::rename_no_replace(&self.folder, &self.name, &target) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -199,10 +211,18 @@ fn checkpoints(length: u64) -> Vec<u64> {
     checkpoints
 }
 
-fn hash_up_to(file: &mut File, hasher: &mut blake3::Hasher, length: u64) -> io::Result<()> {
+fn hash_up_to(
+    file: &mut File,
+    hasher: &mut blake3::Hasher,
+    length: u64,
+    go_on: &dyn Fn() -> bool,
+) -> io::Result<()> {
     let mut piece = vec![0; HASH_PIECE];
     let mut left = length;
     while left > 0 {
+        if !go_on() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         let part = &mut piece[..left.min(HASH_PIECE as u64) as usize];
         file.read_exact(part)?;
         hasher.update(part);
@@ -212,15 +232,20 @@ fn hash_up_to(file: &mut File, hasher: &mut blake3::Hasher, length: u64) -> io::
 }
 
 /// The claim that a file with a final name is `size` bytes of this content; `None` if it is not a
-/// regular file of that size.
-pub fn claim_existing(folder: &Dir, name: &str, size: u64) -> io::Result<Option<Claim>> {
+/// regular file of that size. Ends with [`io::ErrorKind::Interrupted`] soon after `go_on` says no.
+pub fn claim_existing(
+    folder: &Dir,
+    name: &str,
+    size: u64,
+    go_on: &dyn Fn() -> bool,
+) -> io::Result<Option<Claim>> {
     let metadata = folder.symlink_metadata(name)?;
     if !metadata.is_file() || metadata.len() != size {
         return Ok(None);
     }
     let mut file = folder.open(name)?.into_std();
     let mut hasher = blake3::Hasher::new();
-    hash_up_to(&mut file, &mut hasher, size)?;
+    hash_up_to(&mut file, &mut hasher, size, go_on)?;
     Ok(Some(Claim {
         length: size,
         hash: hasher.finalize().into(),

@@ -3,9 +3,7 @@
 use std::{io, path::Path};
 
 use cap_std::fs::Dir;
-
-/// Longest name of one file, in bytes: what ext4, APFS and NTFS agree on for ASCII.
-const NAME_LIMIT: usize = 255;
+use fardrop_shared::name::SafeName;
 
 /// The name of the part file for the entry with this relative path. The same path has the same
 /// name in every transfer, so that what was kept is found again.
@@ -25,33 +23,10 @@ pub(super) fn spare_part_name() -> String {
     format!(".fardrop-{:032x}.part", rand::random::<u128>())
 }
 
-/// `name (number).ext`, shortened where it would be too long.
-pub(crate) fn numbered(name: &str, number: u32) -> String {
-    let (stem, extension) = split_extension(name);
-    let number = format!(" ({number})");
-    let room = NAME_LIMIT.saturating_sub(number.len() + extension.len());
-    let mut end = stem.len().min(room);
-    while !stem.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}{number}{extension}", &stem[..end])
-}
-
-/// The stem, and the extension with its dot: nothing for `.profile`, `README` and extensions too
-/// long to be one. `.tar.gz` and its like stay together.
-fn split_extension(name: &str) -> (&str, &str) {
-    const EXTENSION_LIMIT: usize = 16;
-    let Some(dot) = name.rfind('.').filter(|dot| *dot > 0) else {
-        return (name, "");
-    };
-    let dot = match name[..dot].strip_suffix(".tar") {
-        Some(stem) if !stem.is_empty() => stem.len(),
-        _ => dot,
-    };
-    if name.len() - dot > EXTENSION_LIMIT {
-        return (name, "");
-    }
-    name.split_at(dot)
+/// `name (number).ext`; `None` where no such name is safe.
+pub(super) fn numbered(name: &str, number: u32) -> Option<String> {
+    let name = SafeName::try_from(name).ok()?;
+    name.numbered(number).ok().map(String::from)
 }
 
 /// The folder a relative path is in (empty for the top), and its last component.
@@ -59,7 +34,9 @@ pub(crate) fn split_path(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-/// Bytes that may still be written in the file system of `folder`.
+/// Bytes that may still be written at `folder`, or where it would be made.
 pub fn free_space(folder: &Path) -> io::Result<u64> {
-    fs4::available_space(folder)
+    let there = folder.ancestors().find(|folder| folder.exists());
+    // The last ancestor of a relative path is empty.
+    fs4::available_space(there.unwrap_or_else(|| Path::new(".")))
 }

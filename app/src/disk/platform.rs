@@ -3,12 +3,7 @@
 //! Linux is tested. The fallbacks for macOS and Windows are written from their documentation and
 //! have not been run.
 
-use std::{
-    fs::File,
-    io,
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::{fs::File, io, path::Path};
 
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 use fardrop_shared::offer::ModifiedTime;
@@ -66,7 +61,7 @@ pub(super) fn set_folder_modified(folder: &Dir, modified: ModifiedTime) -> io::R
         let times = Timestamps {
             last_access: Timespec {
                 tv_sec: 0,
-                tv_nsec: UTIME_OMIT.into(),
+                tv_nsec: UTIME_OMIT,
             },
             last_modification: Timespec {
                 tv_sec: modified.seconds,
@@ -77,7 +72,9 @@ pub(super) fn set_folder_modified(folder: &Dir, modified: ModifiedTime) -> io::R
     }
     #[cfg(not(unix))]
     {
-        let time = to_system_time(modified).ok_or(io::ErrorKind::InvalidInput)?;
+        let time = modified
+            .to_system_time()
+            .ok_or(io::ErrorKind::InvalidInput)?;
         folder.try_clone()?.into_std_file().set_modified(time)
     }
 }
@@ -171,36 +168,4 @@ pub(super) fn same_file(file: &File, name: &Metadata) -> io::Result<bool> {
         // Without identities: an open part file cannot be renamed by others on Windows.
         Ok(name.is_file() && open.len() == name.len())
     }
-}
-
-/// A modification time as the system has it; whole seconds outside the years it can say.
-pub(crate) fn from_system_time(time: SystemTime) -> ModifiedTime {
-    match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(after) => ModifiedTime {
-            seconds: after.as_secs().try_into().unwrap_or(i64::MAX),
-            nanos: after.subsec_nanos(),
-        },
-        Err(before) => {
-            let before = before.duration();
-            let seconds = i64::try_from(before.as_secs()).map_or(i64::MIN, |seconds| -seconds);
-            match before.subsec_nanos() {
-                0 => ModifiedTime { seconds, nanos: 0 },
-                nanos => ModifiedTime {
-                    seconds: seconds.saturating_sub(1),
-                    nanos: 1_000_000_000 - nanos,
-                },
-            }
-        }
-    }
-}
-
-/// The system's form of a modification time; `None` outside the years it can say.
-pub(super) fn to_system_time(modified: ModifiedTime) -> Option<SystemTime> {
-    let seconds = Duration::from_secs(modified.seconds.unsigned_abs());
-    let whole = if modified.seconds >= 0 {
-        SystemTime::UNIX_EPOCH.checked_add(seconds)
-    } else {
-        SystemTime::UNIX_EPOCH.checked_sub(seconds)
-    };
-    whole?.checked_add(Duration::from_nanos(modified.nanos.into()))
 }

@@ -1,7 +1,7 @@
 //! Reading an offered file, and noticing when it is no longer what was offered.
 
 use std::{
-    fs::{File, Metadata},
+    fs::File,
     io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
@@ -81,7 +81,9 @@ impl SourceReader {
         let metadata = self.file.metadata().map_err(|error| reason(&error))?;
         let same = metadata.is_file()
             && metadata.len() == self.size
-            && modified(&metadata).is_some_and(|modified| modified == self.modified);
+            && metadata
+                .modified()
+                .is_ok_and(|time| ModifiedTime::from(time) == self.modified);
         if same {
             Ok(())
         } else {
@@ -102,11 +104,6 @@ fn open_inside(path: &Path, inside: impl FnOnce(&Path) -> bool) -> io::Result<Fi
         }
         outcome => outcome,
     }
-}
-
-/// When a file was last modified; `None` where the file system does not say.
-pub(crate) fn modified(metadata: &Metadata) -> Option<ModifiedTime> {
-    metadata.modified().ok().map(platform::from_system_time)
 }
 
 /// What a failure to read says about the offer: it is not there as offered, or it cannot be read.

@@ -9,12 +9,15 @@ use std::{
     thread, vec,
 };
 
-use fardrop_shared::offer::{Entry, EntryKind, ManifestBuilder, NameChecker, OfferError};
+use fardrop_shared::{
+    name::{NameError, SafeName},
+    offer::{Entry, EntryKind, ManifestBuilder, ModifiedTime, NameChecker, OfferError},
+};
+use rand::rngs::OsRng;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::{OfferSource, Root};
-use crate::disk::{modified, numbered};
 
 /// Most warnings kept; the rest are counted.
 const WARNINGS_KEPT: usize = 1000;
@@ -33,7 +36,7 @@ pub enum ScanWarning {
     /// A name that is not Unicode.
     NameNotUnicode(PathBuf),
     /// A name that a receiver would refuse, with the reason.
-    NameRefused(PathBuf, &'static str),
+    NameRefused(PathBuf, NameError),
     /// Something that cannot be read.
     Unreadable(PathBuf, io::ErrorKind),
 }
@@ -105,7 +108,7 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
     let mut walker = Walker {
         roots: &arguments,
         builder: ManifestBuilder::new(),
-        names: NameChecker::new(),
+        names: NameChecker::new(&mut OsRng),
         warnings: Vec::new(),
         warning_count: 0,
         stopped,
@@ -121,6 +124,7 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
                 0 => name.clone(),
                 number => numbered(&name, number),
             })
+            .take(paths.len())
             .find(|name| taken.insert(name.to_lowercase()));
         let first = walker.builder.totals().entries();
         walker.argument(canonical, &free.unwrap_or(name), metadata)?;
@@ -139,6 +143,12 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
         warnings: walker.warnings,
         warning_count: walker.warning_count,
     })
+}
+
+/// `name (number).ext`; as it is where it is no name that can be sent.
+fn numbered(name: &str, number: u32) -> String {
+    let numbered = SafeName::try_from(name).and_then(|name| name.numbered(number));
+    numbered.map_or_else(|_| name.to_owned(), String::from)
 }
 
 /// The name an argument is sent under: its own, or what `.` and `..` stand for.
@@ -286,10 +296,13 @@ impl Walker<'_> {
         let entry = Entry {
             path: relative,
             kind,
-            modified: modified(metadata).unwrap_or_default(),
+            // Every system here says when; one that does not has it at 1970.
+            modified: metadata
+                .modified()
+                .map_or_else(|_| ModifiedTime::default(), ModifiedTime::from),
         };
         if let Err(refused) = self.names.check(entry) {
-            self.warn(ScanWarning::NameRefused(path.to_path_buf(), refused.reason));
+            self.warn(ScanWarning::NameRefused(path.to_path_buf(), refused));
             return Ok(false);
         }
         self.builder.push(entry)?;

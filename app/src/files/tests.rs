@@ -1,1 +1,128 @@
-//! x
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::symlink},
+};
+
+use super::*;
+
+fn write(path: &Path) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, "x").unwrap();
+}
+
+fn found(paths: &[PathBuf]) -> (Vec<String>, Vec<ScanWarning>) {
+    let scanned = scan(paths, &false.into()).unwrap();
+    let mut names = Vec::new();
+    let manifest = scanned.source.manifest();
+    manifest.for_each(|index, entry| {
+        let mut path = PathBuf::new();
+        scanned.source.locate(index, entry.path, &mut path).unwrap();
+        assert!(path.exists(), "{}", path.display());
+        names.push(entry.path.to_owned());
+    });
+    assert_eq!(scanned.warnings.len(), scanned.warning_count);
+    (names, scanned.warnings)
+}
+
+#[test]
+fn folders_come_before_what_is_in_them_in_order() {
+    let root = tempfile::tempdir().unwrap();
+    for name in ["t/b", "t/a/z", "t/a/y", "t/c/d/e"] {
+        write(&root.path().join(name));
+    }
+    fs::create_dir(root.path().join("t/empty")).unwrap();
+    let (names, warnings) = found(&[root.path().join("t"), root.path().join("t/b")]);
+    let expected = [
+        "t", "t/a", "t/a/y", "t/a/z", "t/b", "t/c", "t/c/d", "t/c/d/e", "t/empty", "b",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(warnings, []);
+}
+
+#[test]
+fn arguments_of_the_same_name_are_kept_apart() {
+    let root = tempfile::tempdir().unwrap();
+    for name in ["a/file.txt", "b/file.txt", "c/FILE.TXT"] {
+        write(&root.path().join(name));
+    }
+    let paths = ["a/file.txt", "b/file.txt", "c/FILE.TXT"].map(|name| root.path().join(name));
+    let (names, _) = found(&paths);
+    assert_eq!(names, ["file.txt", "file (1).txt", "FILE (2).TXT"]);
+}
+
+#[test]
+fn links_are_followed_inside_and_refused_outside() {
+    let root = tempfile::tempdir().unwrap();
+    let tree = root.path().join("tree");
+    write(&root.path().join("outside"));
+    write(&tree.join("folder/file"));
+    symlink("../outside", tree.join("1 out")).unwrap();
+    symlink("folder/file", tree.join("2 file")).unwrap();
+    symlink("folder", tree.join("3 folder")).unwrap();
+    symlink(".", tree.join("4 loop")).unwrap();
+    symlink("nowhere", tree.join("5 broken")).unwrap();
+    symlink("..", tree.join("folder/up")).unwrap();
+    let (names, warnings) = found(std::slice::from_ref(&tree));
+    let expected = [
+        "tree",
+        "tree/2 file",
+        "tree/3 folder",
+        "tree/3 folder/file",
+        "tree/folder",
+        "tree/folder/file",
+    ];
+    assert_eq!(names, expected);
+    let canonical = tree.canonicalize().unwrap();
+    assert_eq!(
+        warnings,
+        [
+            ScanWarning::LinkOutside(canonical.join("1 out")),
+            ScanWarning::LinkLoop(canonical.join("3 folder/up")),
+            ScanWarning::LinkLoop(canonical.join("4 loop")),
+            ScanWarning::LinkBroken(canonical.join("5 broken")),
+            ScanWarning::LinkLoop(canonical.join("folder/up")),
+        ]
+    );
+    // A link that is itself an argument is followed, under its own name.
+    symlink(&tree, root.path().join("link")).unwrap();
+    let (names, _) = found(&[root.path().join("link")]);
+    assert_eq!(names[1], "link/2 file");
+}
+
+#[test]
+fn what_cannot_be_sent_is_left_out_with_a_warning() {
+    let root = tempfile::tempdir().unwrap();
+    let tree = root.path().join("tree").to_path_buf();
+    write(&tree.join("fine"));
+    write(&tree.join("back\\slash"));
+    write(&tree.join(OsStr::from_bytes(b"\xff")));
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        tree.join("pipe"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .unwrap();
+    let (names, warnings) = found(&[tree]);
+    assert_eq!(names, ["tree", "tree/fine"]);
+    assert!(matches!(
+        &warnings[..],
+        [
+            ScanWarning::NameRefused(..),
+            ScanWarning::Special(_),
+            ScanWarning::NameNotUnicode(_)
+        ]
+    ));
+}
+
+#[test]
+fn a_missing_argument_is_an_error_and_a_stop_is_heard() {
+    let root = tempfile::tempdir().unwrap();
+    let missing = scan(&[root.path().join("missing")], &false.into());
+    assert!(matches!(missing, Err(ScanError::Argument { .. })));
+    write(&root.path().join("file"));
+    let stopped = scan(&[root.path().to_path_buf()], &true.into());
+    assert!(matches!(stopped, Err(ScanError::Stopped)));
+}

@@ -113,10 +113,11 @@ impl Check<'_> {
     fn find(&self, folders: &mut Folders, index: u32, path: &str, size: u64) -> io::Result<Here> {
         let (parent, name) = split_path(path);
         let folder = folders.open(parent)?;
+        let go_on = || !self.ledger.over();
         if self.survey.parts.contains(index)
             && let Some(mut part) = PartFile::reopen(&folder, path)?
         {
-            let (claims, hasher) = part.claims(size)?;
+            let (claims, hasher) = part.claims(size, &go_on)?;
             if !claims.is_empty() {
                 let hasher = Box::new(hasher);
                 return Ok(Here::Kept(claims, Kept::Part { part, hasher }));
@@ -124,7 +125,7 @@ impl Check<'_> {
         }
         if self.survey.same_size.contains(index)
             && self.selection.on_conflict != OnConflict::Rename
-            && let Some(claim) = claim_existing(&folder, name, size)?
+            && let Some(claim) = claim_existing(&folder, name, size, &go_on)?
         {
             return Ok(match claim.length {
                 0 => Here::Empty,

@@ -71,7 +71,8 @@ pub(super) struct Ledger {
     books: Mutex<Books>,
     begun: Condvar,
     messages: mpsc::Sender<ReceiverMessage>,
-    failures: Mutex<(Vec<FileFailure>, u32)>,
+    /// With the index of the entry, and how many there are.
+    failures: Mutex<(Vec<(u32, FileFailure)>, u32)>,
     /// Bytes that are here, those of earlier transfers among them.
     bytes: AtomicU64,
     /// Bytes of files that crossed the link.
@@ -110,16 +111,21 @@ impl Ledger {
         self.begun.notify_all();
     }
 
+    /// Whether nobody hears any more what is said: the transfer is over.
+    pub(super) fn over(&self) -> bool {
+        self.messages.is_closed()
+    }
+
     /// Waits until another file may be claimed; `false` when the transfer is over.
     pub(super) fn wait_for_room(&self) -> bool {
         let mut books = self.books();
-        while books.full() && !self.messages.is_closed() {
+        while books.full() && !self.over() {
             books = self
                 .begun
                 .wait_timeout(books, LOOK_INTERVAL)
                 .map_or_else(|poisoned| poisoned.into_inner().0, |(books, _)| books);
         }
-        !self.messages.is_closed()
+        !self.over()
     }
 
     /// Says `message`; waits for room. `false` when the transfer is over.
@@ -160,7 +166,7 @@ impl Ledger {
             failures.1 += 1;
             if failures.0.len() < FAILURES_KEPT {
                 let name = name.to_owned();
-                failures.0.push(FileFailure { name, reason });
+                failures.0.push((file, FileFailure { name, reason }));
             }
         }
         self.say(ReceiverMessage::Failed { file, reason });
@@ -184,6 +190,9 @@ impl Ledger {
 
     pub(super) fn summary(&self) -> Summary {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let failure_count = failures.1;
+        let mut failures = failures.0.clone();
+        failures.sort_by_key(|(file, _)| *file);
         let Acknowledged { bytes, files } = self.acknowledged();
         Summary {
             files,
@@ -191,8 +200,8 @@ impl Ledger {
             sent: self.sent.load(Ordering::Relaxed),
             resumed: self.resumed.load(Ordering::Relaxed),
             skipped: self.skipped.load(Ordering::Relaxed),
-            failures: failures.0.clone(),
-            failure_count: failures.1,
+            failures: failures.into_iter().map(|(_, failure)| failure).collect(),
+            failure_count,
         }
     }
 }

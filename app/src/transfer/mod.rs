@@ -18,17 +18,17 @@ mod tests;
 use std::{io, path::PathBuf, time::Duration};
 
 use fardrop_shared::{
+    name::NameError,
     offer::{Manifest, OfferError},
     transfer::{FileReason, Violation},
     wire::peer::{DeclineReason, MessageError, TRANSFER_VERSION},
 };
 use thiserror::Error;
 
-use crate::link::{CloseCode, LinkError};
+use crate::link::{CloseCode, LinkError, LinkHandle};
 
 pub use receive::receive;
 pub use send::send;
-pub use survey::Survey;
 
 /// Bytes in one buffer between the network and the disk: fed in smaller pieces, hashing and writing
 /// cost more than sending.
@@ -153,7 +153,7 @@ pub enum TransferError {
         /// The name.
         name: String,
         /// Why not.
-        reason: &'static str,
+        reason: NameError,
     },
     /// The destination cannot be used.
     #[error("the destination cannot be used: {0}")]
@@ -188,6 +188,18 @@ impl TransferError {
             | Self::Destination(_) => CloseCode::Declined,
             Self::Version { .. } | Self::Protocol(_) => CloseCode::ProtocolViolation,
         }
+    }
+}
+
+/// The reason the link gives for its end, where a stream only said that it ended.
+async fn with_reason(error: TransferError, handle: &LinkHandle) -> TransferError {
+    if !matches!(error, TransferError::PeerGone(_)) {
+        return error;
+    }
+    tokio::select! {
+        biased;
+        reason = handle.closed() => reason.into(),
+        () = std::future::ready(()) => error,
     }
 }
 

@@ -3,10 +3,12 @@
 use std::{io, pin::pin, sync::Arc, thread};
 
 use fardrop_shared::{
-    offer::{Entry, Manifest, ManifestBuilder, NameChecker, NameRefused, OfferError},
+    name::NameError,
+    offer::{Entry, Manifest, ManifestBuilder, NameChecker, OfferError},
     transfer::Violation,
     wire::peer::{DeclineReason, Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION},
 };
+use rand::rngs::OsRng;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{MissedTickBehavior, interval, timeout},
@@ -19,9 +21,10 @@ use super::{
     ledger::Ledger,
     store::{Job, Piece, store},
     survey::{Selection, Survey},
+    with_reason,
 };
 use crate::{
-    disk::{Destination, Folders},
+    disk::{Destination, free_space},
     link::{CloseCode, ControlReceiver, ControlSender, Link, LinkError, LinkHandle},
 };
 
@@ -29,6 +32,12 @@ use crate::{
 const MESSAGES_WAITING: usize = 64;
 /// Buffers that wait for the writing thread, beside the one it has and the one being filled.
 const PIECES_WAITING: usize = 1;
+
+/// Held by every thread of a transfer for as long as it runs.
+#[derive(Debug, Clone)]
+struct Alive {
+    _held: mpsc::Sender<()>,
+}
 
 /// Receives one offer over `link`, into `options.destination`.
 ///
@@ -45,11 +54,18 @@ pub async fn receive(
     cancel: impl Future<Output = ()>,
 ) -> Result<Summary, TransferError> {
     let handle = link.handle.clone();
+    // Nobody sends anything: it ends when the last thread does.
+    let (held, mut ended) = mpsc::channel(1);
+    let alive = Alive { _held: held };
     let outcome = tokio::select! {
         biased;
         () = cancel => Err(TransferError::Cancelled),
-        outcome = run(&mut link, options, decide, &progress) => outcome,
+        outcome = run(&mut link, options, decide, &progress, &alive) => outcome,
         error = handle.closed() => Err(error.into()),
+    };
+    let outcome = match outcome {
+        Ok(outcome) => Ok(outcome),
+        Err(error) => Err(with_reason(error, &handle).await),
     };
     match &outcome {
         Ok(_) => {
@@ -76,6 +92,10 @@ pub async fn receive(
             handle.close(error.close_code());
         }
     }
+    // The next transfer into this folder must not meet files that this one still renames. A disk
+    // that takes longer is not waited for.
+    drop(alive);
+    let _ = timeout(FAREWELL_TIMEOUT, ended.recv()).await;
     outcome
 }
 
@@ -99,20 +119,26 @@ async fn run(
     options: ReceiveOptions,
     decide: impl AsyncFnOnce(OfferSummary<'_>) -> Decision,
     progress: &watch::Sender<Progress>,
+    alive: &Alive,
 ) -> Result<Summary, TransferError> {
     let hello = ReceiverMessage::Hello {
         version: TRANSFER_VERSION,
     };
     link.control_sender.send(&hello.encode()).await?;
     let manifest = read_offer(&mut link.control_receiver).await?;
-    let opened = on_thread("fardrop-survey", move || {
-        let destination = Destination::open(&options.destination)?;
-        let survey = Survey::look(&manifest, &mut destination.folders());
-        Ok((manifest, destination, survey))
+    let path = options.destination.clone();
+    let surveyed = on_thread("fardrop-survey", alive, move || {
+        let survey = match Destination::open(&path) {
+            Ok(destination) => Survey::look(&manifest, &mut destination.folders()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Survey::nothing(manifest.totals().entries())
+            }
+            Err(error) => return Err(error),
+        };
+        Ok((manifest, survey, free_space(&path).ok()))
     });
-    let opened: io::Result<_> = opened.await?;
-    let (manifest, destination, survey) = opened.map_err(TransferError::Destination)?;
-    let free_space = destination.free_space().ok();
+    let surveyed: io::Result<_> = surveyed.await?;
+    let (manifest, survey, free_space) = surveyed.map_err(TransferError::Destination)?;
     let decision = decide(OfferSummary {
         manifest: &manifest,
         free_space,
@@ -131,7 +157,20 @@ async fn run(
     if let Some(free) = free_space.filter(|free| *free < needed) {
         return Err(TransferError::NoSpace { needed, free });
     }
-    take(link, manifest, &destination, survey, selection, progress).await
+    let destination = on_thread("fardrop-destination", alive, move || {
+        Destination::make(&options.destination)
+    });
+    let destination = destination.await?.map_err(TransferError::Destination)?;
+    take(
+        link,
+        manifest,
+        &destination,
+        survey,
+        selection,
+        progress,
+        alive,
+    )
+    .await
 }
 
 /// Starts the threads, moves what arrives to them, and says what they have to say.
@@ -142,6 +181,7 @@ async fn take(
     survey: Survey,
     selection: Selection,
     progress: &watch::Sender<Progress>,
+    alive: &Alive,
 ) -> Result<Summary, TransferError> {
     let (total_files, total_bytes) = selection.totals(&manifest);
     let total = Progress {
@@ -162,7 +202,7 @@ async fn take(
         selection,
         ledger,
     });
-    let checking = on_thread("fardrop-check", {
+    let checking = on_thread("fardrop-check", alive, {
         let (job, folders) = (Arc::clone(&job), destination.folders());
         move || {
             check(
@@ -175,7 +215,12 @@ async fn take(
         }
     });
     let (to_store, pieces) = mpsc::channel(PIECES_WAITING);
-    let stored = start_store(&job, destination.folders(), pieces, &link.handle, to_store);
+    let (back, spares) = mpsc::channel(PIECES_WAITING + 2);
+    let storing = on_thread("fardrop-write", alive, {
+        let (job, folders) = (Arc::clone(&job), destination.folders());
+        move || store(&job, folders, pieces, &back)
+    });
+    let stored = fill_store(storing, &link.handle, to_store, spares);
     let talk = Talk {
         sender: &mut link.control_sender,
         receiver: &mut link.control_receiver,
@@ -195,18 +240,14 @@ async fn take(
     Ok(job.ledger.summary())
 }
 
-/// The writing thread and what feeds it; resolves when everything that was wanted is settled.
-async fn start_store(
-    job: &Arc<Job>,
-    folders: Folders,
-    pieces: mpsc::Receiver<Piece>,
+/// Feeds the writing thread; resolves when everything that was wanted is settled.
+async fn fill_store(
+    storing: impl Future<Output = Result<io::Result<Result<(), Violation>>, TransferError>>,
     handle: &LinkHandle,
     to_store: mpsc::Sender<Piece>,
+    spares: mpsc::Receiver<Vec<u8>>,
 ) -> Result<(), TransferError> {
-    let (back, spares) = mpsc::channel(PIECES_WAITING + 2);
-    let job = Arc::clone(job);
-    let stored = on_thread("fardrop-write", move || store(&job, folders, pieces, &back));
-    let mut stored = pin!(stored);
+    let mut stored = pin!(storing);
     let mut pump = pin!(pump(handle, to_store, spares));
     let settle = |outcome: Result<io::Result<Result<(), Violation>>, TransferError>| {
         Ok::<_, TransferError>(outcome?.map_err(TransferError::Local)??)
@@ -331,15 +372,11 @@ impl Talk<'_> {
 
 /// Reads the whole offer. One name that must not become a path refuses all of it.
 async fn read_offer(control: &mut ControlReceiver) -> Result<Manifest, TransferError> {
-    match hear(control).await? {
-        SenderMessage::Hello {
-            version: TRANSFER_VERSION,
-        } => {}
-        SenderMessage::Hello { version } => return Err(TransferError::Version { theirs: version }),
-        SenderMessage::Offer { .. }
-        | SenderMessage::Page(_)
-        | SenderMessage::OfferEnd
-        | SenderMessage::Done => return Err(TransferError::Protocol("no hello")),
+    let SenderMessage::Hello { version } = hear(control).await? else {
+        return Err(TransferError::Protocol("no hello"));
+    };
+    if version != TRANSFER_VERSION {
+        return Err(TransferError::Version { theirs: version });
     }
     let SenderMessage::Offer {
         files,
@@ -351,14 +388,14 @@ async fn read_offer(control: &mut ControlReceiver) -> Result<Manifest, TransferE
         return Err(TransferError::Protocol("no offer"));
     };
     let mut builder = ManifestBuilder::new();
-    let mut names = NameChecker::new();
+    let mut names = NameChecker::new(&mut OsRng);
     for _ in 0..pages {
         let SenderMessage::Page(page) = hear(control).await? else {
             return Err(TransferError::Protocol("a page is missing"));
         };
         let checked: Result<(), PageError> = builder.push_page(&page, |entry| {
             names
-                .check(entry)
+                .check_here(entry)
                 .map_err(|refused| PageError::of(entry, refused))
         });
         checked.map_err(TransferError::from)?;
@@ -376,11 +413,11 @@ async fn read_offer(control: &mut ControlReceiver) -> Result<Manifest, TransferE
 /// What is wrong with a page.
 enum PageError {
     Offer(OfferError),
-    Name(String, NameRefused),
+    Name(String, NameError),
 }
 
 impl PageError {
-    fn of(entry: Entry<'_>, refused: NameRefused) -> Self {
+    fn of(entry: Entry<'_>, refused: NameError) -> Self {
         Self::Name(entry.path.to_owned(), refused)
     }
 }
@@ -397,7 +434,7 @@ impl From<PageError> for TransferError {
             PageError::Offer(error) => error.into(),
             PageError::Name(name, refused) => Self::UnsafeName {
                 name,
-                reason: refused.reason,
+                reason: refused,
             },
         }
     }
@@ -412,12 +449,15 @@ async fn hear(control: &mut ControlReceiver) -> Result<SenderMessage, TransferEr
 /// Runs `work` on a thread of its own, started at once. Dropping the future does not stop it.
 fn on_thread<T: Send + 'static>(
     name: &str,
+    alive: &Alive,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> impl Future<Output = Result<T, TransferError>> {
     let (sender, receiver) = oneshot::channel();
+    let alive = alive.clone();
     let started = thread::Builder::new().name(name.into()).spawn(move || {
         // Nobody waits any more if this fails.
         let _ = sender.send(work());
+        drop(alive);
     });
     async move {
         started.map_err(TransferError::Local)?;

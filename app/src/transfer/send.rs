@@ -15,6 +15,7 @@ use tokio::{
 use super::{
     FAREWELL_TIMEOUT, FileFailure, Progress, Summary, TransferError,
     feed::{Desk, feed},
+    with_reason,
 };
 use crate::{
     files::OfferSource,
@@ -41,6 +42,10 @@ pub async fn send(
         () = cancel => Err(TransferError::Cancelled),
         outcome = run(&mut link, &offer, &desk.0, &progress) => outcome,
         error = handle.closed() => Err(error.into()),
+    };
+    let outcome = match outcome {
+        Ok(outcome) => Ok(outcome),
+        Err(error) => Err(with_reason(error, &handle).await),
     };
     match &outcome {
         Ok(()) => {
@@ -79,14 +84,11 @@ async fn run(
     progress: &watch::Sender<Progress>,
 ) -> Result<(), TransferError> {
     tell_offer(&mut link.control_sender, offer).await?;
-    match hear(&mut link.control_receiver).await? {
-        ReceiverMessage::Hello {
-            version: TRANSFER_VERSION,
-        } => {}
-        ReceiverMessage::Hello { version } => {
-            return Err(TransferError::Version { theirs: version });
-        }
-        _ => return Err(TransferError::Protocol("no hello")),
+    let ReceiverMessage::Hello { version } = hear(&mut link.control_receiver).await? else {
+        return Err(TransferError::Protocol("no hello"));
+    };
+    if version != TRANSFER_VERSION {
+        return Err(TransferError::Version { theirs: version });
     }
     while desk.sending().accepted().is_none() {
         let message = hear(&mut link.control_receiver).await?;

@@ -85,10 +85,18 @@ pub(super) fn store(
     committer
         .join()
         .map_err(|_| io::Error::other("the committing thread panicked"))?;
-    if outcome.is_ok() {
+    if matches!(outcome, Ok(Ended::Whole)) {
         finish_folders(job, &mut folders);
     }
-    Ok(outcome)
+    Ok(outcome.map(|_| ()))
+}
+
+/// How a stream ended.
+enum Ended {
+    /// Everything that was wanted came, or was given up.
+    Whole,
+    /// In the middle.
+    Cut,
 }
 
 /// The file that the stream is in.
@@ -127,7 +135,7 @@ impl Store<'_> {
         &mut self,
         pieces: &mut mpsc::Receiver<Piece>,
         back: &mpsc::Sender<Vec<u8>>,
-    ) -> Result<(), Violation> {
+    ) -> Result<Ended, Violation> {
         let mut decoder = FrameDecoder::new();
         while let Some(piece) = pieces.blocking_recv() {
             if piece.filled == 0 {
@@ -135,8 +143,7 @@ impl Store<'_> {
                     return Err(Violation("the stream ended inside a frame"));
                 }
                 self.job.ledger.books().receiving.handle_stream_end()?;
-                self.hand_over();
-                return Ok(());
+                return Ok(Ended::Whole);
             }
             let mut input = &piece.buffer[..piece.filled];
             while let Some(frame) = decoder.next(&mut input)? {
@@ -146,7 +153,7 @@ impl Store<'_> {
             // The pump ends before this thread only when the transfer does.
             let _ = back.try_send(piece.buffer);
         }
-        Ok(())
+        Ok(Ended::Cut)
     }
 
     fn handle(&mut self, frame: Frame<'_>) -> Result<(), Violation> {
@@ -222,7 +229,7 @@ impl Store<'_> {
                 if start == 0 {
                     *hasher = blake3::Hasher::new();
                 } else if hasher.count() != start {
-                    *hasher = part.hash_prefix(start)?;
+                    *hasher = part.hash_prefix(start, &|| !self.job.ledger.over())?;
                 }
                 part.resume_at(start, executable)?;
                 return Ok(Sink::Part { part, hasher });
@@ -405,8 +412,10 @@ fn give_up(ledger: &Ledger, current: &Current, error: &io::Error, more_follows: 
 }
 
 fn reason(error: &io::Error) -> FileReason {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FileReason::NoSpace,
-        _ => FileReason::WriteFailed,
+    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+    if full.contains(&error.kind()) {
+        FileReason::NoSpace
+    } else {
+        FileReason::WriteFailed
     }
 }

@@ -12,7 +12,7 @@ use crate::disk::{Folders, has_part, split_path};
 
 /// Which entries of an offer have something at the destination.
 #[derive(Debug)]
-pub struct Survey {
+pub(super) struct Survey {
     /// Files whose final name is taken.
     pub(super) taken: IndexSet,
     /// Of these, regular files of the offered size: they may be identical.
@@ -26,16 +26,20 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Looks at every entry of `manifest`.
-    pub(super) fn look(manifest: &Manifest, folders: &mut Folders) -> Self {
-        let entries = manifest.totals().entries();
-        let mut survey = Self {
+    /// What a destination that is not there has.
+    pub(super) fn nothing(entries: u32) -> Self {
+        Self {
             taken: IndexSet::new(entries),
             same_size: IndexSet::new(entries),
             parts: IndexSet::new(entries),
             folders: IndexSet::new(entries),
             kept_bytes: 0,
-        };
+        }
+    }
+
+    /// Looks at every entry of `manifest`.
+    pub(super) fn look(manifest: &Manifest, folders: &mut Folders) -> Self {
+        let mut survey = Self::nothing(manifest.totals().entries());
         // A folder that is not there: neither is anything in it, nor in those that follow in it.
         let mut absent: Option<String> = None;
         manifest.for_each(|index, entry| {

@@ -23,32 +23,26 @@ mod names;
 mod page;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use thiserror::Error;
 
-pub use names::{NameChecker, NameRefused};
+pub use names::NameChecker;
 use page::Decoder;
+pub use time::ModifiedTime;
 
-/// Most entries in one offer: what the manifest bound can hold of ordinary names, and what a `u32`
-/// index and a bitmap of 128 KiB serve with room to spare.
-pub const ENTRIES_LIMIT: u32 = 1_000_000;
+use crate::limits;
+
+/// Most entries in one offer.
+pub const ENTRIES_LIMIT: u32 = limits::MAX_OFFER_NAMES as u32;
 /// Most bytes in all the pages of a manifest: half of the memory promised for a process.
 pub const MANIFEST_LIMIT: usize = 32 * 1024 * 1024;
 /// Most bytes in one page: small against a control message, and the cost of a seek (some 20 µs).
 pub const PAGE_LIMIT: usize = 16 * 1024;
-/// Longest relative path, in bytes (`PATH_MAX` on Linux).
-pub const PATH_LIMIT: usize = 4096;
+/// Longest relative path, in bytes.
+pub const PATH_LIMIT: usize = limits::MAX_NAME_BYTES;
 /// Largest file, in bytes: the largest offset that file systems can express.
 pub const FILE_SIZE_LIMIT: u64 = i64::MAX as u64;
-
-/// A modification time: seconds and nanoseconds since 1970, UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct ModifiedTime {
-    /// Whole seconds, negative before 1970.
-    pub seconds: i64,
-    /// Nanoseconds past `seconds`, below 1,000,000,000.
-    pub nanos: u32,
-}
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -133,7 +133,10 @@ fn a_receiver_that_lies_is_found_out() {
             file: 4,
             reason: FileReason::NoSpace,
         },
-        ReceiverMessage::Progress(Acknowledged { bytes: 0, files: 1 }),
+        ReceiverMessage::Progress(Acknowledged {
+            bytes: 0,
+            files: 11,
+        }),
         ReceiverMessage::Done(Acknowledged::default()),
     ];
     for message in hostile {

@@ -1,0 +1,322 @@
+//! Peers that do not keep to the protocol: never a panic, never outside the folder, an end always.
+
+use fardrop_shared::{
+    offer::{Entry, EntryKind, ManifestBuilder, ModifiedTime},
+    transfer::{Claim, frame},
+    wire::peer::{Acknowledged, Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION},
+};
+
+use super::*;
+
+/// The messages of an offer of such files.
+fn offer_of(files: &[(&str, u64)]) -> Vec<SenderMessage> {
+    let mut builder = ManifestBuilder::new();
+    for (path, size) in files {
+        let kind = EntryKind::File {
+            size: *size,
+            executable: false,
+        };
+        let modified = ModifiedTime::default();
+        builder
+            .push(Entry {
+                path,
+                kind,
+                modified,
+            })
+            .unwrap();
+    }
+    let totals = builder.totals();
+    let manifest = builder.finish().unwrap();
+    let mut messages = vec![
+        SenderMessage::Hello {
+            version: TRANSFER_VERSION,
+        },
+        SenderMessage::Offer {
+            files: totals.files,
+            folders: totals.folders,
+            bytes: totals.bytes,
+            pages: manifest.pages().len() as u32,
+        },
+    ];
+    messages.extend(
+        manifest
+            .pages()
+            .map(|page| SenderMessage::Page(page.to_vec())),
+    );
+    messages.push(SenderMessage::OfferEnd);
+    messages
+}
+
+/// What a receiver makes of a sender that says this, and these bytes on the data stream.
+async fn receive_from(messages: Vec<SenderMessage>, data: Vec<u8>, destination: &Path) -> Outcome {
+    let (mut left, right) = Link::pair();
+    let handle = left.handle.clone();
+    let hostile = async {
+        for message in messages {
+            if left.control_sender.send(&message.encode()).await.is_err() {
+                return;
+            }
+        }
+        while let Ok(Some(message)) = left.control_receiver.receive().await {
+            let message = ReceiverMessage::decode(&message).unwrap();
+            if message == ReceiverMessage::WantEnd {
+                let mut stream = left.handle.open_data().await.unwrap();
+                if stream.write(data.clone().into()).await.is_ok() {
+                    let _ = stream.finish().await;
+                }
+            } else if matches!(message, ReceiverMessage::Done(_)) {
+                let done = SenderMessage::Done.encode();
+                left.control_sender.send(&done).await.unwrap();
+            }
+        }
+    };
+    let (progress, _) = watch::channel(Progress::default());
+    let both = async {
+        tokio::select! {
+            outcome = receive(
+                right,
+                options(destination),
+                async |_| accept(OnConflict::Skip),
+                progress,
+                std::future::pending(),
+            ) => outcome,
+            () = async {
+                tokio::select! { () = hostile => {}, _ = handle.closed() => {} }
+                std::future::pending().await
+            } => unreachable!(),
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), both)
+        .await
+        .expect("it ends")
+}
+
+#[tokio::test]
+async fn a_bad_name_refuses_the_whole_offer() {
+    for bad in [
+        "../up",
+        "/etc/passwd",
+        "a/../../b",
+        "a\\b",
+        "C:x",
+        ".fardrop-0.part",
+        "fine",
+    ] {
+        let to = tempfile::tempdir().unwrap();
+        let offer = offer_of(&[("fine", 1), (bad, 1)]);
+        let outcome = receive_from(offer, Vec::new(), to.path()).await;
+        assert!(
+            matches!(outcome, Err(TransferError::UnsafeName { .. })),
+            "{bad}: {outcome:?}"
+        );
+        assert_eq!(names(to.path()), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn offers_that_do_not_add_up_are_refused() {
+    let good = offer_of(&[("a", 1)]);
+    let mut hostile = Vec::new();
+    for length in 0..good.len() {
+        let mut cut = good[..length].to_vec();
+        cut.push(SenderMessage::Done);
+        hostile.push(cut);
+    }
+    let page = good[2].clone();
+    for (files, bytes, pages) in [(2, 1, 1), (1, 2, 1), (1, 1, 2), (1, 1, u32::MAX), (0, 0, 0)] {
+        let header = SenderMessage::Offer {
+            files,
+            folders: 0,
+            bytes,
+            pages,
+        };
+        hostile.push(vec![
+            good[0].clone(),
+            header,
+            page.clone(),
+            SenderMessage::OfferEnd,
+        ]);
+    }
+    hostile.push(vec![
+        good[0].clone(),
+        good[1].clone(),
+        SenderMessage::Page(vec![0xff; 100]),
+    ]);
+    for messages in hostile {
+        let to = tempfile::tempdir().unwrap();
+        let name = format!("{messages:?}");
+        let outcome = receive_from(messages, Vec::new(), to.path()).await;
+        assert!(
+            matches!(outcome, Err(TransferError::Protocol(_))),
+            "{name}: {outcome:?}"
+        );
+    }
+    let other = vec![SenderMessage::Hello { version: 9 }];
+    let to = tempfile::tempdir().unwrap();
+    let outcome = receive_from(other, Vec::new(), to.path()).await;
+    assert!(
+        matches!(outcome, Err(TransferError::Version { theirs: 9 })),
+        "{outcome:?}"
+    );
+}
+
+fn file(index: u32, start: u64, data: &[u8], digest: [u8; 32]) -> Vec<u8> {
+    let mut stream = frame::begin(index, start).to_vec();
+    stream.extend(frame::data_header(data.len() as u32));
+    stream.extend(data);
+    stream.extend(frame::end(&digest));
+    stream
+}
+
+#[tokio::test]
+async fn frames_that_break_the_rules_end_the_transfer() {
+    let right = *blake3::hash(b"four").as_bytes();
+    let good = file(0, 0, b"four", right);
+    let streams = [
+        Vec::new(),
+        good[..good.len() - 1].to_vec(),
+        file(2, 0, b"four", right),
+        file(u32::MAX, 0, b"four", right),
+        file(0, 1, b"fou", right),
+        file(0, u64::MAX, b"four", right),
+        file(0, 0, b"fourfive", right),
+        file(0, 0, b"fou", right),
+        [good.clone(), good.clone()].concat(),
+        frame::end(&right).to_vec(),
+        frame::abort(FileReason::Skipped).to_vec(),
+        [frame::begin(0, 0), frame::begin(1, 0)].concat(),
+        vec![77; 1000],
+        noise(100_000, 7),
+    ];
+    for stream in streams {
+        let to = tempfile::tempdir().unwrap();
+        let offer = offer_of(&[("a", 4), ("b", 4)]);
+        let name = format!("{:?}", &stream[..stream.len().min(100)]);
+        let outcome = receive_from(offer, stream, to.path()).await;
+        assert!(
+            matches!(outcome, Err(TransferError::Protocol(_))),
+            "{name}: {outcome:?}"
+        );
+        for name in names(to.path()) {
+            if !name.starts_with(".fardrop-") {
+                assert_eq!(fs::read(to.path().join(&name)).unwrap(), b"four", "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_digest_gives_no_file() {
+    let to = tempfile::tempdir().unwrap();
+    let right = *blake3::hash(b"four").as_bytes();
+    let stream = [file(0, 0, b"four", [0; 32]), file(1, 0, b"four", right)].concat();
+    let received = receive_from(offer_of(&[("a", 4), ("b", 4)]), stream, to.path()).await;
+    let received = received.unwrap();
+    assert_eq!(received.failures[0].reason, FileReason::HashMismatch);
+    assert_eq!((received.files, received.failure_count), (1, 1));
+    assert_eq!(names(to.path()), ["b"]);
+}
+
+#[tokio::test]
+async fn random_streams_end_the_transfer() {
+    for seed in 0..60 {
+        let to = tempfile::tempdir().unwrap();
+        let right = *blake3::hash(b"four").as_bytes();
+        let mut stream = [file(0, 0, b"four", right), file(1, 0, b"four", right)].concat();
+        let noise = noise(8, seed);
+        let place = usize::from(noise[0]) % stream.len();
+        stream[place] ^= noise[1].max(1);
+        let outcome = receive_from(offer_of(&[("a", 4), ("b", 4)]), stream, to.path()).await;
+        let whole = outcome.is_ok_and(|summary| summary.failure_count == 0);
+        assert!(!whole, "seed {seed}");
+        for name in names(to.path()) {
+            if !name.starts_with(".fardrop-") {
+                assert_eq!(
+                    fs::read(to.path().join(&name)).unwrap(),
+                    b"four",
+                    "seed {seed}"
+                );
+            }
+        }
+    }
+}
+
+/// What a sender of two small files makes of a receiver that says this.
+async fn send_to(messages: Vec<ReceiverMessage>) -> Outcome {
+    let from = tempfile::tempdir().unwrap();
+    write(&from.path().join("tree/a"), "four");
+    write(&from.path().join("tree/b"), "four");
+    let (left, mut right) = Link::pair();
+    let hostile = async {
+        for message in messages {
+            right.control_sender.send(&message.encode()).await.unwrap();
+        }
+        let mut stream = right.handle.accept_data().await.unwrap();
+        let mut buffer = [0; 1000];
+        while let Ok(Some(_)) = stream.read(&mut buffer).await {}
+        std::future::pending().await
+    };
+    let (progress, _) = watch::channel(Progress::default());
+    let offer = offer(&[&from.path().join("tree")]);
+    let both = async {
+        tokio::select! {
+            outcome = send(left, offer, progress, std::future::pending()) => outcome,
+            () = hostile => unreachable!(),
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), both)
+        .await
+        .expect("it ends")
+}
+
+#[tokio::test]
+async fn a_receiver_that_breaks_the_rules_ends_the_transfer() {
+    let hello = ReceiverMessage::Hello {
+        version: TRANSFER_VERSION,
+    };
+    let accept = ReceiverMessage::Accept { files: 2, bytes: 8 };
+    let claim = |length| Claim {
+        length,
+        hash: [1; 32],
+    };
+    let from = |file, claims| ReceiverMessage::WantFrom { file, claims };
+    let hostile = [
+        vec![ReceiverMessage::Want { first: 0, last: 3 }],
+        vec![ReceiverMessage::Want { first: 1, last: 0 }],
+        vec![from(1, vec![claim(4)]), from(1, vec![claim(4)])],
+        vec![from(9, vec![claim(4)])],
+        vec![from(1, vec![claim(0)])],
+        vec![ReceiverMessage::Skip { file: 2 }],
+        vec![ReceiverMessage::Accept { files: 0, bytes: 0 }],
+        vec![ReceiverMessage::Done(Acknowledged::default())],
+        vec![ReceiverMessage::Progress(Acknowledged {
+            bytes: 0,
+            files: 9,
+        })],
+    ];
+    for messages in hostile {
+        let name = format!("{messages:?}");
+        let messages = [vec![hello.clone(), accept.clone()], messages].concat();
+        let outcome = send_to(messages).await;
+        assert!(
+            matches!(outcome, Err(TransferError::Protocol(_))),
+            "{name}: {outcome:?}"
+        );
+    }
+    let outcome = send_to(vec![accept.clone()]).await;
+    assert!(
+        matches!(outcome, Err(TransferError::Protocol(_))),
+        "{outcome:?}"
+    );
+    // Claims that lie only cost the one who makes them: the file is sent from its start.
+    let lies = vec![
+        hello,
+        accept,
+        from(1, vec![claim(u64::MAX), claim(4), claim(2)]),
+        ReceiverMessage::Want { first: 2, last: 2 },
+        ReceiverMessage::WantEnd,
+        ReceiverMessage::Done(Acknowledged { bytes: 8, files: 2 }),
+    ];
+    let sent = send_to(lies).await.unwrap();
+    assert_eq!((sent.sent, sent.resumed), (8, 0));
+}

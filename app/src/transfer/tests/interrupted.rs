@@ -1,0 +1,200 @@
+//! Links cut in the middle, and what a second transfer makes of what was kept.
+
+use super::*;
+use crate::link::{CloseCode, ControlReceiver, ControlSender, LinkHandle};
+
+/// A link through a relay that passes so many bytes of data and is then gone.
+fn cut_after(bytes: usize) -> (Link, Link) {
+    let (left, near) = Link::pair();
+    let (far, right) = Link::pair();
+    tokio::spawn(async move {
+        let handles = [near.handle.clone(), far.handle.clone()];
+        tokio::select! {
+            () = pass_control(near.control_receiver, far.control_sender) => {}
+            () = pass_control(far.control_receiver, near.control_sender) => {}
+            () = pass_data(&handles[0], &handles[1], bytes) => {}
+            _ = handles[0].closed() => {}
+            _ = handles[1].closed() => {}
+        }
+        for handle in handles {
+            handle.close(CloseCode::Other(99));
+        }
+    });
+    (left, right)
+}
+
+async fn pass_control(mut from: ControlReceiver, mut to: ControlSender) {
+    while let Ok(Some(message)) = from.receive().await {
+        if to.send(&message).await.is_err() {
+            return;
+        }
+    }
+    // The rest of what was said is still on its way.
+    std::future::pending().await
+}
+
+async fn pass_data(from: &LinkHandle, to: &LinkHandle, mut left: usize) {
+    let Ok(mut stream) = from.accept_data().await else {
+        return;
+    };
+    let mut out = to.open_data().await.unwrap();
+    let mut buffer = vec![0; 10_000];
+    while let Ok(Some(length)) = stream.read(&mut buffer).await {
+        let passed = length.min(left);
+        if out.write(buffer[..passed].to_vec().into()).await.is_err() {
+            return;
+        }
+        left -= passed;
+        if left == 0 {
+            return;
+        }
+    }
+    let _ = out.finish().await;
+    std::future::pending().await
+}
+
+/// A part file for the entry with this path, as an earlier transfer would have left it.
+fn leave_part(destination: &Path, path: &str, contents: &[u8]) -> PathBuf {
+    let hash = blake3::hash(path.as_bytes()).to_hex();
+    let name = format!(".fardrop-{}.part", &hash.as_str()[..32]);
+    let part = destination.join(path).with_file_name(name);
+    write(&part, contents);
+    part
+}
+
+#[tokio::test]
+async fn a_kept_prefix_is_not_sent_again() {
+    let contents = noise(5_000_000, 4);
+    // Kept, of which so many are right, and how many are resumed from.
+    for (kept, right, resumed) in [
+        (3_000_000, 3_000_000, 3_000_000),
+        (3_000_000, 2_999_999, 2_250_000),
+        (3_000_000, 1_000_000, 750_000),
+        (3_000_000, 0, 0),
+        (5_000_000, 5_000_000, 5_000_000),
+        (1, 1, 1),
+    ] {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        write(&from.path().join("tree/file"), &contents);
+        let mut part = contents[..right].to_vec();
+        part.resize(kept, 0xff);
+        leave_part(to.path(), "tree/file", &part);
+        let (sent, received) =
+            cross(&[&from.path().join("tree")], to.path(), OnConflict::Skip).await;
+        assert_eq!(received.resumed, resumed, "{kept} {right}");
+        assert_eq!(received.sent, 5_000_000 - resumed);
+        assert_eq!((sent.sent, sent.resumed), (received.sent, received.resumed));
+        let there = fs::read(to.path().join("tree/file")).unwrap();
+        assert_eq!(there, contents);
+        assert_eq!(names(to.path()), ["tree", "tree/file"]);
+    }
+}
+
+#[tokio::test]
+async fn a_part_longer_than_the_file_is_cut() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(&from.path().join("file"), "short");
+    leave_part(to.path(), "file", b"short and more");
+    cross(&[&from.path().join("file")], to.path(), OnConflict::Skip).await;
+    assert_eq!(fs::read(to.path().join("file")).unwrap(), b"short");
+    assert_eq!(names(to.path()), ["file"]);
+}
+
+#[tokio::test]
+async fn a_part_held_by_another_receiver_is_left_alone() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(&from.path().join("file"), "0123456789");
+    let part = leave_part(to.path(), "file", b"01234");
+    let held = fs::File::open(&part).unwrap();
+    held.lock().unwrap();
+    let (_, received) = cross(&[&from.path().join("file")], to.path(), OnConflict::Skip).await;
+    assert_eq!(received.resumed, 0);
+    assert_eq!(fs::read(&part).unwrap(), b"01234");
+    assert_eq!(fs::read(to.path().join("file")).unwrap(), b"0123456789");
+}
+
+#[tokio::test]
+async fn a_link_instead_of_a_part_is_left_alone() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(&from.path().join("file"), "0123456789");
+    write(&to.path().join("precious"), "01234");
+    let part = leave_part(to.path(), "file", b"");
+    fs::remove_file(&part).unwrap();
+    symlink("precious", &part).unwrap();
+    cross(&[&from.path().join("file")], to.path(), OnConflict::Skip).await;
+    assert_eq!(fs::read(to.path().join("precious")).unwrap(), b"01234");
+    assert_eq!(fs::read(to.path().join("file")).unwrap(), b"0123456789");
+}
+
+#[tokio::test]
+async fn more_conflicts_than_claims_at_once_are_all_proved() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for index in 0..1500_u32 {
+        write(
+            &from.path().join(format!("tree/{index}")),
+            index.to_le_bytes(),
+        );
+        let path = format!("tree/{index}");
+        if index % 2 == 0 {
+            write(&to.path().join(path), index.to_le_bytes());
+        } else {
+            leave_part(to.path(), &path, &index.to_le_bytes()[..2]);
+        }
+    }
+    let (_, received) = cross(&[&from.path().join("tree")], to.path(), OnConflict::Skip).await;
+    assert_eq!((received.files, received.skipped), (1500, 750));
+    assert_eq!(received.resumed, 750 * 4 + 750 * 2);
+    assert_eq!(names(to.path()), names(from.path()));
+}
+
+/// A temporary folder in memory where there is such a thing: many small transfers onto a disk
+/// mostly wait for it.
+fn memory_tempdir() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap()
+}
+
+/// Every file with a final name is whole, whatever happened.
+#[track_caller]
+fn check_whole(from: &Path, to: &Path, seed: u64) {
+    let source = picture(from);
+    for (path, (contents, ..)) in picture(to) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if contents.is_some() && !name.starts_with(".fardrop-") {
+            assert!(source[&path].0 == contents, "seed {seed}: {path:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_link_cut_anywhere_leaves_whole_files_or_none() {
+    let from = tempfile::tempdir().unwrap();
+    let tree = from.path().join("tree");
+    write(&tree.join("large"), noise(700_000, 5));
+    for index in 0..40 {
+        write(&tree.join(format!("small/{index}")), noise(index * 311, 6));
+    }
+    let offer = offer(&[&tree]);
+    let mut state = 1_u64;
+    let mut saved = 0;
+    for seed in 0..200_u64 {
+        let to = memory_tempdir();
+        for _ in 0..3 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(seed | 1);
+            let bytes = 1 + (state >> 33) as usize % 950_000;
+            let decision = accept(OnConflict::Skip);
+            let link = cut_after(bytes);
+            let _ = cross_over(link, Arc::clone(&offer), to.path(), decision).await;
+            check_whole(from.path(), to.path(), seed);
+        }
+        let (_, received) = cross(&[&tree], to.path(), OnConflict::Skip).await;
+        assert_eq!(received.failure_count, 0);
+        saved += received.resumed;
+        assert_eq!(names(from.path()), names(to.path()), "seed {seed}");
+        check_whole(from.path(), to.path(), seed);
+    }
+    assert!(saved > 200 * 300_000, "{saved} bytes were not sent again");
+}

@@ -1,0 +1,365 @@
+//! Whole transfers over a link inside this process.
+
+mod hostile;
+mod interrupted;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, SystemTime},
+};
+
+use fardrop_shared::transfer::FileReason;
+use tokio::sync::watch;
+
+use super::*;
+use crate::{
+    files::{OfferSource, scan},
+    link::Link,
+};
+
+fn offer(paths: &[&Path]) -> Arc<OfferSource> {
+    let paths: Vec<_> = paths.iter().map(|path| path.to_path_buf()).collect();
+    let scanned = scan(&paths, &AtomicBool::new(false)).unwrap();
+    Arc::new(scanned.source)
+}
+
+fn options(destination: &Path) -> ReceiveOptions {
+    ReceiveOptions {
+        destination: destination.to_path_buf(),
+    }
+}
+
+fn accept(on_conflict: OnConflict) -> Decision {
+    Decision::Accept {
+        on_conflict,
+        selection: None,
+    }
+}
+
+type Outcome = Result<Summary, TransferError>;
+
+async fn cross_over(
+    (left, right): (Link, Link),
+    offer: Arc<OfferSource>,
+    destination: &Path,
+    decision: Decision,
+) -> (Outcome, Outcome) {
+    let (sent, _) = watch::channel(Progress::default());
+    let (received, _) = watch::channel(Progress::default());
+    let both = async {
+        tokio::join!(
+            send(left, offer, sent, std::future::pending()),
+            receive(
+                right,
+                options(destination),
+                async |_| decision,
+                received,
+                std::future::pending()
+            ),
+        )
+    };
+    let limit = Duration::from_secs(60);
+    tokio::time::timeout(limit, both).await.expect("it ends")
+}
+
+/// Both summaries of a transfer in which nothing goes wrong.
+async fn cross(paths: &[&Path], destination: &Path, on_conflict: OnConflict) -> (Summary, Summary) {
+    let (sent, received) =
+        cross_over(Link::pair(), offer(paths), destination, accept(on_conflict)).await;
+    let (sent, received) = (sent.unwrap(), received.unwrap());
+    assert_eq!((sent.files, sent.bytes), (received.files, received.bytes));
+    assert_eq!(sent.failures, received.failures);
+    (sent, received)
+}
+
+/// Everything about a tree that must cross: contents, times, executable bits.
+fn picture(root: &Path) -> BTreeMap<PathBuf, (Option<Vec<u8>>, SystemTime, bool)> {
+    let mut picture = BTreeMap::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = fs::metadata(&path).unwrap();
+            let contents = metadata.is_file().then(|| fs::read(&path).unwrap());
+            if metadata.is_dir() {
+                folders.push(path.clone());
+            }
+            let executable = metadata.is_file() && metadata.permissions().mode() & 0o100 != 0;
+            let path = path.strip_prefix(root).unwrap().to_path_buf();
+            picture.insert(path, (contents, metadata.modified().unwrap(), executable));
+        }
+    }
+    picture
+}
+
+fn names(root: &Path) -> Vec<String> {
+    let paths = picture(root).into_keys();
+    paths
+        .map(|path| path.to_str().unwrap().to_owned())
+        .collect()
+}
+
+fn write(path: &Path, contents: impl AsRef<[u8]>) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, contents).unwrap();
+}
+
+/// Bytes that look like nothing, the same for the same seed.
+fn noise(length: usize, seed: u8) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    blake3::Hasher::new_keyed(&[seed; 32])
+        .finalize_xof()
+        .fill(&mut bytes);
+    bytes
+}
+
+fn age(path: &Path, seconds: u64) {
+    let time = SystemTime::UNIX_EPOCH + Duration::new(seconds, 123_456_789);
+    fs::File::open(path).unwrap().set_modified(time).unwrap();
+}
+
+#[tokio::test]
+async fn a_tree_arrives_as_it_was() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let tree = from.path().join("tree");
+    write(&tree.join("large"), noise(3_000_001, 1));
+    write(&tree.join("empty file"), "");
+    write(&tree.join("deep/deeper/照片/قطة 🐈.txt"), "meow");
+    write(&tree.join("x".repeat(255)), "long");
+    write(&tree.join("run.sh"), "#!/bin/sh");
+    fs::create_dir_all(tree.join("nothing/in here")).unwrap();
+    for index in 0..500 {
+        write(&tree.join(format!("many/{index}")), noise(index * 7, 2));
+    }
+    let run = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(tree.join("run.sh"), run).unwrap();
+    age(&tree.join("large"), 1_000_000_000);
+    age(&tree.join("nothing/in here"), 1_100_000_000);
+    age(&tree.join("deep"), 5);
+    let (sent, received) = cross(&[&tree], to.path(), OnConflict::Skip).await;
+    assert_eq!(picture(from.path()), picture(to.path()));
+    assert_eq!(received.files, 505);
+    assert_eq!(received.sent, received.bytes);
+    assert_eq!(sent.sent, received.sent);
+    assert_eq!(
+        (received.resumed, received.skipped, received.failure_count),
+        (0, 0, 0)
+    );
+}
+
+#[tokio::test]
+async fn an_empty_folder_and_an_empty_file_need_no_data() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::create_dir(from.path().join("empty")).unwrap();
+    cross(&[&from.path().join("empty")], to.path(), OnConflict::Skip).await;
+    assert_eq!(names(to.path()), ["empty"]);
+    write(&from.path().join("zero"), "");
+    cross(&[&from.path().join("zero")], to.path(), OnConflict::Skip).await;
+    let (_, again) = cross(&[&from.path().join("zero")], to.path(), OnConflict::Skip).await;
+    assert_eq!(names(to.path()), ["empty", "zero"]);
+    assert_eq!(again.skipped, 1);
+}
+
+#[tokio::test]
+async fn conflicts_are_skipped_renamed_or_replaced() {
+    for (on_conflict, expected, skipped) in [
+        (OnConflict::Skip, vec!["same", "new.txt", "old.txt"], 1),
+        (
+            OnConflict::Rename,
+            vec!["same", "same", "new.txt", "old.txt"],
+            0,
+        ),
+        (OnConflict::Replace, vec!["same", "new.txt"], 1),
+    ] {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let tree = from.path().join("tree");
+        write(&tree.join("same.txt"), "same");
+        write(&tree.join("file.txt"), "new.txt");
+        write(&to.path().join("tree/same.txt"), "same");
+        write(&to.path().join("tree/file.txt"), "old.txt");
+        let (_, received) = cross(&[&tree], to.path(), on_conflict).await;
+        assert_eq!(received.skipped, skipped);
+        let there = picture(&to.path().join("tree"));
+        let mut contents: Vec<_> = there
+            .values()
+            .map(|(contents, ..)| String::from_utf8(contents.clone().unwrap()).unwrap())
+            .collect();
+        let mut expected = expected;
+        contents.sort();
+        expected.sort_unstable();
+        assert_eq!(contents, expected, "{on_conflict:?}: {:?}", there.keys());
+        if on_conflict != OnConflict::Replace {
+            let kept = fs::read_to_string(to.path().join("tree/file.txt")).unwrap();
+            assert_eq!(kept, "old.txt");
+            let new = fs::read_to_string(to.path().join("tree/file (1).txt")).unwrap();
+            assert_eq!(new, "new.txt");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_fails_alone() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let tree = from.path().join("tree");
+    write(&tree.join("folder/inner"), noise(400_000, 1));
+    write(&tree.join("fine"), "fine");
+    write(
+        &to.path().join("tree/folder"),
+        "a file where a folder must go",
+    );
+    let (sent, received) = cross(&[&tree], to.path(), OnConflict::Skip).await;
+    assert_eq!(received.files, 1);
+    // The file in it, and the folder itself.
+    assert_eq!(received.failure_count, 2);
+    assert_eq!(received.failures[0].name, "tree/folder");
+    assert_eq!(received.failures[1].name, "tree/folder/inner");
+    assert_eq!(received.failures[0].reason, FileReason::WriteFailed);
+    assert_eq!(sent.failure_count, 2);
+    assert_eq!(names(to.path()), ["tree", "tree/fine", "tree/folder"]);
+}
+
+#[tokio::test]
+async fn a_source_that_changed_fails_alone() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for name in [
+        "grown", "shrunk", "touched", "vanished", "fine", "piped", "linked",
+    ] {
+        write(&from.path().join("tree").join(name), "0123456789");
+    }
+    write(&from.path().join("secret"), "0123456789");
+    let tree = from.path().join("tree");
+    let offer = offer(&[&tree]);
+    write(&tree.join("grown"), "0123456789a");
+    write(&tree.join("shrunk"), "012");
+    age(&tree.join("touched"), 77);
+    fs::remove_file(tree.join("vanished")).unwrap();
+    fs::remove_file(tree.join("linked")).unwrap();
+    symlink("../secret", tree.join("linked")).unwrap();
+    fs::remove_file(tree.join("piped")).unwrap();
+    let pipe = tree.join("piped");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .unwrap();
+    let decision = accept(OnConflict::Skip);
+    let (sent, received) = cross_over(Link::pair(), offer, to.path(), decision).await;
+    let received = received.unwrap();
+    assert_eq!(received.failure_count, 6);
+    assert!(
+        received
+            .failures
+            .iter()
+            .all(|failure| failure.reason == FileReason::FileChanged)
+    );
+    assert_eq!(sent.unwrap().failures, received.failures);
+    assert_eq!(names(to.path()), ["tree", "tree/fine"]);
+}
+
+#[tokio::test]
+async fn a_declined_offer_writes_nothing() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(&from.path().join("file"), "x");
+    let destination = to.path().join("new");
+    let offer = offer(&[&from.path().join("file")]);
+    let (sent, received) = cross_over(Link::pair(), offer, &destination, Decision::Decline).await;
+    let declined = |outcome| matches!(outcome, Err(TransferError::Declined(DeclineReason::Person)));
+    assert!(declined(sent) && declined(received));
+    assert!(!destination.exists());
+}
+
+#[tokio::test]
+async fn a_destination_is_made_once_the_offer_is_accepted() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(&from.path().join("file"), "x");
+    let destination = to.path().join("made/deep");
+    cross(&[&from.path().join("file")], &destination, OnConflict::Skip).await;
+    assert_eq!(names(&destination), ["file"]);
+    let file = destination.join("file");
+    let decision = accept(OnConflict::Skip);
+    let offer = offer(&[&from.path().join("file")]);
+    let (sent, received) = cross_over(Link::pair(), offer, &file, decision).await;
+    let told = Err::<(), _>(TransferError::Declined(DeclineReason::Destination));
+    assert_eq!(format!("{:?}", sent.map(|_| ())), format!("{told:?}"));
+    assert!(matches!(received, Err(TransferError::Destination(_))));
+}
+
+#[tokio::test]
+async fn part_of_an_offer_can_be_taken() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for name in ["a", "b", "c", "d"] {
+        write(&from.path().join("tree").join(name), name);
+    }
+    let offer = offer(&[&from.path().join("tree")]);
+    let decision = Decision::Accept {
+        on_conflict: OnConflict::Skip,
+        selection: Some(vec![(4, 4), (2, 2)]),
+    };
+    let (sent, received) = cross_over(Link::pair(), offer, to.path(), decision).await;
+    assert_eq!(received.unwrap().files, 2);
+    assert_eq!(sent.unwrap().files, 2);
+    assert_eq!(names(to.path()), ["tree", "tree/b", "tree/d"]);
+}
+
+#[tokio::test]
+async fn the_other_side_is_told_of_a_cancel() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(&from.path().join("file"), "x");
+    let (left, right) = Link::pair();
+    let (progress, _) = watch::channel(Progress::default());
+    let (sent, received) = tokio::join!(
+        send(
+            left,
+            offer(&[&from.path().join("file")]),
+            progress.clone(),
+            async {}
+        ),
+        receive(
+            right,
+            options(to.path()),
+            async |_| accept(OnConflict::Skip),
+            progress,
+            std::future::pending()
+        ),
+    );
+    assert!(matches!(sent, Err(TransferError::Cancelled)), "{sent:?}");
+    assert!(
+        matches!(received, Err(TransferError::CancelledByPeer)),
+        "{received:?}"
+    );
+}
+
+#[tokio::test]
+async fn several_receivers_take_one_offer_at_once() {
+    let from = tempfile::tempdir().unwrap();
+    write(&from.path().join("tree/file"), noise(1_000_000, 3));
+    let offer = offer(&[&from.path().join("tree")]);
+    let to = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let cross = |index: usize| {
+        let decision = accept(OnConflict::Skip);
+        cross_over(Link::pair(), Arc::clone(&offer), to[index].path(), decision)
+    };
+    let outcomes: [_; 3] = tokio::join!(cross(0), cross(1), cross(2)).into();
+    for ((sent, received), to) in outcomes.into_iter().zip(&to) {
+        assert_eq!(sent.unwrap().files, received.unwrap().files);
+        assert_eq!(picture(from.path()), picture(to.path()));
+    }
+}
+
+#[tokio::test]
+async fn a_link_out_of_the_destination_is_not_followed() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let outside = tempfile::tempdir().unwrap();
+    write(&from.path().join("tree/file"), "x");
+    symlink(outside.path(), to.path().join("tree")).unwrap();
+    let (_, received) = cross(&[&from.path().join("tree")], to.path(), OnConflict::Replace).await;
+    assert_eq!((received.files, received.failure_count), (0, 2));
+    assert_eq!(names(outside.path()), [""; 0]);
+}
