@@ -115,7 +115,7 @@ fn left_out(warning: &ScanWarning) -> (&PathBuf, LeftOut) {
         ScanWarning::LinkLoop(path) => (path, LeftOut::LinkLoop),
         ScanWarning::Special(path) => (path, LeftOut::Special),
         ScanWarning::NameNotUnicode(path) => (path, LeftOut::NotUnicode),
-        ScanWarning::NameRefused(path, reason) => (path, LeftOut::UnsafeName((*reason).to_owned())),
+        ScanWarning::NameRefused(path, reason) => (path, LeftOut::UnsafeName(reason.to_string())),
         ScanWarning::Unreadable(path, kind) => (path, LeftOut::Unreadable(kind.to_string())),
     }
 }

@@ -1,7 +1,6 @@
 //! One session: from two peers that know the same code to a link between them.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use fardrop_shared::Role;
@@ -44,85 +43,74 @@ pub(super) struct Pair {
 pub(super) struct Route {
     pub(super) kind: Rung,
     pub(super) link: LinkName,
-    peer: SocketAddr,
 }
 
 /// Finds a path and makes a link over it, telling how it goes.
 pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Route), Failure> {
-    let reporter = &context.reporter;
-    let Pair {
+    let (task, session) = (pair.task, pair.session);
+    let device = pair.peer.device().to_owned();
+    let event = Event::Paired {
         task,
         session,
-        role,
-        socket,
-        same_machine,
-        identity,
-        key,
-        peer,
-    } = pair;
-    let device = peer.device().to_owned();
-    reporter
-        .tell(Event::Paired {
-            task,
-            session,
-            device,
-        })
-        .await;
+        device,
+    };
+    context.reporter.tell(event).await;
     let keys = PathKeys {
-        sender: key.probe(Role::Sender).as_bytes(),
-        receiver: key.probe(Role::Receiver).as_bytes(),
+        sender: pair.key.probe(Role::Sender).as_bytes(),
+        receiver: pair.key.probe(Role::Receiver).as_bytes(),
     };
-    let (news, mut told) = mpsc::channel(NEWS_QUEUE);
+    let (news, told) = mpsc::channel(NEWS_QUEUE);
     let search = find_path(
-        socket,
-        role,
+        pair.socket,
+        pair.role,
         &keys,
-        peer.candidates(),
-        same_machine,
-        move |item| {
-            // Only what is shown is lost if the face is that far behind.
-            let _ = news.try_send(item);
-        },
+        pair.peer.candidates(),
+        pair.same_machine,
+        // Only what is shown is lost if the face is that far behind.
+        move |item| drop(news.try_send(item)),
     );
-    let tell = async {
-        while let Some(item) = told.recv().await {
-            reporter.tell(rung_event(session, item)).await;
-        }
-    };
-    let (found, ()) = tokio::join!(search, tell);
+    let (found, ()) = tokio::join!(search, tell_rungs(&context.reporter, session, told));
     let path = found.map_err(|error| match error {
         PathError::NothingAnswered => Failure::new(Stage::Path, FailureKind::Firewalled),
         PathError::Socket(error) => {
             Failure::new(Stage::Path, FailureKind::Local).with_detail(error)
         }
     })?;
-    let (kind, remote) = (rung(path.kind), path.remote);
+    let (kind, peer) = (rung(path.kind), path.remote);
     let credentials = Credentials {
-        role,
-        identity,
-        peer_fingerprint: *peer.fingerprint(),
-        binding_key: *key.quic_binding().as_bytes(),
+        role: pair.role,
+        identity: pair.identity,
+        peer_fingerprint: *pair.peer.fingerprint(),
+        binding_key: *pair.key.quic_binding().as_bytes(),
     };
-    let link = link::connect(path, credentials)
-        .await
-        .map_err(|error| link_failure(Stage::Link, &error))?;
+    let connected = link::connect(path, credentials).await;
+    let link = connected.map_err(|error| link_failure(Stage::Link, &error))?;
     let route = Route {
         kind,
         link: match link.handle.kind() {
             LinkKind::Quic => LinkName::Quic,
             LinkKind::GoBackN => LinkName::Gbn,
         },
-        peer: remote,
     };
     let event = Event::Path {
         session,
         kind,
         link: route.link,
         rtt: link.handle.rtt(),
-        peer: route.peer,
+        peer,
     };
-    reporter.tell(event).await;
+    context.reporter.tell(event).await;
     Ok((link, route))
+}
+
+async fn tell_rungs(
+    reporter: &Reporter,
+    session: SessionNumber,
+    mut told: mpsc::Receiver<PathNews>,
+) {
+    while let Some(item) = told.recv().await {
+        reporter.tell(rung_event(session, item)).await;
+    }
 }
 
 /// Runs a transfer over a link, passing its progress on. The peer is told how it ended while others

@@ -1,5 +1,10 @@
 //! Two engines in one process, around a real server on loopback.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test waits for one event and passes over all others"
+)]
+
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;

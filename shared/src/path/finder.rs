@@ -8,11 +8,12 @@ use rand_core::{CryptoRng, RngCore};
 
 use super::candidate::{Candidate, PathKind};
 use super::probe::{Probe, ProbeCipher, ProbeKind};
+use super::remote::Remote;
 use super::replay::ReplayWindow;
 use crate::Role;
 use crate::limits::{
     CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, CHECK_PACE, MAX_CANDIDATES, MAX_CHECKS,
-    MAX_CHECKS_PER_ADDRESS, MAX_NOMINATIONS, MAX_PEER_REFLEXIVE, NOMINATION_GRACE, PATH_DEADLINE,
+    MAX_NOMINATIONS, MAX_PEER_REFLEXIVE, NOMINATION_GRACE, PATH_DEADLINE,
 };
 
 /// The two keys that probes are sealed under.
@@ -77,16 +78,6 @@ pub struct PathFinder {
     stage: Stage,
     events: VecDeque<PathEvent>,
     transmits: VecDeque<PathTransmit>,
-}
-
-/// One address of the peer.
-#[derive(Debug)]
-struct Remote {
-    address: SocketAddr,
-    kind: PathKind,
-    sent: usize,
-    next_at: Instant,
-    rtt: Option<Duration>,
 }
 
 /// A check that may still be answered.
@@ -468,30 +459,6 @@ impl PathFinder {
             to: self.remotes[remote].address,
             bytes: self.cipher.seal(Probe { kind, sequence }, rng),
         });
-    }
-}
-
-impl Remote {
-    const fn new(address: SocketAddr, kind: PathKind, now: Instant) -> Self {
-        Self {
-            address,
-            kind,
-            sent: 0,
-            next_at: now,
-            rtt: None,
-        }
-    }
-
-    const fn wants_check(&self) -> bool {
-        self.rtt.is_none() && self.sent < MAX_CHECKS_PER_ADDRESS
-    }
-
-    /// Quick at first, then slower, after the spirit of RFC 8445, section 14.
-    fn on_check_sent(&mut self, now: Instant) {
-        let doublings = u32::try_from(self.sent).unwrap_or(u32::MAX).min(16);
-        let interval = CHECK_INTERVAL_FIRST.saturating_mul(1 << doublings);
-        self.next_at = now + interval.min(CHECK_INTERVAL_LAST);
-        self.sent += 1;
     }
 }
 

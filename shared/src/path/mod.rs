@@ -8,6 +8,7 @@
 mod candidate;
 mod finder;
 mod probe;
+mod remote;
 mod replay;
 #[cfg(test)]
 mod tests;

@@ -62,7 +62,7 @@ async fn receive_from(messages: Vec<SenderMessage>, data: Vec<u8>, destination: 
             if message == ReceiverMessage::WantEnd {
                 let mut stream = left.handle.open_data().await.unwrap();
                 if stream.write(data.clone().into()).await.is_ok() {
-                    let _ = stream.finish().await;
+                    let _ = stream.finish();
                 }
             } else if matches!(message, ReceiverMessage::Done(_)) {
                 let done = SenderMessage::Done.encode();

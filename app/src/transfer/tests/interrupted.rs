@@ -49,7 +49,7 @@ async fn pass_data(from: &LinkHandle, to: &LinkHandle, mut left: usize) {
             return;
         }
     }
-    let _ = out.finish().await;
+    let _ = out.finish();
     std::future::pending().await
 }
 
