@@ -67,7 +67,9 @@ pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Rout
         pair.peer.candidates(),
         pair.same_machine,
         // Only what is shown is lost if the face is that far behind.
-        move |item| drop(news.try_send(item)),
+        move |item| {
+            let _ = news.try_send(item);
+        },
     );
     let (found, ()) = tokio::join!(search, tell_rungs(&context.reporter, session, told));
     let path = found.map_err(|error| match error {
