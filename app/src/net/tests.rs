@@ -59,6 +59,7 @@ async fn host(lobby: &mut Lobby) -> Result<(Box<PeerKey>, Hello), u8> {
             }
             LobbyEvent::Paired { key, peer, .. } => return Ok((key, peer)),
             LobbyEvent::WrongCode { .. } => wrong += 1,
+            LobbyEvent::Unpaired(_) => {}
             LobbyEvent::Dead => return Err(wrong),
             LobbyEvent::Taken | LobbyEvent::Silent => panic!("the server is there"),
         }
