@@ -61,6 +61,16 @@ impl QuicCarrier {
     pub(super) fn close(&self, code: CloseCode) {
         self.orderly
             .store(code == CloseCode::Done, Ordering::Relaxed);
+        let path = self.connection.stats().path;
+        tracing::debug!(
+            ?code,
+            rtt = ?path.rtt,
+            mtu = path.current_mtu,
+            packets = path.sent_packets,
+            lost = path.lost_packets,
+            black_holes = path.black_holes_detected,
+            "closing"
+        );
         self.connection.close(code.to_wire().into(), &[]);
     }
 
