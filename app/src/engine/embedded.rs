@@ -1,6 +1,6 @@
 //! The rendezvous that a sender serves itself when none is configured.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use fardrop_rendezvous::{BindError, Bounds, Config, Listen, Need, Server};
 use tokio::sync::oneshot;
@@ -21,15 +21,21 @@ impl Embedded {
     pub(super) fn start(ipv6: bool) -> Result<Self, BindError> {
         let mut last = BindError::NoAddress;
         for port in EMBEDDED_PORTS.into_iter().chain([0]) {
-            let listen = Listen {
+            let mut listen = vec![Listen {
                 main: SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
                 second: None,
                 need: Need::Required,
-            };
-            let config = Config {
-                listen: vec![listen],
-                bounds: Bounds::default(),
-            };
+            }];
+            // With any port the two would differ, and only one can be named.
+            if ipv6 && port != 0 {
+                listen.push(Listen {
+                    main: SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
+                    second: None,
+                    need: Need::IfPossible,
+                });
+            }
+            let bounds = Bounds::default();
+            let config = Config { listen, bounds };
             match Server::bind(&config) {
                 Ok(server) => {
                     let port = server
