@@ -272,7 +272,7 @@ impl Consent<'_, '_> {
             report.say(weight, &line)?;
         }
         if self.receiving.accept_all {
-            let on_conflict = self.receiving.on_conflict.unwrap_or(ConflictPolicy::Rename);
+            let on_conflict = self.receiving.on_conflict.unwrap_or(ConflictPolicy::Skip);
             return self.decide(session, Decision::Accept { on_conflict });
         }
         if !self.receiving.can_ask {
@@ -325,11 +325,11 @@ impl Consent<'_, '_> {
                 self.receiving.prompt.request();
                 Ok(())
             }
-            // With nothing in the way now, a name that is taken in the meantime is kept.
+            // With nothing in the way now, a file that comes there in the meantime is kept.
             policy => self.decide(
                 session,
                 Decision::Accept {
-                    on_conflict: policy.unwrap_or(ConflictPolicy::Rename),
+                    on_conflict: policy.unwrap_or(ConflictPolicy::Skip),
                 },
             ),
         }
@@ -342,7 +342,7 @@ impl Consent<'_, '_> {
         report: &mut dyn Report,
     ) -> Result<()> {
         let on_conflict = match answer {
-            "s" | "skip" => ConflictPolicy::Skip,
+            "" | "s" | "skip" => ConflictPolicy::Skip,
             "r" | "rename" => ConflictPolicy::Rename,
             "p" | "replace" => ConflictPolicy::Replace,
             "n" | "no" => return self.decide(session, Decision::Decline),

@@ -542,14 +542,14 @@ fn gone_reader_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn yes_accepts_and_renames() {
+fn yes_accepts_and_skips_what_is_identical() {
     let run = run(
         "fardrop receive 417-acid-lemon --yes",
         Setup::default(),
         serving(2),
     );
     assert_eq!(exit(&run), Exit::Done);
-    let on_conflict = ConflictPolicy::Rename;
+    let on_conflict = ConflictPolicy::Skip;
     assert_eq!(decision(&run), Decision::Accept { on_conflict });
     assert!(
         run.messages.contains("that others use too"),
@@ -688,7 +688,7 @@ fn check_answers(typed: &'static str, conflicts: u64, expected: Decision) -> Str
 #[test]
 fn consent_is_asked_for_and_silence_is_no() {
     let accept = |on_conflict| Decision::Accept { on_conflict };
-    let messages = check_answers("417-acid-lemon\ny\n", 0, accept(ConflictPolicy::Rename));
+    let messages = check_answers("417-acid-lemon\ny\n", 0, accept(ConflictPolicy::Skip));
     assert!(messages.contains("Ada's laptop offers 3 files in 1 folder, 12.4 MB:"));
     assert!(messages.contains(text::ACCEPT_PROMPT));
     assert!(!messages.contains(text::CONFLICT_PROMPT));
@@ -701,6 +701,7 @@ fn consent_is_asked_for_and_silence_is_no() {
 fn conflicts_are_asked_about_once() {
     let accept = |on_conflict| Decision::Accept { on_conflict };
     check_answers("417-acid-lemon\nyes\ns\n", 2, accept(ConflictPolicy::Skip));
+    check_answers("417-acid-lemon\ny\n\n", 2, accept(ConflictPolicy::Skip));
     check_answers(
         "417-acid-lemon\nY\nreplace\n",
         2,

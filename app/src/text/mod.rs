@@ -29,10 +29,10 @@ pub const ACCEPT_PROMPT: &str = "Accept? [y/N] ";
 
 /// Asks what to do about taken names; one answer holds for all.
 pub const CONFLICT_PROMPT: &str =
-    "[s]kip identical, [r]ename the new ones, re[p]lace the old ones? ";
+    "[S]kip what is identical, [r]ename all the new ones, or re[p]lace the old ones? ";
 
 /// An answer that is none of those asked for.
-pub const CONFLICT_AGAIN: &str = "Type s, r or p.";
+pub const CONFLICT_AGAIN: &str = "Type s, r or p, or n to decline; Enter alone means s.";
 
 /// Codes in arguments are seen by everyone on the machine.
 pub const CODE_ARGUMENT_WARNING: &str = "Note: on a machine that others use too, they can see \
