@@ -19,8 +19,15 @@ fn words(cell: &str) -> BTreeSet<String> {
     quoted.map(ToOwned::to_owned).collect()
 }
 
-/// The README's table of events: the fields of each. And the kinds of failures.
-fn documented() -> Result<(BTreeMap<String, BTreeSet<String>>, BTreeSet<String>)> {
+/// What the README says.
+struct Contract {
+    /// The fields of each event.
+    events: BTreeMap<String, BTreeSet<String>>,
+    /// The kinds of failures.
+    kinds: BTreeSet<String>,
+}
+
+fn documented() -> Result<Contract> {
     let readme = include_str!("../../README.md");
     let table = |heading: &str| -> Result<Vec<Vec<&str>>> {
         let (_, table) = readme.split_once(heading).context("a table is missing")?;
@@ -39,17 +46,18 @@ fn documented() -> Result<(BTreeMap<String, BTreeSet<String>>, BTreeSet<String>)
     for row in table("| `kind` | means |")? {
         kinds.extend(words(row[0]));
     }
-    Ok((events, kinds))
+    Ok(Contract { events, kinds })
 }
 
 /// Asserts that `events` are what the README says, and gives the names of those that came.
 #[track_caller]
 fn check(events: &[Value], seconds: f64) -> BTreeSet<String> {
-    let (fields, kinds) = documented().expect("the README has its tables");
+    let contract = documented().expect("the README has its tables");
     let mut seen = BTreeSet::new();
     for event in events {
         let name = event["event"].as_str().expect("a name");
-        let expected = fields
+        let expected = contract
+            .events
             .get(name)
             .unwrap_or_else(|| panic!("not in the README: {event}"));
         let object = event.as_object().expect("an object");
@@ -64,7 +72,7 @@ fn check(events: &[Value], seconds: f64) -> BTreeSet<String> {
         }
         if name == "failed" || name == "file-failed" {
             let kind = event["kind"].as_str().expect("a kind");
-            assert!(kinds.contains(kind), "not in the README: {event}");
+            assert!(contract.kinds.contains(kind), "not in the README: {event}");
         }
         seen.insert(name.to_owned());
     }
@@ -103,10 +111,10 @@ fn every_line_is_as_the_readme_says() -> Result<()> {
     let mut seen = check(&guessed, seconds);
     seen.extend(check(&received, seconds));
     seen.extend(check(&sent, seconds));
-    let (mut fields, _) = documented()?;
-    // It takes a link that is lost.
-    fields.remove("interrupted");
-    let all: BTreeSet<String> = fields.into_keys().collect();
+    let mut events = documented()?.events;
+    // Reserved.
+    events.remove("interrupted");
+    let all: BTreeSet<String> = events.into_keys().collect();
     assert_eq!(seen, all, "an event of the README did not come");
     Ok(())
 }
