@@ -3,6 +3,7 @@
 use std::{
     sync::{Arc, atomic::Ordering},
     thread,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -48,7 +49,7 @@ pub async fn send(
         Err(error) => Err(with_reason(error, &handle).await),
     };
     match &outcome {
-        Ok(()) => {
+        Ok(_) => {
             // The receiver closes when it has this; whether it does changes nothing any more.
             let farewell = async {
                 link.control_sender
@@ -65,7 +66,7 @@ pub async fn send(
         }
         Err(error) => handle.close(error.close_code()),
     }
-    outcome.map(|()| summary(&offer, &desk.0))
+    outcome.map(|elapsed| summary(&offer, &desk.0, elapsed))
 }
 
 /// Ends the reading thread with the transfer.
@@ -77,12 +78,13 @@ impl Drop for StopOnDrop {
     }
 }
 
+/// Gives how long it took from the receiver's yes.
 async fn run(
     link: &mut Link,
     offer: &Arc<OfferSource>,
     desk: &Arc<Desk>,
     progress: &watch::Sender<Progress>,
-) -> Result<(), TransferError> {
+) -> Result<Duration, TransferError> {
     tell_offer(&mut link.control_sender, offer).await?;
     let ReceiverMessage::Hello { version } = hear(&mut link.control_receiver).await? else {
         return Err(TransferError::Protocol("no hello"));
@@ -94,6 +96,7 @@ async fn run(
         let message = hear(&mut link.control_receiver).await?;
         take_in(desk, message)?;
     }
+    let accepted_at = Instant::now();
     let (out, buffers) = mpsc::channel(BUFFERS_WAITING);
     let (offer, fed) = (Arc::clone(offer), Arc::clone(desk));
     thread::Builder::new()
@@ -102,7 +105,7 @@ async fn run(
         .map_err(TransferError::Local)?;
     let listen = listen(&mut link.control_receiver, desk, progress);
     tokio::try_join!(pump(&link.handle, buffers), listen)?;
-    Ok(())
+    Ok(accepted_at.elapsed())
 }
 
 /// Says hello and the whole offer, without waiting for an answer.
@@ -186,7 +189,7 @@ async fn hear(control: &mut ControlReceiver) -> Result<ReceiverMessage, Transfer
     Ok(ReceiverMessage::decode(&message)?)
 }
 
-fn summary(offer: &OfferSource, desk: &Desk) -> Summary {
+fn summary(offer: &OfferSource, desk: &Desk, elapsed: Duration) -> Summary {
     let sending = desk.sending();
     let (failures, failure_count) = sending.failures();
     let mut cursor = offer.manifest().cursor();
@@ -203,5 +206,6 @@ fn summary(offer: &OfferSource, desk: &Desk) -> Summary {
         sent: desk.sent.load(Ordering::Relaxed),
         resumed: desk.resumed.load(Ordering::Relaxed),
         skipped: 0,
+        elapsed,
     }
 }
