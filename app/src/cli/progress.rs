@@ -57,8 +57,17 @@ impl Human {
     }
 
     fn print(&mut self, line: &str) -> io::Result<()> {
+        let line = self.fitted(line);
         let messages = &mut self.streams.messages;
         self.bars.suspend(|| writeln!(messages, "{line}"))
+    }
+
+    /// `line`, broken between words where the terminal would break it anywhere.
+    fn fitted(&self, line: &str) -> String {
+        match self.streams.message_columns {
+            Some(columns) => text::wrapped(line, columns.into()),
+            None => line.to_owned(),
+        }
     }
 
     fn note(&mut self, line: &str) -> io::Result<()> {
@@ -205,6 +214,7 @@ impl Report for Human {
     }
 
     fn ask(&mut self, question: &str) -> io::Result<()> {
+        let question = self.fitted(question);
         write!(self.streams.messages, "{question}")?;
         self.streams.messages.flush()
     }

@@ -5,6 +5,7 @@
 
 mod failure;
 mod units;
+mod wrap;
 
 use fardrop_shared::name::display_safe;
 
@@ -14,6 +15,7 @@ use crate::engine::event::{
 
 pub use failure::{failure, file_failed};
 pub use units::{count, duration, grouped, rate, round_trip, size, time_left};
+pub use wrap::wrapped;
 
 /// Longest name that is shown, in characters; the rest is cut.
 const NAME_LIMIT: usize = 120;
