@@ -197,6 +197,9 @@ trait Report {
 
     /// A question for people, which ends in mid-line.
     fn ask(&mut self, question: &str) -> io::Result<()>;
+
+    /// It was answered, with a line of its own.
+    fn answered(&mut self);
 }
 
 /// For whom a command line prints.

@@ -119,13 +119,21 @@ impl Receiving<'_> {
         loop {
             report.ask(text::CODE_PROMPT)?;
             let typed = match self.read_line()? {
-                Answer::Line(typed) if typed.is_empty() => continue,
-                Answer::Line(typed) => typed,
+                Answer::Line(typed) => {
+                    report.answered();
+                    if typed.is_empty() {
+                        continue;
+                    }
+                    typed
+                }
                 Answer::End => {
                     report.say(Weight::Needed, text::CODE_MISSING)?;
                     return Ok(Exit::Usage);
                 }
-                Answer::Stopped => return Ok(Exit::Interrupted),
+                Answer::Stopped => {
+                    report.say(Weight::Note, text::STOPPED)?;
+                    return Ok(Exit::Interrupted);
+                }
             };
             let code = match PairingCode::parse(&typed) {
                 Ok(code) => code,
@@ -294,7 +302,10 @@ impl Consent<'_, '_> {
             return Ok(());
         }
         let answer = match self.receiving.prompt.wait(std::time::Duration::ZERO)? {
-            Typed::Line(line) => line.to_lowercase(),
+            Typed::Line(line) => {
+                report.answered();
+                line.to_lowercase()
+            }
             // Whoever closes the terminal does not consent.
             Typed::End => "n".to_owned(),
             Typed::Nothing => return Ok(()),

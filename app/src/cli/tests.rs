@@ -499,6 +499,28 @@ fn stop_cancels_the_task_and_exits_130() {
 }
 
 #[test]
+fn what_happens_during_a_question_has_a_line_of_its_own() {
+    let setup = Setup {
+        typed: None,
+        terminal: true,
+        ..Setup::default()
+    };
+    let run = run("fardrop receive 417-acid-lemon", setup, |_| {
+        vec![
+            paired(),
+            offer(0),
+            failed(FailureKind::CancelledByPeer),
+            ended(Outcome::Failed),
+        ]
+    });
+    let (_, after) = run
+        .messages
+        .split_once(text::ACCEPT_PROMPT)
+        .expect("a question");
+    assert!(after.starts_with("\nThe other person"), "{after}");
+}
+
+#[test]
 fn stop_at_the_prompt_starts_nothing() {
     let setup = Setup {
         typed: None,

@@ -63,6 +63,9 @@ pub const CONNECTING: &str = "Looking for the sender...";
 /// Ctrl-C was seen.
 pub const STOPPING: &str = "Stopping; the other side is being told. Ctrl-C again quits at once.";
 
+/// The person stopped it, and that is all there is to say.
+pub const STOPPED: &str = "Stopped.";
+
 /// `--link gbn` before there is Go-Back-N.
 pub const LINK_NOT_BUILT: &str = "--link gbn is not built yet; use auto or quic";
 
@@ -347,7 +350,7 @@ fn how_it_went(receipt: &Receipt) -> String {
 pub const fn ended(outcome: Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::Succeeded | Outcome::Failed => None,
-        Outcome::Interrupted => Some("Stopped."),
+        Outcome::Interrupted => Some(STOPPED),
     }
 }
 
