@@ -163,6 +163,8 @@ start_rendezvous() {
 start_sender() {
     local namespace=$1 name=$2
     shift 2
+    # What an earlier one said is not what this one says.
+    rm -f "$work/$name.json"
     inside "$namespace" "$fardrop" send "$@" --json >"$work/$name.json" 2>"$work/$name.err" &
     sender_process=$!
     wait_for_code "$name"
@@ -172,6 +174,7 @@ start_sender() {
 start_measured_sender() {
     local namespace=$1 name=$2
     shift 2
+    rm -f "$work/$name.json"
     inside "$namespace" /usr/bin/time -q -f '%e %U %S %M' -o "$work/$name.cost" \
         "$fardrop" send "$@" --json >"$work/$name.json" 2>"$work/$name.err" &
     sender_process=$!
@@ -208,7 +211,7 @@ cost() {
 
 # has_event FILE EVENT. Matched as text, since the last line may be half-written.
 has_event() {
-    grep -q "\"event\":\"$2\".*}\$" "$1"
+    grep -qs "\"event\":\"$2\".*}\$" "$1"
 }
 
 # field FILE EVENT NAME: of the last such event.

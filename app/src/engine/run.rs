@@ -41,7 +41,7 @@ impl Context {
         SessionControls { cancel, decision }
     }
 
-    /// Lets the peer know that a link was closed; the engine does not end before that.
+    /// Sees to the end of a link whose transfer is over; the engine does not end before that.
     pub(super) async fn drain(&self, link: LinkHandle) {
         let _ = self.notices.send(Notice::Draining(link)).await;
     }
@@ -159,7 +159,7 @@ impl Run {
             }
             Action::Notice(Notice::Draining(link)) => {
                 self.running.spawn(async move {
-                    link.drained().await;
+                    link.wind_down().await;
                     None
                 });
             }

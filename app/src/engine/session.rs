@@ -124,13 +124,29 @@ pub(super) async fn transfer(
     work: impl Future<Output = Result<Summary, TransferError>>,
     progress: watch::Receiver<transfer::Progress>,
 ) -> Result<Summary, Failure> {
+    let newest = progress.clone();
     let result = tokio::select! {
         result = work => result,
         // Progress never ends by itself before the work does.
         never = watch_progress(&context.reporter, session, progress) => match never {},
     };
     context.drain(handle.clone()).await;
-    result.map_err(|error| transfer_failure(&error))
+    let error = match result {
+        Ok(summary) => return Ok(summary),
+        Err(error) => error,
+    };
+    let failure = transfer_failure(&error);
+    let kept = newest.borrow().bytes;
+    if matches!(error, TransferError::PeerGone(_)) && kept > 0 {
+        let failure = failure.clone();
+        let event = Event::Interrupted {
+            session,
+            kept,
+            failure,
+        };
+        context.reporter.tell(event).await;
+    }
+    Err(failure)
 }
 
 /// Names the files that did not make it.

@@ -180,7 +180,9 @@ impl Share {
                 self.proved.push((run, key, peer));
                 self.start_proved();
             }
-            LobbyEvent::WrongCode { attempts_left } => {
+            LobbyEvent::Unpaired(run) => self.ready.retain(|(other, _)| *other != run),
+            LobbyEvent::WrongCode { run, attempts_left } => {
+                self.ready.retain(|(other, _)| *other != run);
                 let task = self.task;
                 self.context
                     .reporter

@@ -83,8 +83,12 @@ fn share(engine: &EngineHandle, path: &Path, lifetime: ShareLifetime) -> String 
 }
 
 fn receive(engine: &EngineHandle, code: &str, destination: &Path) {
+    receive_as(engine, TASK, code, destination);
+}
+
+fn receive_as(engine: &EngineHandle, task: TaskNumber, code: &str, destination: &Path) {
     let command = Command::Receive {
-        task: TASK,
+        task,
         code: TypedCode(code.to_owned()),
         options: ReceiveOptions {
             destination: destination.to_owned(),
@@ -201,7 +205,7 @@ fn a_declined_offer_is_told_and_leaves_nothing() {
     assert_eq!(ended(&receiver), Outcome::Failed);
     assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
     // The share goes on.
-    receive(&receiver, &code, to.path());
+    receive_as(&receiver, TaskNumber(2), &code, to.path());
     accept(&receiver);
     done(&receiver);
     assert!(sender.send(Command::CancelTask(TASK)));

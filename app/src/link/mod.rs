@@ -20,6 +20,9 @@ pub use quic::{Credentials, connect};
 use thiserror::Error;
 pub use tls::Identity;
 
+/// How long the peer may take to close a link that it has no more use for.
+const PEER_CLOSES_WITHIN: Duration = Duration::from_secs(5);
+
 /// Longest control message, in bytes. A page of an offer is the largest thing said there.
 pub const CONTROL_MESSAGE_LIMIT: usize = 128 * 1024;
 
@@ -181,9 +184,13 @@ impl LinkHandle {
         }
     }
 
-    /// Waits, for at most two seconds, until the peer can know that the link was closed. To be called
-    /// after [`close`](Self::close) by whoever is about to end the process.
-    pub async fn drained(&self) {
+    /// The end of a link whose transfer is over: leaves it to the peer to close it, for at most five
+    /// seconds, and makes sure that the peer can know of a close of ours.
+    pub async fn wind_down(&self) {
+        let closed = tokio::time::timeout(PEER_CLOSES_WITHIN, self.closed()).await;
+        if closed.is_err() {
+            self.close(CloseCode::Done);
+        }
         match &self.carrier {
             Carrier::Quic(quic) => quic.drained().await,
             #[cfg(test)]
@@ -194,7 +201,7 @@ impl LinkHandle {
     /// Ends the link at once; what was not acknowledged is lost.
     pub fn close(&self, code: CloseCode) {
         match &self.carrier {
-            Carrier::Quic(quic) => quic.connection.close(code.to_wire().into(), &[]),
+            Carrier::Quic(quic) => quic.close(code),
             #[cfg(test)]
             Carrier::Pipe(pipe) => pipe.close(code),
         }

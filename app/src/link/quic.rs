@@ -5,6 +5,7 @@
 //! binding key over its role and the TLS exporter (RFC 9266).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fardrop_shared::Role;
@@ -22,8 +23,12 @@ use crate::net::Path;
 /// How long the handshake and the proofs may take over a path whose probes were answered.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long a closed connection may take to tell the peer so.
+/// How long a connection that was closed with more to say may take to tell the peer so.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The same where everything was said: time for the close to leave. If it is lost, all that the peer
+/// misses is that it may forget the connection.
+const FAREWELL_DEADLINE: Duration = Duration::from_millis(20);
 
 /// The label and length of the TLS exporter that names a connection (RFC 9266, section 4).
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
@@ -46,14 +51,37 @@ pub struct Credentials {
 #[derive(Debug)]
 pub(super) struct QuicCarrier {
     pub(super) connection: Connection,
+    /// Whether we closed it with everything said.
+    orderly: AtomicBool,
     endpoint: Endpoint,
     _path: Path,
 }
 
 impl QuicCarrier {
+    pub(super) fn close(&self, code: CloseCode) {
+        self.orderly
+            .store(code == CloseCode::Done, Ordering::Relaxed);
+        let path = self.connection.stats().path;
+        tracing::debug!(
+            ?code,
+            rtt = ?path.rtt,
+            mtu = path.current_mtu,
+            packets = path.sent_packets,
+            lost = path.lost_packets,
+            black_holes = path.black_holes_detected,
+            "closing"
+        );
+        self.connection.close(code.to_wire().into(), &[]);
+    }
+
     /// Waits until the peer can know that the connection was closed.
     pub(super) async fn drained(&self) {
-        let _ = tokio::time::timeout(CLOSE_DEADLINE, self.endpoint.wait_idle()).await;
+        let deadline = if self.orderly.load(Ordering::Relaxed) {
+            FAREWELL_DEADLINE
+        } else {
+            CLOSE_DEADLINE
+        };
+        let _ = tokio::time::timeout(deadline, self.endpoint.wait_idle()).await;
     }
 }
 
@@ -102,6 +130,7 @@ async fn connect_patiently(path: Path, credentials: Credentials) -> Result<Link,
         control_receiver,
         QuicCarrier {
             connection,
+            orderly: AtomicBool::new(false),
             endpoint,
             _path: path,
         },

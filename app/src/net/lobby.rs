@@ -11,6 +11,7 @@ use fardrop_shared::pairing::{Hello, PeerKey, RunFailure, SenderEvent, SenderPai
 use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, order};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
 use fardrop_shared::{Role, SessionId};
+use tokio::task::JoinSet;
 
 use super::announcer::Announcer;
 use super::find_path::sleep_until;
@@ -39,8 +40,12 @@ pub enum LobbyEvent {
         /// What the receiver says of itself.
         peer: Hello,
     },
-    /// Somebody tried wrong words.
+    /// A receiver that had begun to pair will not.
+    Unpaired(SessionId),
+    /// Somebody tried wrong words, or vanished before it could be told.
     WrongCode {
+        /// Who; it will not pair.
+        run: SessionId,
         /// Guesses until the code is dead.
         attempts_left: u8,
     },
@@ -65,6 +70,8 @@ pub struct Lobby {
     reserve: Vec<String>,
     server: String,
     ipv6: bool,
+    /// Addresses of servers that are asked since another fell silent.
+    resolving: JoinSet<Vec<SocketAddr>>,
     events: VecDeque<LobbyEvent>,
 }
 
@@ -127,13 +134,17 @@ impl Lobby {
                 return Ok(event);
             }
             let due = self.pairing.poll_timeout();
-            let said = tokio::select! {
-                said = self.announcer.next() => Some(said?),
-                () = sleep_until(due) => None,
-            };
-            match said {
-                Some((index, event)) => self.on_server_event(index, event).await,
-                None => self.pairing.handle_timeout(Instant::now()),
+            tokio::select! {
+                said = self.announcer.next() => {
+                    let (index, event) = said?;
+                    self.on_server_event(index, event);
+                }
+                Some(addresses) = self.resolving.join_next() => {
+                    if let Some(address) = addresses.unwrap_or_default().first() {
+                        self.add_client(*address);
+                    }
+                }
+                () = sleep_until(due) => self.pairing.handle_timeout(Instant::now()),
             }
         }
     }
@@ -142,12 +153,6 @@ impl Lobby {
     /// ended.
     pub fn close(&mut self) {
         self.pairing.close(Instant::now());
-        self.drain_pairing();
-    }
-
-    /// Stops repeating what was said to a receiver: it was heard.
-    pub fn forget(&mut self, run: SessionId) {
-        self.pairing.forget(Instant::now(), run);
         self.drain_pairing();
     }
 
@@ -175,6 +180,7 @@ impl Lobby {
                 .collect(),
             server: String::new(),
             ipv6,
+            resolving: JoinSet::new(),
             events: VecDeque::new(),
         };
         lobby.drain_pairing();
@@ -228,7 +234,7 @@ impl Lobby {
         self.announcer.clients.push(client);
     }
 
-    async fn on_server_event(&mut self, index: usize, event: Event) {
+    fn on_server_event(&mut self, index: usize, event: Event) {
         match event {
             Event::Peer { session, payload } => {
                 let (now, rng) = (Instant::now(), &mut rand::thread_rng());
@@ -242,9 +248,9 @@ impl Lobby {
             Event::Silent => {
                 self.events.push_back(LobbyEvent::Silent);
                 if let Some(server) = self.reserve.pop() {
-                    for address in resolve(&server, self.ipv6).await.into_iter().take(1) {
-                        self.add_client(address);
-                    }
+                    let ipv6 = self.ipv6;
+                    self.resolving
+                        .spawn(async move { resolve(&server, ipv6).await });
                 }
             }
             Event::Reflexive { .. }
@@ -266,19 +272,16 @@ impl Lobby {
             self.events.push_back(match event {
                 SenderEvent::HelloNeeded { run } => LobbyEvent::HelloNeeded(run),
                 SenderEvent::Paired { run, key, peer } => LobbyEvent::Paired { run, key, peer },
-                SenderEvent::WrongCode { attempts_left, .. }
+                SenderEvent::WrongCode { run, attempts_left }
                 | SenderEvent::RunFailed {
+                    run,
                     reason: RunFailure::Vanished { attempts_left },
-                    ..
-                } => LobbyEvent::WrongCode { attempts_left },
-                SenderEvent::Dead => LobbyEvent::Dead,
+                } => LobbyEvent::WrongCode { run, attempts_left },
                 SenderEvent::RunFailed {
-                    reason: reason @ (RunFailure::HelloMissing | RunFailure::Disturbed),
-                    ..
-                } => {
-                    tracing::debug!(?reason, "a receiver did not pair");
-                    continue;
-                }
+                    run,
+                    reason: RunFailure::HelloMissing | RunFailure::Disturbed,
+                } => LobbyEvent::Unpaired(run),
+                SenderEvent::Dead => LobbyEvent::Dead,
             });
         }
         // At once: the caller may be busy with the event for a while.

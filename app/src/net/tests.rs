@@ -18,6 +18,10 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn serve() -> String {
+    serve_until_aborted().0
+}
+
+fn serve_until_aborted() -> (String, tokio::task::AbortHandle) {
     let listen = Listen {
         main: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         second: None,
@@ -29,8 +33,8 @@ fn serve() -> String {
     };
     let server = Server::bind(&config).unwrap();
     let address = server.local_addrs().next().unwrap();
-    tokio::spawn(server.run(std::future::pending()));
-    address.to_string()
+    let running = tokio::spawn(server.run(std::future::pending()));
+    (address.to_string(), running.abort_handle())
 }
 
 async fn visit(code: &PairingCode, servers: &[String]) -> Result<Met, MeetError> {
@@ -59,8 +63,10 @@ async fn host(lobby: &mut Lobby) -> Result<(Box<PeerKey>, Hello), u8> {
             }
             LobbyEvent::Paired { key, peer, .. } => return Ok((key, peer)),
             LobbyEvent::WrongCode { .. } => wrong += 1,
+            LobbyEvent::Unpaired(_) => {}
             LobbyEvent::Dead => return Err(wrong),
-            LobbyEvent::Taken | LobbyEvent::Silent => panic!("the server is there"),
+            LobbyEvent::Silent => {}
+            LobbyEvent::Taken => panic!("nobody else is there to take it"),
         }
     }
 }
@@ -159,5 +165,22 @@ fn no_server_at_all_is_said() {
         let servers = [silent.local_addr().unwrap().to_string()];
         let lobby = Lobby::open(&servers, 2, true).await;
         assert!(matches!(lobby, Err(MeetError::Unreachable)), "{lobby:?}");
+    });
+}
+
+#[test]
+fn a_server_that_falls_silent_is_stood_in_for_by_the_next() {
+    run(async {
+        let both = [serve_until_aborted(), serve_until_aborted()];
+        let servers = both.each_ref().map(|(name, _)| name.clone());
+        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let code = lobby.code().clone();
+        let holder = both
+            .iter()
+            .find(|(name, _)| name == lobby.server())
+            .unwrap();
+        holder.1.abort();
+        let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &servers));
+        assert!(hosted.is_ok() && met.is_ok(), "{hosted:?} {met:?}");
     });
 }

@@ -8,19 +8,16 @@ use std::{
 
 use bytes::Bytes;
 use fardrop_shared::wire::peer::{Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION};
-use tokio::{
-    sync::{mpsc, watch},
-    time::timeout,
-};
+use tokio::sync::{mpsc, watch};
 
 use super::{
-    FAREWELL_TIMEOUT, FileFailure, Progress, Summary, TransferError,
+    FileFailure, Progress, Summary, TransferError,
     feed::{Desk, feed},
     with_reason,
 };
 use crate::{
     files::OfferSource,
-    link::{CloseCode, ControlReceiver, ControlSender, Link, LinkError, LinkHandle},
+    link::{ControlReceiver, ControlSender, Link, LinkError, LinkHandle},
 };
 
 /// Full buffers between the reading thread and the link.
@@ -29,7 +26,8 @@ const BUFFERS_WAITING: usize = 2;
 /// Sends `offer` to the receiver at the other end of `link`; it may take part of it, or decline.
 ///
 /// `cancel` ends it when it resolves; dropping the future does the same without telling the other
-/// side. The link is closed when this returns. Progress is what the receiver acknowledged.
+/// side. Progress is what the receiver acknowledged. When this succeeds, the last word to the
+/// receiver may still be under way: see [`LinkHandle::wind_down`].
 pub async fn send(
     mut link: Link,
     offer: Arc<OfferSource>,
@@ -49,21 +47,12 @@ pub async fn send(
         Err(error) => Err(with_reason(error, &handle).await),
     };
     match &outcome {
-        Ok(_) => {
-            // The receiver closes when it has this; whether it does changes nothing any more.
-            let farewell = async {
-                link.control_sender
-                    .send(&SenderMessage::Done.encode())
-                    .await?;
-                link.control_sender.finish().await?;
-                Ok::<_, LinkError>(handle.closed().await)
-            };
-            tokio::select! {
-                _ = timeout(FAREWELL_TIMEOUT, farewell) => {}
-                _ = handle.closed() => {}
-            }
-            handle.close(CloseCode::Done);
-        }
+        // The receiver closes the link when it has this, and does without it after a while.
+        Ok(_) => drop(
+            link.control_sender
+                .send(&SenderMessage::Done.encode())
+                .await,
+        ),
         Err(error) => handle.close(error.close_code()),
     }
     outcome.map(|elapsed| summary(&offer, &desk.0, elapsed))
