@@ -112,7 +112,7 @@ fn every_line_is_as_the_readme_says() -> Result<()> {
     seen.extend(check(&received, seconds));
     seen.extend(check(&sent, seconds));
     let mut events = documented()?.events;
-    // Reserved.
+    // It takes a link that is lost.
     events.remove("interrupted");
     let all: BTreeSet<String> = events.into_keys().collect();
     assert_eq!(seen, all, "an event of the README did not come");
