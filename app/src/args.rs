@@ -34,7 +34,7 @@ Examples:
   fardrop receive                       asks for the code, shows the offer, asks before saving
   fardrop receive 417-acid-lemon -o ~/Downloads
   fardrop receive 417 aci lem           capitals, spaces and the rest of each word are optional
-  echo 417-acid-lemon | fardrop receive --yes --on-conflict skip
+  echo 417-acid-lemon | fardrop receive --yes --on-conflict replace
   FARDROP_CODE=417-acid-lemon fardrop receive --yes --json";
 
 /// Files straight from one machine to another, end to end encrypted.
@@ -99,7 +99,7 @@ pub struct ReceiveArgs {
     /// Accept the offer without a question
     #[arg(short, long)]
     pub yes: bool,
-    /// Where a name is taken [default: ask, or rename with --yes]
+    /// Where a name is taken [default: ask, or skip with --yes]
     #[arg(long, value_name = "POLICY")]
     pub on_conflict: Option<OnConflict>,
     /// Print one JSON object a line on stdout, and nothing else there
@@ -152,9 +152,9 @@ pub struct CommonArgs {
 /// `--on-conflict`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OnConflict {
-    /// Leave identical files alone, keep both where they differ
+    /// Leave identical files alone, keep both where they differ: `name (1).ext`
     Skip,
-    /// Keep both: `name (1).ext`
+    /// Keep both always, identical or not
     Rename,
     /// Replace the old file once the new one is verified
     Replace,

@@ -248,7 +248,7 @@ pub enum CodeError {
     #[error("the number of the code has three to nine digits")]
     BadLocator,
     /// Fewer than [`MIN_WORDS`] words.
-    #[error("the code has at least {MIN_WORDS} words, and {given} were given")]
+    #[error("a code has at least {MIN_WORDS} words after its number, and this has {given}")]
     TooFewWords {
         /// How many there were.
         given: usize,

@@ -1,6 +1,7 @@
 //! What is killed, stopped or restarted in the middle.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Result;
 use fardrop_tests::peer::{Peer, PeerCommand, Rendezvous};
@@ -37,6 +38,28 @@ fn rendezvous_restarted_during_pairing_is_not_noticed() -> Result<()> {
     assert_done(&receiver.finish()?);
     assert_done(&sender.finish()?);
     assert_identical(&out, &work.path().join("in/out"));
+    Ok(())
+}
+
+/// The receiver starts, and a moment later the rendezvous is killed; then it is started again.
+#[test]
+fn rendezvous_killed_at_any_moment_of_pairing_is_not_noticed() -> Result<()> {
+    let work = workplace()?;
+    let mut rendezvous = Rendezvous::start()?;
+    let out = work.path().join("out");
+    let mut sender = PeerCommand::send(&rendezvous, &out)?.start()?;
+    let code = sender.code()?;
+    // A pairing on loopback is over some 50 ms after the receiver's start.
+    for moment_ms in [5, 15, 25, 35, 45, 60] {
+        let folder = work.path().join(moment_ms.to_string());
+        let mut receiver = PeerCommand::receive(&rendezvous, &code, &folder)?.start()?;
+        receiver.run_until(Duration::from_millis(moment_ms));
+        rendezvous.kill();
+        receiver.run_until(Duration::from_secs(1));
+        rendezvous.restart()?;
+        assert_done(&receiver.finish()?);
+        assert_identical(&out, &folder.join("out"));
+    }
     Ok(())
 }
 
@@ -88,21 +111,27 @@ fn ctrl_c_before_anybody_came_ends_a_share() -> Result<()> {
 }
 
 #[test]
-fn killed_receiver_leaves_no_final_name_on_half_a_file() -> Result<()> {
+fn code_of_a_share_that_ended_is_unknown() -> Result<()> {
     let work = workplace()?;
     let rendezvous = Rendezvous::start()?;
-    let (_sender, receiver) = under_way(&rendezvous, work.path())?;
-    receiver.kill()?;
-    receiver.finish()?;
-    let sent = tree::snapshot(&work.path().join("out"))?;
-    let received = tree::snapshot(&work.path().join("in"))?;
-    for (name, node) in &received {
-        let Ok(below) = name.strip_prefix("out") else {
-            continue;
-        };
-        if let Some(source) = sent.get(below) {
-            assert_eq!(node, source, "{}", name.display());
-        }
-    }
+    let mut sender = PeerCommand::send(&rendezvous, &work.path().join("out"))?.start()?;
+    let code = sender.code()?;
+    sender.interrupt()?;
+    sender.finish()?;
+    let receiver = PeerCommand::receive(&rendezvous, &code, &work.path().join("in"))?.start()?;
+    assert_failed(&receiver.finish()?, "no-such-code");
+    Ok(())
+}
+
+#[test]
+fn code_of_a_killed_sender_fails_in_words() -> Result<()> {
+    let work = workplace()?;
+    let rendezvous = Rendezvous::start()?;
+    let mut sender = PeerCommand::send(&rendezvous, &work.path().join("out"))?.start()?;
+    let code = sender.code()?;
+    sender.kill()?;
+    sender.finish()?;
+    let receiver = PeerCommand::receive(&rendezvous, &code, &work.path().join("in"))?.start()?;
+    assert_failed(&receiver.finish()?, "peer-gone");
     Ok(())
 }

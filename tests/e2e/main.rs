@@ -1,8 +1,12 @@
 //! Tier 2: the built binaries on loopback.
 
 mod cli;
+mod discovery;
 mod interrupted;
+mod json;
+mod killed;
 mod several;
+mod troubles;
 
 use std::path::Path;
 

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::namespace::Namespace;
+
 /// How long anything may take before a test gives up. A loaded machine of two cores needs some.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -99,10 +101,15 @@ pub struct PeerCommand {
 impl PeerCommand {
     /// `fardrop ACTION --json --no-mdns`, without anything from this user's settings.
     pub fn new(action: &str) -> Result<Self> {
+        Ok(Self::with_mdns(action)?.arg("--no-mdns"))
+    }
+
+    /// The same with multicast DNS: for a network of the test's own.
+    pub fn with_mdns(action: &str) -> Result<Self> {
         let mut command = Command::new(binary("fardrop")?);
         command
             .arg(action)
-            .args(["--json", "--no-mdns"])
+            .arg("--json")
             .env("FARDROP_CONFIG", "/nonexistent/settings.ron")
             .env_remove("FARDROP_RENDEZVOUS")
             .env_remove("FARDROP_CODE");
@@ -132,10 +139,25 @@ impl PeerCommand {
         self.arg("-o").arg(folder)
     }
 
+    /// Runs it in a namespace.
+    #[must_use]
+    pub fn within(self, namespace: &Namespace) -> Self {
+        Self {
+            command: namespace.inside(&self.command),
+        }
+    }
+
     /// Adds an argument.
     #[must_use]
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.command.arg(argument);
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        self.command.args(arguments);
         self
     }
 
@@ -167,7 +189,11 @@ impl PeerCommand {
         Ok(Peer {
             process,
             events: lines(stdout, |line| {
-                serde_json::from_str(&line).unwrap_or(Value::String(line))
+                // A parsed object has lost the order of its fields.
+                let parsed = line
+                    .starts_with("{\"event\":\"")
+                    .then(|| serde_json::from_str(&line));
+                parsed.and_then(Result::ok).unwrap_or(Value::String(line))
             })?,
             errors: lines(stderr, |line| line)?,
             seen: Vec::new(),
@@ -188,7 +214,7 @@ impl Peer {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
-                Ok(Value::String(line)) => bail!("not JSON on stdout: {line}"),
+                Ok(Value::String(line)) => bail!("not an event on stdout: {line}"),
                 Ok(event) => {
                     self.seen.push(event.clone());
                     if event["event"] == name && fits(&event) {
@@ -207,12 +233,27 @@ impl Peer {
         Ok(code.to_owned())
     }
 
+    /// Lets it run until `moment` from now, or to its end if that is sooner.
+    ///
+    /// For cutting it off at any moment; never to wait for something to have happened.
+    pub fn run_until(&mut self, moment: Duration) {
+        let deadline = Instant::now() + moment;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
+                Ok(event) => self.seen.push(event),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
     /// Reads to the end: the exit code, and every event there was.
     pub fn finish(mut self) -> Result<(Option<i32>, Vec<Value>)> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
+                Ok(Value::String(line)) => bail!("not an event on stdout: {line}"),
                 Ok(event) => self.seen.push(event),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => bail!("no end in time; {}", self.account()),

@@ -187,6 +187,8 @@ impl Report for Json {
         write!(self.messages, "{question}")?;
         self.messages.flush()
     }
+
+    fn answered(&mut self) {}
 }
 
 fn line(role: Role, event: &Event) -> Line<'_> {

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use fardrop_shared::Role;
+use terminal_size::terminal_size_of;
 
 use crate::config::Settings;
 use crate::engine::command::Command;
@@ -117,6 +118,8 @@ pub struct Streams {
     pub messages: Box<dyn Write>,
     /// Whether a person reads there.
     pub messages_are_terminal: bool,
+    /// How many characters fit on a line there, if that is known.
+    pub message_columns: Option<u16>,
 }
 
 impl Console {
@@ -131,6 +134,7 @@ impl Console {
                 output_is_terminal: io::stdout().is_terminal(),
                 messages: Box::new(io::stderr()),
                 messages_are_terminal: io::stderr().is_terminal(),
+                message_columns: terminal_size_of(io::stderr()).map(|(width, _)| width.0),
             },
             code_variable: std::env::var("FARDROP_CODE").ok(),
         }
@@ -193,6 +197,9 @@ trait Report {
 
     /// A question for people, which ends in mid-line.
     fn ask(&mut self, question: &str) -> io::Result<()>;
+
+    /// It was answered, with a line of its own.
+    fn answered(&mut self);
 }
 
 /// For whom a command line prints.

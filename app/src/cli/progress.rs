@@ -33,6 +33,8 @@ pub(super) struct Human {
     streams: Streams,
     bars: MultiProgress,
     sessions: BTreeMap<SessionNumber, View>,
+    /// The last line is a question that nobody has answered.
+    asking: bool,
 }
 
 /// One session on the screen.
@@ -53,12 +55,27 @@ impl Human {
             streams,
             bars: MultiProgress::new(),
             sessions: BTreeMap::new(),
+            asking: false,
         }
     }
 
     fn print(&mut self, line: &str) -> io::Result<()> {
+        let line = self.fitted(line);
+        let gap = if std::mem::take(&mut self.asking) {
+            "\n"
+        } else {
+            ""
+        };
         let messages = &mut self.streams.messages;
-        self.bars.suspend(|| writeln!(messages, "{line}"))
+        self.bars.suspend(|| writeln!(messages, "{gap}{line}"))
+    }
+
+    /// `line`, broken between words where the terminal would break it anywhere.
+    fn fitted(&self, line: &str) -> String {
+        match self.streams.message_columns {
+            Some(columns) => text::wrapped(line, columns.into()),
+            None => line.to_owned(),
+        }
     }
 
     fn note(&mut self, line: &str) -> io::Result<()> {
@@ -205,8 +222,14 @@ impl Report for Human {
     }
 
     fn ask(&mut self, question: &str) -> io::Result<()> {
+        let question = self.fitted(question);
+        self.asking = true;
         write!(self.streams.messages, "{question}")?;
         self.streams.messages.flush()
+    }
+
+    fn answered(&mut self) {
+        self.asking = false;
     }
 }
 

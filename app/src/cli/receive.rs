@@ -119,13 +119,21 @@ impl Receiving<'_> {
         loop {
             report.ask(text::CODE_PROMPT)?;
             let typed = match self.read_line()? {
-                Answer::Line(typed) if typed.is_empty() => continue,
-                Answer::Line(typed) => typed,
+                Answer::Line(typed) => {
+                    report.answered();
+                    if typed.is_empty() {
+                        continue;
+                    }
+                    typed
+                }
                 Answer::End => {
                     report.say(Weight::Needed, text::CODE_MISSING)?;
                     return Ok(Exit::Usage);
                 }
-                Answer::Stopped => return Ok(Exit::Interrupted),
+                Answer::Stopped => {
+                    report.say(Weight::Note, text::STOPPED)?;
+                    return Ok(Exit::Interrupted);
+                }
             };
             let code = match PairingCode::parse(&typed) {
                 Ok(code) => code,
@@ -272,7 +280,7 @@ impl Consent<'_, '_> {
             report.say(weight, &line)?;
         }
         if self.receiving.accept_all {
-            let on_conflict = self.receiving.on_conflict.unwrap_or(ConflictPolicy::Rename);
+            let on_conflict = self.receiving.on_conflict.unwrap_or(ConflictPolicy::Skip);
             return self.decide(session, Decision::Accept { on_conflict });
         }
         if !self.receiving.can_ask {
@@ -294,7 +302,10 @@ impl Consent<'_, '_> {
             return Ok(());
         }
         let answer = match self.receiving.prompt.wait(std::time::Duration::ZERO)? {
-            Typed::Line(line) => line.to_lowercase(),
+            Typed::Line(line) => {
+                report.answered();
+                line.to_lowercase()
+            }
             // Whoever closes the terminal does not consent.
             Typed::End => "n".to_owned(),
             Typed::Nothing => return Ok(()),
@@ -325,11 +336,11 @@ impl Consent<'_, '_> {
                 self.receiving.prompt.request();
                 Ok(())
             }
-            // With nothing in the way now, a name that is taken in the meantime is kept.
+            // With nothing in the way now, a file that comes there in the meantime is kept.
             policy => self.decide(
                 session,
                 Decision::Accept {
-                    on_conflict: policy.unwrap_or(ConflictPolicy::Rename),
+                    on_conflict: policy.unwrap_or(ConflictPolicy::Skip),
                 },
             ),
         }
@@ -342,7 +353,7 @@ impl Consent<'_, '_> {
         report: &mut dyn Report,
     ) -> Result<()> {
         let on_conflict = match answer {
-            "s" | "skip" => ConflictPolicy::Skip,
+            "" | "s" | "skip" => ConflictPolicy::Skip,
             "r" | "rename" => ConflictPolicy::Rename,
             "p" | "replace" => ConflictPolicy::Replace,
             "n" | "no" => return self.decide(session, Decision::Decline),

@@ -156,6 +156,7 @@ fn run(
                     output_is_terminal: setup.terminal,
                     messages: Box::new(messages.clone()),
                     messages_are_terminal: setup.terminal,
+                    message_columns: None,
                 },
                 code_variable: setup.variable.map(str::to_owned),
             },
@@ -498,6 +499,28 @@ fn stop_cancels_the_task_and_exits_130() {
 }
 
 #[test]
+fn what_happens_during_a_question_has_a_line_of_its_own() {
+    let setup = Setup {
+        typed: None,
+        terminal: true,
+        ..Setup::default()
+    };
+    let run = run("fardrop receive 417-acid-lemon", setup, |_| {
+        vec![
+            paired(),
+            offer(0),
+            failed(FailureKind::CancelledByPeer),
+            ended(Outcome::Failed),
+        ]
+    });
+    let (_, after) = run
+        .messages
+        .split_once(text::ACCEPT_PROMPT)
+        .expect("a question");
+    assert!(after.starts_with("\nThe other person"), "{after}");
+}
+
+#[test]
 fn stop_at_the_prompt_starts_nothing() {
     let setup = Setup {
         typed: None,
@@ -527,6 +550,7 @@ fn gone_reader_is_an_error_and_no_panic() {
                     output_is_terminal: false,
                     messages: Box::new(Paper::default()),
                     messages_are_terminal: false,
+                    message_columns: None,
                 },
                 code_variable: None,
             },
@@ -542,14 +566,14 @@ fn gone_reader_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn yes_accepts_and_renames() {
+fn yes_accepts_and_skips_what_is_identical() {
     let run = run(
         "fardrop receive 417-acid-lemon --yes",
         Setup::default(),
         serving(2),
     );
     assert_eq!(exit(&run), Exit::Done);
-    let on_conflict = ConflictPolicy::Rename;
+    let on_conflict = ConflictPolicy::Skip;
     assert_eq!(decision(&run), Decision::Accept { on_conflict });
     assert!(
         run.messages.contains("that others use too"),
@@ -688,7 +712,7 @@ fn check_answers(typed: &'static str, conflicts: u64, expected: Decision) -> Str
 #[test]
 fn consent_is_asked_for_and_silence_is_no() {
     let accept = |on_conflict| Decision::Accept { on_conflict };
-    let messages = check_answers("417-acid-lemon\ny\n", 0, accept(ConflictPolicy::Rename));
+    let messages = check_answers("417-acid-lemon\ny\n", 0, accept(ConflictPolicy::Skip));
     assert!(messages.contains("Ada's laptop offers 3 files in 1 folder, 12.4 MB:"));
     assert!(messages.contains(text::ACCEPT_PROMPT));
     assert!(!messages.contains(text::CONFLICT_PROMPT));
@@ -701,6 +725,7 @@ fn consent_is_asked_for_and_silence_is_no() {
 fn conflicts_are_asked_about_once() {
     let accept = |on_conflict| Decision::Accept { on_conflict };
     check_answers("417-acid-lemon\nyes\ns\n", 2, accept(ConflictPolicy::Skip));
+    check_answers("417-acid-lemon\ny\n\n", 2, accept(ConflictPolicy::Skip));
     check_answers(
         "417-acid-lemon\nY\nreplace\n",
         2,
@@ -744,6 +769,7 @@ fn engine_that_dies_is_an_error() {
                     output_is_terminal: false,
                     messages: Box::new(Paper::default()),
                     messages_are_terminal: false,
+                    message_columns: None,
                 },
                 code_variable: None,
             },

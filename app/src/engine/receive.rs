@@ -1,7 +1,5 @@
 //! Taking what is offered under a code.
 
-use std::time::Instant;
-
 use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
 use tokio::sync::{oneshot, watch};
@@ -125,7 +123,6 @@ impl Receive<'_> {
         let options = transfer::ReceiveOptions {
             destination: self.options.destination.clone(),
         };
-        let mut decided_at = Instant::now();
         let decide = async |summary: transfer::OfferSummary<'_>| {
             let offer = OfferDigest {
                 kept: summary.kept_bytes,
@@ -134,9 +131,7 @@ impl Receive<'_> {
                 ..digest(summary.manifest)
             };
             reporter.tell(Event::Offer { session, offer }).await;
-            let decision = decision.await;
-            decided_at = Instant::now();
-            match decision {
+            match decision.await {
                 Ok(Decision::Accept { on_conflict }) => transfer::Decision::Accept {
                     on_conflict: policy(on_conflict),
                     selection: None,
@@ -148,7 +143,7 @@ impl Receive<'_> {
         let work = transfer::receive(link, options, decide, progress, cancel.cancelled());
         let summary = session::transfer(self.context, session, &handle, work, watched).await?;
         session::tell_failures(self.context, session, &summary).await;
-        Ok(session::receipt(&summary, route, decided_at.elapsed()))
+        Ok(session::receipt(&summary, route))
     }
 }
 

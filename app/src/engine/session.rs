@@ -189,14 +189,14 @@ fn progress(newest: transfer::Progress, rate: &mut Rate) -> Progress {
 }
 
 /// What a finished transfer came to.
-pub(super) fn receipt(summary: &Summary, route: Route, elapsed: Duration) -> Receipt {
+pub(super) fn receipt(summary: &Summary, route: Route) -> Receipt {
     Receipt {
         files: summary.files.into(),
         failed_files: summary.failure_count.into(),
         bytes: summary.bytes,
         sent: summary.sent,
         resumed: summary.resumed,
-        elapsed,
+        elapsed: summary.elapsed,
         kind: route.kind,
         link: route.link,
     }

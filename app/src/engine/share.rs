@@ -377,13 +377,12 @@ async fn serve_to_the_end(
     let source = source.unwrap_or_else(|| Err(session::cancelled(Stage::Offer)))?;
     let offer = digest(source.manifest());
     context.reporter.tell(Event::Offer { session, offer }).await;
-    let started = Instant::now();
     let handle = link.handle.clone();
     let (progress, watched) = watch::channel(transfer::Progress::default());
     let work = transfer::send(link, source, progress, cancel.cancelled());
     let summary = session::transfer(context, session, &handle, work, watched).await?;
     session::tell_failures(context, session, &summary).await;
-    Ok(session::receipt(&summary, route, started.elapsed()))
+    Ok(session::receipt(&summary, route))
 }
 
 /// The offer, once the files have been looked through.

@@ -31,7 +31,7 @@ pub fn failure(failure: &Failure, role: Role) -> String {
 #[must_use]
 pub fn file_failed(name: &str, reason: FailureKind) -> String {
     let why = match reason {
-        FailureKind::FileChanged => "it changed while it was being sent",
+        FailureKind::FileChanged => "it changed or was removed after it was offered",
         FailureKind::FileUnreadable => "it could not be read",
         FailureKind::HashMismatch => "what arrived is not what was sent",
         FailureKind::WriteFailed => "it could not be written",

@@ -5,6 +5,7 @@
 
 mod failure;
 mod units;
+mod wrap;
 
 use fardrop_shared::name::display_safe;
 
@@ -14,6 +15,7 @@ use crate::engine::event::{
 
 pub use failure::{failure, file_failed};
 pub use units::{count, duration, grouped, rate, round_trip, size, time_left};
+pub use wrap::wrapped;
 
 /// Longest name that is shown, in characters; the rest is cut.
 const NAME_LIMIT: usize = 120;
@@ -29,10 +31,10 @@ pub const ACCEPT_PROMPT: &str = "Accept? [y/N] ";
 
 /// Asks what to do about taken names; one answer holds for all.
 pub const CONFLICT_PROMPT: &str =
-    "[s]kip identical, [r]ename the new ones, re[p]lace the old ones? ";
+    "[S]kip what is identical, [r]ename all the new ones, or re[p]lace the old ones? ";
 
 /// An answer that is none of those asked for.
-pub const CONFLICT_AGAIN: &str = "Type s, r or p.";
+pub const CONFLICT_AGAIN: &str = "Type s, r or p, or n to decline; Enter alone means s.";
 
 /// Codes in arguments are seen by everyone on the machine.
 pub const CODE_ARGUMENT_WARNING: &str = "Note: on a machine that others use too, they can see \
@@ -60,6 +62,9 @@ pub const CONNECTING: &str = "Looking for the sender...";
 
 /// Ctrl-C was seen.
 pub const STOPPING: &str = "Stopping; the other side is being told. Ctrl-C again quits at once.";
+
+/// The person stopped it, and that is all there is to say.
+pub const STOPPED: &str = "Stopped.";
 
 /// `--link gbn` before there is Go-Back-N.
 pub const LINK_NOT_BUILT: &str = "--link gbn is not built yet; use auto or quic";
@@ -345,7 +350,7 @@ fn how_it_went(receipt: &Receipt) -> String {
 pub const fn ended(outcome: Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::Succeeded | Outcome::Failed => None,
-        Outcome::Interrupted => Some("Stopped."),
+        Outcome::Interrupted => Some(STOPPED),
     }
 }
 

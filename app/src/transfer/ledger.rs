@@ -202,6 +202,7 @@ impl Ledger {
             skipped: self.skipped.load(Ordering::Relaxed),
             failures: failures.into_iter().map(|(_, failure)| failure).collect(),
             failure_count,
+            ..Summary::default()
         }
     }
 }

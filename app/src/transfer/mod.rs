@@ -70,6 +70,8 @@ pub struct Summary {
     pub failures: Vec<FileFailure>,
     /// How many did not make it.
     pub failure_count: u32,
+    /// From the receiver's yes to the last verification.
+    pub elapsed: Duration,
 }
 
 /// A file that did not make it.

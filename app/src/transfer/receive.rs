@@ -1,6 +1,6 @@
 //! Receiving: the offer is read and checked, the person decides, and what is wanted is stored.
 
-use std::{io, pin::pin, sync::Arc, thread};
+use std::{io, pin::pin, sync::Arc, thread, time::Instant};
 
 use fardrop_shared::{
     name::NameError,
@@ -183,6 +183,7 @@ async fn take(
     progress: &watch::Sender<Progress>,
     alive: &Alive,
 ) -> Result<Summary, TransferError> {
+    let accepted_at = Instant::now();
     let (total_files, total_bytes) = selection.totals(&manifest);
     let total = Progress {
         total_bytes,
@@ -237,7 +238,10 @@ async fn take(
     progress.send_replace(job.ledger.progress(total));
     let done = ReceiverMessage::Done(job.ledger.acknowledged());
     link.control_sender.send(&done.encode()).await?;
-    Ok(job.ledger.summary())
+    Ok(Summary {
+        elapsed: accepted_at.elapsed(),
+        ..job.ledger.summary()
+    })
 }
 
 /// Feeds the writing thread; resolves when everything that was wanted is settled.

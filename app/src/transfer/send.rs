@@ -3,6 +3,7 @@
 use std::{
     sync::{Arc, atomic::Ordering},
     thread,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -47,14 +48,14 @@ pub async fn send(
     };
     match &outcome {
         // The receiver closes the link when it has this, and does without it after a while.
-        Ok(()) => drop(
+        Ok(_) => drop(
             link.control_sender
                 .send(&SenderMessage::Done.encode())
                 .await,
         ),
         Err(error) => handle.close(error.close_code()),
     }
-    outcome.map(|()| summary(&offer, &desk.0))
+    outcome.map(|elapsed| summary(&offer, &desk.0, elapsed))
 }
 
 /// Ends the reading thread with the transfer.
@@ -66,12 +67,13 @@ impl Drop for StopOnDrop {
     }
 }
 
+/// Gives how long it took from the receiver's yes.
 async fn run(
     link: &mut Link,
     offer: &Arc<OfferSource>,
     desk: &Arc<Desk>,
     progress: &watch::Sender<Progress>,
-) -> Result<(), TransferError> {
+) -> Result<Duration, TransferError> {
     tell_offer(&mut link.control_sender, offer).await?;
     let ReceiverMessage::Hello { version } = hear(&mut link.control_receiver).await? else {
         return Err(TransferError::Protocol("no hello"));
@@ -83,6 +85,7 @@ async fn run(
         let message = hear(&mut link.control_receiver).await?;
         take_in(desk, message)?;
     }
+    let accepted_at = Instant::now();
     let (out, buffers) = mpsc::channel(BUFFERS_WAITING);
     let (offer, fed) = (Arc::clone(offer), Arc::clone(desk));
     thread::Builder::new()
@@ -91,7 +94,7 @@ async fn run(
         .map_err(TransferError::Local)?;
     let listen = listen(&mut link.control_receiver, desk, progress);
     tokio::try_join!(pump(&link.handle, buffers), listen)?;
-    Ok(())
+    Ok(accepted_at.elapsed())
 }
 
 /// Says hello and the whole offer, without waiting for an answer.
@@ -175,7 +178,7 @@ async fn hear(control: &mut ControlReceiver) -> Result<ReceiverMessage, Transfer
     Ok(ReceiverMessage::decode(&message)?)
 }
 
-fn summary(offer: &OfferSource, desk: &Desk) -> Summary {
+fn summary(offer: &OfferSource, desk: &Desk, elapsed: Duration) -> Summary {
     let sending = desk.sending();
     let (failures, failure_count) = sending.failures();
     let mut cursor = offer.manifest().cursor();
@@ -192,5 +195,6 @@ fn summary(offer: &OfferSource, desk: &Desk) -> Summary {
         sent: desk.sent.load(Ordering::Relaxed),
         resumed: desk.resumed.load(Ordering::Relaxed),
         skipped: 0,
+        elapsed,
     }
 }

@@ -276,6 +276,30 @@ async fn a_declined_offer_writes_nothing() {
 }
 
 #[tokio::test]
+async fn the_time_a_person_thinks_is_not_the_transfers() {
+    /// Far more than one byte takes.
+    const THOUGHT: Duration = Duration::from_millis(500);
+    let root = tempfile::tempdir().unwrap();
+    write(&root.path().join("a"), "a");
+    let (left, right) = Link::pair();
+    let (sent, _) = watch::channel(Progress::default());
+    let (received, _) = watch::channel(Progress::default());
+    let decide = async |_: OfferSummary<'_>| {
+        tokio::time::sleep(THOUGHT).await;
+        accept(OnConflict::Skip)
+    };
+    let never = std::future::pending;
+    let destination = options(&root.path().join("in"));
+    let (sent, received) = tokio::join!(
+        send(left, offer(&[&root.path().join("a")]), sent, never()),
+        receive(right, destination, decide, received, never()),
+    );
+    for summary in [sent.unwrap(), received.unwrap()] {
+        assert!(summary.elapsed < THOUGHT, "{summary:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_destination_is_made_once_the_offer_is_accepted() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(&from.path().join("file"), "x");
