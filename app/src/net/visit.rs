@@ -1,5 +1,6 @@
 //! The receiver's visit to the rendezvous: finds the server that has the code's locator, and pairs.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -80,7 +81,7 @@ impl Visitor<'_> {
             visitor: self,
             heard: Heard::default(),
             pairing: None,
-            reflexive: None,
+            seen_by: BTreeMap::new(),
         };
         tokio::time::timeout(VISIT_DEADLINE, visit.run())
             .await
@@ -99,7 +100,9 @@ struct Visit<'a> {
     visitor: Visitor<'a>,
     heard: Heard,
     pairing: Option<ReceiverPairing>,
-    reflexive: Option<SocketAddr>,
+    /// Where each server sees us. Only that of the server that has the sender says anything of how
+    /// near the sender is.
+    seen_by: BTreeMap<SocketAddr, SocketAddr>,
 }
 
 /// What the servers have said so far.
@@ -194,7 +197,10 @@ impl Visit<'_> {
     fn on_server_event(&mut self, index: usize, event: Event) {
         let now = Instant::now();
         match event {
-            Event::Reflexive { address, .. } => self.reflexive = Some(address),
+            Event::Reflexive { address, .. } => {
+                let server = self.announcer.clients[index].config().server;
+                self.seen_by.insert(server, address);
+            }
             Event::Peer { payload, .. } => self.on_sender(now, index, payload.as_bytes()),
             Event::NobodyThere => {
                 self.heard.nobody_since.get_or_insert(now);
@@ -228,7 +234,7 @@ impl Visit<'_> {
                 &Interfaces::look(),
                 port,
                 self.announcer.socket.speaks_ipv6(),
-                self.reflexive.as_slice(),
+                self.reflexive().as_slice(),
             ),
             Err(_) => Vec::new(),
         };
@@ -292,8 +298,14 @@ impl Visit<'_> {
         })
     }
 
+    /// Where the server that has the sender sees us.
+    fn reflexive(&self) -> Option<SocketAddr> {
+        let server = self.announcer.clients.first()?.config().server;
+        self.seen_by.get(&server).copied()
+    }
+
     fn same_machine(&self) -> bool {
-        self.reflexive
+        self.reflexive()
             .is_some_and(|address| address.ip().to_canonical().is_loopback())
     }
 }
