@@ -83,8 +83,6 @@ pub enum FailureKind {
     HashMismatch,
     /// A file could not be written.
     WriteFailed,
-    /// Some files arrived, others did not.
-    Partial,
     /// There is nothing to send in what was named.
     NothingToSend,
     /// Too many files for one offer.
@@ -122,7 +120,6 @@ impl FailureKind {
             Self::FileUnreadable => "file-unreadable",
             Self::HashMismatch => "hash-mismatch",
             Self::WriteFailed => "write-failed",
-            Self::Partial => "partial",
             Self::NothingToSend => "nothing-to-send",
             Self::OfferTooLarge => "offer-too-large",
             Self::Cancelled => "cancelled",
@@ -144,7 +141,6 @@ impl FailureKind {
             | Self::PeerGone
             | Self::FileChanged
             | Self::HashMismatch
-            | Self::Partial
             | Self::Cancelled
             | Self::CancelledByPeer => true,
             Self::CodeDead

@@ -52,7 +52,6 @@ pub fn file_failed(name: &str, reason: FailureKind) -> String {
         | FailureKind::Firewalled
         | FailureKind::PeerMisbehaved
         | FailureKind::Declined
-        | FailureKind::Partial
         | FailureKind::NothingToSend
         | FailureKind::OfferTooLarge
         | FailureKind::Local => "it could not be transferred",
@@ -116,10 +115,6 @@ const fn sender_words(kind: FailureKind) -> (&'static str, &'static str) {
             "The other machine could not save a file",
             "Ask them to check the folder they chose, then send again",
         ),
-        FailureKind::Partial => (
-            "Some files arrived and others did not",
-            "The lines above say which; send those again",
-        ),
         FailureKind::RendezvousUnreachable
         | FailureKind::RendezvousBusy
         | FailureKind::NobodyNearby
@@ -178,10 +173,6 @@ const fn receiver_words(kind: FailureKind) -> (&'static str, &'static str) {
         FailureKind::WriteFailed => (
             "A file could not be saved",
             "Check that the folder is there and that you may write to it, then receive again",
-        ),
-        FailureKind::Partial => (
-            "Some files arrived and others did not",
-            "The lines above say which; receive again, and only those cross",
         ),
         FailureKind::RendezvousUnreachable
         | FailureKind::RendezvousBusy
@@ -269,8 +260,7 @@ const fn words_for_both(kind: FailureKind) -> (&'static str, &'static str) {
         | FailureKind::UnsafeName
         | FailureKind::FileChanged
         | FailureKind::FileUnreadable
-        | FailureKind::WriteFailed
-        | FailureKind::Partial => ("Something went wrong", "Try again"),
+        | FailureKind::WriteFailed => ("Something went wrong", "Try again"),
     }
 }
 

@@ -18,7 +18,7 @@ const STAGES: [Stage; 8] = [
     Stage::Disk,
 ];
 
-const KINDS: [FailureKind; 26] = [
+const KINDS: [FailureKind; 25] = [
     FailureKind::RendezvousUnreachable,
     FailureKind::RendezvousBusy,
     FailureKind::NoSuchCode,
@@ -39,7 +39,6 @@ const KINDS: [FailureKind; 26] = [
     FailureKind::FileUnreadable,
     FailureKind::HashMismatch,
     FailureKind::WriteFailed,
-    FailureKind::Partial,
     FailureKind::NothingToSend,
     FailureKind::OfferTooLarge,
     FailureKind::Cancelled,
