@@ -1,7 +1,7 @@
 //! One session: from two peers that know the same code to a link between them.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fardrop_shared::Role;
 use fardrop_shared::pairing::{Hello, PeerKey};
@@ -168,6 +168,8 @@ async fn watch_progress(
     mut source: watch::Receiver<transfer::Progress>,
 ) -> Infallible {
     let mut rate = Rate::default();
+    // Nothing so far, now: the first progress has a rate as well.
+    rate.sample(Instant::now(), source.borrow().bytes);
     loop {
         if source.changed().await.is_err() {
             std::future::pending::<()>().await;
@@ -184,7 +186,7 @@ fn progress(newest: transfer::Progress, rate: &mut Rate) -> Progress {
         total: newest.total_bytes,
         files: newest.files.into(),
         files_total: newest.total_files.into(),
-        rate: rate.sample(std::time::Instant::now(), newest.bytes),
+        rate: rate.sample(Instant::now(), newest.bytes),
     }
 }
 

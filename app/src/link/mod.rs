@@ -5,6 +5,7 @@
 //! knows the code; nothing here needs to be checked again.
 
 mod channel;
+mod congestion;
 mod quic;
 mod settings;
 #[cfg(test)]

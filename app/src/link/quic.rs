@@ -15,6 +15,7 @@ use quinn::{ClientConfig, Connection, Endpoint, ServerConfig, TokioRuntime};
 use sha2::Sha256;
 
 use super::channel::{ControlReceiver, ControlSender, DataReceiver, DataSender};
+use super::congestion::Closing;
 use super::settings;
 use super::tls::{Identity, SERVER_NAME};
 use super::{CloseCode, Link, LinkError};
@@ -51,6 +52,7 @@ pub struct Credentials {
 #[derive(Debug)]
 pub(super) struct QuicCarrier {
     pub(super) connection: Connection,
+    closing: Closing,
     /// Whether we closed it with everything said.
     orderly: AtomicBool,
     endpoint: Endpoint,
@@ -71,6 +73,7 @@ impl QuicCarrier {
             black_holes = path.black_holes_detected,
             "closing"
         );
+        self.closing.begin();
         self.connection.close(code.to_wire().into(), &[]);
     }
 
@@ -103,9 +106,10 @@ async fn connect_patiently(path: Path, credentials: Credentials) -> Result<Link,
         peer_fingerprint,
         binding_key,
     } = credentials;
+    let closing = Closing::default();
     let (endpoint, connection) = match role {
-        Role::Sender => accept(&path, identity, peer_fingerprint).await?,
-        Role::Receiver => dial(&path, identity, peer_fingerprint).await?,
+        Role::Sender => accept(&path, identity, peer_fingerprint, &closing).await?,
+        Role::Receiver => dial(&path, identity, peer_fingerprint, &closing).await?,
     };
     path.confirm();
     let (send, receive) = match role {
@@ -122,6 +126,7 @@ async fn connect_patiently(path: Path, credentials: Credentials) -> Result<Link,
         &mut control_receiver,
     );
     if let Err(error) = proved.await {
+        closing.begin();
         connection.close(CloseCode::ProtocolViolation.to_wire().into(), &[]);
         return Err(error);
     }
@@ -130,6 +135,7 @@ async fn connect_patiently(path: Path, credentials: Credentials) -> Result<Link,
         control_receiver,
         QuicCarrier {
             connection,
+            closing,
             orderly: AtomicBool::new(false),
             endpoint,
             _path: path,
@@ -141,11 +147,12 @@ async fn dial(
     path: &Path,
     identity: Identity,
     peer: [u8; 32],
+    closing: &Closing,
 ) -> Result<(Endpoint, Connection), LinkError> {
     let tls = identity.client_config(peer).map_err(tls_error)?;
     let crypto = QuicClientConfig::try_from(tls).map_err(tls_error)?;
     let mut config = ClientConfig::new(Arc::new(crypto));
-    config.transport_config(settings::transport(path.rtt, path.payload_limit));
+    config.transport_config(settings::transport(path.rtt, path.payload_limit, closing));
     let endpoint = endpoint(path, None)?;
     let connecting = endpoint
         .connect_with(config, path.native_remote(), SERVER_NAME)
@@ -158,11 +165,12 @@ async fn accept(
     path: &Path,
     identity: Identity,
     peer: [u8; 32],
+    closing: &Closing,
 ) -> Result<(Endpoint, Connection), LinkError> {
     let tls = identity.server_config(peer).map_err(tls_error)?;
     let crypto = QuicServerConfig::try_from(tls).map_err(tls_error)?;
     let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-    config.transport_config(settings::transport(path.rtt, path.payload_limit));
+    config.transport_config(settings::transport(path.rtt, path.payload_limit, closing));
     config.max_incoming(settings::INCOMING_LIMIT);
     let endpoint = endpoint(path, Some(config))?;
     loop {

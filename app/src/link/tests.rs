@@ -145,3 +145,38 @@ fn a_control_message_over_the_limit_is_not_sent() {
         ));
     });
 }
+
+#[test]
+fn a_close_in_the_middle_of_data_is_heard_at_once() {
+    /// Well under the idle time-out, after which a silent peer counts as gone.
+    const SOON: std::time::Duration = std::time::Duration::from_secs(5);
+    run(async {
+        let content: Bytes = vec![42; 1_000_000].into();
+        for megabytes in 1..=8 {
+            let (sender, receiver) = links().await;
+            let write = async {
+                let mut data = sender.handle.open_data().await.unwrap();
+                for _ in 0..megabytes {
+                    data.write(content.clone()).await.unwrap();
+                }
+                // The windows are full of what was written last.
+                sender.handle.close(CloseCode::Cancelled);
+                sender.handle.wind_down().await;
+            };
+            let read = async {
+                let mut buffer = vec![0; 100_000];
+                // The close may have come before the stream.
+                if let Ok(mut data) = receiver.handle.accept_data().await {
+                    while data.read(&mut buffer).await.is_ok() {}
+                }
+                receiver.handle.closed().await
+            };
+            let both = async { tokio::join!(write, read).1 };
+            let error = tokio::time::timeout(SOON, both).await.unwrap();
+            assert!(
+                matches!(error, LinkError::Closed(CloseCode::Cancelled)),
+                "{error}"
+            );
+        }
+    });
+}
