@@ -4,6 +4,7 @@ mod announcer;
 mod demux;
 mod discovery;
 mod find_path;
+mod greetings;
 mod interfaces;
 mod lobby;
 mod prepare;
@@ -44,6 +45,9 @@ pub enum MeetError {
     /// No server answers.
     #[error("no rendezvous answers")]
     Unreachable,
+    /// No server answers by UDP, and one does by TCP.
+    #[error("UDP does not leave this network")]
+    UdpBlocked,
     /// The servers that answer are full.
     #[error("the rendezvous is busy")]
     Busy,
