@@ -3,6 +3,7 @@
 mod announcer;
 mod demux;
 mod discovery;
+mod doctor;
 mod find_path;
 mod greetings;
 mod interfaces;
@@ -25,6 +26,7 @@ use thiserror::Error;
 
 pub use demux::Demux;
 pub use discovery::Advertisement;
+pub use doctor::{Examination, diagnose};
 pub use find_path::{PathError, PathNews, find_path};
 pub use interfaces::Interfaces;
 pub use lobby::{Lobby, LobbyEvent};

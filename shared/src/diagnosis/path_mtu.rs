@@ -67,12 +67,6 @@ impl PathMtuSearch {
         }
     }
 
-    /// Whether the longest length of this round was answered, so that nobody need wait for the others.
-    #[must_use]
-    pub fn round_is_decided(&self) -> bool {
-        self.sizes.last().is_none_or(|&last| self.best >= last)
-    }
-
     /// This round's time is over.
     pub fn end_round(&mut self) {
         self.rounds += 1;
