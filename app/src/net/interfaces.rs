@@ -45,6 +45,17 @@ impl Interfaces {
             .collect()
     }
 
+    /// Default gateways of the interfaces that are up, and the interface that each is behind.
+    pub(super) fn gateways(&self) -> impl Iterator<Item = (&Interface, IpAddr)> {
+        let up = self.all.iter().filter(|each| each.is_up());
+        up.filter_map(|each| Some((each, each.gateway.as_ref()?)))
+            .flat_map(|(on, gateway)| {
+                let v4 = gateway.ipv4.iter().copied().map(IpAddr::V4);
+                let v6 = gateway.ipv6.iter().copied().map(IpAddr::V6);
+                v4.chain(v6).map(move |ip| (on, ip))
+            })
+    }
+
     /// The longest UDP payload that the interface towards `remote` takes, in bytes: an upper bound
     /// for path MTU discovery, which without it would spend seconds on sizes that cannot be.
     #[must_use]
@@ -103,7 +114,7 @@ fn is_virtual(interface: &Interface) -> bool {
 }
 
 /// Which of our addresses the system would send from. Connecting a UDP socket sends nothing.
-fn local_address_towards(remote: SocketAddr) -> Option<IpAddr> {
+pub(super) fn local_address_towards(remote: SocketAddr) -> Option<IpAddr> {
     let any: SocketAddr = if remote.is_ipv4() {
         ([0, 0, 0, 0], 0).into()
     } else {
