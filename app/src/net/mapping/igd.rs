@@ -324,15 +324,19 @@ impl IgdPinholeClient {
 
     /// Whether there was a pinhole to renew, and it was.
     async fn renew(&mut self, control: &Control) -> Result<bool, MappingError> {
-        let Some((_, id)) = &self.held else {
+        let Some((_, id)) = self.held else {
             return Ok(false);
         };
         let renewed = control
-            .call(control.igd.update_pinhole(*id, lease_seconds()))
+            .call(control.igd.update_pinhole(id, lease_seconds()))
             .await
             .map_err(pinhole_error);
         match renewed {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                // It may have been found anew, at another port since.
+                self.held = Some((control.clone(), id));
+                Ok(true)
+            }
             Err(MappingError::Code(_)) => {
                 self.held = None;
                 Ok(false)
