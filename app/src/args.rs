@@ -154,6 +154,12 @@ pub struct CommonArgs {
     /// Use IPv4 only
     #[arg(long, global = true)]
     pub no_ipv6: bool,
+    /// Do not ask routers to open a port
+    #[arg(long, global = true)]
+    pub no_port_mapping: bool,
+    /// Look this long for a connection that was lost
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 90)]
+    pub reconnect: u16,
     /// Neither announce this machine on the local network nor look for others there
     #[arg(long, global = true)]
     pub no_mdns: bool,

@@ -336,7 +336,6 @@ fn one_of_each() -> Vec<Event> {
         Event::Interrupted {
             session: SESSION,
             kept: 7_700_000,
-            failure: Failure::new(Stage::Transfer, FailureKind::PeerGone),
         },
         done(),
         failed(FailureKind::WrongCode),
