@@ -292,10 +292,10 @@ const fn quic_row(quic: Quic) -> &'static str {
 }
 
 fn clock_row(clock: ClockSkew) -> String {
-    let within = clock.give_or_take_ms;
+    let within = clock.give_or_take_ms.max(1);
     let apart = clock.ahead_ms.unsigned_abs();
     // What the line's way through the network could have made, the clocks may not have.
-    if apart <= within.saturating_add(1) {
+    if apart <= within {
         return format!("as the server's, give or take {within} ms");
     }
     let time = duration(std::time::Duration::from_millis(apart));
