@@ -32,7 +32,7 @@ pub const fn verdict(verdict: Verdict) -> &'static str {
         Verdict::AlmostEveryone => "You can send to almost everyone, and receive from them.",
         Verdict::SomeRouters => {
             "You can send only to people whose router opens a port for Fardrop or keeps one port \
-             for all destinations, to those who have IPv6 if you have it too, and on this network."
+             for all destinations, and on this network."
         }
         Verdict::Ipv6Only => "You can send only to people who have IPv6 too, and on this network.",
         Verdict::ThisNetworkAtLeast => {
@@ -76,6 +76,9 @@ pub const fn hint(hint: Hint) -> &'static str {
         Hint::OpenPorts => {
             "This network's router gives each connection a port of its own. Turn on UPnP, PCP or \
              NAT-PMP in its settings, and almost everyone can be reached."
+        }
+        Hint::Ipv6Helps => {
+            "IPv6 works here: people who have it too can be reached whatever their router does."
         }
         Hint::PortsForetold => {
             "The router counts its ports up, so the next one can be guessed: many connections work \
