@@ -258,6 +258,12 @@ async fn external_address(control: &Control) -> Result<IpAddr, MappingError> {
     let asked = control.call(control.igd.get_external_ip()).await;
     let address = asked.map_err(|error| match error {
         GetExternalIpError::ActionNotAuthorized => MappingError::Code(NOT_AUTHORIZED),
+        // An answer without an address: what a router says that has none, or (miniupnpd) a private one.
+        GetExternalIpError::RequestError(RequestError::InvalidResponse(text))
+            if text.contains("GetExternalIPAddressResponse") =>
+        {
+            MappingError::Unusable
+        }
         GetExternalIpError::RequestError(error) => request_error(error),
     })?;
     if address.is_unspecified() {
@@ -324,15 +330,19 @@ impl IgdPinholeClient {
 
     /// Whether there was a pinhole to renew, and it was.
     async fn renew(&mut self, control: &Control) -> Result<bool, MappingError> {
-        let Some((_, id)) = &self.held else {
+        let Some((_, id)) = self.held else {
             return Ok(false);
         };
         let renewed = control
-            .call(control.igd.update_pinhole(*id, lease_seconds()))
+            .call(control.igd.update_pinhole(id, lease_seconds()))
             .await
             .map_err(pinhole_error);
         match renewed {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                // It may have been found anew, at another port since.
+                self.held = Some((control.clone(), id));
+                Ok(true)
+            }
             Err(MappingError::Code(_)) => {
                 self.held = None;
                 Ok(false)

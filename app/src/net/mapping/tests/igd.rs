@@ -305,7 +305,7 @@ async fn answers_to_requests_that_are_none_are_refused() {
 
 #[tokio::test]
 async fn addresses_that_cannot_be_are_dropped() {
-    let addresses = ["0.0.0.0", "224.0.0.1", "255.255.255.255", "127.0.0.1"];
+    let addresses = ["", "0.0.0.0", "224.0.0.1", "255.255.255.255", "127.0.0.1"];
     let all = addresses.map(|address| async move {
         let element = format!("<NewExternalIPAddress>{address}</NewExternalIPAddress>");
         let reply = done("GetExternalIPAddress", &element);
@@ -372,4 +372,45 @@ async fn a_pinhole_that_the_router_forgot_is_opened_anew() {
     }
     let actions = router.actions();
     assert_eq!(actions, ["AddPinhole", "UpdatePinhole", "AddPinhole"]);
+}
+
+/// As after a restart that kept the pinhole, the HTTP port being another one.
+#[tokio::test]
+async fn a_pinhole_is_closed_where_it_was_renewed_last() {
+    let place = Ipv6Addr::LOCALHOST.into();
+    let location = |http| format!("http://{http}/rootDesc.xml");
+    let (mut described, mut updates) = (0, 0);
+    let router = Router::upnp(place, location, move |asked| {
+        match asked.action.as_deref() {
+            None => {
+                described += 1;
+                Reply::ok(&description(FIREWALL, &format!("/ctl{described}")))
+            }
+            Some("UpdatePinhole") if updates == 0 => {
+                updates += 1;
+                Reply::Bytes(String::new())
+            }
+            Some(_) => done(asked.action.as_deref().unwrap(), "<UniqueID>7</UniqueID>"),
+        }
+    })
+    .await;
+    let (_sender, stop) = Stop::new();
+    let mut client = IgdPinholeClient::new(router.gateway.clone(), None, PORT, stop);
+    let unusable = Err(MappingError::Unusable);
+    assert_eq!(client.map().await, unusable);
+    assert_eq!(client.map().await, Err(MappingError::Malformed));
+    assert_eq!(client.map().await, unusable);
+    client.release().await;
+    let asked = router.asked();
+    let lines: Vec<_> = asked
+        .iter()
+        .filter(|each| each.action.is_some())
+        .map(|each| each.line.as_str())
+        .collect();
+    assert_eq!(
+        lines,
+        ["POST /ctl1", "POST /ctl1", "POST /ctl2", "POST /ctl2"]
+    );
+    let last = asked.last().unwrap();
+    assert_eq!(last.action.as_deref(), Some("DeletePinhole"));
 }
