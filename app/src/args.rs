@@ -278,6 +278,19 @@ mod tests {
     }
 
     #[test]
+    fn doctor_hides_addresses_unless_asked() {
+        for (line, shown) in [
+            ("fardrop doctor", false),
+            ("fardrop doctor --json --show-addresses", true),
+        ] {
+            match parse(line).expect("it parses").action {
+                Some(Action::Doctor(arguments)) => assert_eq!(arguments.show_addresses, shown),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn no_action_is_not_an_error_of_usage() {
         assert!(parse("fardrop").expect("it parses").action.is_none());
     }

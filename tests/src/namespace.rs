@@ -44,13 +44,25 @@ impl Namespace {
 
     /// Lays a cable between this and `other`: `ADDRESS/LENGTH` at each end.
     pub fn join(&self, address: &str, other: &Self, other_address: &str) -> Result<()> {
-        let other_id = other.keeper.id().to_string();
+        self.join_as("cable", address, other, other_address)
+    }
+
+    /// The same where this end is called `device`, for one that has several; the other's is `cable`.
+    pub fn join_as(
+        &self,
+        device: &str,
+        address: &str,
+        other: &Self,
+        other_address: &str,
+    ) -> Result<()> {
+        let other_id = other.keeper.id();
         self.run(&format!(
-            "ip link add cable type veth peer name cable netns {other_id}"
+            "ip link add {device} type veth peer name cable netns {other_id}"
         ))?;
-        for (end, address) in [(self, address), (other, other_address)] {
-            end.run(&format!("ip address add {address} dev cable"))?;
-            end.run("ip link set cable up")?;
+        let ends = [(self, device, address), (other, "cable", other_address)];
+        for (end, device, address) in ends {
+            end.run(&format!("ip address add {address} dev {device}"))?;
+            end.run(&format!("ip link set {device} up"))?;
         }
         Ok(())
     }
