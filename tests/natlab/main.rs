@@ -1,0 +1,8 @@
+//! Tier 3: the built binaries behind NATs (Linux; root, or a user who may have namespaces).
+#![cfg(target_os = "linux")]
+
+mod cell;
+mod kinds;
+mod matrix;
+mod report;
+mod round;
