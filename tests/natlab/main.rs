@@ -3,6 +3,10 @@
 
 mod cell;
 mod kinds;
+mod mapping;
 mod matrix;
+mod reasons;
+mod recovery;
 mod report;
 mod round;
+mod special;

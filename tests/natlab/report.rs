@@ -86,19 +86,12 @@ impl Tally {
 
     /// What the cell says in a table: count, rungs, and the median and the 95th percentile in ms.
     fn cells(&self) -> [String; 5] {
-        let names = if self.connected == 0 {
-            &self.failures
-        } else {
-            &self.rungs
-        };
-        let names: Vec<String> = names
+        let outcomes: Vec<(&String, &usize)> = self.rungs.iter().chain(&self.failures).collect();
+        let names: Vec<String> = outcomes
             .iter()
-            .map(|(name, count)| {
-                if names.len() == 1 {
-                    name.clone()
-                } else {
-                    format!("{name} {count}")
-                }
+            .map(|(name, count)| match outcomes.len() {
+                1 => name.to_string(),
+                _ => format!("{name} {count}"),
             })
             .collect();
         [

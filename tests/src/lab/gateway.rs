@@ -1,6 +1,7 @@
 //! A real internet gateway device in a router: Debian's `miniupnpd`.
 
 use std::io::{BufRead, BufReader, Write};
+use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -60,6 +61,15 @@ impl Protocols {
     }
 }
 
+/// What a router says to those who ask for a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayPlan {
+    /// Which ways to ask it has.
+    pub protocols: Protocols,
+    /// The outside address that it claims to have, true or not; `None`: the one of its device.
+    pub claims: Option<Ipv4Addr>,
+}
+
 /// The running daemon; it ends with this value, or with this process.
 #[derive(Debug)]
 pub(super) struct Gateway {
@@ -69,7 +79,8 @@ pub(super) struct Gateway {
 
 impl Gateway {
     /// Starts it in a router, and waits until it listens.
-    pub(super) fn start(router: &Namespace, protocols: Protocols) -> Result<Self> {
+    pub(super) fn start(router: &Namespace, plan: GatewayPlan) -> Result<Self> {
+        let GatewayPlan { protocols, claims } = plan;
         let switch = |on: bool| if on { "yes" } else { "no" };
         let folder = tempfile::tempdir()?;
         let settings = folder.path().join("miniupnpd.conf");
@@ -94,7 +105,8 @@ deny 0-65535 0.0.0.0/0 0-65535
             switch(protocols.upnp),
             switch(protocols.nat_pmp || protocols.pcp),
         );
-        std::fs::write(&settings, text)?;
+        let claim = claims.map(|address| format!("ext_ip={address}\n"));
+        std::fs::write(&settings, text + claim.as_deref().unwrap_or_default())?;
         if let Some(version) = protocols.hidden() {
             let rules = format!(
                 "table ip gateway_lab {{\n chain input {{\n  type filter hook input priority filter\n  \

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
-pub use gateway::Protocols;
+pub use gateway::{GatewayPlan, Protocols};
 use internet::{Internet, MTU, Prefix};
 pub use internet::{Line, Traffic};
 pub use nat::{Filtering, Hairpin, Nat, Policy, Rules, WanInput};
@@ -96,6 +96,8 @@ pub struct HomePlan {
     pub ipv6: bool,
     /// How many machines there are.
     pub hosts: u8,
+    /// The LAN is 192.168.N.0/24, with this N; `None`: one that no other home has.
+    pub lan: Option<u8>,
 }
 
 impl HomePlan {
@@ -116,13 +118,31 @@ impl HomePlan {
             uplink: Uplink::Core,
             ipv6: false,
             hosts: 1,
+            lan: None,
         }
     }
 
     /// The same, and its router maps ports for those who ask.
     #[must_use]
     pub const fn with_gateway(mut self, protocols: Protocols) -> Self {
-        self.router.gateway = Some(protocols);
+        self.router.gateway = Some(GatewayPlan {
+            protocols,
+            claims: None,
+        });
+        self
+    }
+
+    /// The same, connected to the carrier of this number.
+    #[must_use]
+    pub const fn behind_carrier(mut self, number: usize) -> Self {
+        self.uplink = Uplink::Carrier(number);
+        self
+    }
+
+    /// The same with IPv6.
+    #[must_use]
+    pub const fn with_ipv6(mut self) -> Self {
+        self.ipv6 = true;
         self
     }
 }
@@ -306,7 +326,7 @@ fn home(
 ) -> Result<(Home, Option<Site>)> {
     let namespace = Namespace::enter(test)?.context("a second namespace was refused")?;
     let ipv6 = plan.ipv6.then(|| (home_v6(number, 0), home_v6(number, 1)));
-    let inside = Ipv4Addr::new(192, 168, 1 + number, 1);
+    let inside = Ipv4Addr::new(192, 168, plan.lan.unwrap_or(1 + number), 1);
     let (outside, next, device) = match plan.uplink {
         Uplink::Core => {
             let device = open_wan(&namespace)?;

@@ -127,6 +127,8 @@ pub enum Policy {
     Open,
     /// No UDP.
     NoUdp,
+    /// No UDP but to the rendezvous: a firewall with a list of what is allowed.
+    OnlyRendezvous,
     /// No long headers of QUIC (RFC 9000 and RFC 9369); everything else.
     NoQuic,
 }
@@ -137,6 +139,10 @@ impl Policy {
         match self {
             Self::Open => "",
             Self::NoUdp => "  meta l4proto udp drop\n",
+            // The server's own network, which is always the same one.
+            Self::OnlyRendezvous => {
+                "  meta l4proto udp ip daddr != 11.0.0.0/24 ip saddr != 11.0.0.0/24 drop\n"
+            }
             Self::NoQuic => {
                 "  meta l4proto udp @th,64,8 & 0xc0 == 0xc0 @th,72,32 { 0x00000001, 0x6b3343cf } drop\n"
             }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context, Result};
 
-use super::gateway::{Gateway, Protocols};
+use super::gateway::{Gateway, GatewayPlan};
 use super::nat::Rules;
 use crate::namespace::Namespace;
 
@@ -20,8 +20,8 @@ const NO_OFFLOADS: &str = "tx-udp-segmentation off gso off tso off gro off";
 pub struct RouterPlan {
     /// How it treats packets.
     pub rules: Rules,
-    /// Which ways to ask it for a port it has.
-    pub gateway: Option<Protocols>,
+    /// What it says to those who ask for a port; `None`: nothing.
+    pub gateway: Option<GatewayPlan>,
 }
 
 /// Where a router's two sides are.
@@ -94,8 +94,8 @@ impl Router {
             gateway: None,
         };
         router.load()?;
-        if let Some(protocols) = plan.gateway {
-            router.gateway = Some(Gateway::start(&router.namespace, protocols)?);
+        if let Some(gateway) = plan.gateway {
+            router.gateway = Some(Gateway::start(&router.namespace, gateway)?);
         }
         Ok(router)
     }
