@@ -39,6 +39,7 @@ impl Cell {
             }
             tally.add(&round);
         }
+        tally.add_traffic(lab.traffic());
         lab.close().with_context(|| name.clone())?;
         Ok(Some(tally))
     }

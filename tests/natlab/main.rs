@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod cell;
+mod gateway;
 mod kinds;
 mod mapping;
 mod matrix;

@@ -34,7 +34,7 @@ fn gateway_at_one_side_makes_every_pair_meet() -> Result<()> {
     };
     let of = ["sender, with a gateway", "receiver"];
     tallies(
-        "A gateway with UPnP, NAT-PMP and PCP at the sender",
+        "3a. A gateway with UPnP, NAT-PMP and PCP at the sender",
         &of,
         &results,
     )?;
@@ -66,7 +66,7 @@ fn each_protocol_alone_helps_two_symmetric_nats() -> Result<()> {
         return Ok(());
     };
     tallies(
-        "One protocol alone, symmetric NATs on both sides",
+        "3b. One protocol alone, symmetric NATs on both sides",
         &["protocol", "at the"],
         &results,
     )?;
@@ -95,7 +95,7 @@ fn ipv6_makes_every_pair_meet() -> Result<()> {
         return Ok(());
     };
     tallies(
-        "IPv6 with a firewall on both sides",
+        "3c. IPv6 with a firewall on both sides",
         &["sender", "receiver"],
         &results,
     )?;

@@ -87,7 +87,7 @@ fn every_pair_meets_that_can() -> Result<()> {
         return Ok(());
     };
     tallies(
-        "No help: IPv4, no port mapping, 100 ms",
+        "1. No help: IPv4, no port mapping, 100 ms",
         &["sender", "receiver"],
         &results,
     )?;

@@ -77,7 +77,7 @@ fn two_symmetric_nats_are_told_so_at_both_ends() -> Result<()> {
             times.push(told(account, "both-nats-symmetric", ready, KNOWN_BOUND));
         }
     }
-    record("Reason: both NATs symmetric (both ends)", &times)?;
+    record("5a. Reason: both NATs symmetric (both ends)", &times)?;
     lab.close()
 }
 
@@ -120,7 +120,7 @@ fn blocked_udp_is_told() -> Result<()> {
     let receiver = told(&account, "udp-blocked", started, BOUND);
     let (started, account) = send_nowhere(&lab)?;
     let sender = told(&account, "udp-blocked", started, BOUND);
-    record("Reason: UDP blocked (either end)", &[receiver, sender])?;
+    record("5b. Reason: UDP blocked (either end)", &[receiver, sender])?;
     lab.close()
 }
 
@@ -137,7 +137,10 @@ fn missing_rendezvous_is_told() -> Result<()> {
     let receiver = told(&account, "rendezvous-unreachable", started, BOUND);
     let (started, account) = send_nowhere(&lab)?;
     let sender = told(&account, "rendezvous-unreachable", started, BOUND);
-    record("Reason: no rendezvous (either end)", &[receiver, sender])?;
+    record(
+        "5c. Reason: no rendezvous (either end)",
+        &[receiver, sender],
+    )?;
     lab.close()
 }
 
@@ -160,7 +163,7 @@ fn firewall_that_lets_only_the_rendezvous_through_is_told() -> Result<()> {
     let ends = [&round.sender, &round.receiver];
     let times = ends.map(|account| told(account, "firewalled", ready, BOUND));
     record(
-        "Reason: a firewall lets nothing else through (both ends)",
+        "5d. Reason: a firewall lets nothing else through (both ends)",
         &times,
     )?;
     lab.close()
@@ -189,6 +192,9 @@ fn peer_that_vanishes_is_told() -> Result<()> {
     lab.forget()?;
     let running = pair(&lab, &[]).start(&file, folder.path())?;
     let receiver = vanish(running.sender, running.receiver)?;
-    record("Reason: the peer is gone (either end)", &[sender, receiver])?;
+    record(
+        "5e. Reason: the peer is gone (either end)",
+        &[sender, receiver],
+    )?;
     lab.close()
 }

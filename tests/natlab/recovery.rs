@@ -84,7 +84,7 @@ fn transfer_goes_on_after_rebindings_at_either_side() -> Result<()> {
         "stood still, ms",
         "interruptions told",
     ];
-    let section = "Three rebindings in a transfer of 200 MB, 100 ms";
+    let section = "6b. Three rebindings in a transfer of 200 MB, 100 ms";
     table(section, heads.map(ToOwned::to_owned).to_vec(), rows)
 }
 
@@ -234,6 +234,6 @@ fn person_may_think_longer_than_a_mapping_lives() -> Result<()> {
         ]);
     }
     let heads = ["sender", "receiver", "answer to done, ms", "interrupted"];
-    let section = "Mappings that live 5 s, a receiver who thinks for 20 s";
+    let section = "6a. Mappings that live 5 s, a receiver who thinks for 20 s";
     table(section, heads.map(ToOwned::to_owned).to_vec(), rows)
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use fardrop_tests::lab::Traffic;
 
 use crate::round::Round;
 
@@ -45,9 +47,17 @@ pub(crate) struct Tally {
     path: Vec<Duration>,
     offer: Vec<Duration>,
     done: Vec<Duration>,
+    carried: u64,
+    late: u64,
 }
 
 impl Tally {
+    /// Counts in what the core did meanwhile.
+    pub(crate) fn add_traffic(&mut self, traffic: &Traffic) {
+        self.carried += traffic.carried.load(Ordering::Relaxed);
+        self.late += traffic.late.load(Ordering::Relaxed);
+    }
+
     /// Counts a round in.
     pub(crate) fn add(&mut self, round: &Round) {
         self.rounds += 1;
@@ -125,26 +135,46 @@ pub(crate) fn percentile(times: &[Duration], share: f64) -> Option<Duration> {
 struct Table {
     heads: Vec<String>,
     rows: Vec<Vec<String>>,
+    note: String,
 }
 
 static TABLES: Mutex<BTreeMap<String, Table>> = Mutex::new(BTreeMap::new());
 
 /// Writes down the tallies of a section, each with what it is of (as many words as there are heads).
-pub(crate) fn tallies(section: &str, of: &[&str], rows: &[Row]) -> Result<()> {
+pub(crate) fn tallies(section: &str, of: &[&str], all: &[Row]) -> Result<()> {
     let measured = ["connected", "by", "path, ms", "offer, ms", "done, ms"];
     let heads = of.iter().chain(&measured).map(ToString::to_string);
-    let rows = rows.iter().map(|row| {
+    let rows = all.iter().map(|row| {
         let mut cells = row.names.clone();
         cells.extend(row.tally.cells());
         cells
     });
-    table(section, heads.collect(), rows.collect())
+    let table = Table {
+        heads: heads.collect(),
+        rows: rows.collect(),
+        note: lateness(all),
+    };
+    write_down(section, table)
 }
 
-/// Writes down a table of a section: to stdout, to `target`, and to the page if told to.
+/// How well the core kept its times, which is what the figures can be no better than.
+fn lateness(rows: &[Row]) -> String {
+    let carried: u64 = rows.iter().map(|row| row.tally.carried).sum();
+    let late: u64 = rows.iter().map(|row| row.tally.late).sum();
+    let share = 100.0 * late as f64 / carried.max(1) as f64;
+    format!("\nOf {carried} packets {share:.1} % left the core more than 1 ms late.\n")
+}
+
+/// Writes down a table of a section: to stdout, to `target`, and to the page if told to. Sections come
+/// in the order of their names.
 pub(crate) fn table(section: &str, heads: Vec<String>, rows: Vec<Vec<String>>) -> Result<()> {
+    let note = String::new();
+    write_down(section, Table { heads, rows, note })
+}
+
+fn write_down(section: &str, table: Table) -> Result<()> {
     let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
-    tables.insert(section.to_owned(), Table { heads, rows });
+    tables.insert(section.to_owned(), table);
     say(&tables[section].text(section)?);
     let mut all = String::new();
     for (section, table) in tables.iter() {
@@ -178,6 +208,7 @@ impl Table {
         for row in &self.rows {
             writeln!(text, "| {} |", row.join(" | "))?;
         }
+        text.push_str(&self.note);
         Ok(text)
     }
 }

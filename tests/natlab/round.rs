@@ -34,7 +34,9 @@ fn number(variable: &str) -> Option<usize> {
 
 /// Leave to keep the machine busy; it is given back with this value.
 #[derive(Debug)]
-pub(crate) struct Turn;
+pub(crate) struct Turn {
+    taken: usize,
+}
 
 static BUSY: Mutex<usize> = Mutex::new(0);
 static FREED: Condvar = Condvar::new();
@@ -42,19 +44,32 @@ static FREED: Condvar = Condvar::new();
 impl Turn {
     /// Waits until fewer labs than allowed are busy.
     pub(crate) fn wait() -> Self {
-        let limit = number(PARALLEL_VARIABLE).unwrap_or(PARALLEL).max(1);
+        Self::take(1, limit())
+    }
+
+    /// Waits until nothing else is: for what keeps every core busy, and would be measured by the rest.
+    pub(crate) fn alone() -> Self {
+        let limit = limit();
+        Self::take(limit, limit)
+    }
+
+    fn take(taken: usize, limit: usize) -> Self {
         let busy = BUSY.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = FREED.wait_while(busy, |busy| *busy >= limit);
-        *free.unwrap_or_else(PoisonError::into_inner) += 1;
-        Self
+        let free = FREED.wait_while(busy, |busy| *busy + taken > limit);
+        *free.unwrap_or_else(PoisonError::into_inner) += taken;
+        Self { taken }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        *BUSY.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        FREED.notify_one();
+        *BUSY.lock().unwrap_or_else(PoisonError::into_inner) -= self.taken;
+        FREED.notify_all();
     }
+}
+
+fn limit() -> usize {
+    number(PARALLEL_VARIABLE).unwrap_or(PARALLEL).max(1)
 }
 
 /// What is sent in a round: 64 KiB, more than fits one round trip's window and little else.

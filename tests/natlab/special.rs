@@ -140,7 +140,7 @@ fn homes_behind_carriers_meet() -> Result<()> {
             &["punched"],
         ),
     ];
-    check("Two layers of NAT", &meetings)?;
+    check("3d. Two layers of NAT", &meetings)?;
     Ok(())
 }
 
@@ -170,7 +170,7 @@ fn homes_behind_one_carrier_meet() -> Result<()> {
             &["mapped"],
         ),
     ];
-    check("Two homes behind one carrier", &meetings)?;
+    check("3e. Two homes behind one carrier", &meetings)?;
     Ok(())
 }
 
@@ -184,7 +184,7 @@ fn machines_of_one_lan_meet_there() -> Result<()> {
         Meeting::always("one LAN, hairpin", homes([turning]), &["local"]),
         Meeting::always("one LAN, no hairpin", homes([home]), &["local"]),
     ];
-    check("Two machines of one LAN", &meetings)?;
+    check("3f. Two machines of one LAN", &meetings)?;
     Ok(())
 }
 
@@ -219,7 +219,7 @@ fn awkward_homes_meet() -> Result<()> {
             0,
         ),
     ];
-    check("Awkward homes", &meetings)?;
+    check("3g. Awkward homes", &meetings)?;
     Ok(())
 }
 
@@ -237,7 +237,7 @@ fn predictable_ports_are_predicted() -> Result<()> {
         mostly("a block of 1024 at the sender", block, restricted),
         mostly("a block of 1024 at the receiver", restricted, block),
     ];
-    let section = "Symmetric NATs with predictable ports against one that filters by port";
+    let section = "2. Symmetric NATs with predictable ports against one that filters by port";
     let Some(results) = check(section, &meetings)? else {
         return Ok(());
     };
@@ -266,7 +266,7 @@ fn cones_meet_over_a_line_that_loses() -> Result<()> {
             Meeting::always(nat.name(), plan, &["punched"])
         })
         .collect();
-    let section = "Cones on both sides, 5 % of the packets lost each way";
+    let section = "4. Cones on both sides, 5 % of the packets lost each way";
     let Some(results) = check(section, &meetings)? else {
         return Ok(());
     };

@@ -161,9 +161,12 @@ impl Router {
         let rules = self
             .namespace
             .run(&format!("nft list table inet {SHARED_TABLE}"))?;
-        // A mapping is a translation for IPv4, a hole in the filter for IPv6.
-        let holes = |line: &&str| line.contains("dnat ") || line.contains("th dport");
-        Ok(rules.lines().filter(holes).count())
+        // A mapping is a hole in the filter, and for IPv4 a translation as well.
+        let of = |what: &str| {
+            let ports = rules.lines().filter(|line| line.contains("th dport"));
+            ports.filter(|line| line.contains(what)).count()
+        };
+        Ok(of("accept").max(of("dnat")))
     }
 
     fn load(&self) -> Result<()> {
