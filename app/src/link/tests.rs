@@ -175,7 +175,7 @@ fn a_control_message_over_the_limit_is_not_sent() {
 #[test]
 fn a_close_in_the_middle_of_data_is_heard_at_once() {
     /// Well under the idle time-out, after which a silent peer counts as gone.
-    const SOON: std::time::Duration = std::time::Duration::from_secs(5);
+    const SOON: Duration = Duration::from_secs(5);
     run(async {
         let content: Bytes = vec![42; 1_000_000].into();
         for megabytes in 1..=8 {
