@@ -408,6 +408,16 @@ impl Peer {
         self.process.signal(rustix::process::Signal::INT)
     }
 
+    /// Lets it do nothing from now on, as when its machine sleeps.
+    pub fn freeze(&self) -> Result<()> {
+        self.process.signal(rustix::process::Signal::STOP)
+    }
+
+    /// Lets it go on.
+    pub fn wake(&self) -> Result<()> {
+        self.process.signal(rustix::process::Signal::CONT)
+    }
+
     /// `kill -9`.
     pub fn kill(&self) -> Result<()> {
         self.process.signal(rustix::process::Signal::KILL)
