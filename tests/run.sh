@@ -17,7 +17,7 @@ if [ "$(uname -s)" = Linux ]; then
     if [ "$(id -u)" = 0 ] || { "${as_root[@]}" true && : <>/dev/net/tun; } 2>/dev/null; then
         [ "$(id -u)" = 0 ] || lab=("${as_root[@]}")
         needs+=("ip iproute2" "ss iproute2" "unshare util-linux" "nsenter util-linux" "mount mount")
-        needs+=("nft nftables" "conntrack conntrack" "ethtool ethtool")
+        needs+=("setpriv util-linux" "sysctl procps" "nft nftables" "conntrack conntrack" "ethtool ethtool")
         # The lab's routers run it; nobody else does.
         needs+=("miniupnpd miniupnpd-nftables")
     fi

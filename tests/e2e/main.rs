@@ -1,7 +1,9 @@
 //! Tier 2: the built binaries on loopback.
 
+mod blocked;
 mod cli;
 mod discovery;
+mod doctor;
 mod interrupted;
 mod json;
 mod killed;

@@ -47,13 +47,25 @@ impl Namespace {
 
     /// Lays a cable between this and `other`: `ADDRESS/LENGTH` at each end.
     pub fn join(&self, address: &str, other: &Self, other_address: &str) -> Result<()> {
+        self.join_as("cable", address, other, other_address)
+    }
+
+    /// The same where this end is called `device`, for one that has several; the other's is `cable`.
+    pub fn join_as(
+        &self,
+        device: &str,
+        address: &str,
+        other: &Self,
+        other_address: &str,
+    ) -> Result<()> {
+        let other_id = other.keeper.id();
         self.run(&format!(
-            "ip link add cable type veth peer name cable netns {}",
-            other.keeper()
+            "ip link add {device} type veth peer name cable netns {other_id}"
         ))?;
-        for (end, address) in [(self, address), (other, other_address)] {
-            end.run(&format!("ip address add {address} dev cable"))?;
-            end.run("ip link set cable up")?;
+        let ends = [(self, device, address), (other, "cable", other_address)];
+        for (end, device, address) in ends {
+            end.run(&format!("ip address add {address} dev {device}"))?;
+            end.run(&format!("ip link set {device} up"))?;
         }
         Ok(())
     }
@@ -99,6 +111,12 @@ impl Namespace {
         self.with(|| UdpSocket::bind(address).with_context(|| format!("binding {address}")))
     }
 
+    /// Puts rules for its packets into force: nft's own language, tables and all.
+    pub fn filter(&self, rules: &str) -> Result<()> {
+        self.run_with("nft -f -", rules)?;
+        Ok(())
+    }
+
     /// A file system of `size` (as in `8m`) in memory at `folder`, seen in here only.
     pub fn mount_memory(&self, size: &str, folder: &std::path::Path) -> Result<()> {
         let folder = folder.to_str().context("a folder with an odd name")?;
@@ -113,11 +131,13 @@ impl Namespace {
         root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// `command`, to be run in here. The process that it starts is the command's own.
+    /// `command`, to be run in here. The process that it starts is the command's own; it is killed when
+    /// the thread that starts it ends, however that comes about.
     #[must_use]
     pub fn inside(&self, command: &Command) -> Command {
-        let mut inside = Command::new("nsenter");
+        let mut inside = Command::new("setpriv");
         inside
+            .args(["--pdeathsig", "KILL", "nsenter"])
             .args([
                 "--net",
                 "--mount",

@@ -8,7 +8,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -54,29 +53,43 @@ pub fn binary(name: &str) -> Result<PathBuf> {
 #[derive(Debug)]
 pub struct Rendezvous {
     address: SocketAddr,
-    network: Option<Arc<Namespace>>,
     process: Option<Process>,
 }
 
 impl Rendezvous {
     /// Starts one on loopback at a free port, and waits until it listens.
     pub fn start() -> Result<Self> {
-        Self::start_at(free_address()?, None)
-    }
-
-    /// Starts one at this address of a namespace, and waits until it listens.
-    pub fn start_within(namespace: Arc<Namespace>, address: SocketAddr) -> Result<Self> {
-        Self::start_at(address, Some(namespace))
-    }
-
-    fn start_at(address: SocketAddr, network: Option<Arc<Namespace>>) -> Result<Self> {
         let mut rendezvous = Self {
-            address,
-            network,
+            address: free_address()?,
             process: None,
         };
         rendezvous.restart()?;
         Ok(rendezvous)
+    }
+
+    /// Starts one at `address` within a namespace, and waits until it listens. It ends for good when it is
+    /// killed.
+    pub fn within(namespace: &Namespace, address: SocketAddr) -> Result<Self> {
+        let mut command = Command::new(binary("fardrop-rendezvous")?);
+        command.arg("--listen").arg(address.to_string());
+        command.env("RUST_LOG", "info");
+        let mut command = namespace.inside(&command);
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut process = Process::spawn(command)?;
+        let stderr = process.child.stderr.take().context("no stderr")?;
+        let said = lines(stderr, |line| line)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // Every socket is bound before it says the first thing.
+            if said.recv_timeout(left)?.contains("listening") {
+                break;
+            }
+        }
+        Ok(Self {
+            address,
+            process: Some(process),
+        })
     }
 
     /// Starts it at the port that it had before.
@@ -84,13 +97,9 @@ impl Rendezvous {
         self.kill();
         let mut command = Command::new(binary("fardrop-rendezvous")?);
         command.arg("--listen").arg(self.address.to_string());
-        let mut command = match &self.network {
-            Some(network) => network.inside(&command),
-            None => command,
-        };
         command.stdin(Stdio::null()).stderr(Stdio::null());
         let process = Process::spawn(command)?;
-        wait_until_taken(self.address, self.network.as_deref())?;
+        wait_until_taken(self.address)?;
         self.process = Some(process);
         Ok(())
     }
@@ -503,10 +512,10 @@ fn free_address() -> Result<SocketAddr> {
 /// Waits until something listens at `address`: until then the system refuses what is sent there.
 ///
 /// The rendezvous says nothing to what is no datagram of its own, so silence means that it is there.
-fn wait_until_taken(address: SocketAddr, network: Option<&Namespace>) -> Result<()> {
+fn wait_until_taken(address: SocketAddr) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
-        let probe = probe_socket((address.ip(), 0).into(), network)?;
+        let probe = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         probe.connect(address)?;
         probe.set_read_timeout(Some(REFUSAL_PATIENCE))?;
         probe.send(b"?")?;
@@ -516,18 +525,4 @@ fn wait_until_taken(address: SocketAddr, network: Option<&Namespace>) -> Result<
         }
     }
     bail!("nothing listens at {address}")
-}
-
-#[cfg(target_os = "linux")]
-fn probe_socket(address: SocketAddr, network: Option<&Namespace>) -> Result<UdpSocket> {
-    match network {
-        Some(network) => network.bind(address),
-        None => Ok(UdpSocket::bind(address)?),
-    }
-}
-
-/// Nobody but Linux has a namespace to be in.
-#[cfg(not(target_os = "linux"))]
-fn probe_socket(address: SocketAddr, _: Option<&Namespace>) -> Result<UdpSocket> {
-    Ok(UdpSocket::bind(address)?)
 }

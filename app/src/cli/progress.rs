@@ -152,10 +152,7 @@ impl Report for Human {
                 self.note(&text::path(kind, link, rtt))
             }
             Event::FileFailed { name, reason, .. } => self.print(&text::file_failed(name, *reason)),
-            Event::Interrupted { kept, failure, .. } => {
-                let reason = text::failure(failure, self.role);
-                self.note(&text::interrupted(*kept, &reason))
-            }
+            Event::Interrupted { kept, .. } => self.note(&text::interrupted(*kept)),
             Event::Done { session, receipt } => {
                 let device = self.device(*session);
                 self.clear(*session);
@@ -176,8 +173,9 @@ impl Report for Human {
                 Some(line) => self.note(line),
                 None => Ok(()),
             },
-            // The ladder is logged; an offer is shown by whoever asks about it.
-            Event::Rung { .. } | Event::Offer { .. } => Ok(()),
+            // The ladder is logged; an offer is shown by whoever asks about it, and a diagnosis by the
+            // doctor, whose whole output it is.
+            Event::Rung { .. } | Event::Offer { .. } | Event::Diagnosis { .. } => Ok(()),
         }
     }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use fardrop_shared::diagnosis::Diagnosis;
+
 use crate::failure::{Failure, FailureKind};
 
 /// A share or a receive that the person started. Chosen by whoever starts it; unique in one engine.
@@ -71,7 +73,7 @@ pub enum Event {
         /// What the peer calls its machine; not escaped.
         device: String,
     },
-    /// A direct path is in use.
+    /// A direct path is in use, from now on this one.
     Path {
         /// The session.
         session: SessionNumber,
@@ -100,14 +102,13 @@ pub enum Event {
         /// Why.
         reason: FailureKind,
     },
-    /// The link was lost in mid-transfer.
+    /// The connection was lost in mid-transfer, and another path is looked for: with
+    /// [`Event::Path`] the transfer goes on, with [`Event::Failed`] it does not.
     Interrupted {
         /// The session.
         session: SessionNumber,
         /// Bytes that need not be sent again.
         kept: u64,
-        /// What happened.
-        failure: Failure,
     },
     /// Everything that was wanted is verified on the receiver's disk.
     Done {
@@ -115,6 +116,14 @@ pub enum Event {
         session: SessionNumber,
         /// What crossed.
         receipt: Receipt,
+    },
+    /// What this network allows. It names the person's network; see
+    /// [`Diagnosis`] for what may be shown to others.
+    Diagnosis {
+        /// The task.
+        task: TaskNumber,
+        /// What was found.
+        diagnosis: Box<Diagnosis>,
     },
     /// A session (or, with `None`, the whole task) failed.
     Failed {

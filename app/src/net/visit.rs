@@ -3,22 +3,24 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::code::PairingCode;
 use fardrop_shared::pairing::{Hello, PairingFailure, PeerKey, ReceiverEvent, ReceiverPairing};
-use fardrop_shared::path::Candidate;
+use fardrop_shared::path::Nat;
 use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, order};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
 use fardrop_shared::{Role, SessionId};
+use tokio::task::JoinSet;
 
 use super::announcer::Announcer;
 use super::discovery::Search;
-use super::find_path::sleep_until;
-use super::interfaces::Interfaces;
-use super::servers::{on_this_machine, resolve};
-use super::socket::PeerSocket;
-use super::{MeetError, capabilities, own_candidates};
+use super::greetings::Greetings;
+use super::place::{Place, PlaceOptions, observe_nat};
+use super::servers::{on_this_machine, resolve_all};
+use super::sleep_until;
+use super::{MeetError, capabilities};
 
 /// A server that has not shown the sender by then is not waited for: the next one is asked as well.
 const NEXT_SERVER_AFTER: Duration = Duration::from_millis(700);
@@ -27,8 +29,27 @@ const NEXT_SERVER_AFTER: Duration = Duration::from_millis(700);
 /// just restarted has its senders back within some two seconds.
 const NOBODY_THERE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long all servers may be silent before they count as unreachable.
-const SILENCE_PATIENCE: Duration = Duration::from_secs(8);
+/// How long all servers may be silent before they count as unreachable: within five seconds of the start
+/// a person is told.
+const SILENCE_PATIENCE: Duration = Duration::from_millis(4500);
+
+/// How long the sender may stay unfound on this machine and network. Multicast has its own pace: a query
+/// that was lost is repeated after one second, then after two more, then after four.
+const NEARBY_PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long the server asked last may be silent by UDP, while one answers by TCP, before UDP counts as
+/// blocked: four tries.
+const UDP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// When all servers have been silent for so long, the rest are asked at once.
+const ALL_SERVERS_AFTER: Duration = Duration::from_millis(1400);
+
+/// How long our hello waits for what the NAT does: two round trips to the server, mostly over before the
+/// sender has answered.
+const NAT_PATIENCE: Duration = Duration::from_millis(700);
+
+/// How much longer it waits for the routers, where that matters.
+const ROUTERS_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// How long one visit may take in all; a pairing by itself takes a few round trips.
 const VISIT_DEADLINE: Duration = Duration::from_secs(40);
@@ -48,10 +69,8 @@ pub struct Visitor<'a> {
     pub fingerprint: [u8; 32],
     /// What this machine is called.
     pub device: &'a str,
-    /// A fixed local port, or 0.
-    pub port: u16,
-    /// Whether IPv6 is used.
-    pub ipv6: bool,
+    /// How the socket is placed.
+    pub place: PlaceOptions,
     /// Whether multicast DNS is used.
     pub mdns: bool,
 }
@@ -59,27 +78,36 @@ pub struct Visitor<'a> {
 /// Two peers that know the same code.
 #[derive(Debug)]
 pub struct Met {
-    /// The socket that goes on to find the path.
-    pub socket: PeerSocket,
+    /// The socket that goes on to find the path, and where the peer was told that it is.
+    pub place: Place,
     /// The keys of the pair.
     pub key: Box<PeerKey>,
     /// What the peer says of itself.
     pub peer: Hello,
-    /// Whether both are on one machine, as far as this side can tell.
-    pub same_machine: bool,
+    /// The server at which they met.
+    pub server: Option<SocketAddr>,
 }
 
 impl Visitor<'_> {
+    /// Whether no server is named, so that the sender can only be on this machine or network.
+    fn is_nearby(&self) -> bool {
+        self.servers.is_empty() && self.code.server().is_none()
+    }
+
     /// Finds the sender and pairs with it.
     ///
     /// # Errors
     /// [`MeetError`], one variant for each thing a person can do something about.
     pub async fn meet(self) -> Result<Met, MeetError> {
-        let socket = PeerSocket::bind(self.port, self.ipv6)?;
+        let place = Place::bind(self.place.clone())?;
         let mut visit = Visit {
-            announcer: Announcer::new(socket),
+            announcer: Announcer::new(Arc::clone(&place.socket)),
+            place,
+            hello: HelloState::default(),
             visitor: self,
             heard: Heard::default(),
+            by_tcp: Greetings::default(),
+            knocked_at: Instant::now(),
             pairing: None,
             seen_by: BTreeMap::new(),
         };
@@ -87,8 +115,8 @@ impl Visitor<'_> {
             .await
             .unwrap_or(Err(MeetError::SenderSilent))
             .map(|(key, peer)| Met {
-                same_machine: visit.same_machine(),
-                socket: visit.announcer.socket,
+                server: visit.server(),
+                place: visit.place,
                 key,
                 peer,
             })
@@ -97,17 +125,32 @@ impl Visitor<'_> {
 
 struct Visit<'a> {
     announcer: Announcer,
+    place: Place,
+    hello: HelloState,
     visitor: Visitor<'a>,
     heard: Heard,
+    /// Whether servers that say nothing by UDP do so by TCP.
+    by_tcp: Greetings,
+    knocked_at: Instant,
     pairing: Option<ReceiverPairing>,
     /// Where each server sees us. Only that of the server that has the sender says anything of how
     /// near the sender is.
     seen_by: BTreeMap<SocketAddr, SocketAddr>,
 }
 
+/// What our hello waits for, once the pairing has begun.
+#[derive(Debug, Default)]
+struct HelloState {
+    /// Finding out what the NAT does; begins with the first server that answers.
+    observing: Option<JoinSet<Nat>>,
+    /// When it is said with what is known.
+    due: Option<Instant>,
+}
+
 /// What the servers have said so far.
 #[derive(Debug, Default)]
 struct Heard {
+    anything: bool,
     nobody_since: Option<Instant>,
     busy: bool,
     version: bool,
@@ -117,9 +160,9 @@ impl Visit<'_> {
     async fn run(&mut self) -> Result<(Box<PeerKey>, Hello), MeetError> {
         let started = Instant::now();
         let locator = self.visitor.code.locator().value();
-        let nearby = self.visitor.servers.is_empty() && self.visitor.code.server().is_none();
+        let nearby = self.visitor.is_nearby();
         let search = (nearby && self.visitor.mdns)
-            .then(|| Search::start(locator, self.visitor.ipv6))
+            .then(|| Search::start(locator, self.visitor.place.ipv6))
             .flatten();
         let mut waiting = self.servers_to_ask(nearby).await;
         if nearby {
@@ -129,19 +172,23 @@ impl Visit<'_> {
         loop {
             self.give_up_when_hopeless(started, nearby, waiting.is_empty())?;
             if self.pairing.is_none() && Instant::now() >= next_server_at && !waiting.is_empty() {
-                let server = waiting.remove(0);
-                self.knock(server);
+                let patient = self.heard.anything || started.elapsed() < ALL_SERVERS_AFTER;
+                let count = if patient { 1 } else { waiting.len() };
+                waiting.drain(..count).for_each(|server| self.knock(server));
                 next_server_at = Instant::now() + NEXT_SERVER_AFTER;
             }
             if let Some(outcome) = self.drain_pairing() {
                 return outcome;
             }
-            let due = self
-                .pairing
-                .as_ref()
-                .and_then(ReceiverPairing::poll_timeout);
+            self.say_hello_when_due();
+            let pairing = self.pairing.as_ref();
             let tick = Instant::now() + Duration::from_millis(200);
-            let due = due.map_or(tick, |due| due.min(tick));
+            let due = [
+                pairing.and_then(ReceiverPairing::poll_timeout),
+                self.hello.due,
+                Some(tick),
+            ];
+            let due = due.into_iter().flatten().min();
             tokio::select! {
                 said = self.announcer.next() => {
                     let (index, event) = said?;
@@ -150,7 +197,8 @@ impl Visit<'_> {
                 found = found_nearby(search.as_ref()), if self.pairing.is_none() => {
                     found.into_iter().for_each(|server| self.knock(server));
                 }
-                () = sleep_until(Some(due)) => {
+                nat = observed(&mut self.hello.observing) => self.on_observed(nat),
+                () = sleep_until(due) => {
                     if let Some(pairing) = &mut self.pairing {
                         pairing.handle_timeout(Instant::now());
                     }
@@ -164,13 +212,14 @@ impl Visit<'_> {
         if nearby {
             return on_this_machine().collect();
         }
-        let mut addresses = Vec::new();
         let named = self.visitor.code.server().map(ToOwned::to_owned);
         let configured = order(self.visitor.servers, self.visitor.code.locator().value());
-        for server in named.iter().chain(configured) {
-            addresses.extend(resolve(server, self.visitor.ipv6).await);
-        }
-        addresses
+        let names = named.into_iter().chain(configured.into_iter().cloned());
+        let resolved = resolve_all(names.collect(), self.visitor.place.ipv6).await;
+        resolved
+            .into_iter()
+            .flat_map(|(_, addresses)| addresses)
+            .collect()
     }
 
     /// Asks a server whether the sender is there, saying nothing yet.
@@ -192,14 +241,26 @@ impl Visit<'_> {
         let mut client = Client::new(now, config, rng);
         say(&mut client, now, Vec::new());
         clients.push(client);
+        self.knocked_at = now;
+        if !self.heard.anything && !self.visitor.is_nearby() {
+            self.by_tcp.expect_from(server);
+        }
     }
 
     fn on_server_event(&mut self, index: usize, event: Event) {
         let now = Instant::now();
+        if event != Event::Silent && !std::mem::replace(&mut self.heard.anything, true) {
+            self.by_tcp.forget();
+        }
         match event {
             Event::Reflexive { address, .. } => {
                 let server = self.announcer.clients[index].config().server;
                 self.seen_by.insert(server, address);
+                self.hello.observing.get_or_insert_with(|| {
+                    let mut observing = JoinSet::new();
+                    observing.spawn(async move { observe_nat(&[server]).await });
+                    observing
+                });
             }
             Event::Peer { payload, .. } => self.on_sender(now, index, payload.as_bytes()),
             Event::NobodyThere => {
@@ -219,30 +280,52 @@ impl Visit<'_> {
             let session = client.config().session;
             self.announcer.clients = vec![client];
             let code = self.visitor.code.clone();
-            let mut pairing = ReceiverPairing::new(code, capabilities(), session, now, rng);
-            pairing.provide_hello(now, self.hello());
-            self.pairing = Some(pairing);
+            self.pairing = Some(ReceiverPairing::new(
+                code,
+                capabilities(),
+                session,
+                now,
+                rng,
+            ));
+            self.hello.due = Some(now + NAT_PATIENCE);
         }
         if let Some(pairing) = &mut self.pairing {
             pairing.handle_payload(now, payload);
         }
     }
 
-    fn hello(&self) -> Hello {
-        let candidates: Vec<Candidate> = match self.announcer.socket.port() {
-            Ok(port) => own_candidates(
-                &Interfaces::look(),
-                port,
-                self.announcer.socket.speaks_ipv6(),
-                self.reflexive().as_slice(),
-            ),
-            Err(_) => Vec::new(),
-        };
-        Hello::new(
-            self.visitor.fingerprint,
-            candidates,
-            self.visitor.device.to_owned(),
-        )
+    /// What the NAT does is known. Behind one that maps per destination, a port that the router opens may
+    /// be the only way, so the routers are waited for.
+    fn on_observed(&mut self, nat: Nat) {
+        self.place.set_nat(nat);
+        if let Some(due) = &mut self.hello.due {
+            *due = if nat.maps_per_destination() && !self.place.routers_are_settled() {
+                *due + ROUTERS_PATIENCE
+            } else {
+                Instant::now()
+            };
+        }
+    }
+
+    fn say_hello_when_due(&mut self) {
+        let now = Instant::now();
+        let settled = self.hello.observing.is_none() && self.place.routers_are_settled();
+        let due = self.hello.due.is_some_and(|due| now >= due || settled);
+        if let (true, Some(pairing)) = (due, &mut self.pairing) {
+            self.hello.due = None;
+            let client = self.announcer.clients.first();
+            let server = client.map(|client| client.config().server);
+            // Only that of the server that has the sender says anything of how near the sender is.
+            if let Some(seen) = server.and_then(|server| self.seen_by.get(&server)) {
+                self.place.set_reflexive(*seen);
+            }
+            let hello = Hello::new(
+                self.visitor.fingerprint,
+                self.place.whereabouts(),
+                self.visitor.device.to_owned(),
+            );
+            pairing.provide_hello(now, hello);
+        }
     }
 
     fn drain_pairing(&mut self) -> Option<Result<(Box<PeerKey>, Hello), MeetError>> {
@@ -268,7 +351,7 @@ impl Visit<'_> {
     }
 
     fn give_up_when_hopeless(
-        &self,
+        &mut self,
         started: Instant,
         nearby: bool,
         all_asked: bool,
@@ -281,7 +364,16 @@ impl Visit<'_> {
             .heard
             .nobody_since
             .is_some_and(|at| now >= at + NOBODY_THERE_PATIENCE);
-        let silent = self.heard.nobody_since.is_none() && now >= started + SILENCE_PATIENCE;
+        let patience = if nearby {
+            NEARBY_PATIENCE
+        } else {
+            SILENCE_PATIENCE
+        };
+        let silent = self.heard.nobody_since.is_none() && now >= started + patience;
+        let mute = !self.heard.anything && now >= self.knocked_at + UDP_PATIENCE;
+        if mute && self.by_tcp.came() {
+            return Err(MeetError::UdpBlocked);
+        }
         if !nobody && !silent {
             return Ok(());
         }
@@ -298,15 +390,21 @@ impl Visit<'_> {
         })
     }
 
-    /// Where the server that has the sender sees us.
-    fn reflexive(&self) -> Option<SocketAddr> {
-        let server = self.announcer.clients.first()?.config().server;
-        self.seen_by.get(&server).copied()
+    /// The server that has the sender.
+    fn server(&self) -> Option<SocketAddr> {
+        let client = self.announcer.clients.first()?;
+        Some(client.config().server)
     }
+}
 
-    fn same_machine(&self) -> bool {
-        self.reflexive()
-            .is_some_and(|address| address.ip().to_canonical().is_loopback())
+/// What the NAT does, once that is found out; never before it is looked into. Cancel-safe.
+async fn observed(observing: &mut Option<JoinSet<Nat>>) -> Nat {
+    let Some(tasks) = observing else {
+        return std::future::pending().await;
+    };
+    match tasks.join_next().await {
+        Some(nat) => nat.unwrap_or_default(),
+        None => std::future::pending().await,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Whatever a peer has chosen (names, devices, details) passes [`shown`] on its way into a sentence,
 //! so that it can neither steer a terminal nor pass for something else.
 
+mod diagnosis;
 mod failure;
 mod units;
 mod wrap;
@@ -13,6 +14,7 @@ use crate::engine::event::{
     LeftOut, LinkName, OfferDigest, Outcome, Progress, Receipt, Rung, ShownCode,
 };
 
+pub use diagnosis::{Disclosure, diagnosis, hint, verdict};
 pub use failure::{failure, file_failed};
 pub use units::{count, duration, grouped, rate, round_trip, size, time_left};
 pub use wrap::wrapped;
@@ -60,8 +62,14 @@ pub const SHARE_ONCE: &str = "Waiting for the receiver; Ctrl-C ends the share.";
 /// Between the code and the first word from the sender.
 pub const CONNECTING: &str = "Looking for the sender...";
 
+/// The connection was lost; more may follow on the same line.
+pub const INTERRUPTED: &str = "The connection was lost; looking for the other machine again.";
+
 /// Ctrl-C was seen.
 pub const STOPPING: &str = "Stopping; the other side is being told. Ctrl-C again quits at once.";
+
+/// While this network is examined.
+pub const EXAMINING: &str = "Looking at this network; it takes up to five seconds...";
 
 /// The person stopped it, and that is all there is to say.
 pub const STOPPED: &str = "Stopped.";
@@ -290,10 +298,13 @@ fn file_of(progress: &Progress) -> String {
     }
 }
 
-/// The link was lost in mid-transfer.
+/// The connection was lost in mid-transfer, and another path is looked for.
 #[must_use]
-pub fn interrupted(kept: u64, reason: &str) -> String {
-    format!("{reason} {} need not be sent again.", size(kept))
+pub fn interrupted(kept: u64) -> String {
+    if kept == 0 {
+        return INTERRUPTED.to_owned();
+    }
+    format!("{INTERRUPTED} {} need not be sent again.", size(kept))
 }
 
 /// Everything arrived; for the one who sent it.

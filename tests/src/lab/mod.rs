@@ -25,7 +25,6 @@ mod router;
 mod tun;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
@@ -197,7 +196,7 @@ pub struct Lab {
     pub carriers: Vec<Router>,
     /// The server that all can reach.
     pub rendezvous: Rendezvous,
-    server: Arc<Namespace>,
+    server: Namespace,
     internet: Internet,
 }
 
@@ -218,7 +217,6 @@ impl Lab {
                 bail!("{program} is not installed; tests/run.sh says what is needed");
             }
         }
-        let server = Arc::new(server);
         let mut sites = vec![server_site(&server)?];
         let mut carriers = Vec::new();
         for (number, plan) in (0..).zip(&plan.carriers) {
@@ -233,7 +231,7 @@ impl Lab {
             sites.extend(site);
         }
         let internet = Internet::start(plan.line, sites)?;
-        let rendezvous = Rendezvous::start_within(Arc::clone(&server), SERVER.into())?;
+        let rendezvous = Rendezvous::within(&server, SERVER.into())?;
         Ok(Some(Self {
             homes,
             carriers,
