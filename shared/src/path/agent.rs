@@ -281,7 +281,7 @@ impl PathAgent {
         match received {
             Received::KeepAlive { pair, sequence } => {
                 if pair == in_use {
-                    self.on_heard(now);
+                    self.upkeep.on_heard(now);
                 } else if self.upkeep.on_heard_elsewhere(pair, sequence) {
                     self.send_on_path(now, pair, ProbeKind::KeepAlive, rng);
                 }
@@ -289,7 +289,8 @@ impl PathAgent {
             Received::Answer { pair, rtt, .. } => {
                 if pair == in_use {
                     self.upkeep.on_round_trip(rtt);
-                    self.on_heard(now);
+                    self.upkeep.on_heard(now);
+                    self.revive();
                 } else if self.upkeep.moves_to(pair) {
                     let moved = FoundPath {
                         socket: pair.socket,
@@ -298,7 +299,8 @@ impl PathAgent {
                         ..path
                     };
                     self.path = Some(moved);
-                    self.on_heard(now);
+                    self.stage = Stage::Connected;
+                    self.upkeep.on_heard(now);
                     self.events.push_back(AgentEvent::Path(moved));
                 }
             }
@@ -310,16 +312,16 @@ impl PathAgent {
             }
             Received::Check(pair, _) | Received::Nomination { pair, .. } => {
                 if pair == in_use {
-                    self.on_heard(now);
+                    self.upkeep.on_heard(now);
                 }
             }
             Received::Nothing => {}
         }
     }
 
-    /// The path in use carries.
-    fn on_heard(&mut self, now: Instant) {
-        self.upkeep.on_heard(now);
+    /// The path in use carries, both ways. To hear the peer is not enough: that it cries for help may be
+    /// all that is heard.
+    fn revive(&mut self) {
         if let (Stage::Lost { .. }, Some(path)) = (self.stage, self.path) {
             self.stage = Stage::Connected;
             self.meeting = Meeting::default();
@@ -350,10 +352,6 @@ impl PathAgent {
         next_round_at: Option<Instant>,
         rng: &mut (impl RngCore + CryptoRng),
     ) {
-        if self.upkeep.heard_since(since) {
-            self.on_heard(now);
-            return;
-        }
         if now >= since + self.patience {
             self.stage = Stage::Over;
             self.events
@@ -394,7 +392,7 @@ impl PathAgent {
     fn lose(&mut self, now: Instant) {
         if self.stage == Stage::Connected {
             self.failed_rounds = 0;
-            self.upkeep.on_lost(now);
+            self.upkeep.on_lost();
             self.stage = Stage::Lost {
                 since: now,
                 distress_at: now,

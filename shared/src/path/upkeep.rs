@@ -103,11 +103,6 @@ impl Upkeep {
         self.rtt = rtt;
     }
 
-    /// Whether anything was heard after `moment`.
-    pub(super) fn heard_since(&self, moment: Instant) -> bool {
-        self.heard_at > moment
-    }
-
     /// The peer's own upkeep came from another address than the path's: its NAT may have taken another
     /// mapping. Whether that is to be looked into: not for what is older than the newest.
     pub(super) fn on_heard_elsewhere(&mut self, pair: Pair, sequence: u64) -> bool {
@@ -132,12 +127,10 @@ impl Upkeep {
     }
 
     /// The path is lost.
-    pub(super) fn on_lost(&mut self, now: Instant) {
+    pub(super) fn on_lost(&mut self) {
         self.keep_busier();
         self.suspicion = None;
         self.awaiting_since = None;
-        // What came before does not count as a sign of life any more.
-        self.heard_at = self.heard_at.min(now);
     }
 
     /// A mapping did not survive. If that was found out after a silence, half of it is the longest that

@@ -1,6 +1,6 @@
 //! Two agents around a network that changes under them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(90);
 struct Side {
     agent: PathAgent,
     outside: SocketAddr,
+    /// A mapping that it does not send from any more, and still hears at.
+    left_behind: Option<SocketAddr>,
+    /// Whether only those get in to whom something was sent.
+    filters: bool,
+    sent_to: BTreeSet<SocketAddr>,
+    /// Where the link sends.
+    path: Option<SocketAddr>,
     /// Nothing gets in or out, and time does not pass.
     asleep: bool,
     at_rendezvous: bool,
@@ -44,6 +51,8 @@ struct World {
     count: u64,
     rendezvous_up: bool,
     one_way_to: Option<usize>,
+    /// Whether a link sends over the path, both ways and all the time.
+    busy: bool,
 }
 
 impl World {
@@ -69,6 +78,10 @@ impl World {
                 start,
             ),
             outside: outside[index],
+            left_behind: None,
+            filters: false,
+            sent_to: BTreeSet::new(),
+            path: None,
             asleep: false,
             at_rendezvous: false,
             said: None,
@@ -85,6 +98,7 @@ impl World {
             count: 0,
             rendezvous_up: true,
             one_way_to: None,
+            busy: false,
         }
     }
 
@@ -99,6 +113,7 @@ impl World {
             let side = &mut self.sides[index];
             while let Some(transmit) = side.agent.poll_transmit() {
                 side.probes += 1;
+                side.sent_to.insert(transmit.to);
                 self.count += 1;
                 let jitter = Duration::from_micros(u64::from(self.rng.next_u32() % 3000));
                 self.flying.insert(
@@ -120,7 +135,11 @@ impl World {
                             Whereabouts::new(vec![reflexive(&text)], Nat::EndpointIndependent);
                         side.agent.set_here(self.now, here);
                     }
-                    AgentEvent::Path(_) | AgentEvent::Failed(_) => side.at_rendezvous = false,
+                    AgentEvent::Path(path) => {
+                        side.at_rendezvous = false;
+                        side.path = Some(path.remote);
+                    }
+                    AgentEvent::Failed(_) => side.at_rendezvous = false,
                     AgentEvent::Trying(_)
                     | AgentEvent::Works(..)
                     | AgentEvent::SocketsNeeded(_)
@@ -163,7 +182,9 @@ impl World {
                 let (_, (to, from, target, bytes)) = self.flying.pop_first().unwrap();
                 let side = &mut self.sides[to];
                 let deaf = self.one_way_to.is_some_and(|deaf| deaf == to);
-                if target == side.outside && !side.asleep && !deaf {
+                let mapped = target == side.outside || side.left_behind == Some(target);
+                let let_in = !side.filters || side.sent_to.contains(&from);
+                if mapped && let_in && !side.asleep && !deaf {
                     let (now, rng) = (self.now, &mut self.rng);
                     side.agent
                         .handle_datagram(now, SocketId::MAIN, from, &bytes, rng);
@@ -174,11 +195,31 @@ impl World {
                     self.sides[to].agent.handle_update(self.now, &bytes);
                 }
             } else {
-                for side in self.sides.iter_mut().filter(|side| !side.asleep) {
-                    let (now, rng) = (self.now, &mut self.rng);
-                    side.agent.handle_timeout(now, Traffic::default(), rng);
+                for index in 0..2 {
+                    let traffic = self.traffic(index);
+                    let (side, rng) = (&mut self.sides[index], &mut self.rng);
+                    if !side.asleep {
+                        side.agent.handle_timeout(self.now, traffic, rng);
+                    }
                 }
             }
+        }
+    }
+
+    /// What the link of one side hears and says at this moment.
+    fn traffic(&self, index: usize) -> Traffic {
+        let (side, other) = (&self.sides[index], &self.sides[1 - index]);
+        if !self.busy {
+            return Traffic::default();
+        }
+        let arrives = other
+            .path
+            .is_some_and(|target| target == side.outside || side.left_behind == Some(target));
+        let let_in = !side.filters || side.sent_to.contains(&other.outside);
+        let expected = side.path == Some(other.outside);
+        Traffic {
+            heard: (arrives && let_in && expected).then_some(self.now),
+            sent: side.path.map(|_| self.now),
         }
     }
 
@@ -293,6 +334,26 @@ fn a_side_that_is_not_heard_any_more_is_believed() {
     let mended_at = world.now;
     world.run_for(Duration::from_secs(6));
     assert!(world.connected_after(mended_at) < Duration::from_secs(5));
+}
+
+#[test]
+fn hearing_a_peer_that_hears_nothing_is_not_taken_for_a_path() {
+    // The old mapping of a full cone still leads inside, and what goes out comes from another port that
+    // the peer's NAT does not let in.
+    for seed in 0..20 {
+        let mut world = World::new(seed);
+        world.sides[1].filters = true;
+        world.busy = true;
+        world.run_for(Duration::from_secs(3));
+        for _ in 0..3 {
+            world.sides[0].left_behind = Some(world.sides[0].outside);
+            world.rebind(0);
+            let moved_at = world.now;
+            world.run_for(Duration::from_secs(5));
+            let after = world.connected_after(moved_at);
+            assert!(after < Duration::from_secs(2), "seed {seed}: {after:?}");
+        }
+    }
 }
 
 #[test]
