@@ -5,5 +5,6 @@
     reason = "a test stops at the first thing that is not as it should be"
 )]
 
+mod nat;
 mod pairing;
 mod rendezvous;
