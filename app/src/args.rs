@@ -17,6 +17,7 @@ Examples:
   fardrop send big.iso --rendezvous rv.example.org:4840
                                         meet over a server of your own
   fardrop rendezvous                    run such a server
+  fardrop doctor                        what this network allows, without another person
 
 Settings: a file in this system's settings folder, or the one that FARDROP_CONFIG names.
 An argument wins over an environment variable, and that over the file.
@@ -36,6 +37,16 @@ Examples:
   fardrop receive 417 aci lem           capitals, spaces and the rest of each word are optional
   echo 417-acid-lemon | fardrop receive --yes --on-conflict replace
   FARDROP_CODE=417-acid-lemon fardrop receive --yes --json";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  fardrop doctor                        a verdict, and a report to copy
+  fardrop doctor --rendezvous rv.example.org:4840
+                                        the same, with a server to test against
+  fardrop doctor --json --show-addresses
+
+It takes up to five seconds. Exit codes: 0 found out, 1 nothing gets out, or the named server does
+not answer.";
 
 /// Files straight from one machine to another, end to end encrypted.
 #[derive(Debug, Parser)]
@@ -58,6 +69,9 @@ pub enum Action {
     /// Take what is offered under a code
     #[command(visible_alias = "rx", alias = "recv", after_help = RECEIVE_EXAMPLES)]
     Receive(ReceiveArgs),
+    /// Find out what this network allows, without another person
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArgs),
     /// Run a rendezvous server, as `fardrop-rendezvous` does
     Rendezvous(fardrop_rendezvous::Args),
     /// Print completions for a shell
@@ -103,6 +117,17 @@ pub struct ReceiveArgs {
     #[arg(long, value_name = "POLICY")]
     pub on_conflict: Option<OnConflict>,
     /// Print one JSON object a line on stdout, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `fardrop doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Show addresses, and the names of servers and interfaces; without, the report can be shown to anybody
+    #[arg(long)]
+    pub show_addresses: bool,
+    /// Print one JSON object on stdout, and nothing else there
     #[arg(long)]
     pub json: bool,
 }

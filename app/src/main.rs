@@ -63,6 +63,16 @@ fn run(arguments: Cli) -> Result<Exit> {
                 cli::send(&send, context)
             })
         }
+        Some(Action::Doctor(doctor)) => {
+            let output = Output {
+                json: doctor.json,
+                quiet: common.quiet,
+            };
+            // Of the two, it is the receiver who goes out to look for the other.
+            with_engine(&common, output, Role::Receiver, |context| {
+                cli::doctor(&doctor, context)
+            })
+        }
         Some(Action::Receive(receive)) => {
             let output = Output {
                 json: receive.json,

@@ -10,6 +10,7 @@
 mod args;
 mod cookie;
 mod exchange;
+mod greeter;
 mod limit;
 mod metrics;
 mod respond;

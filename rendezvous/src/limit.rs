@@ -23,9 +23,11 @@ pub struct Bounds {
     pub sessions: usize,
     /// Receivers at one locator.
     pub receivers: usize,
-    /// Unproved datagrams from one network: hellos, and requests in unknown versions. Apart from the
+    /// Unproved datagrams from one network: hellos, first packets of QUIC, requests in unknown versions. Apart from the
     /// others, so that forged sources cannot use up what their owners need.
     pub hellos: Rate,
+    /// TCP connections from one network that are given their line.
+    pub greetings: Rate,
     /// Announcements from one network, their sources proved. Each costs as much as the datagrams that it
     /// makes the server send, and one at least.
     pub announcements: Rate,
@@ -42,6 +44,10 @@ impl Default for Bounds {
             hellos: Rate {
                 per_second: 64,
                 burst: 256,
+            },
+            greetings: Rate {
+                per_second: 8,
+                burst: 64,
             },
             announcements: Rate {
                 per_second: 256,

@@ -86,6 +86,12 @@ impl Collector for Monitor {
             ("sent", "Datagrams sent", counters.sent),
             ("hellos", "Hellos answered", counters.hellos),
             (
+                "quic_probes",
+                "First packets of QUIC answered",
+                counters.quic_probes,
+            ),
+            ("greetings", "TCP connections greeted", counters.greetings),
+            (
                 "announcements",
                 "Announcements served",
                 counters.announcements,

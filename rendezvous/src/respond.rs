@@ -1,7 +1,10 @@
-//! The server, pure: a datagram in, datagrams out.
+//! The server, pure: a datagram in, datagrams out; or a TCP connection in, a line out.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
+use fardrop_shared::wire::greeting::Greeting;
+use fardrop_shared::wire::quic_probe::version_negotiation;
 use fardrop_shared::wire::rendezvous::{
     Announce, DecodeError, Reply, Request, Tag, VersionRange, Welcome,
 };
@@ -42,6 +45,10 @@ pub struct Counters {
     pub sent: u64,
     /// Of those that came: Hellos answered.
     pub hellos: u64,
+    /// First packets of QUIC answered.
+    pub quic_probes: u64,
+    /// TCP connections that got their line; none of the other counters has those.
+    pub greetings: u64,
     /// Announcements whose cookie was good and whose network was within its rate.
     pub announcements: u64,
     /// Not this protocol, or malformed.
@@ -50,7 +57,7 @@ pub struct Counters {
     pub unknown_versions: u64,
     /// Announcements without a good cookie.
     pub bad_cookies: u64,
-    /// Left unanswered because their network asks too much.
+    /// Left unanswered, datagrams and connections, because their network asks too much.
     pub over_rate: u64,
     /// New sessions refused for want of room.
     pub busy: u64,
@@ -64,6 +71,7 @@ pub struct State {
     rng: StdRng,
     cookies: CookieJar,
     hellos: Limiter,
+    greetings: Limiter,
     announcements: Limiter,
     sessions_begun: Limiter,
     table: Table,
@@ -79,6 +87,7 @@ impl State {
         Self {
             cookies: CookieJar::new(now, &mut rng),
             hellos: Limiter::new(now, bounds.hellos, &mut rng),
+            greetings: Limiter::new(now, bounds.greetings, &mut rng),
             announcements: Limiter::new(now, bounds.announcements, &mut rng),
             sessions_begun: Limiter::new(now, bounds.sessions_begun, &mut rng),
             rng,
@@ -93,6 +102,17 @@ impl State {
     #[must_use]
     pub const fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// The line for somebody who has connected by TCP at that time of the world's clock, in milliseconds
+    /// since 1970; none where the network asks too much.
+    pub fn greet(&mut self, now: Instant, unix_ms: u64, from: SocketAddr) -> Option<Vec<u8>> {
+        if !self.greetings.admit(now, from) {
+            self.counters.over_rate += 1;
+            return None;
+        }
+        self.counters.greetings += 1;
+        Some(Greeting::at(unix_ms).encode())
     }
 
     /// Sessions held, senders and receivers together: at most [`Bounds::sessions`].
@@ -112,10 +132,7 @@ pub fn respond(state: &mut State, now: Instant, from: Route, bytes: &[u8]) -> Ve
         Ok((tag, Request::Hello)) => state.on_hello(now, from, tag),
         Ok((tag, Request::Announce(announce))) => state.on_announce(now, from, tag, &announce),
         Err(DecodeError::Version { tag, .. }) => state.on_unknown_version(now, from, tag),
-        Err(DecodeError::Foreign | DecodeError::Malformed) => {
-            state.counters.malformed += 1;
-            Vec::new()
-        }
+        Err(DecodeError::Foreign | DecodeError::Malformed) => state.on_foreign(now, from, bytes),
     };
     state.counters.sent += replies.len() as u64;
     replies
@@ -141,6 +158,23 @@ impl State {
         vec![Datagram {
             to: from,
             bytes: reply.encode(tag),
+        }]
+    }
+
+    /// The first packet of QUIC is answered, so that a client sees that such packets come and go.
+    fn on_foreign(&mut self, now: Instant, from: Route, bytes: &[u8]) -> Vec<Datagram> {
+        let Some(answer) = version_negotiation(bytes) else {
+            self.counters.malformed += 1;
+            return Vec::new();
+        };
+        if !self.hellos.admit(now, from.address) {
+            self.counters.over_rate += 1;
+            return Vec::new();
+        }
+        self.counters.quic_probes += 1;
+        vec![Datagram {
+            to: from,
+            bytes: answer,
         }]
     }
 

@@ -53,6 +53,9 @@ pub async fn run(args: &Args, ready: impl FnOnce(&Server)) -> Result<(), RunErro
     for address in server.second_addrs() {
         tracing::info!(port = address.port(), "listening, for Hello alone");
     }
+    for address in server.tcp_addrs() {
+        tracing::info!(tcp_port = address.port(), "listening, for one line by TCP");
+    }
     ready(&server);
     let served = server.run(stopped);
     match metrics {

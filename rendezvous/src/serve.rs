@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use fardrop_shared::wire::rendezvous::MAX_DATAGRAM;
 use rand::SeedableRng;
 use rand::rngs::{OsRng, StdRng};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 
+use crate::greeter;
 use crate::limit::Bounds;
 use crate::respond::{Counters, Port, State, respond};
 use crate::table::Route;
@@ -22,6 +22,10 @@ pub const DEFAULT_PORT: u16 = 4840;
 /// Room for bursts while the loop is busy, in bytes: some tens of milliseconds of all the small
 /// datagrams that one core can answer. The kernel may give less.
 const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
+
+/// The longest datagram that is received, in bytes: longer ones of this protocol must be seen to be too
+/// long, and those that look like QUIC may have any length.
+const LONGEST_RECEIVED: usize = 65_535;
 
 /// How long to rest after a socket has failed to receive [`ERRORS_IN_A_ROW`] times, so that a lasting
 /// failure does not spin.
@@ -34,7 +38,8 @@ const ERRORS_IN_A_ROW: u32 = 64;
 /// One address to serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listen {
-    /// Where announcements come; port 0 is any.
+    /// Where announcements come; port 0 is any. A line by TCP is served at the same address and port
+    /// where that is free, and without it all else works.
     pub main: SocketAddr,
     /// Where only Hellos come, for clients to see whether their NAT maps per destination. It must be at
     /// the same IP address.
@@ -98,6 +103,7 @@ pub enum BindError {
 #[derive(Debug)]
 pub struct Server {
     sockets: Arc<[UdpSocket]>,
+    listeners: Vec<TcpListener>,
     locals: Vec<(SocketAddr, Port)>,
     state: Arc<Mutex<State>>,
 }
@@ -113,11 +119,15 @@ impl Server {
     /// [`BindError`] if a required address, or every address, cannot be had.
     pub fn bind(config: &Config) -> Result<Self, BindError> {
         let mut sockets = Vec::new();
-        let mut locals = Vec::new();
+        let mut listeners = Vec::new();
+        let mut locals: Vec<(SocketAddr, Port)> = Vec::new();
         for listen in &config.listen {
             match (bind_pair(listen), listen.need) {
                 (Ok(bound), _) => {
                     for bound in bound {
+                        if matches!(bound.port, Port::Main { .. }) {
+                            listeners.extend(bind_greeter(bound.local));
+                        }
                         sockets.push(bound.socket);
                         locals.push((bound.local, bound.port));
                     }
@@ -137,6 +147,7 @@ impl Server {
         let state = State::new(Instant::now(), config.bounds, ports, rng);
         Ok(Self {
             sockets: sockets.into(),
+            listeners,
             locals,
             state: Arc::new(Mutex::new(state)),
         })
@@ -148,6 +159,13 @@ impl Server {
             Port::Main { .. } => Some(local),
             Port::Second => None,
         })
+    }
+
+    /// Where a line is served by TCP.
+    pub fn tcp_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
     }
 
     /// Where only Hellos are taken.
@@ -172,6 +190,9 @@ impl Server {
             let state = Arc::clone(&self.state);
             loops.spawn(serve_socket(sockets, index, state));
         }
+        for listener in self.listeners {
+            loops.spawn(greeter::greet(listener, Arc::clone(&self.state)));
+        }
         // The loops end only with the set, which is dropped here.
         shutdown.await;
     }
@@ -187,8 +208,7 @@ impl Monitor {
 }
 
 async fn serve_socket(sockets: Arc<[UdpSocket]>, index: usize, state: Arc<Mutex<State>>) {
-    // One byte more than the longest, so that a longer one is seen to be too long.
-    let mut buffer = [0; MAX_DATAGRAM + 1];
+    let mut buffer = vec![0; LONGEST_RECEIVED];
     let mut errors = 0;
     loop {
         let (length, address) = match sockets[index].recv_from(&mut buffer).await {
@@ -240,6 +260,13 @@ fn bind_pair(listen: &Listen) -> Result<Vec<Bound>, BindError> {
     let second_port = second.local.port();
     let port = Port::Main { second_port };
     Ok(vec![Bound { port, ..main }, second])
+}
+
+/// Nobody needs the line to meet somebody, so a port that is taken is no reason not to serve.
+fn bind_greeter(address: SocketAddr) -> Option<TcpListener> {
+    greeter::listen(address)
+        .inspect_err(|error| tracing::warn!(%error, "serving without a line by TCP"))
+        .ok()
 }
 
 fn bind_one(address: SocketAddr, port: Port) -> Result<Bound, BindError> {

@@ -1,6 +1,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use fardrop_shared::wire::greeting::Greeting;
+use fardrop_shared::wire::quic_probe::QuicProbe;
 use fardrop_shared::wire::rendezvous::{
     Announce, Cookie, MAX_PAYLOAD, OwnerToken, Payload, Peer, Reply, Request, Tag, VersionRange,
 };
@@ -545,6 +547,8 @@ enum Bytes {
     Any(Vec<u8>),
     /// A request with some bytes changed, cut to a length.
     Bent(Request, Vec<(usize, u8)>, usize),
+    /// What follows the first byte of a long header of QUIC.
+    Quic(Vec<u8>),
 }
 
 fn any_request() -> impl Strategy<Value = Request> {
@@ -568,6 +572,7 @@ fn any_bytes() -> impl Strategy<Value = Bytes> {
         proptest::collection::vec(any::<u8>(), 0..1300).prop_map(Bytes::Any),
         (any_request(), changes, cut)
             .prop_map(|(request, changes, cut)| Bytes::Bent(request, changes, cut)),
+        (proptest::collection::vec(0..30_u8, 1190..1300)).prop_map(Bytes::Quic),
     ]
 }
 
@@ -582,6 +587,10 @@ proptest! {
         for bytes in all {
             let bytes = match bytes {
                 Bytes::Any(bytes) => bytes,
+                Bytes::Quic(mut bytes) => {
+                    bytes.insert(0, 0xc3);
+                    bytes
+                }
                 Bytes::Bent(request, changes, cut) => {
                     let mut bytes = request.encode(tag(3));
                     for (at, byte) in changes {
@@ -622,4 +631,60 @@ proptest! {
             prop_assert!(fixture.state.sessions() <= 5);
         }
     }
+}
+
+#[test]
+fn the_first_packet_of_quic_is_answered_within_the_rate_and_by_less() {
+    let bounds = Bounds {
+        hellos: Rate {
+            per_second: 1,
+            burst: 3,
+        },
+        ..Bounds::default()
+    };
+    let mut fixture = Fixture::new(bounds);
+    let mut rng = StdRng::seed_from_u64(1);
+    let probe = QuicProbe::random(&mut rng);
+    for length in [1200, 1472, 9000] {
+        let replies = fixture.respond(route(1), &probe.encode(length, &mut rng));
+        let [Datagram { to, bytes }] = &replies[..] else {
+            panic!("{replies:?}")
+        };
+        assert_eq!(*to, route(1));
+        assert!(probe.is_answered_by(bytes) && bytes.len() < 64);
+    }
+    let initial = probe.encode(1200, &mut rng);
+    assert_eq!(fixture.respond(route(1), &initial), []);
+    assert_eq!(fixture.respond(route(2), &initial).len(), 1);
+    assert_eq!(fixture.respond(route(2), &initial[..1199]), []);
+    let counters = fixture.state.counters();
+    assert_eq!((counters.quic_probes, counters.over_rate), (4, 1));
+    assert_eq!(counters.malformed, 1);
+}
+
+#[test]
+fn a_network_is_greeted_only_so_often_and_others_are_greeted() {
+    let bounds = Bounds {
+        greetings: Rate {
+            per_second: 1,
+            burst: 2,
+        },
+        ..Bounds::default()
+    };
+    let mut fixture = Fixture::new(bounds);
+    let greet = |fixture: &mut Fixture, client| {
+        let line = fixture
+            .state
+            .greet(fixture.now, 1_764_041_974_000, route(client).address)?;
+        Some(Greeting::decode(&line).unwrap().unix_ms)
+    };
+    for _ in 0..2 {
+        assert_eq!(greet(&mut fixture, 1), Some(1_764_041_974_000));
+    }
+    assert_eq!(greet(&mut fixture, 1), None);
+    assert!(greet(&mut fixture, 2).is_some());
+    fixture.pass(Duration::from_secs(1));
+    assert!(greet(&mut fixture, 1).is_some());
+    assert_eq!(fixture.state.counters().greetings, 4);
+    assert_eq!(fixture.state.counters().received, 0);
 }

@@ -8,9 +8,11 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fardrop_shared::rendezvous::{AddressQuery, Announcement, Client, Config, Event};
+use fardrop_shared::wire::greeting::Greeting;
+use fardrop_shared::wire::quic_probe::QuicProbe;
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
 use fardrop_shared::{Role, SessionId};
 use rand::rngs::OsRng;
@@ -181,6 +183,68 @@ fn the_second_port_tells_the_same_address() {
         }
     };
     assert_eq!(told, reflexive);
+}
+
+/// What the server says to whoever connects by TCP.
+fn line_by_tcp(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut line = String::new();
+    stream.read_to_string(&mut line).unwrap();
+    line
+}
+
+#[test]
+fn a_line_by_tcp_has_the_time_and_holds_up_nobody() {
+    // A random UDP port may be another program's TCP port; the next may not.
+    let server = (0..20)
+        .map(|_| Server::start(&["--listen", "127.0.0.1:0"]))
+        .find(|server| TcpStream::connect(server.main()).is_ok())
+        .unwrap();
+    // Those that neither read nor close are not waited for.
+    let _idle: Vec<TcpStream> = (0..20)
+        .map(|_| TcpStream::connect(server.main()).unwrap())
+        .collect();
+    let line = line_by_tcp(server.main());
+    let greeting = Greeting::decode(line.as_bytes()).unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let apart = now.abs_diff(Duration::from_millis(greeting.unix_ms));
+    assert!(apart < PATIENCE, "{apart:?}");
+}
+
+#[test]
+fn a_taken_tcp_port_does_not_keep_it_from_serving() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let server = Server::start(&[
+        "--listen",
+        &address.to_string(),
+        "--listen-second",
+        "127.0.0.1:0",
+    ]);
+    assert_eq!(server.main(), address);
+    let mut peer = Peer::new(address, Role::Sender);
+    let began = Instant::now();
+    while peer.tick().is_empty() {
+        assert!(began.elapsed() < PATIENCE);
+    }
+}
+
+#[test]
+fn the_first_packet_of_quic_comes_back() {
+    let server = Server::start(&["--listen", "127.0.0.1:0"]);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let probe = QuicProbe::random(&mut OsRng);
+    // Longer than any datagram of the rendezvous' own.
+    for length in [1200, 1472, 9000] {
+        let bytes = probe.encode(length, &mut OsRng);
+        socket.send_to(&bytes, server.main()).unwrap();
+        let mut buffer = [0; 2048];
+        let (length, from) = socket.recv_from(&mut buffer).unwrap();
+        assert_eq!(from, server.main());
+        assert!(probe.is_answered_by(&buffer[..length]));
+    }
 }
 
 #[test]

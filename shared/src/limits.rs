@@ -24,7 +24,8 @@ pub const MAX_ATTEMPTS: u8 = 3;
 pub const MAX_PAIRING_PAYLOAD_BYTES: usize = 1000;
 
 /// A hello's fixed size before it is sealed, in bytes: a fingerprint, [`MAX_CANDIDATES`] IPv6
-/// candidates and a device name come to 520, and the length must say nothing of what is inside.
+/// candidates, what the NAT does and a device name come to 544, and the length must say nothing of what
+/// is inside.
 pub const HELLO_BYTES: usize = 576;
 
 /// Most candidates that a peer may name: a machine with more addresses than that chooses.
@@ -55,6 +56,16 @@ pub const ANSWER_KEPT: Duration = RECEIVER_PATIENCE;
 /// Addresses learned from a peer's own probes (peer-reflexive) that are probed as well.
 pub const MAX_PEER_REFLEXIVE: usize = 10;
 
+/// Links on which a peer's link-local address is tried: a machine has one or two that are up.
+pub const MAX_LINK_SCOPES: usize = 4;
+
+/// Ports tried of a NAT that maps in sequence, from the last one seen: enough for the mappings that its
+/// owner's own probes make on the way, on a quiet network.
+pub const PREDICTED_PORTS: u16 = 16;
+
+/// Largest step between two ports of a sequence that is believed.
+pub const PORT_STEP_LIMIT: i32 = 16;
+
 /// Least time between two checks, whatever their targets (RFC 8445, section 14.2, its lower bound).
 pub const CHECK_PACE: Duration = Duration::from_millis(5);
 
@@ -65,19 +76,79 @@ pub const CHECK_INTERVAL_FIRST: Duration = Duration::from_millis(50);
 pub const CHECK_INTERVAL_LAST: Duration = Duration::from_millis(500);
 
 /// Checks to one address. With the intervals above this fills [`PATH_DEADLINE`].
-pub const MAX_CHECKS_PER_ADDRESS: usize = 24;
+pub const MAX_CHECKS_PER_ADDRESS: usize = 14;
 
-/// Checks in all, to whatever addresses: what a hostile peer can make us send.
+/// Checks in all, to whatever addresses, many-port punching aside: what a hostile peer can make us send.
 pub const MAX_CHECKS: usize = 400;
 
-/// How long the sender waits for a better kind of path once one works.
-pub const NOMINATION_GRACE: Duration = Duration::from_millis(100);
+/// How long the sender waits for a better kind of path once one works: a better one is mostly quicker,
+/// and its checks went out first.
+pub const NOMINATION_GRACE: Duration = Duration::from_millis(25);
 
-/// How often a nomination is repeated before the link is left to find out.
-pub const MAX_NOMINATIONS: usize = 12;
+/// How often a nomination is repeated before another path is looked for.
+pub const MAX_NOMINATIONS: usize = 8;
 
-/// How long a path is looked for.
-pub const PATH_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a path is looked for. A person is told why there is none within five seconds.
+pub const PATH_DEADLINE: Duration = Duration::from_millis(4500);
+
+/// The same where both NATs map per destination, nothing can be predicted, and no address of another
+/// kind stands open: time for a machine of the same network, or behind a tunnel, to answer.
+pub const HOPELESS_DEADLINE: Duration = Duration::from_millis(800);
+
+/// When many-port punching begins: ordinary checks have mostly answered by then.
+pub const MANY_PORT_DELAY: Duration = Duration::from_millis(300);
+
+/// The same where the ports are in sequence, which predicting them mostly settles.
+pub const MANY_PORT_DELAY_SEQUENTIAL: Duration = Duration::from_millis(900);
+
+/// Sockets on the side whose NAT maps per destination. With [`MANY_PORT_PROBES`] from the other side the
+/// two miss each other once in three thousand times: (1 - 256/64512)^2000.
+pub const MANY_PORT_SOCKETS: u16 = 256;
+
+/// Probes to random ports of that NAT, at most.
+pub const MANY_PORT_PROBES: usize = 2000;
+
+/// How often each of the sockets sends: once to make its mapping, and again in case that was lost.
+pub const MANY_PORT_ROUNDS: usize = 2;
+
+/// Least time between two packets of many-port punching, either side: 1,000 a second.
+pub const MANY_PORT_PACE: Duration = Duration::from_millis(1);
+
+/// When two that have not found a path yet begin to tell each other at the rendezvous what they have
+/// learned since: a search that ends sooner needs nobody else.
+pub const TRICKLE_AFTER: Duration = Duration::from_secs(1);
+
+/// Longest time for which nothing is sent over a path: under the five seconds after which the most
+/// impatient NATs drop a mapping.
+pub const KEEP_ALIVE_LONGEST: Duration = Duration::from_secs(4);
+
+/// The same on a path that such a silence has broken: no NAT that anybody can use is quicker.
+pub const KEEP_ALIVE_SHORTEST: Duration = Duration::from_secs(1);
+
+/// How long an answer may be overdue before it is asked for, and at least twice the round-trip time.
+pub const SUSPECT_AFTER: Duration = Duration::from_millis(200);
+
+/// How long the path may then stay silent before it counts as lost, and at least three times the
+/// round-trip time.
+pub const LOST_AFTER: Duration = Duration::from_millis(300);
+
+/// How often a path with traffic is looked at, and one without.
+pub const UPKEEP_TICK: Duration = Duration::from_millis(100);
+
+/// See [`UPKEEP_TICK`].
+pub const UPKEEP_TICK_IDLE: Duration = Duration::from_millis(500);
+
+/// Time between cries for help over a path that was lost: as long as it has been lost, within these.
+pub const DISTRESS_INTERVAL_FIRST: Duration = Duration::from_millis(200);
+
+/// See [`DISTRESS_INTERVAL_FIRST`].
+pub const DISTRESS_INTERVAL_LAST: Duration = Duration::from_secs(2);
+
+/// Time from a search for a lost path that came to nothing to the next; it doubles.
+pub const ROUND_PAUSE_FIRST: Duration = Duration::from_millis(500);
+
+/// The longest such time.
+pub const ROUND_PAUSE_LAST: Duration = Duration::from_secs(4);
 
 /// Longest component of a name, in bytes of UTF-8 (ext4, APFS), and also in UTF-16 units (NTFS).
 pub const MAX_COMPONENT_BYTES: usize = 255;

@@ -1,5 +1,6 @@
 //! Tier 2: the built binaries on loopback.
 
+mod blocked;
 mod cli;
 mod discovery;
 mod interrupted;

@@ -10,7 +10,7 @@ use fardrop_shared::pairing::{
     Capabilities, Ciphers, Hello, PeerKey, ReceiverEvent, ReceiverPairing, RunFailure, SenderEvent,
     SenderPairing, Transports,
 };
-use fardrop_shared::path::{Candidate, CandidateKind};
+use fardrop_shared::path::{Candidate, CandidateKind, Nat, Whereabouts};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -131,7 +131,8 @@ fn hello(name: &str) -> Hello {
     let mut fingerprint = [0; 32];
     fingerprint[..name.len()].copy_from_slice(name.as_bytes());
     let candidate = Candidate::new(CandidateKind::Host, address);
-    Hello::new(fingerprint, vec![candidate], name.to_owned())
+    let whereabouts = Whereabouts::new(vec![candidate], Nat::Unknown);
+    Hello::new(fingerprint, whereabouts, name.to_owned())
 }
 
 impl World {

@@ -55,6 +55,24 @@ impl Namespace {
         Ok(())
     }
 
+    /// Puts rules for its packets into force: nft's own language, tables and all.
+    pub fn filter(&self, rules: &str) -> Result<()> {
+        let mut command = Command::new("nft");
+        let mut nft = self
+            .inside(command.args(["-f", "-"]))
+            .stdin(Stdio::piped())
+            .spawn()
+            .context("nft (nftables)")?;
+        let mut input = nft.stdin.take().context("no stdin")?;
+        input.write_all(rules.as_bytes())?;
+        drop(input);
+        let status = nft.wait()?;
+        if !status.success() {
+            bail!("nft: {status}: {rules}");
+        }
+        Ok(())
+    }
+
     /// A file system of `size` (as in `8m`) in memory at `folder`, seen in here only.
     pub fn mount_memory(&self, size: &str, folder: &std::path::Path) -> Result<()> {
         let folder = folder.to_str().context("a folder with an odd name")?;
@@ -92,7 +110,7 @@ impl Namespace {
     }
 
     /// Runs a line of words in here, to its end.
-    fn run(&self, line: &str) -> Result<()> {
+    pub fn run(&self, line: &str) -> Result<()> {
         let mut words = line.split(' ');
         let mut command = Command::new(words.next().unwrap_or_default());
         let status = self.inside(command.args(words)).status()?;

@@ -59,6 +59,31 @@ impl Rendezvous {
         Ok(rendezvous)
     }
 
+    /// Starts one at `address` within a namespace, and waits until it listens. It ends for good when it is
+    /// killed.
+    pub fn within(namespace: &Namespace, address: SocketAddr) -> Result<Self> {
+        let mut command = Command::new(binary("fardrop-rendezvous")?);
+        command.arg("--listen").arg(address.to_string());
+        command.env("RUST_LOG", "info");
+        let mut command = namespace.inside(&command);
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut process = Process::spawn(command)?;
+        let stderr = process.child.stderr.take().context("no stderr")?;
+        let said = lines(stderr, |line| line)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // Every socket is bound before it says the first thing.
+            if said.recv_timeout(left)?.contains("listening") {
+                break;
+            }
+        }
+        Ok(Self {
+            address,
+            process: Some(process),
+        })
+    }
+
     /// Starts it at the port that it had before.
     pub fn restart(&mut self) -> Result<()> {
         self.kill();

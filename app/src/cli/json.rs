@@ -130,12 +130,17 @@ impl Json {
     }
 
     fn print(&mut self, line: &Line<'_>) -> io::Result<()> {
-        let mut text = Vec::with_capacity(256);
-        line.serialize(&mut Serializer::with_formatter(&mut text, Ascii))?;
-        text.push(b'\n');
-        self.output.write_all(&text)?;
-        self.output.flush()
+        print_line(&mut *self.output, line)
     }
+}
+
+/// Writes one object as one line, at once.
+pub(super) fn print_line(output: &mut dyn Write, line: &impl Serialize) -> io::Result<()> {
+    let mut text = Vec::with_capacity(256);
+    line.serialize(&mut Serializer::with_formatter(&mut text, Ascii))?;
+    text.push(b'\n');
+    output.write_all(&text)?;
+    output.flush()
 }
 
 impl Report for Json {
@@ -148,7 +153,10 @@ impl Report for Json {
         {
             self.reported.remove(session);
         }
-        self.print(&line(self.role, event))
+        match line(self.role, event) {
+            Some(line) => self.print(&line),
+            None => Ok(()),
+        }
     }
 
     fn handle_progress(
@@ -191,8 +199,10 @@ impl Report for Json {
     fn answered(&mut self) {}
 }
 
-fn line(role: Role, event: &Event) -> Line<'_> {
-    match event {
+/// The line of an event; a diagnosis is printed by the doctor, whose whole output it is.
+fn line(role: Role, event: &Event) -> Option<Line<'_>> {
+    Some(match event {
+        Event::Diagnosis { .. } => return None,
         Event::Code { code, .. } => Line::Code {
             code: &code.spoken,
             uri: &code.uri,
@@ -256,7 +266,7 @@ fn line(role: Role, event: &Event) -> Line<'_> {
             session, failure, ..
         } => failed_line(role, *session, failure),
         Event::Ended { outcome, .. } => ended_line(*outcome),
-    }
+    })
 }
 
 fn path_line(
@@ -332,7 +342,7 @@ const fn ended_line(outcome: Outcome) -> Line<'static> {
 }
 
 /// A number that JSON can hold, with as many decimals as mean something.
-fn rounded(number: f64, scale: f64) -> f64 {
+pub(super) fn rounded(number: f64, scale: f64) -> f64 {
     if number.is_finite() {
         (number * scale).round() / scale
     } else {

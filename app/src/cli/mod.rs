@@ -3,6 +3,8 @@
 //! Blocking throughout: it waits for the engine's events, looks at the newest progress, and tells the
 //! engine to stop when the person wants to. Everything else happens in the engine.
 
+mod doctor;
+mod doctor_json;
 mod json;
 mod progress;
 mod prompt;
@@ -27,6 +29,7 @@ use crate::text;
 use json::Json;
 use progress::{Human, Verbosity};
 
+pub use doctor::doctor;
 pub use receive::receive;
 pub use send::send;
 

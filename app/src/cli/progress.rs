@@ -176,8 +176,9 @@ impl Report for Human {
                 Some(line) => self.note(line),
                 None => Ok(()),
             },
-            // The ladder is logged; an offer is shown by whoever asks about it.
-            Event::Rung { .. } | Event::Offer { .. } => Ok(()),
+            // The ladder is logged; an offer is shown by whoever asks about it, and a diagnosis by the
+            // doctor, whose whole output it is.
+            Event::Rung { .. } | Event::Offer { .. } | Event::Diagnosis { .. } => Ok(()),
         }
     }
 

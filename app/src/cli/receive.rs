@@ -260,6 +260,7 @@ impl Consent<'_, '_> {
             | Event::Path { .. }
             | Event::FileFailed { .. }
             | Event::Interrupted { .. }
+            | Event::Diagnosis { .. }
             | Event::Done { .. } => {}
         }
         Ok(())

@@ -26,6 +26,11 @@ pub enum Command {
         /// How.
         options: ReceiveOptions,
     },
+    /// Find out what this network allows, without a peer.
+    Diagnose {
+        /// The caller's number for what this starts.
+        task: TaskNumber,
+    },
     /// Answer an [`Event::Offer`](super::event::Event::Offer) of a session that receives.
     Decide {
         /// The session that asked.

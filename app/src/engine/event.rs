@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use fardrop_shared::diagnosis::Diagnosis;
+
 use crate::failure::{Failure, FailureKind};
 
 /// A share or a receive that the person started. Chosen by whoever starts it; unique in one engine.
@@ -115,6 +117,14 @@ pub enum Event {
         session: SessionNumber,
         /// What crossed.
         receipt: Receipt,
+    },
+    /// What this network allows. It names the person's network; see
+    /// [`Diagnosis`] for what may be shown to others.
+    Diagnosis {
+        /// The task.
+        task: TaskNumber,
+        /// What was found.
+        diagnosis: Box<Diagnosis>,
     },
     /// A session (or, with `None`, the whole task) failed.
     Failed {

@@ -2,6 +2,7 @@
 
 mod cancel;
 pub mod command;
+mod doctor;
 mod embedded;
 pub mod event;
 pub mod handle;

@@ -12,7 +12,7 @@ use super::cancel::{Cancel, CancelHandle, cancel};
 use super::command::{Command, Decision};
 use super::event::{Event, Outcome, SessionNumber, TaskNumber};
 use super::report::Reporter;
-use super::{EngineConfig, receive, share};
+use super::{EngineConfig, doctor, receive, share};
 use crate::link::LinkHandle;
 
 /// Sessions that may register before the loop looks: many times what pairs in an instant.
@@ -192,6 +192,9 @@ impl Run {
             } => self.spawn(task, |stop| {
                 receive::receive(context, task, code, options, stop)
             }),
+            Command::Diagnose { task } => {
+                self.spawn(task, |stop| doctor::diagnose(context, task, stop));
+            }
             Command::Decide { session, decision } => {
                 let entry = self.sessions.get_mut(&session);
                 if let Some(decide) = entry.and_then(|entry| entry.decide.take()) {

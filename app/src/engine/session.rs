@@ -283,6 +283,7 @@ const fn file_failure(reason: FileReason) -> FailureKind {
 pub(super) fn meet_failure(error: &MeetError) -> Failure {
     let (stage, kind) = match error {
         MeetError::Unreachable => (Stage::Rendezvous, FailureKind::RendezvousUnreachable),
+        MeetError::UdpBlocked => (Stage::Rendezvous, FailureKind::UdpBlocked),
         MeetError::Busy | MeetError::Taken => (Stage::Rendezvous, FailureKind::RendezvousBusy),
         MeetError::NoSuchCode => (Stage::Rendezvous, FailureKind::NoSuchCode),
         MeetError::NobodyNearby => (Stage::Rendezvous, FailureKind::NobodyNearby),
@@ -296,6 +297,7 @@ pub(super) fn meet_failure(error: &MeetError) -> Failure {
     match error {
         MeetError::Socket(error) => failure.with_detail(error),
         MeetError::Unreachable
+        | MeetError::UdpBlocked
         | MeetError::Busy
         | MeetError::Taken
         | MeetError::NoSuchCode

@@ -2,8 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
+use fardrop_shared::diagnosis::{InterfaceKind, InterfaceReport};
 use fardrop_shared::path::{Candidate, CandidateKind};
 use netdev::Interface;
+use netdev::interface::types::InterfaceType;
 
 /// Host candidates offered at most; the peer uses 20 candidates of all kinds.
 const HOST_CANDIDATES: usize = 12;
@@ -45,6 +47,17 @@ impl Interfaces {
             .collect()
     }
 
+    /// Default gateways of the interfaces that are up, and the interface that each is behind.
+    pub(super) fn gateways(&self) -> impl Iterator<Item = (&Interface, IpAddr)> {
+        let up = self.all.iter().filter(|each| each.is_up());
+        up.filter_map(|each| Some((each, each.gateway.as_ref()?)))
+            .flat_map(|(on, gateway)| {
+                let v4 = gateway.ipv4.iter().copied().map(IpAddr::V4);
+                let v6 = gateway.ipv6.iter().copied().map(IpAddr::V6);
+                v4.chain(v6).map(move |ip| (on, ip))
+            })
+    }
+
     /// The longest UDP payload that the interface towards `remote` takes, in bytes: an upper bound
     /// for path MTU discovery, which without it would spend seconds on sizes that cannot be.
     #[must_use]
@@ -72,6 +85,42 @@ impl Interfaces {
         u16::try_from(payload)
             .unwrap_or(u16::MAX)
             .max(SMALLEST_PAYLOAD)
+    }
+}
+
+impl Interfaces {
+    /// Those that are up, ordinary ones first, without loopback.
+    pub(super) fn reports(&self) -> Vec<InterfaceReport> {
+        let mut up: Vec<&Interface> = self
+            .all
+            .iter()
+            .filter(|each| each.is_up() && !each.is_loopback())
+            .collect();
+        up.sort_by_key(|each| (is_virtual(each), each.index));
+        up.into_iter()
+            .map(|each| InterfaceReport {
+                name: each.name.clone(),
+                kind: kind(each),
+                addresses: addresses(each).collect(),
+            })
+            .collect()
+    }
+}
+
+fn kind(interface: &Interface) -> InterfaceKind {
+    use InterfaceType::{
+        Bridge, PeerToPeerWireless, Ppp, ProprietaryVirtual, Tunnel, Wireless80211, Wman, Wwan,
+        Wwanpp, Wwanpp2,
+    };
+    let kind = interface.if_type;
+    if is_virtual(interface) || matches!(kind, Bridge | Ppp | ProprietaryVirtual | Tunnel) {
+        InterfaceKind::Virtual
+    } else if matches!(kind, Wireless80211 | PeerToPeerWireless) {
+        InterfaceKind::Wireless
+    } else if matches!(kind, Wman | Wwan | Wwanpp | Wwanpp2) {
+        InterfaceKind::Mobile
+    } else {
+        InterfaceKind::Wired
     }
 }
 
@@ -103,7 +152,7 @@ fn is_virtual(interface: &Interface) -> bool {
 }
 
 /// Which of our addresses the system would send from. Connecting a UDP socket sends nothing.
-fn local_address_towards(remote: SocketAddr) -> Option<IpAddr> {
+pub(super) fn local_address_towards(remote: SocketAddr) -> Option<IpAddr> {
     let any: SocketAddr = if remote.is_ipv4() {
         ([0, 0, 0, 0], 0).into()
     } else {

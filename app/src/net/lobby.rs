@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fardrop_shared::code::{Locator, PairingCode};
 use fardrop_shared::pairing::{Hello, PeerKey, RunFailure, SenderEvent, SenderPairing};
@@ -15,7 +15,8 @@ use tokio::task::JoinSet;
 
 use super::announcer::Announcer;
 use super::find_path::sleep_until;
-use super::servers::resolve;
+use super::greetings::Greetings;
+use super::servers::{resolve, resolve_all};
 use super::socket::PeerSocket;
 use super::{MeetError, capabilities};
 
@@ -25,6 +26,12 @@ const TRIES_PER_LENGTH: u32 = 3;
 
 /// Digits of a locator, to begin with and at most.
 const DIGITS: std::ops::RangeInclusive<u32> = 3..=6;
+
+/// How long all servers together may take to be silent, so that a person is told within five seconds of
+/// the start, and how long one may at most and at least: four tries, and two.
+const SILENCE_PATIENCE: Duration = Duration::from_millis(4500);
+const ONE_SERVER_PATIENCE: (Duration, Duration) =
+    (Duration::from_millis(1500), Duration::from_millis(500));
 
 /// What happens in the lobby.
 #[derive(Debug)]
@@ -184,12 +191,24 @@ impl Lobby {
             events: VecDeque::new(),
         };
         lobby.drain_pairing();
+        let give_up_at = Instant::now() + SILENCE_PATIENCE;
+        let likeliest_first = lobby.reserve.iter().rev().cloned();
+        let resolved = resolve_all(likeliest_first.collect(), ipv6).await;
+        let count = resolved.iter().map(|(_, each)| each.len()).sum::<usize>();
+        let mut left = u32::try_from(count).unwrap_or(u32::MAX);
+        let mut by_tcp = Greetings::default();
         let mut worst = MeetError::Unreachable;
-        while let Some(server) = lobby.reserve.pop() {
-            for address in resolve(&server, ipv6).await {
+        for (server, addresses) in resolved {
+            lobby.reserve.pop();
+            for address in addresses {
                 lobby.announcer.clients.clear();
                 lobby.add_client(address);
-                match lobby.hold().await {
+                by_tcp.expect_from(address);
+                let patience = give_up_at.saturating_duration_since(Instant::now()) / left;
+                let (most, least) = ONE_SERVER_PATIENCE;
+                let held = tokio::time::timeout(patience.clamp(least, most), lobby.hold()).await;
+                left -= 1;
+                match held.unwrap_or(Err(MeetError::Unreachable)) {
                     Ok(()) => {
                         lobby.server = server;
                         return Ok(lobby);
@@ -199,6 +218,9 @@ impl Lobby {
                     Err(error) => worst = error,
                 }
             }
+        }
+        if matches!(worst, MeetError::Unreachable) && by_tcp.settle(give_up_at).await {
+            worst = MeetError::UdpBlocked;
         }
         Err(worst)
     }

@@ -3,9 +3,12 @@
 mod announcer;
 mod demux;
 mod discovery;
+mod doctor;
 mod find_path;
+mod greetings;
 mod interfaces;
 mod lobby;
+mod mapping;
 mod prepare;
 mod servers;
 mod socket;
@@ -24,9 +27,11 @@ use thiserror::Error;
 
 pub use demux::Demux;
 pub use discovery::Advertisement;
+pub use doctor::{Examination, diagnose};
 pub use find_path::{PathError, PathNews, find_path};
 pub use interfaces::Interfaces;
 pub use lobby::{Lobby, LobbyEvent};
+pub use mapping::{Attempt, AttemptState, MappingError, MappingProtocol, PortMapper};
 use prepare::own_candidates;
 pub use prepare::{Prepared, prepare};
 pub use servers::{DEFAULT_PORT, EMBEDDED_PORTS};
@@ -44,6 +49,9 @@ pub enum MeetError {
     /// No server answers.
     #[error("no rendezvous answers")]
     Unreachable,
+    /// No server answers by UDP, and one does by TCP.
+    #[error("UDP does not leave this network")]
+    UdpBlocked,
     /// The servers that answer are full.
     #[error("the rendezvous is busy")]
     Busy,

@@ -3,6 +3,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 /// The port of a rendezvous whose name has none.
 pub const DEFAULT_PORT: u16 = 4840;
 
@@ -10,8 +12,9 @@ pub const DEFAULT_PORT: u16 = 4840;
 /// one as well. More shares than this on one machine are found by multicast DNS.
 pub const EMBEDDED_PORTS: [u16; 5] = [4840, 4842, 4844, 4846, 4848];
 
-/// How long a name may take to resolve.
-const RESOLVE_DEADLINE: Duration = Duration::from_secs(4);
+/// How long a name may take to resolve. What is wrong has to be said within five seconds of the start,
+/// and half of them are for asking the servers themselves.
+const RESOLVE_DEADLINE: Duration = Duration::from_millis(2500);
 
 /// Addresses of one name that are asked at most.
 const ADDRESSES_LIMIT: usize = 4;
@@ -39,6 +42,23 @@ pub(super) async fn resolve(name: &str, ipv6: bool) -> Vec<SocketAddr> {
         }
         Err(_) => Vec::new(),
     }
+}
+
+/// The addresses of all of them, looked up at once, in the order of the names.
+pub(super) async fn resolve_all(names: Vec<String>, ipv6: bool) -> Vec<(String, Vec<SocketAddr>)> {
+    let mut looking = JoinSet::new();
+    for (index, name) in names.into_iter().enumerate() {
+        looking.spawn(async move {
+            let addresses = resolve(&name, ipv6).await;
+            (index, name, addresses)
+        });
+    }
+    let mut found = looking.join_all().await;
+    found.sort_by_key(|(index, ..)| *index);
+    let found = found.into_iter();
+    found
+        .map(|(_, name, addresses)| (name, addresses))
+        .collect()
 }
 
 /// Where embedded servers of this very machine may listen.

@@ -15,8 +15,9 @@ use fardrop_shared::{Role, SessionId};
 use super::announcer::Announcer;
 use super::discovery::Search;
 use super::find_path::sleep_until;
+use super::greetings::Greetings;
 use super::interfaces::Interfaces;
-use super::servers::{on_this_machine, resolve};
+use super::servers::{on_this_machine, resolve_all};
 use super::socket::PeerSocket;
 use super::{MeetError, capabilities, own_candidates};
 
@@ -27,8 +28,20 @@ const NEXT_SERVER_AFTER: Duration = Duration::from_millis(700);
 /// just restarted has its senders back within some two seconds.
 const NOBODY_THERE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long all servers may be silent before they count as unreachable.
-const SILENCE_PATIENCE: Duration = Duration::from_secs(8);
+/// How long all servers may be silent before they count as unreachable: within five seconds of the start
+/// a person is told.
+const SILENCE_PATIENCE: Duration = Duration::from_millis(4500);
+
+/// How long the sender may stay unfound on this machine and network. Multicast has its own pace: a query
+/// that was lost is repeated after one second, then after two more, then after four.
+const NEARBY_PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long the server asked last may be silent by UDP, while one answers by TCP, before UDP counts as
+/// blocked: four tries.
+const UDP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// When all servers have been silent for so long, the rest are asked at once.
+const ALL_SERVERS_AFTER: Duration = Duration::from_millis(1400);
 
 /// How long one visit may take in all; a pairing by itself takes a few round trips.
 const VISIT_DEADLINE: Duration = Duration::from_secs(40);
@@ -70,6 +83,11 @@ pub struct Met {
 }
 
 impl Visitor<'_> {
+    /// Whether no server is named, so that the sender can only be on this machine or network.
+    fn is_nearby(&self) -> bool {
+        self.servers.is_empty() && self.code.server().is_none()
+    }
+
     /// Finds the sender and pairs with it.
     ///
     /// # Errors
@@ -80,6 +98,8 @@ impl Visitor<'_> {
             announcer: Announcer::new(socket),
             visitor: self,
             heard: Heard::default(),
+            by_tcp: Greetings::default(),
+            knocked_at: Instant::now(),
             pairing: None,
             seen_by: BTreeMap::new(),
         };
@@ -99,6 +119,9 @@ struct Visit<'a> {
     announcer: Announcer,
     visitor: Visitor<'a>,
     heard: Heard,
+    /// Whether servers that say nothing by UDP do so by TCP.
+    by_tcp: Greetings,
+    knocked_at: Instant,
     pairing: Option<ReceiverPairing>,
     /// Where each server sees us. Only that of the server that has the sender says anything of how
     /// near the sender is.
@@ -108,6 +131,7 @@ struct Visit<'a> {
 /// What the servers have said so far.
 #[derive(Debug, Default)]
 struct Heard {
+    anything: bool,
     nobody_since: Option<Instant>,
     busy: bool,
     version: bool,
@@ -117,7 +141,7 @@ impl Visit<'_> {
     async fn run(&mut self) -> Result<(Box<PeerKey>, Hello), MeetError> {
         let started = Instant::now();
         let locator = self.visitor.code.locator().value();
-        let nearby = self.visitor.servers.is_empty() && self.visitor.code.server().is_none();
+        let nearby = self.visitor.is_nearby();
         let search = (nearby && self.visitor.mdns)
             .then(|| Search::start(locator, self.visitor.ipv6))
             .flatten();
@@ -129,8 +153,9 @@ impl Visit<'_> {
         loop {
             self.give_up_when_hopeless(started, nearby, waiting.is_empty())?;
             if self.pairing.is_none() && Instant::now() >= next_server_at && !waiting.is_empty() {
-                let server = waiting.remove(0);
-                self.knock(server);
+                let patient = self.heard.anything || started.elapsed() < ALL_SERVERS_AFTER;
+                let count = if patient { 1 } else { waiting.len() };
+                waiting.drain(..count).for_each(|server| self.knock(server));
                 next_server_at = Instant::now() + NEXT_SERVER_AFTER;
             }
             if let Some(outcome) = self.drain_pairing() {
@@ -164,13 +189,14 @@ impl Visit<'_> {
         if nearby {
             return on_this_machine().collect();
         }
-        let mut addresses = Vec::new();
         let named = self.visitor.code.server().map(ToOwned::to_owned);
         let configured = order(self.visitor.servers, self.visitor.code.locator().value());
-        for server in named.iter().chain(configured) {
-            addresses.extend(resolve(server, self.visitor.ipv6).await);
-        }
-        addresses
+        let names = named.into_iter().chain(configured.into_iter().cloned());
+        let resolved = resolve_all(names.collect(), self.visitor.ipv6).await;
+        resolved
+            .into_iter()
+            .flat_map(|(_, addresses)| addresses)
+            .collect()
     }
 
     /// Asks a server whether the sender is there, saying nothing yet.
@@ -192,10 +218,17 @@ impl Visit<'_> {
         let mut client = Client::new(now, config, rng);
         say(&mut client, now, Vec::new());
         clients.push(client);
+        self.knocked_at = now;
+        if !self.heard.anything && !self.visitor.is_nearby() {
+            self.by_tcp.expect_from(server);
+        }
     }
 
     fn on_server_event(&mut self, index: usize, event: Event) {
         let now = Instant::now();
+        if event != Event::Silent && !std::mem::replace(&mut self.heard.anything, true) {
+            self.by_tcp.forget();
+        }
         match event {
             Event::Reflexive { address, .. } => {
                 let server = self.announcer.clients[index].config().server;
@@ -268,7 +301,7 @@ impl Visit<'_> {
     }
 
     fn give_up_when_hopeless(
-        &self,
+        &mut self,
         started: Instant,
         nearby: bool,
         all_asked: bool,
@@ -281,7 +314,16 @@ impl Visit<'_> {
             .heard
             .nobody_since
             .is_some_and(|at| now >= at + NOBODY_THERE_PATIENCE);
-        let silent = self.heard.nobody_since.is_none() && now >= started + SILENCE_PATIENCE;
+        let patience = if nearby {
+            NEARBY_PATIENCE
+        } else {
+            SILENCE_PATIENCE
+        };
+        let silent = self.heard.nobody_since.is_none() && now >= started + patience;
+        let mute = !self.heard.anything && now >= self.knocked_at + UDP_PATIENCE;
+        if mute && self.by_tcp.came() {
+            return Err(MeetError::UdpBlocked);
+        }
         if !nobody && !silent {
             return Ok(());
         }

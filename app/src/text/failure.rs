@@ -268,8 +268,10 @@ const fn words_for_both(kind: FailureKind) -> (&'static str, &'static str) {
 const fn words_without_path(kind: FailureKind) -> (&'static str, &'static str) {
     if matches!(kind, FailureKind::UdpBlocked) {
         (
-            "This network lets no direct traffic out (it blocks UDP)",
-            "Try another network, such as a phone's hotspot",
+            "The rendezvous server is there, but UDP does not get out of this network, and a direct \
+             transfer needs it",
+            "Allow Fardrop in this machine's firewall, ask whoever runs the network to let UDP out, or \
+             use another network, such as a phone's hotspot",
         )
     } else if matches!(kind, FailureKind::BothNatsSymmetric) {
         (

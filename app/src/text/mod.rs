@@ -3,6 +3,7 @@
 //! Whatever a peer has chosen (names, devices, details) passes [`shown`] on its way into a sentence,
 //! so that it can neither steer a terminal nor pass for something else.
 
+mod diagnosis;
 mod failure;
 mod units;
 mod wrap;
@@ -13,6 +14,7 @@ use crate::engine::event::{
     LeftOut, LinkName, OfferDigest, Outcome, Progress, Receipt, Rung, ShownCode,
 };
 
+pub use diagnosis::{Disclosure, diagnosis, hint, verdict};
 pub use failure::{failure, file_failed};
 pub use units::{count, duration, grouped, rate, round_trip, size, time_left};
 pub use wrap::wrapped;
@@ -62,6 +64,9 @@ pub const CONNECTING: &str = "Looking for the sender...";
 
 /// Ctrl-C was seen.
 pub const STOPPING: &str = "Stopping; the other side is being told. Ctrl-C again quits at once.";
+
+/// While this network is examined.
+pub const EXAMINING: &str = "Looking at this network; it takes up to five seconds...";
 
 /// The person stopped it, and that is all there is to say.
 pub const STOPPED: &str = "Stopped.";

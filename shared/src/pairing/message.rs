@@ -15,8 +15,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{HELLO_BYTES, MAX_CANDIDATES, MAX_DEVICE_BYTES, MAX_PAIRING_PAYLOAD_BYTES};
-use crate::path::Candidate;
+use crate::limits::{HELLO_BYTES, MAX_DEVICE_BYTES, MAX_PAIRING_PAYLOAD_BYTES};
+use crate::path::Whereabouts;
 
 /// The version of the protocol between peers that this code speaks.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -149,17 +149,15 @@ pub struct Agreement {
 #[serde(from = "ClaimedHello")]
 pub struct Hello {
     fingerprint: [u8; 32],
-    candidates: Vec<Candidate>,
+    whereabouts: Whereabouts,
     device: String,
 }
 
 impl Hello {
-    /// A hello with the SHA-256 of this session's certificate, the addresses to be reached at (those
-    /// after the first [`MAX_CANDIDATES`] are left out) and what the device is called (cut to
-    /// [`MAX_DEVICE_BYTES`]).
+    /// A hello with the SHA-256 of this session's certificate, where to be reached and what the device is
+    /// called (cut to [`MAX_DEVICE_BYTES`]).
     #[must_use]
-    pub fn new(fingerprint: [u8; 32], mut candidates: Vec<Candidate>, mut device: String) -> Self {
-        candidates.truncate(MAX_CANDIDATES);
+    pub fn new(fingerprint: [u8; 32], whereabouts: Whereabouts, mut device: String) -> Self {
         let mut end = device.len().min(MAX_DEVICE_BYTES);
         while !device.is_char_boundary(end) {
             end -= 1;
@@ -167,7 +165,7 @@ impl Hello {
         device.truncate(end);
         Self {
             fingerprint,
-            candidates,
+            whereabouts,
             device,
         }
     }
@@ -178,11 +176,10 @@ impl Hello {
         &self.fingerprint
     }
 
-    /// Where it may be reached: at most [`MAX_CANDIDATES`]. A peer's claims, not yet checked for
-    /// [`Candidate::usable`].
+    /// Where it may be reached: a peer's claims, not yet checked.
     #[must_use]
-    pub fn candidates(&self) -> &[Candidate] {
-        &self.candidates
+    pub const fn whereabouts(&self) -> &Whereabouts {
+        &self.whereabouts
     }
 
     /// What it is called: at most [`MAX_DEVICE_BYTES`], and any characters at all, so to be escaped
@@ -211,13 +208,13 @@ impl Hello {
 #[derive(Deserialize)]
 struct ClaimedHello {
     fingerprint: [u8; 32],
-    candidates: Vec<Candidate>,
+    whereabouts: Whereabouts,
     device: String,
 }
 
 impl From<ClaimedHello> for Hello {
     fn from(claimed: ClaimedHello) -> Self {
-        Self::new(claimed.fingerprint, claimed.candidates, claimed.device)
+        Self::new(claimed.fingerprint, claimed.whereabouts, claimed.device)
     }
 }
 

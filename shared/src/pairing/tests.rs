@@ -14,7 +14,7 @@ use crate::limits::{
     HELLO_BYTES, MAX_CANDIDATES, MAX_DEVICE_BYTES, MAX_PAIRING_PAYLOAD_BYTES, MAX_RUNS,
     RECEIVER_PATIENCE, RUN_PATIENCE, WAITING_FRESH,
 };
-use crate::path::{Candidate, CandidateKind};
+use crate::path::{Candidate, CandidateKind, Nat, Whereabouts};
 use crate::{Role, SessionId};
 
 const CAPABILITIES: Capabilities = Capabilities::new(Transports::ALL, Ciphers::CHACHA20_POLY1305);
@@ -26,7 +26,8 @@ fn code(text: &str) -> PairingCode {
 fn hello(device: &str) -> Hello {
     let address = "192.0.2.1:7".parse().unwrap();
     let candidate = Candidate::new(CandidateKind::Host, address);
-    Hello::new([7; 32], vec![candidate], device.to_owned())
+    let whereabouts = Whereabouts::new(vec![candidate], Nat::Unknown);
+    Hello::new([7; 32], whereabouts, device.to_owned())
 }
 
 /// A sender, and the time and randomness of everybody.
@@ -474,12 +475,14 @@ fn a_hello_has_one_length_and_keeps_its_bounds() {
         .parse()
         .unwrap();
     let many = vec![Candidate::new(CandidateKind::Reflexive, address); MAX_CANDIDATES + 5];
-    let largest = Hello::new([255; 32], many, "é".repeat(MAX_DEVICE_BYTES));
-    assert_eq!(largest.candidates().len(), MAX_CANDIDATES);
+    let last = address;
+    let whereabouts = Whereabouts::new(many, Nat::Sequential { last, step: -16 });
+    let largest = Hello::new([255; 32], whereabouts, "é".repeat(MAX_DEVICE_BYTES));
+    assert_eq!(largest.whereabouts().candidates().len(), MAX_CANDIDATES);
     assert_eq!(largest.device().len(), MAX_DEVICE_BYTES);
     let odd = Hello::new(
         [0; 32],
-        Vec::new(),
+        Whereabouts::default(),
         format!("x{}", "é".repeat(MAX_DEVICE_BYTES)),
     );
     assert_eq!(odd.device().len(), MAX_DEVICE_BYTES - 1);
@@ -494,11 +497,9 @@ fn a_hello_has_one_length_and_keeps_its_bounds() {
 fn a_hello_beyond_its_bounds_is_cut() {
     let address = "192.0.2.1:7".parse().unwrap();
     let candidates = vec![Candidate::new(CandidateKind::Host, address); 50];
-    let bytes = postcard::to_stdvec(&([0_u8; 32], candidates, "")).unwrap();
-    assert_eq!(
-        Hello::decode(&bytes).unwrap().candidates().len(),
-        MAX_CANDIDATES
-    );
+    let bytes = postcard::to_stdvec(&([0_u8; 32], candidates, Nat::Unknown, "")).unwrap();
+    let hello = Hello::decode(&bytes).unwrap();
+    assert_eq!(hello.whereabouts().candidates().len(), MAX_CANDIDATES);
 }
 
 #[test]

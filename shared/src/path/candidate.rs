@@ -65,6 +65,8 @@ pub enum PathKind {
     Mapped,
     /// Through a NAT's mapping that our own packets opened.
     Punched,
+    /// The same, found by trying many ports of a NAT that maps per destination.
+    ManyPort,
 }
 
 impl PathKind {
@@ -72,18 +74,55 @@ impl PathKind {
     /// from there unannounced).
     #[must_use]
     pub fn of(address: SocketAddr, kind: Option<CandidateKind>) -> Self {
-        match (address.ip().to_canonical(), kind) {
-            (IpAddr::V4(ip), _) if ip.is_private() || ip.is_loopback() || ip.is_link_local() => {
-                Self::Local
+        let ip = address.ip().to_canonical();
+        let inside = match ip {
+            IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+            IpAddr::V6(ip) => {
+                ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()
             }
-            (IpAddr::V6(ip), _)
-                if ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() =>
-            {
-                Self::Local
-            }
+        };
+        match (ip, kind) {
+            // A carrier's NAT may give a router such an address: mapped or reflexive, it is still not
+            // that of a machine on this network.
+            (IpAddr::V4(_), Some(CandidateKind::Mapped)) => Self::Mapped,
+            (IpAddr::V4(_), Some(CandidateKind::Reflexive)) => Self::Punched,
+            _ if inside => Self::Local,
             (IpAddr::V6(_), _) => Self::Ipv6,
-            (IpAddr::V4(_), Some(CandidateKind::Host | CandidateKind::Mapped)) => Self::Mapped,
-            (IpAddr::V4(_), Some(CandidateKind::Reflexive) | None) => Self::Punched,
+            (IpAddr::V4(_), Some(CandidateKind::Host)) => Self::Mapped,
+            (IpAddr::V4(_), None) => Self::Punched,
+        }
+    }
+
+    /// The kind of a pair of addresses, of which each side has seen one: a path to a port that a router
+    /// opened looks punched from behind that router.
+    #[must_use]
+    pub fn of_pair(ours: Self, theirs: Self) -> Self {
+        match (ours, theirs) {
+            (Self::Punched, Self::ManyPort) | (Self::ManyPort, Self::Punched) => Self::ManyPort,
+            _ => ours.min(theirs),
+        }
+    }
+
+    /// What stands for it in a probe.
+    pub(super) const fn to_wire(self) -> u8 {
+        match self {
+            Self::Local => 1,
+            Self::Ipv6 => 2,
+            Self::Mapped => 3,
+            Self::Punched => 4,
+            Self::ManyPort => 5,
+        }
+    }
+
+    /// The kind that stands in a probe; `None` for one of a later version.
+    pub(super) const fn from_wire(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Local),
+            2 => Some(Self::Ipv6),
+            3 => Some(Self::Mapped),
+            4 => Some(Self::Punched),
+            5 => Some(Self::ManyPort),
+            _ => None,
         }
     }
 }

@@ -1,92 +1,62 @@
 //! Which of the peer's addresses works: probes all of them, agrees on one.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
 use rand_core::{CryptoRng, RngCore};
 
-use super::candidate::{Candidate, PathKind};
-use super::probe::{Probe, ProbeCipher, ProbeKind};
-use super::remote::Remote;
-use super::replay::ReplayWindow;
+use super::candidate::{Candidate, CandidateKind, PathKind};
+use super::found::{FoundPath, PathEvent, PathFailure};
+use super::many_port::{ManyPort, Plan};
+use super::probe::ProbeKind;
+use super::prober::{Pair, Prober, Received};
+use super::remotes::{Order, Remotes, check_interval};
+use super::{Nat, PathKeys, PathTransmit, SocketId, Whereabouts};
 use crate::Role;
 use crate::limits::{
-    CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, CHECK_PACE, MAX_CANDIDATES, MAX_CHECKS,
-    MAX_NOMINATIONS, MAX_PEER_REFLEXIVE, NOMINATION_GRACE, PATH_DEADLINE,
+    CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, CHECK_PACE, HOPELESS_DEADLINE, MAX_CHECKS,
+    MAX_LINK_SCOPES, MAX_NOMINATIONS, NOMINATION_GRACE, PATH_DEADLINE, PREDICTED_PORTS,
 };
 
-/// The two keys that probes are sealed under.
-#[derive(Debug)]
-pub struct PathKeys<'a> {
-    /// What the sender of the files seals with.
-    pub sender: &'a [u8; 32],
-    /// What the receiver seals with.
-    pub receiver: &'a [u8; 32],
-}
-
-/// A datagram to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PathTransmit {
-    /// Where to.
-    pub to: SocketAddr,
-    /// What.
-    pub bytes: Vec<u8>,
-}
-
-/// A pair of addresses that works both ways and that both sides have agreed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FoundPath {
-    /// The peer's address.
-    pub remote: SocketAddr,
-    /// How it was found.
-    pub kind: PathKind,
-    /// Round-trip time of the first answered check, if one of ours was answered.
-    pub rtt: Option<Duration>,
-}
-
-/// What the search came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PathEvent {
-    /// The first check went to an address of this kind.
-    Trying(PathKind),
-    /// A check of this kind was answered.
-    Works(PathKind, Duration),
-    /// The path to use. Comes once; the machine goes on answering the peer.
-    Found(FoundPath),
-    /// No path was found within [`PATH_DEADLINE`]. Comes once.
-    Failed,
+/// How a search begins.
+#[derive(Debug, Clone)]
+pub struct FinderConfig {
+    /// Which side this is.
+    pub role: Role,
+    /// What this side has said of itself.
+    pub here: Whereabouts,
+    /// Whether both are on one machine, as far as this side can tell: loopback is tried only then.
+    pub same_machine: bool,
+    /// The scopes of the links that this machine is on (RFC 4007): a peer's link-local address is tried
+    /// on each of the first [`MAX_LINK_SCOPES`].
+    pub link_scopes: Vec<u32>,
 }
 
 /// Finds a path to one peer.
 ///
-/// After any call, drain [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event),
-/// then read [`poll_timeout`](Self::poll_timeout). At most [`MAX_CHECKS`] checks are ever sent, to
-/// at most [`MAX_CANDIDATES`] + [`MAX_PEER_REFLEXIVE`] addresses, whatever the peer says.
+/// Nothing is sent before [`handle_remote`](Self::handle_remote), but the peer is answered. After any
+/// call, drain [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event), then read
+/// [`poll_timeout`](Self::poll_timeout). At most [`MAX_CHECKS`] checks are sent, and
+/// [`MANY_PORT_PROBES`](crate::limits::MANY_PORT_PROBES) of many-port punching to the peer's own NAT,
+/// whatever the peer says.
 #[derive(Debug)]
 pub struct PathFinder {
-    role: Role,
-    cipher: ProbeCipher,
-    replay: ReplayWindow,
-    remotes: Vec<Remote>,
-    outstanding: VecDeque<Check>,
-    next_sequence: u64,
+    config: FinderConfig,
+    prober: Prober,
+    remotes: Remotes,
+    there: Whereabouts,
+    /// When the search began.
+    started_at: Option<Instant>,
     checks_sent: usize,
     next_check_at: Instant,
-    deadline: Instant,
-    first_answer_at: Option<Instant>,
+    /// When the peer was first heard.
+    heard_at: Option<Instant>,
+    many_port: Option<ManyPort>,
+    /// The number of the nomination that was followed last, and its pair.
+    nominated: Option<(u64, Pair)>,
     stage: Stage,
     events: VecDeque<PathEvent>,
-    transmits: VecDeque<PathTransmit>,
-}
-
-/// A check that may still be answered.
-#[derive(Debug)]
-struct Check {
-    sequence: u64,
-    remote: usize,
-    sent_at: Instant,
-    nominates: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +65,7 @@ enum Stage {
     /// The sender has chosen and repeats itself until the receiver is heard to know.
     Nominating {
         remote: usize,
-        left: usize,
+        sent: usize,
         next_at: Instant,
     },
     Settled,
@@ -103,47 +73,56 @@ enum Stage {
 }
 
 impl PathFinder {
-    /// Begins to look for a path to a peer with these candidates. Candidates that no packet may go
-    /// to are left out, loopback ones unless `same_machine`; of the others the first
-    /// [`MAX_CANDIDATES`] are used.
+    /// A search whose peer may be anywhere.
     #[must_use]
-    pub fn new(
-        role: Role,
-        keys: &PathKeys<'_>,
-        candidates: &[Candidate],
-        same_machine: bool,
-        now: Instant,
-    ) -> Self {
-        let cipher = match role {
-            Role::Sender => ProbeCipher::new(keys.sender, keys.receiver),
-            Role::Receiver => ProbeCipher::new(keys.receiver, keys.sender),
-        };
-        let mut remotes: Vec<Remote> = Vec::new();
-        let usable = candidates
-            .iter()
-            .filter(|candidate| candidate.usable(same_machine));
-        for candidate in usable.take(MAX_CANDIDATES) {
-            let address = canonical(candidate.address);
-            if remotes.iter().all(|remote| remote.address != address) {
-                let kind = PathKind::of(address, Some(candidate.kind));
-                remotes.push(Remote::new(address, kind, now));
-            }
-        }
-        remotes.sort_by_key(|remote| remote.kind);
+    pub fn new(mut config: FinderConfig, keys: &PathKeys<'_>, now: Instant) -> Self {
+        config.link_scopes.truncate(MAX_LINK_SCOPES);
         Self {
-            role,
-            cipher,
-            replay: ReplayWindow::default(),
-            remotes,
-            outstanding: VecDeque::new(),
-            next_sequence: 0,
+            prober: Prober::new(config.role, keys),
+            config,
+            remotes: Remotes::default(),
+            there: Whereabouts::default(),
+            started_at: None,
             checks_sent: 0,
             next_check_at: now,
-            deadline: now + PATH_DEADLINE,
-            first_answer_at: None,
+            heard_at: None,
+            many_port: None,
+            nominated: None,
             stage: Stage::Searching,
             events: VecDeque::new(),
-            transmits: VecDeque::new(),
+        }
+    }
+
+    /// Where the peer says it is. With the first of these the search begins; another adds what is new.
+    ///
+    /// Candidates that no packet may go to are left out.
+    pub fn handle_remote(&mut self, now: Instant, there: &Whereabouts) {
+        self.started_at.get_or_insert(now);
+        for candidate in there.candidates() {
+            let kind = PathKind::of(candidate.address, Some(candidate.kind));
+            for address in self.targets(candidate) {
+                self.remotes.add(now, address, kind);
+            }
+        }
+        let predicted: Vec<SocketAddr> = there.nat().predicted(PREDICTED_PORTS).collect();
+        for address in predicted {
+            let candidate = Candidate::new(CandidateKind::Reflexive, address);
+            if candidate.usable(false) {
+                self.remotes.add(now, address, PathKind::Punched);
+            }
+        }
+        self.there = there.clone();
+    }
+
+    /// What this side has found out about itself since.
+    pub fn set_here(&mut self, here: Whereabouts) {
+        self.config.here = here;
+    }
+
+    /// So many of the sockets that were asked for are there, numbered from 1.
+    pub fn handle_sockets(&mut self, count: u16) {
+        if let Some(many_port) = &mut self.many_port {
+            many_port.handle_sockets(count);
         }
     }
 
@@ -151,54 +130,58 @@ impl PathFinder {
     pub fn handle_datagram(
         &mut self,
         now: Instant,
+        socket: SocketId,
         from: SocketAddr,
         bytes: &[u8],
         rng: &mut (impl RngCore + CryptoRng),
     ) -> bool {
-        let Some(probe) = self.cipher.open(bytes) else {
-            return false;
+        let pair = Pair {
+            socket,
+            remote: from,
         };
-        let from = canonical(from);
-        match probe.kind {
-            ProbeKind::Answer { .. } => self.on_answer(now, from, probe.sequence, rng),
-            ProbeKind::Check | ProbeKind::Nomination => {
-                if self.replay.admit(probe.sequence) {
-                    self.on_check(now, from, probe, rng);
-                }
-            }
+        self.receive(now, pair, bytes, rng).is_some()
+    }
+
+    /// The same, telling the owner what came.
+    pub(super) fn receive(
+        &mut self,
+        now: Instant,
+        pair: Pair,
+        bytes: &[u8],
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Option<Received> {
+        let received = self.prober.receive(now, pair, bytes, rng)?;
+        match received {
+            Received::Check(pair, kind) => self.on_check(now, pair, kind, rng),
+            Received::Nomination {
+                pair,
+                kind,
+                sequence,
+            } => self.on_nomination(now, pair, kind, sequence),
+            Received::Answer { pair, kind, rtt } => self.on_answer(now, pair, kind, rtt, rng),
+            Received::KeepAlive { .. } | Received::Distress(_) | Received::Nothing => {}
         }
-        true
+        Some(received)
     }
 
     /// Does what has become due. Calling it early or twice does nothing.
     pub fn handle_timeout(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
         match self.stage {
-            Stage::Searching => {
-                if now >= self.deadline {
-                    self.stage = Stage::Failed;
-                    self.events.push_back(PathEvent::Failed);
-                    return;
-                }
-                self.nominate_when_due(now, rng);
-                if self.stage == Stage::Searching {
-                    self.check_when_due(now, rng);
-                }
-            }
+            Stage::Searching => self.search(now, rng),
             Stage::Nominating {
                 remote,
-                left,
+                sent,
                 next_at,
             } => {
                 if now >= next_at {
-                    self.send_nomination(now, remote, left, rng);
+                    self.send_nomination(now, remote, sent, rng);
                 }
             }
             Stage::Settled | Stage::Failed => {}
         }
     }
 
-    /// The receiver was heard on the nominated path by other means: the nomination need not be
-    /// repeated.
+    /// The peer was heard on the chosen path by other means: the nomination need not be repeated.
     pub fn confirm(&mut self) {
         if matches!(self.stage, Stage::Nominating { .. }) {
             self.stage = Stage::Settled;
@@ -207,7 +190,7 @@ impl PathFinder {
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<PathTransmit> {
-        self.transmits.pop_front()
+        self.prober.poll_transmit()
     }
 
     /// The next thing to know.
@@ -220,160 +203,207 @@ impl PathFinder {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.stage {
             Stage::Searching => {
-                let mut due = self.deadline;
-                if let Some(at) = self.next_check_due() {
-                    due = due.min(at);
-                }
-                if let Some(at) = self.nomination_due() {
-                    due = due.min(at);
-                }
-                Some(due)
+                let started_at = self.started_at?;
+                let many_port = match &self.many_port {
+                    Some(many_port) => many_port.next_at(),
+                    None => self.plan().map(|plan| started_at + plan.delay()),
+                };
+                [
+                    Some(self.deadline(started_at)),
+                    self.next_check_due(),
+                    self.nomination_due(),
+                    many_port,
+                ]
+                .into_iter()
+                .flatten()
+                .min()
             }
             Stage::Nominating { next_at, .. } => Some(next_at),
             Stage::Settled | Stage::Failed => None,
         }
     }
 
+    pub(super) const fn prober(&mut self) -> &mut Prober {
+        &mut self.prober
+    }
+
+    /// The addresses that a candidate stands for: one, or with a link-local one as many as there are
+    /// links; none where no packet may go.
+    fn targets(&self, candidate: &Candidate) -> Vec<SocketAddr> {
+        match candidate.address {
+            SocketAddr::V6(address) if address.ip().is_unicast_link_local() => {
+                let scopes = self.config.link_scopes.iter();
+                scopes
+                    .filter(|_| address.port() != 0)
+                    .map(|scope| SocketAddrV6::new(*address.ip(), address.port(), 0, *scope).into())
+                    .collect()
+            }
+            address if candidate.usable(self.config.same_machine) => vec![address],
+            SocketAddr::V4(_) | SocketAddr::V6(_) => Vec::new(),
+        }
+    }
+
     fn on_check(
         &mut self,
         now: Instant,
-        from: SocketAddr,
-        probe: Probe,
+        pair: Pair,
+        kind: PathKind,
         rng: &mut (impl RngCore + CryptoRng),
     ) {
-        let answer = Probe {
-            kind: ProbeKind::Answer { seen: from },
-            sequence: probe.sequence,
-        };
-        self.transmits.push_back(PathTransmit {
-            to: from,
-            bytes: self.cipher.seal(answer, rng),
-        });
-        if self.stage == Stage::Searching {
-            let remote = self.learn(now, from);
-            // RFC 8445, section 7.3.1.4, the triggered check: it came through, so ours may as well.
-            if let Some(remote) = remote
-                && self.remotes[remote].rtt.is_none()
-            {
-                self.remotes[remote].next_at = now;
-                self.next_check_at = now;
-                self.check_when_due(now, rng);
-            }
-        }
-        if probe.kind == ProbeKind::Nomination && self.role == Role::Receiver {
-            self.on_nomination(from);
-        }
-    }
-
-    /// The remote that `from` is, a new one (peer-reflexive, RFC 8445 section 7.3.1.3) if there is
-    /// room for it.
-    fn learn(&mut self, now: Instant, from: SocketAddr) -> Option<usize> {
-        if let Some(known) = self
-            .remotes
-            .iter()
-            .position(|remote| remote.address == from)
-        {
-            return Some(known);
-        }
-        if self.remotes.len() >= MAX_CANDIDATES + MAX_PEER_REFLEXIVE {
-            return None;
-        }
-        self.remotes
-            .push(Remote::new(from, PathKind::of(from, None), now));
-        Some(self.remotes.len() - 1)
-    }
-
-    fn on_nomination(&mut self, from: SocketAddr) {
-        if !matches!(self.stage, Stage::Searching) {
+        if self.stage != Stage::Searching {
             return;
         }
-        let known = self.remotes.iter().find(|remote| remote.address == from);
+        let own_kind = self.kind_of_stranger(pair);
+        let Some(index) = self.remotes.learn(now, pair, own_kind) else {
+            return;
+        };
+        self.remotes.on_check(now, index, kind);
+        self.heard_at.get_or_insert(now);
+        self.next_check_at = now;
+        self.nominate_when_due(now, rng);
+        if self.stage == Stage::Searching {
+            self.check_when_due(now, rng);
+        }
+    }
+
+    fn kind_of_stranger(&self, pair: Pair) -> PathKind {
+        match (PathKind::of(pair.remote, None), &self.many_port) {
+            (PathKind::Punched, Some(many_port)) if many_port.concerns(pair) => PathKind::ManyPort,
+            (kind, _) => kind,
+        }
+    }
+
+    fn on_nomination(&mut self, now: Instant, pair: Pair, kind: PathKind, sequence: u64) {
+        let newest = self.nominated.is_none_or(|(old, _)| old < sequence);
+        if self.config.role != Role::Receiver || !newest {
+            return;
+        }
+        let before = self.nominated.replace((sequence, pair));
+        self.heard_at.get_or_insert(now);
         self.stage = Stage::Settled;
-        self.events.push_back(PathEvent::Found(FoundPath {
-            remote: from,
-            kind: known.map_or_else(|| PathKind::of(from, None), |remote| remote.kind),
-            rtt: known.and_then(|remote| remote.rtt),
-        }));
+        // A repetition says nothing new.
+        if before.is_none_or(|(_, old)| old != pair) {
+            let known = self.remotes.find(pair).map(|index| self.remotes.at(index));
+            self.events.push_back(PathEvent::Found(FoundPath {
+                socket: pair.socket,
+                remote: pair.remote,
+                kind,
+                rtt: known.and_then(|remote| remote.rtt),
+            }));
+        }
     }
 
     fn on_answer(
         &mut self,
         now: Instant,
-        from: SocketAddr,
-        sequence: u64,
+        pair: Pair,
+        kind: ProbeKind,
+        rtt: Duration,
         rng: &mut (impl RngCore + CryptoRng),
     ) {
-        let Some(found) = self
-            .outstanding
-            .iter()
-            .position(|check| check.sequence == sequence)
-        else {
-            return;
-        };
-        // An answer proves a pair only if it comes from where the check went (RFC 8445, 7.2.5.2.1).
-        let remote = self.outstanding[found].remote;
-        if self.remotes[remote].address != from {
+        if !matches!(kind, ProbeKind::Check(_) | ProbeKind::Nomination(_)) {
             return;
         }
-        let Some(check) = self.outstanding.remove(found) else {
+        // Many-port probes go to pairs that are kept only once they are answered.
+        let own_kind = self.kind_of_stranger(pair);
+        let Some(index) = self.remotes.learn(now, pair, own_kind) else {
             return;
         };
+        if self.remotes.on_answer(index, rtt) && self.stage == Stage::Searching {
+            let kind = self.remotes.at(index).kind();
+            self.events.push_back(PathEvent::Works(kind, rtt));
+        }
         match self.stage {
             Stage::Searching => {
-                let rtt = now.saturating_duration_since(check.sent_at);
-                let target = &mut self.remotes[remote];
-                if target.rtt.is_none() {
-                    target.rtt = Some(rtt);
-                    self.events.push_back(PathEvent::Works(target.kind, rtt));
-                }
-                self.first_answer_at.get_or_insert(now);
+                self.heard_at.get_or_insert(now);
                 self.nominate_when_due(now, rng);
             }
-            Stage::Nominating { .. } if check.nominates => {
-                self.stage = Stage::Settled;
+            Stage::Nominating { remote, .. } => {
+                if matches!(kind, ProbeKind::Nomination(_)) && self.remotes.at(remote).pair == pair
+                {
+                    self.stage = Stage::Settled;
+                }
             }
-            Stage::Nominating { .. } | Stage::Settled | Stage::Failed => {}
+            Stage::Settled | Stage::Failed => {}
         }
     }
 
-    /// The best remote that works: by kind, then by round-trip time.
-    fn best(&self) -> Option<usize> {
-        let working = self
-            .remotes
-            .iter()
-            .enumerate()
-            .filter_map(|(index, remote)| remote.rtt.map(|rtt| (remote.kind, rtt, index)));
-        working.min().map(|(_, _, index)| index)
+    fn search(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
+        let Some(started_at) = self.started_at else {
+            return;
+        };
+        if now >= self.deadline(started_at) {
+            let failure = if self.hopeless() {
+                PathFailure::BothNatsSymmetric
+            } else {
+                PathFailure::Firewalled
+            };
+            self.stage = Stage::Failed;
+            self.events.push_back(PathEvent::Failed(failure));
+            return;
+        }
+        self.nominate_when_due(now, rng);
+        if self.stage == Stage::Searching {
+            self.check_when_due(now, rng);
+            self.punch_many_ports(now, started_at, rng);
+        }
+    }
+
+    fn deadline(&self, started_at: Instant) -> Instant {
+        let patience = if self.heard_at.is_none() && self.hopeless() {
+            HOPELESS_DEADLINE
+        } else {
+            PATH_DEADLINE
+        };
+        started_at + patience
+    }
+
+    /// Whether, as far as is known, only machines of one network can come together here.
+    fn hopeless(&self) -> bool {
+        let sides = [&self.config.here, &self.there];
+        let predictable = |side: &Whereabouts| matches!(side.nat(), Nat::Sequential { .. });
+        let open = |side: &Whereabouts| {
+            let mut addresses = side.candidates().iter();
+            addresses.any(|candidate| {
+                PathKind::of(candidate.address, Some(candidate.kind)) == PathKind::Mapped
+            })
+        };
+        let another_way = sides.into_iter().all(predictable)
+            || sides.into_iter().any(open)
+            || sides.into_iter().all(Whereabouts::has_global_ipv6);
+        let both_hard = sides
+            .into_iter()
+            .all(|side| side.nat().maps_per_destination());
+        both_hard && !another_way
     }
 
     /// When the sender stops waiting for a better kind than the best that works.
     fn nomination_due(&self) -> Option<Instant> {
-        if self.role != Role::Sender {
+        if self.config.role != Role::Sender {
             return None;
         }
-        let best = &self.remotes[self.best()?];
-        let better_may_come = self
-            .remotes
-            .iter()
-            .any(|remote| remote.kind < best.kind && remote.rtt.is_none());
-        let first = self.first_answer_at?;
-        Some(if better_may_come {
-            first + NOMINATION_GRACE
+        let best = self.remotes.at(self.remotes.best()?);
+        let heard_at = self.heard_at?;
+        Some(if self.remotes.may_improve_on(best.kind()) {
+            heard_at + NOMINATION_GRACE
         } else {
-            first
+            heard_at
         })
     }
 
     fn nominate_when_due(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
-        let Some(best) = self.best() else { return };
+        let Some(best) = self.remotes.best() else {
+            return;
+        };
         if self.nomination_due().is_some_and(|due| now >= due) {
-            let target = &self.remotes[best];
+            let target = self.remotes.at(best);
             self.events.push_back(PathEvent::Found(FoundPath {
-                remote: target.address,
-                kind: target.kind,
+                socket: target.pair.socket,
+                remote: target.pair.remote,
+                kind: target.kind(),
                 rtt: target.rtt,
             }));
-            self.send_nomination(now, best, MAX_NOMINATIONS, rng);
+            self.send_nomination(now, best, 0, rng);
         }
     }
 
@@ -381,88 +411,92 @@ impl PathFinder {
         &mut self,
         now: Instant,
         remote: usize,
-        left: usize,
+        sent: usize,
         rng: &mut (impl RngCore + CryptoRng),
     ) {
-        if left == 0 {
-            self.stage = Stage::Settled;
+        let target = self.remotes.at(remote);
+        if sent >= MAX_NOMINATIONS {
+            // It came through to us, and nothing of ours does.
+            self.remotes.refuse(remote);
+            self.stage = Stage::Searching;
             return;
         }
-        self.send(now, remote, ProbeKind::Nomination, rng);
-        let rtt = self.remotes[remote].rtt.unwrap_or(CHECK_INTERVAL_LAST);
+        let (pair, kind, rtt) = (target.pair, target.kind(), target.rtt);
+        self.prober
+            .send(now, pair, ProbeKind::Nomination(kind), rng);
+        let pause = rtt.map_or_else(
+            || check_interval(sent),
+            |rtt| (rtt * 3 / 2).clamp(CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST),
+        );
         self.stage = Stage::Nominating {
             remote,
-            left: left - 1,
-            next_at: now + (rtt * 2).clamp(CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST),
+            sent: sent + 1,
+            next_at: now + pause,
         };
     }
 
     /// When the next check may go out, if any is left to send.
     fn next_check_due(&self) -> Option<Instant> {
-        if self.checks_sent >= MAX_CHECKS {
+        if self.checks_sent >= MAX_CHECKS || self.started_at.is_none() {
             return None;
         }
-        let unanswered = self.remotes.iter().filter(|remote| remote.wants_check());
-        unanswered
-            .map(|remote| remote.next_at.max(self.next_check_at))
-            .min()
+        let next = self.remotes.next_check_at()?;
+        Some(next.max(self.next_check_at))
     }
 
     fn check_when_due(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
         if self.next_check_due().is_none_or(|due| now < due) {
             return;
         }
-        let due = self
-            .remotes
-            .iter()
-            .enumerate()
-            .filter(|(_, remote)| remote.wants_check() && remote.next_at <= now);
-        // Those tried least come first, so that a long list cannot starve its tail.
-        let Some(remote) = due
-            .min_by_key(|(_, remote)| (remote.sent, remote.kind))
-            .map(|(i, _)| i)
-        else {
+        let order = match self.config.here.nat() {
+            Nat::Sequential { .. } => Order::FarthestFirst,
+            Nat::Unknown | Nat::EndpointIndependent | Nat::PerDestination => Order::BestFirst,
+        };
+        let Some(index) = self.remotes.due(now, order) else {
             return;
         };
-        if self.remotes[remote].sent == 0 {
-            let kind = self.remotes[remote].kind;
-            let tried = self
-                .remotes
-                .iter()
-                .any(|other| other.kind == kind && other.sent > 0);
-            if !tried {
-                self.events.push_back(PathEvent::Trying(kind));
-            }
+        let remote = self.remotes.at(index);
+        let (pair, kind) = (remote.pair, remote.own_kind);
+        if !self.remotes.tried(kind) {
+            self.events.push_back(PathEvent::Trying(kind));
         }
-        self.send(now, remote, ProbeKind::Check, rng);
+        self.prober.send(now, pair, ProbeKind::Check(kind), rng);
         self.checks_sent += 1;
         self.next_check_at = now + CHECK_PACE;
-        self.remotes[remote].on_check_sent(now);
+        self.remotes.on_check_sent(now, index);
     }
 
-    fn send(
+    /// What many-port punching would be here, unless it is under way or the peer was heard already.
+    fn plan(&self) -> Option<Plan> {
+        if self.many_port.is_some() || self.heard_at.is_some() {
+            return None;
+        }
+        Plan::for_pair(&self.config.here, &self.there)
+    }
+
+    fn punch_many_ports(
         &mut self,
         now: Instant,
-        remote: usize,
-        kind: ProbeKind,
+        started_at: Instant,
         rng: &mut (impl RngCore + CryptoRng),
     ) {
-        let sequence = self.next_sequence;
-        self.next_sequence += 1;
-        self.outstanding.push_back(Check {
-            sequence,
-            remote,
-            sent_at: now,
-            nominates: kind == ProbeKind::Nomination,
-        });
-        self.transmits.push_back(PathTransmit {
-            to: self.remotes[remote].address,
-            bytes: self.cipher.seal(Probe { kind, sequence }, rng),
-        });
+        if let Some(plan) = self.plan()
+            && now >= started_at + plan.delay()
+        {
+            let many_port = ManyPort::new(now, plan);
+            self.events.push_back(PathEvent::Trying(PathKind::ManyPort));
+            let sockets = many_port.sockets_wanted();
+            if sockets > 0 {
+                self.events.push_back(PathEvent::SocketsNeeded(sockets));
+            }
+            self.many_port = Some(many_port);
+        }
+        let Some(many_port) = &mut self.many_port else {
+            return;
+        };
+        for pair in many_port.due(now, rng) {
+            let kind = ProbeKind::Check(PathKind::ManyPort);
+            self.prober.send(now, pair, kind, rng);
+        }
     }
-}
-
-/// The address as the peer wrote it: never an IPv4 address in IPv6 clothing.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }

@@ -6,16 +6,17 @@
 //!  | nonce      | sealed body          | tag        |
 //!  +------------+----------------------+------------+
 //!
-//!  body  0      1            9         25     27     33
-//!        +------+------------+---------+------+------+
-//!        | kind | sequence   | address | port | zero |
-//!        +------+------------+---------+------+------+
+//!  body  0      1            9         25     27     28     33
+//!        +------+------------+---------+------+------+------+
+//!        | kind | sequence   | address | port | path | zero |
+//!        +------+------------+---------+------+------+------+
 //! ```
 //!
 //! Sealed with ChaCha20-Poly1305 (RFC 8439) under the sending side's probe key; the nonce is random
-//! (at most a few hundred probes are ever sealed under one key). Integers are little-endian, an IPv4
-//! address stands as the IPv6 address that maps it. To anybody without the keys a probe is 61 random
-//! bytes. An answer is as long as what it answers.
+//! (a few thousand probes are sealed under one key while a path is looked for, one every few seconds
+//! while it is used). Integers are little-endian, an IPv4 address stands as the IPv6 address that maps
+//! it; address and port are those of answers, the kind of path that of checks and nominations. To
+//! anybody without the keys a probe is 61 random bytes. An answer is as long as what it answers.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -23,6 +24,8 @@ use chacha20poly1305::aead::AeadInPlace;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce, Tag};
 use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
+
+use super::candidate::PathKind;
 
 /// Length of every probe, in bytes.
 pub const PROBE_LENGTH: usize = NONCE_LENGTH + BODY_LENGTH + TAG_LENGTH;
@@ -34,16 +37,21 @@ const TAG_LENGTH: usize = 16;
 /// What a probe says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProbeKind {
-    /// "Does this reach you?" (a connectivity check, RFC 8445 section 2.2)
-    Check,
+    /// "Does this reach you, at what I take for a path of this kind?" (a connectivity check, RFC 8445
+    /// section 2.2)
+    Check(PathKind),
     /// "It does, and I saw it come from this address."
     Answer {
         /// Where the check came from, as its receiver saw it.
         seen: SocketAddr,
     },
-    /// A check that also says: this is the path to use (RFC 8445 section 8.1.1). Only the sender of
-    /// the files says so.
-    Nomination,
+    /// A check that also says: this is the path to use, and this is its kind (RFC 8445 section 8.1.1).
+    /// Only the sender of the files says so.
+    Nomination(PathKind),
+    /// A check on the path in use.
+    KeepAlive,
+    /// The same from a side that does not hear the other one any more, and goes to meet it again.
+    Distress,
 }
 
 /// One probe, opened.
@@ -51,7 +59,7 @@ pub(super) enum ProbeKind {
 pub(super) struct Probe {
     /// What it says.
     pub(super) kind: ProbeKind,
-    /// Checks and nominations: counts up from 0 with every one sent. Answers: that of the check.
+    /// Counts up from 0 with everything sent but answers, which have that of what they answer.
     pub(super) sequence: u64,
 }
 
@@ -118,7 +126,10 @@ fn encode(probe: Probe) -> [u8; BODY_LENGTH] {
     let mut body = [0; BODY_LENGTH];
     body[1..9].copy_from_slice(&probe.sequence.to_le_bytes());
     body[0] = match probe.kind {
-        ProbeKind::Check => 1,
+        ProbeKind::Check(path) => {
+            body[27] = path.to_wire();
+            1
+        }
         ProbeKind::Answer { seen } => {
             let address = match seen.ip() {
                 IpAddr::V4(ip) => ip.to_ipv6_mapped(),
@@ -128,7 +139,12 @@ fn encode(probe: Probe) -> [u8; BODY_LENGTH] {
             body[25..27].copy_from_slice(&seen.port().to_le_bytes());
             2
         }
-        ProbeKind::Nomination => 3,
+        ProbeKind::Nomination(path) => {
+            body[27] = path.to_wire();
+            3
+        }
+        ProbeKind::KeepAlive => 4,
+        ProbeKind::Distress => 5,
     };
     body
 }
@@ -136,7 +152,7 @@ fn encode(probe: Probe) -> [u8; BODY_LENGTH] {
 fn decode(body: &[u8; BODY_LENGTH]) -> Option<Probe> {
     let sequence = u64::from_le_bytes(body[1..9].try_into().ok()?);
     let kind = match body[0] {
-        1 => ProbeKind::Check,
+        1 => ProbeKind::Check(PathKind::from_wire(body[27])?),
         2 => {
             let address: [u8; 16] = body[9..25].try_into().ok()?;
             let port = u16::from_le_bytes(body[25..27].try_into().ok()?);
@@ -144,7 +160,9 @@ fn decode(body: &[u8; BODY_LENGTH]) -> Option<Probe> {
                 seen: SocketAddr::new(Ipv6Addr::from(address).to_canonical(), port),
             }
         }
-        3 => ProbeKind::Nomination,
+        3 => ProbeKind::Nomination(PathKind::from_wire(body[27])?),
+        4 => ProbeKind::KeepAlive,
+        5 => ProbeKind::Distress,
         _ => return None,
     };
     Some(Probe { kind, sequence })

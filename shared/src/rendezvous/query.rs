@@ -23,6 +23,8 @@ pub struct AddressQuery {
     jitter: Jitter,
     hello: Retry,
     event: Option<SocketAddr>,
+    second_port: Option<u16>,
+    round_trip: Option<Duration>,
 }
 
 impl AddressQuery {
@@ -35,6 +37,8 @@ impl AddressQuery {
             jitter: Jitter::new(rng),
             hello: Retry::now(now),
             event: None,
+            second_port: None,
+            round_trip: None,
         }
     }
 
@@ -46,7 +50,8 @@ impl AddressQuery {
         if let Ok((tag, Reply::Cookie(welcome))) = Reply::decode(bytes)
             && tag == self.tag
         {
-            self.hello.on_answered(now, None);
+            self.round_trip = self.hello.on_answered(now, None);
+            self.second_port = (welcome.second_port != 0).then_some(welcome.second_port);
             self.event = Some(welcome.address);
         }
     }
@@ -66,6 +71,18 @@ impl AddressQuery {
     /// The address, once.
     pub const fn poll_event(&mut self) -> Option<SocketAddr> {
         self.event.take()
+    }
+
+    /// The server's other port, at the same IP address; known once answered, if there is one.
+    #[must_use]
+    pub const fn second_port(&self) -> Option<u16> {
+        self.second_port
+    }
+
+    /// The round trip, once answered, where it is certain.
+    #[must_use]
+    pub const fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
     }
 
     /// When to call [`poll_transmit`](Self::poll_transmit) again; never, once answered.

@@ -18,7 +18,7 @@
 //! then its content, byte strings behind their length.
 //!
 //! ```text
-//!   01 Hello     zeros, up to 64 bytes in all: no reply to it is longer
+//!   01 Hello     zeros, to 64 bytes in all or more: no reply to it is longer
 //!   02 Announce  cookie 16 | locator int | side 1 | session 16 | owner 16
 //!                | to: 00, or 01 and session 16 | revision int | payload: length int, bytes
 //!   81 Cookie    cookie 16 | address: 00 ipv4 4 or 01 ipv6 16, port int | second port int
@@ -306,6 +306,15 @@ impl Request {
             }
             Self::Announce(announce) => with_body(ANNOUNCE, tag, announce),
         }
+    }
+
+    /// A [`Self::Hello`] of `length` bytes, within [`HELLO_BYTES`] and [`MAX_DATAGRAM`]: to see whether
+    /// such long datagrams get through.
+    #[must_use]
+    pub fn long_hello(tag: Tag, length: usize) -> Vec<u8> {
+        let mut bytes = Self::Hello.encode(tag);
+        bytes.resize(length.clamp(HELLO_BYTES, MAX_DATAGRAM), 0);
+        bytes
     }
 
     /// Reads a datagram that came to a server.

@@ -1,0 +1,113 @@
+//! `fardrop doctor`.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use fardrop_shared::Role;
+use fardrop_shared::diagnosis::Diagnosis;
+
+use super::doctor_json::DiagnosisLine;
+use super::json::print_line;
+use super::{Context, Exit, Report, Streams, Style, Weight, follow};
+use crate::args::DoctorArgs;
+use crate::engine::command::Command;
+use crate::engine::event::{Event, Progress, SessionNumber, TaskNumber};
+use crate::text::{self, Disclosure};
+
+/// The only task of this process.
+const DIAGNOSIS: TaskNumber = TaskNumber(1);
+
+/// Columns of a report that nobody's screen says the width of.
+const REPORT_COLUMNS: usize = 80;
+
+/// Finds out what this network allows, and prints it on stdout, for it to be copied.
+pub fn doctor(arguments: &DoctorArgs, context: Context<'_>) -> Result<Exit> {
+    let mut report = DoctorReport {
+        style: Style::chosen(context.output),
+        disclosure: if arguments.show_addresses {
+            Disclosure::Shown
+        } else {
+            Disclosure::Hidden
+        },
+        streams: context.console.streams,
+    };
+    if !context.engine.send(Command::Diagnose { task: DIAGNOSIS }) {
+        bail!(text::ENGINE_GONE);
+    }
+    report.say(Weight::Note, text::EXAMINING)?;
+    let outcome = follow(
+        context.engine,
+        context.stop,
+        DIAGNOSIS,
+        &mut report,
+        |_, _| Ok(()),
+    )?;
+    Ok(outcome.into())
+}
+
+/// Prints a diagnosis, and why there is none.
+struct DoctorReport {
+    style: Style,
+    disclosure: Disclosure,
+    streams: Streams,
+}
+
+impl DoctorReport {
+    fn print(&mut self, diagnosis: &Diagnosis) -> io::Result<()> {
+        match self.style {
+            Style::Json => {
+                let line = DiagnosisLine::new(diagnosis, self.disclosure);
+                print_line(&mut *self.streams.output, &line)
+            }
+            Style::Human | Style::Quiet => {
+                let screen = self.streams.message_columns.map(usize::from);
+                let columns = screen
+                    .filter(|_| self.streams.output_is_terminal)
+                    .unwrap_or(REPORT_COLUMNS);
+                for line in text::diagnosis(diagnosis, self.disclosure, columns) {
+                    writeln!(self.streams.output, "{line}")?;
+                }
+                self.streams.output.flush()
+            }
+        }
+    }
+}
+
+impl Report for DoctorReport {
+    fn handle_event(&mut self, event: &Event) -> io::Result<()> {
+        if let Event::Diagnosis { diagnosis, .. } = event {
+            return self.print(diagnosis);
+        }
+        if let Event::Failed { failure, .. } = event {
+            let message = text::failure(failure, Role::Receiver);
+            return self.say(Weight::Needed, &message);
+        }
+        Ok(())
+    }
+
+    fn handle_progress(
+        &mut self,
+        _: Instant,
+        _: &BTreeMap<SessionNumber, Progress>,
+    ) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn say(&mut self, weight: Weight, line: &str) -> io::Result<()> {
+        match (weight, self.style) {
+            (Weight::Note, Style::Json | Style::Quiet) => Ok(()),
+            (Weight::Note, Style::Human) | (Weight::Needed, _) => {
+                writeln!(self.streams.messages, "{line}")
+            }
+        }
+    }
+
+    fn ask(&mut self, question: &str) -> io::Result<()> {
+        write!(self.streams.messages, "{question}")?;
+        self.streams.messages.flush()
+    }
+
+    fn answered(&mut self) {}
+}

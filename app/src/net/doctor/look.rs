@@ -1,0 +1,94 @@
+//! Where servers see a socket.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use fardrop_shared::rendezvous::AddressQuery;
+
+use super::super::find_path::sleep_until;
+use super::super::socket::{PeerSocket, canonical};
+
+/// How long the others are waited for once one has answered.
+const STRAGGLERS_TIME: Duration = Duration::from_millis(600);
+
+/// A socket as one port of a server sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// The server's port.
+    pub(super) server: SocketAddr,
+    /// What it sees.
+    pub(super) address: SocketAddr,
+    /// Round trip, where it is certain.
+    pub(super) round_trip: Option<Duration>,
+}
+
+struct Question {
+    server: SocketAddr,
+    query: AddressQuery,
+    answered: bool,
+}
+
+/// Asks each server, and the second port of each that has one, as soon as that is known. What was seen comes in
+/// the order in which it was answered; those that did not answer are left out.
+///
+/// # Errors
+/// What the system says when the socket is of no more use.
+pub(super) async fn look(
+    socket: &PeerSocket,
+    servers: &[SocketAddr],
+    until: Instant,
+) -> io::Result<Vec<Seen>> {
+    let ask = |server| Question {
+        server,
+        query: AddressQuery::new(Instant::now(), server, &mut rand::thread_rng()),
+        answered: false,
+    };
+    let mut questions: Vec<Question> = servers.iter().copied().map(ask).collect();
+    let mut seen = Vec::new();
+    let mut until = until;
+    while seen.len() < questions.len() && Instant::now() < until {
+        for question in &mut questions {
+            while let Some(transmit) = question.query.poll_transmit(Instant::now()) {
+                socket.send(transmit.to, &transmit.bytes);
+            }
+        }
+        let unanswered = questions.iter().filter(|question| !question.answered);
+        let due = unanswered
+            .filter_map(|question| question.query.poll_timeout())
+            .min();
+        let due = due.map_or(until, |due| due.min(until));
+        let receive = socket.receive(|from, datagram| {
+            for question in &mut questions {
+                question
+                    .query
+                    .handle_datagram(Instant::now(), from, datagram);
+            }
+        });
+        tokio::select! {
+            received = receive => received?,
+            () = sleep_until(Some(due)) => {}
+        }
+        let mut seconds = Vec::new();
+        for question in &mut questions {
+            let Some(address) = question.query.poll_event() else {
+                continue;
+            };
+            question.answered = true;
+            seen.push(Seen {
+                server: question.server,
+                address: canonical(address),
+                round_trip: question.query.round_trip(),
+            });
+            until = until.min(Instant::now() + STRAGGLERS_TIME);
+            // Only ports that were asked because they are configured lead to another.
+            if servers.contains(&question.server)
+                && let Some(port) = question.query.second_port()
+            {
+                seconds.push(ask(SocketAddr::new(question.server.ip(), port)));
+            }
+        }
+        questions.extend(seconds);
+    }
+    Ok(seen)
+}

@@ -1,0 +1,496 @@
+//! The life of a path: found, kept, lost, found again.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rand_core::{CryptoRng, RngCore};
+
+use super::finder::{FinderConfig, PathFinder};
+use super::found::{AgentEvent, AgentFailure, FoundPath, PathEvent, PathFailure};
+use super::meeting::{MeetingKeys, Update};
+use super::probe::ProbeKind;
+use super::prober::{Pair, Received};
+use super::upkeep::{Due, Upkeep};
+use super::{PathKeys, PathTransmit, SocketId, Whereabouts};
+use crate::limits::{ROUND_PAUSE_FIRST, ROUND_PAUSE_LAST, TRICKLE_AFTER};
+
+/// How an agent begins.
+#[derive(Debug)]
+pub struct AgentConfig {
+    /// How the search for a path begins; what is said there of this side stands in its hello.
+    pub finder: FinderConfig,
+    /// Where the peer is, by its hello.
+    pub there: Whereabouts,
+    /// How long a path that was lost is looked for again before the peer counts as gone.
+    pub patience: Duration,
+}
+
+/// When the link last heard and said something on the path in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// A datagram came from the peer's address.
+    pub heard: Option<Instant>,
+    /// One was sent there.
+    pub sent: Option<Instant>,
+}
+
+/// One search, by its number.
+#[derive(Debug)]
+struct Round {
+    number: u32,
+    finder: PathFinder,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The search that follows the pairing.
+    Seeking {
+        since: Instant,
+    },
+    Connected,
+    /// There was a path. With `next_round_at` the latest search has failed.
+    Lost {
+        since: Instant,
+        distress_at: Instant,
+        next_round_at: Option<Instant>,
+    },
+    Over,
+}
+
+/// Finds a path to one peer, keeps it, and finds another one when it is lost.
+///
+/// After any call, drain [`poll_transmit`](Self::poll_transmit), [`poll_event`](Self::poll_event) and
+/// [`poll_update`](Self::poll_update), then read [`poll_timeout`](Self::poll_timeout). The bounds on what
+/// is sent are those of [`PathFinder`], for each round; rounds follow one another no faster than the
+/// peer is met again at the rendezvous.
+#[derive(Debug)]
+pub struct PathAgent {
+    config: FinderConfig,
+    patience: Duration,
+    keys: MeetingKeys,
+    /// The newest search.
+    round: Round,
+    /// The search that found the path in use, while a newer one is under way.
+    previous: Option<Round>,
+    path: Option<FoundPath>,
+    upkeep: Upkeep,
+    /// Searches in a row that came to nothing.
+    failed_rounds: u32,
+    stage: Stage,
+    meeting: Meeting,
+    update: Option<Vec<u8>>,
+    /// What is announced is out of date since then.
+    update_due: Option<Instant>,
+    events: VecDeque<AgentEvent>,
+}
+
+/// How things stand at the rendezvous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Meeting {
+    asked_for: bool,
+    /// The server answers.
+    attended: bool,
+    /// The peer was heard there.
+    peer_came: bool,
+}
+
+impl PathAgent {
+    /// Begins to look for a path. `probe` are the pairing's keys for the first round, `resume` its key
+    /// for what follows.
+    #[must_use]
+    pub fn new(config: AgentConfig, probe: &PathKeys<'_>, resume: &[u8; 32], now: Instant) -> Self {
+        let mut finder = PathFinder::new(config.finder.clone(), probe, now);
+        finder.handle_remote(now, &config.there);
+        Self {
+            config: config.finder,
+            patience: config.patience,
+            keys: MeetingKeys::new(resume),
+            round: Round { number: 0, finder },
+            previous: None,
+            path: None,
+            upkeep: Upkeep::new(now),
+            failed_rounds: 0,
+            stage: Stage::Seeking { since: now },
+            meeting: Meeting::default(),
+            update: None,
+            update_due: None,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Where at the rendezvous the two meet again.
+    #[must_use]
+    pub fn locator(&self) -> u32 {
+        self.keys.locator()
+    }
+
+    /// Takes in a datagram. `false` if it is not a probe of this peer's: nothing has changed then.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        socket: SocketId,
+        from: SocketAddr,
+        bytes: &[u8],
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> bool {
+        let pair = Pair {
+            socket,
+            remote: from,
+        };
+        if let Some(previous) = &mut self.previous
+            && let Some(received) = previous.finder.receive(now, pair, bytes, rng)
+        {
+            // What it would have found is what is in use.
+            while previous.finder.poll_event().is_some() {}
+            self.on_received(now, received, rng);
+            return true;
+        }
+        let Some(received) = self.round.finder.receive(now, pair, bytes, rng) else {
+            return false;
+        };
+        if self.previous.is_none() {
+            self.on_received(now, received, rng);
+        }
+        self.drain_finder(now);
+        true
+    }
+
+    /// Takes what the peer has announced at the rendezvous; anything else changes nothing.
+    pub fn handle_update(&mut self, now: Instant, sealed: &[u8]) {
+        let Some(update) = self.keys.open(self.config.role.peer(), sealed) else {
+            return;
+        };
+        self.meeting.peer_came = true;
+        if self.stage == Stage::Over || update.round < self.round.number {
+            return;
+        }
+        if update.round > self.round.number {
+            self.lose(now);
+            self.begin_round(now, update.round);
+        }
+        self.round.finder.handle_remote(now, &update.whereabouts);
+        self.drain_finder(now);
+    }
+
+    /// The rendezvous answers this side.
+    pub const fn handle_attended(&mut self) {
+        self.meeting.attended = true;
+    }
+
+    /// Where this side is now.
+    pub fn set_here(&mut self, now: Instant, here: Whereabouts) {
+        if self.config.here == here || self.stage == Stage::Over {
+            return;
+        }
+        self.config.here = here.clone();
+        self.round.finder.set_here(here);
+        self.update_due = Some(now);
+        if matches!(self.stage, Stage::Seeking { .. }) {
+            self.ask_for_meeting(now);
+        }
+    }
+
+    /// So many of the sockets that were asked for are there, numbered from 1.
+    pub fn handle_sockets(&mut self, count: u16) {
+        self.round.finder.handle_sockets(count);
+    }
+
+    /// The link heard the peer on the path: both sides use it.
+    pub fn confirm(&mut self) {
+        self.round.finder.confirm();
+    }
+
+    /// Does what has become due, knowing what the link has heard and said. Calling it early or twice
+    /// does nothing.
+    pub fn handle_timeout(
+        &mut self,
+        now: Instant,
+        traffic: Traffic,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) {
+        self.upkeep.on_traffic(now, traffic);
+        match self.stage {
+            Stage::Seeking { since } => {
+                if now >= since + TRICKLE_AFTER {
+                    self.ask_for_meeting(now);
+                }
+            }
+            Stage::Connected => self.keep_up(now, rng),
+            Stage::Lost {
+                since,
+                distress_at,
+                next_round_at,
+            } => self.look_again(now, since, distress_at, next_round_at, rng),
+            Stage::Over => return,
+        }
+        self.round.finder.handle_timeout(now, rng);
+        self.drain_finder(now);
+        self.seal_update(rng);
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<PathTransmit> {
+        let previous = self.previous.as_mut();
+        previous
+            .and_then(|round| round.finder.poll_transmit())
+            .or_else(|| self.round.finder.poll_transmit())
+    }
+
+    /// The next thing to know.
+    pub fn poll_event(&mut self) -> Option<AgentEvent> {
+        self.events.pop_front()
+    }
+
+    /// What to announce at the rendezvous from now on, if it has changed.
+    pub fn poll_update(&mut self) -> Option<Vec<u8>> {
+        self.update.take()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due next; `None` when it is over.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let own = match self.stage {
+            Stage::Seeking { since } => (!self.meeting.asked_for).then_some(since + TRICKLE_AFTER),
+            Stage::Connected => Some(self.upkeep.due_at()),
+            Stage::Lost {
+                since,
+                distress_at,
+                next_round_at,
+            } => {
+                let due = distress_at.min(since + self.patience);
+                Some(next_round_at.map_or(due, |at| due.min(at)))
+            }
+            Stage::Over => return None,
+        };
+        [own, self.update_due, self.round.finder.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// A probe of the search that has the path in use.
+    fn on_received(
+        &mut self,
+        now: Instant,
+        received: Received,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) {
+        let Some(path) = self.path else { return };
+        let in_use = path.pair();
+        match received {
+            Received::KeepAlive { pair, sequence } => {
+                if pair == in_use {
+                    self.on_heard(now);
+                } else if self.upkeep.on_heard_elsewhere(pair, sequence) {
+                    self.send_on_path(now, pair, ProbeKind::KeepAlive, rng);
+                }
+            }
+            Received::Answer { pair, rtt, .. } => {
+                if pair == in_use {
+                    self.upkeep.on_round_trip(rtt);
+                    self.on_heard(now);
+                } else if self.upkeep.moves_to(pair) {
+                    let moved = FoundPath {
+                        socket: pair.socket,
+                        remote: pair.remote,
+                        rtt: Some(rtt),
+                        ..path
+                    };
+                    self.path = Some(moved);
+                    self.on_heard(now);
+                    self.events.push_back(AgentEvent::Path(moved));
+                }
+            }
+            Received::Distress(pair) => {
+                if pair == in_use && self.stage == Stage::Connected {
+                    self.lose(now);
+                    self.begin_round(now, self.round.number + 1);
+                }
+            }
+            Received::Check(pair, _) | Received::Nomination { pair, .. } => {
+                if pair == in_use {
+                    self.on_heard(now);
+                }
+            }
+            Received::Nothing => {}
+        }
+    }
+
+    /// The path in use carries.
+    fn on_heard(&mut self, now: Instant) {
+        self.upkeep.on_heard(now);
+        if let (Stage::Lost { .. }, Some(path)) = (self.stage, self.path) {
+            self.stage = Stage::Connected;
+            self.meeting = Meeting::default();
+            self.events.push_back(AgentEvent::Path(path));
+        }
+    }
+
+    fn keep_up(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
+        let Some(path) = self.path else { return };
+        match self.upkeep.due(now) {
+            Due::Nothing => {}
+            Due::KeepAlive => {
+                let pair = path.pair();
+                self.send_on_path(now, pair, ProbeKind::KeepAlive, rng);
+            }
+            Due::Lost => {
+                self.lose(now);
+                self.begin_round(now, self.round.number + 1);
+            }
+        }
+    }
+
+    fn look_again(
+        &mut self,
+        now: Instant,
+        since: Instant,
+        distress_at: Instant,
+        next_round_at: Option<Instant>,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) {
+        if self.upkeep.heard_since(since) {
+            self.on_heard(now);
+            return;
+        }
+        if now >= since + self.patience {
+            self.stage = Stage::Over;
+            self.events
+                .push_back(AgentEvent::Failed(AgentFailure::PeerGone));
+            return;
+        }
+        let mut next_round_at = next_round_at;
+        if next_round_at.is_some_and(|at| now >= at) {
+            next_round_at = None;
+            self.begin_round(now, self.round.number + 1);
+        }
+        let mut distress_at = distress_at;
+        if let (true, Some(path)) = (now >= distress_at, self.path) {
+            let pair = path.pair();
+            self.send_on_path(now, pair, ProbeKind::Distress, rng);
+            distress_at = now + self.upkeep.distress_pause(now, since);
+        }
+        self.stage = Stage::Lost {
+            since,
+            distress_at,
+            next_round_at,
+        };
+    }
+
+    fn send_on_path(
+        &mut self,
+        now: Instant,
+        pair: Pair,
+        kind: ProbeKind,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) {
+        let round = self.previous.as_mut().unwrap_or(&mut self.round);
+        round.finder.prober().send(now, pair, kind, rng);
+        self.upkeep.on_sent(now);
+    }
+
+    /// The path in use does not carry, or the peer says so.
+    fn lose(&mut self, now: Instant) {
+        if self.stage == Stage::Connected {
+            self.failed_rounds = 0;
+            self.upkeep.on_lost(now);
+            self.stage = Stage::Lost {
+                since: now,
+                distress_at: now,
+                next_round_at: None,
+            };
+            self.events.push_back(AgentEvent::Lost);
+        }
+    }
+
+    fn begin_round(&mut self, now: Instant, number: u32) {
+        let keys = self.keys.round(number);
+        let finder = PathFinder::new(self.config.clone(), &keys.as_path_keys(), now);
+        let before = std::mem::replace(&mut self.round, Round { number, finder });
+        if self.path.is_some() && self.previous.is_none() {
+            self.previous = Some(before);
+        }
+        if let Stage::Lost { next_round_at, .. } = &mut self.stage {
+            *next_round_at = None;
+        }
+        self.update_due = Some(now);
+        self.ask_for_meeting(now);
+    }
+
+    fn ask_for_meeting(&mut self, now: Instant) {
+        if !self.meeting.asked_for {
+            self.meeting.asked_for = true;
+            self.update_due = Some(now);
+            self.events.push_back(AgentEvent::MeetingNeeded);
+        }
+    }
+
+    fn seal_update(&mut self, rng: &mut (impl RngCore + CryptoRng)) {
+        if self.update_due.take().is_some() {
+            let update = Update {
+                round: self.round.number,
+                whereabouts: self.config.here.clone(),
+            };
+            self.update = Some(self.keys.seal(self.config.role, &update, rng));
+        }
+    }
+
+    /// Takes in what the newest search has found out.
+    fn drain_finder(&mut self, now: Instant) {
+        while let Some(event) = self.round.finder.poll_event() {
+            match event {
+                PathEvent::Trying(kind) => self.events.push_back(AgentEvent::Trying(kind)),
+                PathEvent::Works(kind, rtt) => {
+                    self.events.push_back(AgentEvent::Works(kind, rtt));
+                }
+                PathEvent::SocketsNeeded(count) => {
+                    self.events.push_back(AgentEvent::SocketsNeeded(count));
+                }
+                PathEvent::Found(path) => self.on_found(now, path),
+                PathEvent::Failed(failure) => self.on_round_failed(now, failure),
+            }
+        }
+    }
+
+    fn on_found(&mut self, now: Instant, path: FoundPath) {
+        self.previous = None;
+        self.path = Some(path);
+        self.stage = Stage::Connected;
+        self.meeting = Meeting::default();
+        self.failed_rounds = 0;
+        self.upkeep.on_path(now, path.rtt);
+        self.events.push_back(AgentEvent::Path(path));
+    }
+
+    fn on_round_failed(&mut self, now: Instant, failure: PathFailure) {
+        match &mut self.stage {
+            Stage::Seeking { .. } => {
+                let Meeting {
+                    attended,
+                    peer_came,
+                    ..
+                } = self.meeting;
+                let gone = failure == PathFailure::Firewalled && attended && !peer_came;
+                let failure = if gone {
+                    AgentFailure::PeerGone
+                } else {
+                    AgentFailure::NotFound(failure)
+                };
+                self.stage = Stage::Over;
+                self.events.push_back(AgentEvent::Failed(failure));
+            }
+            Stage::Lost { next_round_at, .. } => {
+                let pause = ROUND_PAUSE_FIRST.saturating_mul(1 << self.failed_rounds.min(8));
+                *next_round_at = Some(now + pause.min(ROUND_PAUSE_LAST));
+                self.failed_rounds += 1;
+            }
+            // A path that was chosen does not hold, and it has not been missed so far.
+            Stage::Connected if self.previous.is_none() => {
+                self.lose(now);
+                self.begin_round(now, self.round.number + 1);
+            }
+            Stage::Connected | Stage::Over => {}
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What a search for a path comes to, and what becomes of the path.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::SocketId;
+use super::candidate::PathKind;
+use super::prober::Pair;
+
+/// A pair of addresses that both sides have agreed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundPath {
+    /// Our socket.
+    pub socket: SocketId,
+    /// The peer's address.
+    pub remote: SocketAddr,
+    /// How it was found.
+    pub kind: PathKind,
+    /// Round-trip time of the first answered check, if one of ours was answered.
+    pub rtt: Option<Duration>,
+}
+
+impl FoundPath {
+    pub(super) const fn pair(&self) -> Pair {
+        Pair {
+            socket: self.socket,
+            remote: self.remote,
+        }
+    }
+}
+
+/// Why no path was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathFailure {
+    /// Both NATs map per destination, and nothing else stands open.
+    BothNatsSymmetric,
+    /// Everything was tried and nothing came through.
+    Firewalled,
+}
+
+/// What the search came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathEvent {
+    /// The first check went to an address of this kind.
+    Trying(PathKind),
+    /// A check of this kind was answered.
+    Works(PathKind, Duration),
+    /// So many more sockets are of use: open them, tell
+    /// [`handle_sockets`](super::PathFinder::handle_sockets), and close those that the path does not use.
+    SocketsNeeded(u16),
+    /// The path to use. It may come again: where one that was chosen does not hold, another is.
+    Found(FoundPath),
+    /// No path was found in time. Comes once.
+    Failed(PathFailure),
+}
+
+/// What becomes of the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentEvent {
+    /// The first check went to an address of this kind.
+    Trying(PathKind),
+    /// A check of this kind was answered.
+    Works(PathKind, Duration),
+    /// So many more sockets are of use, see [`PathEvent::SocketsNeeded`].
+    SocketsNeeded(u16),
+    /// From now on this is the path.
+    Path(FoundPath),
+    /// The path does not carry any more; another one is looked for.
+    Lost,
+    /// The two should meet at the rendezvous, under [`PathAgent::locator`](super::PathAgent::locator): announce what
+    /// [`PathAgent::poll_update`](super::PathAgent::poll_update) gives, and hand in what the peer announces, until there is a path.
+    MeetingNeeded,
+    /// There is no path, and none is looked for any more. The last event.
+    Failed(AgentFailure),
+}
+
+/// Why there is no path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentFailure {
+    /// The first search came to nothing.
+    NotFound(PathFailure),
+    /// The peer is neither at the other end of a path nor at the rendezvous.
+    PeerGone,
+}

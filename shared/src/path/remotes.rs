@@ -1,0 +1,211 @@
+//! The pairs that are tried: what is known of each, and which is next.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::candidate::PathKind;
+use super::prober::Pair;
+use super::{SocketId, canonical};
+use crate::limits::{
+    CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, MAX_CANDIDATES, MAX_CHECKS_PER_ADDRESS,
+    MAX_LINK_SCOPES, MAX_PEER_REFLEXIVE, PREDICTED_PORTS,
+};
+
+/// One pair, with what is known of it.
+#[derive(Debug)]
+pub(super) struct Remote {
+    pub(super) pair: Pair,
+    /// The kind of path that its address makes it, as far as this side can tell.
+    pub(super) own_kind: PathKind,
+    /// The same as the peer sees it, once it has been heard there.
+    peers_kind: Option<PathKind>,
+    /// Checks sent.
+    pub(super) sent: usize,
+    next_at: Instant,
+    /// How long an answer took; it works both ways.
+    pub(super) rtt: Option<Duration>,
+    /// It was chosen and did not hold.
+    refused: bool,
+}
+
+impl Remote {
+    const fn new(pair: Pair, own_kind: PathKind, now: Instant) -> Self {
+        Self {
+            pair,
+            own_kind,
+            peers_kind: None,
+            sent: 0,
+            next_at: now,
+            rtt: None,
+            refused: false,
+        }
+    }
+
+    /// The kind of path that it is.
+    pub(super) fn kind(&self) -> PathKind {
+        self.peers_kind.map_or(self.own_kind, |theirs| {
+            PathKind::of_pair(self.own_kind, theirs)
+        })
+    }
+
+    /// Whether the peer was heard there, by a check or an answer.
+    pub(super) const fn heard(&self) -> bool {
+        self.peers_kind.is_some() || self.rtt.is_some()
+    }
+
+    /// Whether it may be chosen.
+    const fn eligible(&self) -> bool {
+        self.heard() && !self.refused
+    }
+
+    pub(super) const fn wants_check(&self) -> bool {
+        self.rtt.is_none() && self.sent < MAX_CHECKS_PER_ADDRESS
+    }
+
+    /// Quick at first, then slower, after the spirit of RFC 8445, section 14.
+    fn on_check_sent(&mut self, now: Instant) {
+        self.next_at = now + check_interval(self.sent);
+        self.sent += 1;
+    }
+}
+
+/// Time from the check of this number, counted from 0, to the next one.
+pub(super) fn check_interval(number: usize) -> Duration {
+    let doublings = u32::try_from(number).unwrap_or(u32::MAX).min(16);
+    CHECK_INTERVAL_FIRST
+        .saturating_mul(1 << doublings)
+        .min(CHECK_INTERVAL_LAST)
+}
+
+/// Which pairs are tried first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// The best kinds.
+    BestFirst,
+    /// Those beyond our NAT: it maps in sequence, the peer has predicted the next ports, and every other
+    /// try moves the sequence on.
+    FarthestFirst,
+}
+
+/// Addresses that the peer may name in all, those that come later and those that are worked out from
+/// what it says included.
+const MAX_NAMED: usize = MAX_CANDIDATES * 2 + MAX_LINK_SCOPES + PREDICTED_PORTS as usize;
+
+/// All pairs of a search: at most [`MAX_NAMED`], and [`MAX_PEER_REFLEXIVE`] that were learned.
+#[derive(Debug, Default)]
+pub(super) struct Remotes {
+    all: Vec<Remote>,
+    learned: usize,
+}
+
+impl Remotes {
+    /// Adds an address that the peer has named, unless it is there, or there are too many.
+    pub(super) fn add(&mut self, now: Instant, address: SocketAddr, kind: PathKind) {
+        let pair = Pair {
+            socket: SocketId::MAIN,
+            remote: canonical(address),
+        };
+        let named = self.all.len() - self.learned;
+        if self.find(pair).is_none() && named < MAX_NAMED {
+            self.all.push(Remote::new(pair, kind, now));
+        }
+    }
+
+    /// The pair at which the peer was heard; a new one (peer-reflexive, RFC 8445 section 7.3.1.3) if
+    /// there is room for it.
+    pub(super) fn learn(&mut self, now: Instant, pair: Pair, kind: PathKind) -> Option<usize> {
+        if let Some(known) = self.find(pair) {
+            return Some(known);
+        }
+        if self.learned >= MAX_PEER_REFLEXIVE {
+            return None;
+        }
+        self.learned += 1;
+        self.all.push(Remote::new(pair, kind, now));
+        Some(self.all.len() - 1)
+    }
+
+    pub(super) fn find(&self, pair: Pair) -> Option<usize> {
+        self.all.iter().position(|remote| remote.pair == pair)
+    }
+
+    pub(super) fn at(&self, index: usize) -> &Remote {
+        &self.all[index]
+    }
+
+    /// The peer checked this pair, taking it for a path of `kind`. Ours goes out at once (RFC 8445,
+    /// section 7.3.1.4, the triggered check): its own came through, so ours may as well.
+    pub(super) fn on_check(&mut self, now: Instant, index: usize, kind: PathKind) {
+        let remote = &mut self.all[index];
+        remote.peers_kind.get_or_insert(kind);
+        if remote.rtt.is_none() {
+            remote.next_at = now;
+        }
+    }
+
+    /// A check of this pair was answered; whether that is news.
+    pub(super) fn on_answer(&mut self, index: usize, rtt: Duration) -> bool {
+        let remote = &mut self.all[index];
+        let news = remote.rtt.is_none();
+        remote.rtt.get_or_insert(rtt);
+        remote.refused = false;
+        news
+    }
+
+    /// The pair was chosen and does not hold.
+    pub(super) fn refuse(&mut self, index: usize) {
+        self.all[index].refused = true;
+    }
+
+    pub(super) fn on_check_sent(&mut self, now: Instant, index: usize) {
+        self.all[index].on_check_sent(now);
+    }
+
+    /// The best that may be chosen: by kind, then those that are proved both ways, then by round-trip
+    /// time.
+    pub(super) fn best(&self) -> Option<usize> {
+        let eligible = self.all.iter().enumerate();
+        eligible
+            .filter(|(_, remote)| remote.eligible())
+            .min_by_key(|(index, remote)| {
+                let rtt = remote.rtt.unwrap_or(Duration::MAX);
+                (remote.kind(), rtt, *index)
+            })
+            .map(|(index, _)| index)
+    }
+
+    /// Whether a path of a better kind than `kind` may still show up.
+    pub(super) fn may_improve_on(&self, kind: PathKind) -> bool {
+        self.all
+            .iter()
+            .any(|remote| remote.own_kind < kind && !remote.heard() && remote.wants_check())
+    }
+
+    /// When a check is due next, if any is left to send.
+    pub(super) fn next_check_at(&self) -> Option<Instant> {
+        let waiting = self.all.iter().filter(|remote| remote.wants_check());
+        waiting.map(|remote| remote.next_at).min()
+    }
+
+    /// The pair to check now. Those tried least come first, so that a long list cannot starve its tail.
+    pub(super) fn due(&self, now: Instant, order: Order) -> Option<usize> {
+        let due = self.all.iter().enumerate();
+        due.filter(|(_, remote)| remote.wants_check() && remote.next_at <= now)
+            .min_by_key(|(_, remote)| {
+                let rank = remote.own_kind as isize;
+                let rank = match order {
+                    Order::BestFirst => rank,
+                    Order::FarthestFirst => -rank,
+                };
+                (!remote.heard(), remote.sent, rank)
+            })
+            .map(|(index, _)| index)
+    }
+
+    /// Whether a pair of this kind was checked.
+    pub(super) fn tried(&self, kind: PathKind) -> bool {
+        self.all
+            .iter()
+            .any(|remote| remote.own_kind == kind && remote.sent > 0)
+    }
+}

@@ -1,0 +1,219 @@
+//! Keeping a path: when to send something over it, and when it is lost.
+//!
+//! A NAT drops a mapping that nothing uses (RFC 4787, section 4.3: two minutes by the book, five seconds
+//! in the field), may take another for no reason at all, and tells nobody. So silence where an answer is
+//! due is looked into at once, with probes that cost nothing, and only their silence counts.
+
+use std::time::{Duration, Instant};
+
+use super::Traffic;
+use super::prober::Pair;
+use crate::limits::{
+    DISTRESS_INTERVAL_FIRST, DISTRESS_INTERVAL_LAST, KEEP_ALIVE_LONGEST, KEEP_ALIVE_SHORTEST,
+    LOST_AFTER, SUSPECT_AFTER, UPKEEP_TICK, UPKEEP_TICK_IDLE,
+};
+
+/// Round-trip time assumed until one was measured: these two have just talked over a rendezvous.
+const ASSUMED_RTT: Duration = Duration::from_millis(100);
+
+/// Probes that must have gone unanswered before a path is lost.
+const UNANSWERED: u32 = 3;
+
+/// What is to be done for a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    Nothing,
+    KeepAlive,
+    Lost,
+}
+
+/// The state of the path in use.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    heard_at: Instant,
+    sent_at: Instant,
+    rtt: Duration,
+    /// Since when an answer has been due.
+    awaiting_since: Option<Instant>,
+    suspicion: Option<Suspicion>,
+    /// How long the path had been silent when something was sent that may still be unanswered.
+    silence_before: Duration,
+    /// Longest time in which nothing is sent.
+    keep_alive: Duration,
+    next_look_at: Instant,
+    /// Where else the peer was heard, and by which of its probes.
+    elsewhere: Option<Pair>,
+    newest_sequence: Option<u64>,
+}
+
+/// An answer is overdue.
+#[derive(Debug, Clone, Copy)]
+struct Suspicion {
+    since: Instant,
+    sent: u32,
+    next_at: Instant,
+}
+
+impl Upkeep {
+    pub(super) const fn new(now: Instant) -> Self {
+        Self {
+            heard_at: now,
+            sent_at: now,
+            rtt: ASSUMED_RTT,
+            awaiting_since: None,
+            suspicion: None,
+            silence_before: Duration::ZERO,
+            keep_alive: KEEP_ALIVE_LONGEST,
+            next_look_at: now,
+            elsewhere: None,
+            newest_sequence: None,
+        }
+    }
+
+    /// A path begins, or another takes its place.
+    pub(super) fn on_path(&mut self, now: Instant, rtt: Option<Duration>) {
+        *self = Self {
+            rtt: rtt.unwrap_or(self.rtt),
+            keep_alive: self.keep_alive,
+            ..Self::new(now)
+        };
+    }
+
+    pub(super) fn on_traffic(&mut self, now: Instant, traffic: Traffic) {
+        if let Some(sent) = traffic.sent {
+            self.note_sent(sent);
+        }
+        if let Some(heard) = traffic.heard.filter(|heard| *heard > self.heard_at) {
+            self.on_heard(heard.min(now));
+        }
+    }
+
+    pub(super) fn on_heard(&mut self, now: Instant) {
+        self.heard_at = self.heard_at.max(now);
+        self.awaiting_since = None;
+        self.suspicion = None;
+    }
+
+    pub(super) fn on_sent(&mut self, now: Instant) {
+        self.note_sent(now);
+    }
+
+    /// A probe on the path in use was answered.
+    pub(super) const fn on_round_trip(&mut self, rtt: Duration) {
+        self.rtt = rtt;
+    }
+
+    /// Whether anything was heard after `moment`.
+    pub(super) fn heard_since(&self, moment: Instant) -> bool {
+        self.heard_at > moment
+    }
+
+    /// The peer's own upkeep came from another address than the path's: its NAT may have taken another
+    /// mapping. Whether that is to be looked into: not for what is older than the newest.
+    pub(super) fn on_heard_elsewhere(&mut self, pair: Pair, sequence: u64) -> bool {
+        if self
+            .newest_sequence
+            .is_some_and(|newest| sequence <= newest)
+        {
+            return false;
+        }
+        self.newest_sequence = Some(sequence);
+        self.elsewhere = Some(pair);
+        true
+    }
+
+    /// Whether the answer from `pair` shows that the peer has moved there.
+    pub(super) fn moves_to(&mut self, pair: Pair) -> bool {
+        let moved = self.elsewhere.take_if(|elsewhere| *elsewhere == pair);
+        if moved.is_some() {
+            self.keep_busier();
+        }
+        moved.is_some()
+    }
+
+    /// The path is lost.
+    pub(super) fn on_lost(&mut self, now: Instant) {
+        self.keep_busier();
+        self.suspicion = None;
+        self.awaiting_since = None;
+        // What came before does not count as a sign of life any more.
+        self.heard_at = self.heard_at.min(now);
+    }
+
+    /// A mapping did not survive. If that was found out after a silence, half of it is the longest that
+    /// there will be.
+    fn keep_busier(&mut self) {
+        if self.silence_before >= KEEP_ALIVE_SHORTEST {
+            let shorter = (self.silence_before / 2).max(KEEP_ALIVE_SHORTEST);
+            self.keep_alive = self.keep_alive.min(shorter);
+        }
+    }
+
+    /// Time to the next cry for help over a path that was lost at `since`.
+    pub(super) fn distress_pause(&self, now: Instant, since: Instant) -> Duration {
+        let lasting = now.saturating_duration_since(since);
+        lasting.clamp(DISTRESS_INTERVAL_FIRST, DISTRESS_INTERVAL_LAST)
+    }
+
+    /// When [`due`](Self::due) has something to say, at the earliest.
+    pub(super) fn due_at(&self) -> Instant {
+        let suspicion = self.suspicion.map(|suspicion| suspicion.next_at);
+        let keep_alive = self.sent_at + self.keep_alive;
+        suspicion.unwrap_or_else(|| keep_alive.min(self.next_look_at))
+    }
+
+    /// What is to be done now.
+    pub(super) fn due(&mut self, now: Instant) -> Due {
+        if let Some(suspicion) = &mut self.suspicion {
+            if now < suspicion.next_at {
+                return Due::Nothing;
+            }
+            let overdue = now.saturating_duration_since(suspicion.since);
+            if overdue >= LOST_AFTER.max(self.rtt * 3) && suspicion.sent >= UNANSWERED {
+                return Due::Lost;
+            }
+            suspicion.sent += 1;
+            suspicion.next_at = now + (LOST_AFTER / UNANSWERED).max(self.rtt);
+            return Due::KeepAlive;
+        }
+        if now >= self.next_look_at {
+            self.look(now);
+            if self.suspicion.is_some() {
+                return self.due(now);
+            }
+        }
+        if now >= self.sent_at + self.keep_alive {
+            return Due::KeepAlive;
+        }
+        Due::Nothing
+    }
+
+    /// Whether an answer is due, and since when.
+    fn look(&mut self, now: Instant) {
+        let busy = now.saturating_duration_since(self.sent_at) < UPKEEP_TICK_IDLE * 2;
+        self.next_look_at = now + if busy { UPKEEP_TICK } else { UPKEEP_TICK_IDLE };
+        if self.sent_at <= self.heard_at {
+            self.awaiting_since = None;
+            return;
+        }
+        let since = *self.awaiting_since.get_or_insert(now);
+        if now.saturating_duration_since(since) >= SUSPECT_AFTER.max(self.rtt * 2) {
+            self.suspicion = Some(Suspicion {
+                since: now,
+                sent: 0,
+                next_at: now,
+            });
+        }
+    }
+
+    fn note_sent(&mut self, at: Instant) {
+        if at <= self.sent_at {
+            return;
+        }
+        if self.sent_at <= self.heard_at {
+            self.silence_before = at.saturating_duration_since(self.heard_at);
+        }
+        self.sent_at = at;
+        self.next_look_at = self.next_look_at.min(at + UPKEEP_TICK);
+    }
+}

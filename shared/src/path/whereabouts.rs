@@ -1,0 +1,149 @@
+//! What a peer says of where it is: its candidates, and what its NAT does with its packets.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use super::candidate::Candidate;
+use crate::limits::{MAX_CANDIDATES, PORT_STEP_LIMIT};
+
+/// How a NAT maps (RFC 4787, section 4.1), as the peer behind it has found out from the rendezvous's two
+/// ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+pub enum Nat {
+    /// Not found out: only one address to ask, or no answer.
+    #[default]
+    Unknown,
+    /// One mapping for all destinations, or no NAT at all: the reflexive candidate is good for anybody.
+    EndpointIndependent,
+    /// A mapping for each destination, their ports in sequence.
+    Sequential {
+        /// The newest mapping that was seen.
+        last: SocketAddr,
+        /// From one mapping's port to the next one's.
+        step: i16,
+    },
+    /// A mapping for each destination, its port anybody's guess.
+    PerDestination,
+}
+
+impl Nat {
+    /// What mappings of one NAT say of it. `first` are those of one socket towards two destinations;
+    /// `later` those of another socket, in the order in which they were made, after the first.
+    ///
+    /// A sequence is believed from four mappings on whose ports go one way in equal steps, but for a few
+    /// that others may have taken in between.
+    #[must_use]
+    pub fn classify(first: [SocketAddr; 2], later: &[SocketAddr]) -> Self {
+        if first[0] == first[1] {
+            return Self::EndpointIndependent;
+        }
+        let all: Vec<SocketAddr> = first.iter().chain(later).copied().collect();
+        let same_address = all.iter().all(|address| address.ip() == first[0].ip());
+        let steps: Vec<i32> = all
+            .windows(2)
+            .map(|pair| i32::from(pair[1].port()) - i32::from(pair[0].port()))
+            .collect();
+        let smallest = steps.iter().copied().min_by_key(|step| step.abs());
+        let (Some(step), Some(last)) = (smallest, all.last()) else {
+            return Self::PerDestination;
+        };
+        let in_sequence = step != 0
+            && step.abs() <= PORT_STEP_LIMIT
+            && steps.iter().all(|other| {
+                other % step == 0 && (1..=i32::from(SKIPPED_LIMIT)).contains(&(other / step))
+            });
+        match i16::try_from(step) {
+            Ok(step) if in_sequence && same_address && all.len() >= SAMPLES_NEEDED => {
+                Self::Sequential { last: *last, step }
+            }
+            Ok(_) | Err(_) => Self::PerDestination,
+        }
+    }
+
+    /// Whether there is a mapping for each destination, so that the reflexive candidate is of no use to
+    /// the peer.
+    #[must_use]
+    pub const fn maps_per_destination(self) -> bool {
+        match self {
+            Self::Unknown | Self::EndpointIndependent => false,
+            Self::Sequential { .. } | Self::PerDestination => true,
+        }
+    }
+
+    /// Where the next mappings will be, the nearest first; none unless they are in sequence.
+    pub(super) fn predicted(self, count: u16) -> impl Iterator<Item = SocketAddr> {
+        let (last, step) = match self {
+            Self::Sequential { last, step } => (Some(last), i32::from(step)),
+            Self::Unknown | Self::EndpointIndependent | Self::PerDestination => (None, 0),
+        };
+        let ports = last.into_iter().flat_map(move |last| {
+            (1..=i32::from(count)).map(move |nth| (last.ip(), i32::from(last.port()) + nth * step))
+        });
+        ports.filter_map(|(ip, port)| {
+            let port = u16::try_from(port).ok().filter(|port| *port != 0)?;
+            Some(SocketAddr::new(ip, port))
+        })
+    }
+}
+
+/// Fewest mappings that make a sequence.
+const SAMPLES_NEEDED: usize = 4;
+
+/// Mappings of others that may lie between two of ours, and one: a quiet home has few.
+const SKIPPED_LIMIT: u8 = 4;
+
+/// What a peer says of where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "ClaimedWhereabouts")]
+pub struct Whereabouts {
+    candidates: Vec<Candidate>,
+    nat: Nat,
+}
+
+impl Whereabouts {
+    /// With these addresses to be reached at; those after the first [`MAX_CANDIDATES`] are left out.
+    #[must_use]
+    pub fn new(mut candidates: Vec<Candidate>, nat: Nat) -> Self {
+        candidates.truncate(MAX_CANDIDATES);
+        Self { candidates, nat }
+    }
+
+    /// Where it may be reached: at most [`MAX_CANDIDATES`]. A peer's claims, not yet checked for
+    /// [`Candidate::usable`].
+    #[must_use]
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    /// What its NAT does.
+    #[must_use]
+    pub const fn nat(&self) -> Nat {
+        self.nat
+    }
+
+    /// Whether it has a global IPv6 address.
+    pub(super) fn has_global_ipv6(&self) -> bool {
+        self.candidates
+            .iter()
+            .any(|candidate| match candidate.address.ip() {
+                IpAddr::V6(ip) => {
+                    !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local())
+                }
+                IpAddr::V4(_) => false,
+            })
+    }
+}
+
+/// Whereabouts as they come, before their bounds are put on them.
+#[derive(Deserialize)]
+struct ClaimedWhereabouts {
+    candidates: Vec<Candidate>,
+    nat: Nat,
+}
+
+impl From<ClaimedWhereabouts> for Whereabouts {
+    fn from(claimed: ClaimedWhereabouts) -> Self {
+        Self::new(claimed.candidates, claimed.nat)
+    }
+}
