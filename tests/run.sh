@@ -11,7 +11,7 @@ needs=(
 
 # Tests that need a network or a disk of their own do without them for anyone but root.
 if [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ]; then
-    needs+=("ip iproute2" "unshare util-linux" "nsenter util-linux" "mount mount" "nft nftables")
+    needs+=("ip iproute2" "unshare util-linux" "nsenter util-linux" "mount mount" "nft nftables" "sysctl procps")
 fi
 
 missing=()

@@ -154,6 +154,12 @@ pub struct CommonArgs {
     /// Use IPv4 only
     #[arg(long, global = true)]
     pub no_ipv6: bool,
+    /// Do not ask routers to open a port
+    #[arg(long, global = true)]
+    pub no_port_mapping: bool,
+    /// Look this long for a connection that was lost
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 90)]
+    pub reconnect: u16,
     /// Neither announce this machine on the local network nor look for others there
     #[arg(long, global = true)]
     pub no_mdns: bool,
@@ -269,6 +275,19 @@ mod tests {
         assert_eq!(before.common.rendezvous, ["a:1"]);
         assert_eq!(after.common.rendezvous, ["a:1", "b:2", "c:3"]);
         assert_eq!(after.common.verbose, 2);
+    }
+
+    #[test]
+    fn doctor_hides_addresses_unless_asked() {
+        for (line, shown) in [
+            ("fardrop doctor", false),
+            ("fardrop doctor --json --show-addresses", true),
+        ] {
+            match parse(line).expect("it parses").action {
+                Some(Action::Doctor(arguments)) => assert_eq!(arguments.show_addresses, shown),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ron::extensions::Extensions;
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,8 @@ pub struct Settings {
     pub ipv6: bool,
     /// Whether multicast DNS is used.
     pub mdns: bool,
+    /// Whether routers are asked to open a port.
+    pub port_mapping: bool,
 }
 
 /// Why settings could not be loaded or saved.
@@ -94,6 +97,7 @@ impl Default for Settings {
             port: None,
             ipv6: true,
             mdns: true,
+            port_mapping: true,
         }
     }
 }
@@ -158,6 +162,8 @@ impl Settings {
             port: common.port.or(self.port),
             ipv6: self.ipv6 && !common.no_ipv6,
             mdns: self.mdns && !common.no_mdns,
+            port_mapping: self.port_mapping && !common.no_port_mapping,
+            reconnect: Duration::from_secs(common.reconnect.into()),
         }
     }
 
@@ -333,6 +339,7 @@ mod tests {
             device: Some("from file".to_owned()),
             port: Some(1000),
             mdns: false,
+            port_mapping: false,
             ..Settings::default()
         };
         let from_file = settings.engine_config(&common());

@@ -3,6 +3,7 @@
 mod blocked;
 mod cli;
 mod discovery;
+mod doctor;
 mod interrupted;
 mod json;
 mod killed;

@@ -1,5 +1,7 @@
 //! Helpers shared by the test tiers.
 
+#[cfg(target_os = "linux")]
+pub mod lab;
 pub mod namespace;
 pub mod peer;
 pub mod sim;

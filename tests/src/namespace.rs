@@ -1,6 +1,9 @@
 //! Networks and file systems that a test has to itself (Linux, root).
 
 use std::io::{BufRead, BufReader, Write};
+#[cfg(target_os = "linux")]
+use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -44,39 +47,80 @@ impl Namespace {
 
     /// Lays a cable between this and `other`: `ADDRESS/LENGTH` at each end.
     pub fn join(&self, address: &str, other: &Self, other_address: &str) -> Result<()> {
-        let other_id = other.keeper.id().to_string();
+        self.join_as("cable", address, other, other_address)
+    }
+
+    /// The same where this end is called `device`, for one that has several; the other's is `cable`.
+    pub fn join_as(
+        &self,
+        device: &str,
+        address: &str,
+        other: &Self,
+        other_address: &str,
+    ) -> Result<()> {
         self.run(&format!(
-            "ip link add cable type veth peer name cable netns {other_id}"
+            "ip link add {device} type veth peer name cable netns {}",
+            other.keeper()
         ))?;
-        for (end, address) in [(self, address), (other, other_address)] {
-            end.run(&format!("ip address add {address} dev cable"))?;
-            end.run("ip link set cable up")?;
+        let ends = [(self, device, address), (other, "cable", other_address)];
+        for (end, device, address) in ends {
+            end.run(&format!("ip address add {address} dev {device}"))?;
+            end.run(&format!("ip link set {device} up"))?;
         }
         Ok(())
     }
 
     /// Puts rules for its packets into force: nft's own language, tables and all.
     pub fn filter(&self, rules: &str) -> Result<()> {
-        let mut command = Command::new("nft");
-        let mut nft = self
-            .inside(command.args(["-f", "-"]))
-            .stdin(Stdio::piped())
-            .spawn()
-            .context("nft (nftables)")?;
-        let mut input = nft.stdin.take().context("no stdin")?;
-        input.write_all(rules.as_bytes())?;
-        drop(input);
-        let status = nft.wait()?;
-        if !status.success() {
-            bail!("nft: {status}: {rules}");
-        }
-        Ok(())
+        self.run_with("nft -f -", rules).map(drop)
+    }
+
+    /// The process that keeps it: `ip link` knows a namespace by that.
+    #[must_use]
+    pub fn keeper(&self) -> u32 {
+        self.keeper.id()
+    }
+
+    /// Its network, to be looked at when this is gone.
+    pub fn network(&self) -> Result<Network> {
+        let handle = std::fs::File::open(format!("/proc/{}/ns/net", self.keeper.id()))?;
+        Ok(Network { handle })
+    }
+
+    /// Calls `act` on a thread whose network is this one. A socket or a device that it opens stays in
+    /// here for good.
+    #[cfg(target_os = "linux")]
+    pub fn with<T: Send>(&self, act: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        use std::os::fd::AsFd;
+
+        use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+        let network = self.network()?.handle;
+        std::thread::scope(|scope| {
+            let visitor = std::thread::Builder::new()
+                .name("visitor".to_owned())
+                .spawn_scoped(scope, move || {
+                    let kind = Some(LinkNameSpaceType::Network);
+                    move_into_link_name_space(network.as_fd(), kind)?;
+                    act()
+                })?;
+            visitor
+                .join()
+                .unwrap_or_else(|_| bail!("a visitor panicked"))
+        })
+    }
+
+    /// A UDP socket in here.
+    #[cfg(target_os = "linux")]
+    pub fn bind(&self, address: SocketAddr) -> Result<UdpSocket> {
+        self.with(|| UdpSocket::bind(address).with_context(|| format!("binding {address}")))
     }
 
     /// A file system of `size` (as in `8m`) in memory at `folder`, seen in here only.
     pub fn mount_memory(&self, size: &str, folder: &std::path::Path) -> Result<()> {
         let folder = folder.to_str().context("a folder with an odd name")?;
-        self.run(&format!("mount -t tmpfs -o size={size} memory {folder}"))
+        self.run(&format!("mount -t tmpfs -o size={size} memory {folder}"))?;
+        Ok(())
     }
 
     /// Where `path`, as seen in here, is seen from outside.
@@ -109,20 +153,67 @@ impl Namespace {
         inside
     }
 
-    /// Runs a line of words in here, to its end.
-    pub fn run(&self, line: &str) -> Result<()> {
+    /// Runs a line of words in here, to its end, and gives what it printed. Fails if it fails.
+    pub fn run(&self, line: &str) -> Result<String> {
+        self.run_with(line, "")
+    }
+
+    /// The same, with `input` to read: a script for `sh -e`, rules for `nft -f -`.
+    pub fn run_with(&self, line: &str, input: &str) -> Result<String> {
         let mut words = line.split(' ');
         let mut command = Command::new(words.next().unwrap_or_default());
-        let status = self.inside(command.args(words)).status()?;
-        if !status.success() {
-            bail!("{line}: {status}");
+        let mut child = self
+            .inside(command.args(words))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut stdin = child.stdin.take().context("no stdin")?;
+        // Whoever ends before all is read says why.
+        let fed = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        let output = child.wait_with_output()?;
+        if !output.status.success() {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            bail!("{line}: {}: {}\n{input}", output.status, errors.trim());
         }
-        Ok(())
+        fed?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+/// One network namespace, held open: the kernel gives its number to no other meanwhile.
+#[derive(Debug)]
+pub struct Network {
+    handle: std::fs::File,
+}
+
+impl Network {
+    /// The processes that are in it, each with its name. Without any it goes with this value, and its
+    /// devices with it.
+    pub fn residents(&self) -> Result<Vec<String>> {
+        let own = self.handle.metadata()?;
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc")? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name.parse::<u32>().is_err() {
+                continue;
+            }
+            // Of a process that has ended in the meantime there is nothing to read.
+            let Ok(other) = std::fs::metadata(format!("/proc/{name}/ns/net")) else {
+                continue;
+            };
+            if (other.dev(), other.ino()) == (own.dev(), own.ino()) {
+                let command = std::fs::read_to_string(format!("/proc/{name}/comm"));
+                found.push(format!("{name} {}", command.unwrap_or_default().trim()));
+            }
+        }
+        Ok(found)
     }
 }
 
 /// Says that a test proves nothing here.
-fn skip<T>(test: &str, why: &str) -> Result<Option<T>> {
+pub(crate) fn skip<T>(test: &str, why: &str) -> Result<Option<T>> {
     // Not eprintln!: the harness would hide it.
     writeln!(std::io::stderr(), "SKIPPED: {test}: {why}")?;
     Ok(None)

@@ -4,10 +4,11 @@
 //! generous time-out that only a failure reaches. Whatever still runs when a test ends is killed.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -25,15 +26,23 @@ const REFUSAL_PATIENCE: Duration = Duration::from_millis(50);
 /// Events that may wait for a test.
 const EVENT_QUEUE: usize = 100_000;
 
-/// A built binary, from the folder that the test's own executable is in: `target/PROFILE`.
+/// Tries the binaries of another folder than the tests' own.
+const BINARIES_VARIABLE: &str = "FARDROP_BIN_DIR";
+
+/// A built binary, from the folder that the test's own executable is in, `target/PROFILE`, or from
+/// the one that `FARDROP_BIN_DIR` names.
 ///
 /// `tests/run.sh` builds them; `cargo test` alone does not.
 pub fn binary(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let folder = own
-        .ancestors()
-        .nth(2)
-        .context("the test's executable is not in a target folder")?;
+    let folder = match std::env::var_os(BINARIES_VARIABLE) {
+        Some(folder) => PathBuf::from(folder),
+        None => own
+            .ancestors()
+            .nth(2)
+            .context("the test's executable is not in a target folder")?
+            .to_owned(),
+    };
     let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     if !path.is_file() {
         bail!("{} is not built; tests/run.sh builds it", path.display());
@@ -41,18 +50,29 @@ pub fn binary(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// A rendezvous on loopback, at a port that stays the same over restarts.
+/// A rendezvous at an address that stays the same over restarts.
 #[derive(Debug)]
 pub struct Rendezvous {
     address: SocketAddr,
+    network: Option<Arc<Namespace>>,
     process: Option<Process>,
 }
 
 impl Rendezvous {
-    /// Starts one at a free port, and waits until it listens.
+    /// Starts one on loopback at a free port, and waits until it listens.
     pub fn start() -> Result<Self> {
+        Self::start_at(free_address()?, None)
+    }
+
+    /// Starts one at this address of a namespace, and waits until it listens.
+    pub fn start_within(namespace: Arc<Namespace>, address: SocketAddr) -> Result<Self> {
+        Self::start_at(address, Some(namespace))
+    }
+
+    fn start_at(address: SocketAddr, network: Option<Arc<Namespace>>) -> Result<Self> {
         let mut rendezvous = Self {
-            address: free_address()?,
+            address,
+            network,
             process: None,
         };
         rendezvous.restart()?;
@@ -89,9 +109,13 @@ impl Rendezvous {
         self.kill();
         let mut command = Command::new(binary("fardrop-rendezvous")?);
         command.arg("--listen").arg(self.address.to_string());
+        let mut command = match &self.network {
+            Some(network) => network.inside(&command),
+            None => command,
+        };
         command.stdin(Stdio::null()).stderr(Stdio::null());
         let process = Process::spawn(command)?;
-        wait_until_taken(self.address)?;
+        wait_until_taken(self.address, self.network.as_deref())?;
         self.process = Some(process);
         Ok(())
     }
@@ -101,7 +125,7 @@ impl Rendezvous {
         self.process = None;
     }
 
-    /// What clients are told: `127.0.0.1:PORT`.
+    /// What clients are told: `ADDRESS:PORT`.
     #[must_use]
     pub fn server(&self) -> String {
         self.address.to_string()
@@ -112,9 +136,40 @@ impl Rendezvous {
 #[derive(Debug)]
 pub struct Peer {
     process: Process,
-    events: Receiver<Value>,
+    events: Receiver<(Instant, Value)>,
     errors: Receiver<String>,
     seen: Vec<Value>,
+    /// When each of `seen` was read here.
+    seen_at: Vec<Instant>,
+    patience: Duration,
+    /// The person's end of its terminal, if it has one.
+    terminal: Option<std::fs::File>,
+}
+
+/// The whole run of a peer.
+#[derive(Debug)]
+pub struct Account {
+    /// The exit code; `None` if a signal ended it.
+    pub exit: Option<i32>,
+    /// Every event there was.
+    pub events: Vec<Value>,
+    /// When each of them was read.
+    pub times: Vec<Instant>,
+}
+
+impl Account {
+    /// When the first event called `name` was read.
+    #[must_use]
+    pub fn first_at(&self, name: &str) -> Option<Instant> {
+        let index = self.events.iter().position(|event| event["event"] == name);
+        index.map(|index| self.times[index])
+    }
+
+    /// The last event called `name`.
+    #[must_use]
+    pub fn last(&self, name: &str) -> Option<&Value> {
+        last(&self.events, name)
+    }
 }
 
 /// A `fardrop` command line on its way.
@@ -155,7 +210,13 @@ impl PeerCommand {
     /// Names the rendezvous.
     #[must_use]
     pub fn server(self, rendezvous: &Rendezvous) -> Self {
-        self.arg("--rendezvous").arg(rendezvous.server())
+        self.server_at(&rendezvous.server())
+    }
+
+    /// Names a rendezvous that may not be there.
+    #[must_use]
+    pub fn server_at(self, server: &str) -> Self {
+        self.arg("--rendezvous").arg(server)
     }
 
     /// Names the destination.
@@ -201,32 +262,65 @@ impl PeerCommand {
     /// Starts it with `input` to read.
     pub fn start_with_input(self, input: &str) -> Result<Peer> {
         let mut command = self.command;
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut process = Process::spawn(command)?;
-        let mut stdin = process.child.stdin.take().context("no stdin")?;
-        std::io::Write::write_all(&mut stdin, input.as_bytes())?;
+        command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut peer = Peer::spawn(command)?;
+        let mut stdin = peer.process.child.stdin.take().context("no stdin")?;
+        stdin.write_all(input.as_bytes())?;
         drop(stdin);
-        let stdout = process.child.stdout.take().context("no stdout")?;
-        let stderr = process.child.stderr.take().context("no stderr")?;
-        Ok(Peer {
-            process,
-            events: lines(stdout, |line| {
-                // A parsed object has lost the order of its fields.
-                let parsed = line
-                    .starts_with("{\"event\":\"")
-                    .then(|| serde_json::from_str(&line));
-                parsed.and_then(Result::ok).unwrap_or(Value::String(line))
-            })?,
-            errors: lines(stderr, |line| line)?,
-            seen: Vec::new(),
-        })
+        let stderr = peer.process.child.stderr.take().context("no stderr")?;
+        peer.errors = lines(stderr, |line| line)?;
+        Ok(peer)
+    }
+
+    /// Starts it at a terminal, where a person is asked: [`Peer::answer`].
+    #[cfg(target_os = "linux")]
+    pub fn start_at_terminal(self) -> Result<Peer> {
+        use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let person = openpt(flags)?;
+        grantpt(&person)?;
+        unlockpt(&person)?;
+        let program = ioctl_tiocgptpeer(&person, flags)?;
+        let mut command = self.command;
+        command.stdin(program.try_clone()?).stderr(program);
+        let mut peer = Peer::spawn(command)?;
+        let person = std::fs::File::from(person);
+        // What is shown has to be taken off, or the program would stand still.
+        peer.errors = lines(person.try_clone()?, |line| line)?;
+        peer.terminal = Some(person);
+        Ok(peer)
     }
 }
 
 impl Peer {
+    /// A process whose events are read; not yet what it says on stderr.
+    fn spawn(mut command: Command) -> Result<Self> {
+        command.stdout(Stdio::piped());
+        let mut process = Process::spawn(command)?;
+        let stdout = process.child.stdout.take().context("no stdout")?;
+        Ok(Self {
+            process,
+            events: lines(stdout, |line| (Instant::now(), parse(line)))?,
+            errors: sync_channel(1).1,
+            seen: Vec::new(),
+            seen_at: Vec::new(),
+            patience: PATIENCE,
+            terminal: None,
+        })
+    }
+
+    /// Waits for each thing that long from now on, rather than a minute.
+    pub fn be_patient(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// Types a line at its terminal.
+    pub fn answer(&mut self, line: &str) -> Result<()> {
+        let terminal = self.terminal.as_mut().context("it has no terminal")?;
+        Ok(terminal.write_all(format!("{line}\n").as_bytes())?)
+    }
+
     /// The next event called `name`; those before it are passed over. Fails when the process says
     /// something that is not JSON, ends, or takes too long.
     pub fn event(&mut self, name: &str) -> Result<Value> {
@@ -235,18 +329,19 @@ impl Peer {
 
     /// The next event called `name` that `fits`.
     pub fn event_where(&mut self, name: &str, fits: impl Fn(&Value) -> bool) -> Result<Value> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
-                Ok(Value::String(line)) => bail!("not an event on stdout: {line}"),
-                Ok(event) => {
+                Ok((_, Value::String(line))) => bail!("not an event on stdout: {line}"),
+                Ok((at, event)) => {
                     self.seen.push(event.clone());
+                    self.seen_at.push(at);
                     if event["event"] == name && fits(&event) {
                         return Ok(event);
                     }
                 }
-                Err(error) => bail!("no {name} ({error}); {}", self.account()),
+                Err(error) => bail!("no {name} ({error}); {}", self.story()),
             }
         }
     }
@@ -266,30 +361,52 @@ impl Peer {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
-                Ok(event) => self.seen.push(event),
+                Ok((at, event)) => {
+                    self.seen.push(event);
+                    self.seen_at.push(at);
+                }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
     /// Reads to the end: the exit code, and every event there was.
-    pub fn finish(mut self) -> Result<(Option<i32>, Vec<Value>)> {
-        let deadline = Instant::now() + PATIENCE;
+    pub fn finish(self) -> Result<(Option<i32>, Vec<Value>)> {
+        let account = self.account()?;
+        Ok((account.exit, account.events))
+    }
+
+    /// Reads to the end, with the time of everything.
+    pub fn account(mut self) -> Result<Account> {
+        let deadline = Instant::now() + self.patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
-                Ok(Value::String(line)) => bail!("not an event on stdout: {line}"),
-                Ok(event) => self.seen.push(event),
+                Ok((_, Value::String(line))) => bail!("not an event on stdout: {line}"),
+                Ok((at, event)) => {
+                    self.seen.push(event);
+                    self.seen_at.push(at);
+                }
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => bail!("no end in time; {}", self.account()),
+                Err(RecvTimeoutError::Timeout) => bail!("no end in time; {}", self.story()),
             }
         }
         let status = self.process.wait()?;
-        Ok((status.code(), std::mem::take(&mut self.seen)))
+        Ok(Account {
+            exit: status.code(),
+            events: std::mem::take(&mut self.seen),
+            times: std::mem::take(&mut self.seen_at),
+        })
+    }
+
+    /// When the last event that was waited for was read.
+    #[must_use]
+    pub fn last_at(&self) -> Option<Instant> {
+        self.seen_at.last().copied()
     }
 
     /// What it has said so far, for the message of a test that fails.
-    fn account(&self) -> String {
+    fn story(&self) -> String {
         let errors: Vec<String> = self.errors.try_iter().collect();
         format!("events: {:?}; stderr: {errors:?}", self.seen)
     }
@@ -358,6 +475,15 @@ impl Drop for Process {
     }
 }
 
+/// A line of stdout: an event, or the line itself.
+fn parse(line: String) -> Value {
+    // A parsed object has lost the order of its fields.
+    let parsed = line
+        .starts_with("{\"event\":\"")
+        .then(|| serde_json::from_str(&line));
+    parsed.and_then(Result::ok).unwrap_or(Value::String(line))
+}
+
 /// Reads a stream line by line on a thread that ends with the stream.
 fn lines<T: Send + 'static>(
     stream: impl Read + Send + 'static,
@@ -392,10 +518,10 @@ fn free_address() -> Result<SocketAddr> {
 /// Waits until something listens at `address`: until then the system refuses what is sent there.
 ///
 /// The rendezvous says nothing to what is no datagram of its own, so silence means that it is there.
-fn wait_until_taken(address: SocketAddr) -> Result<()> {
+fn wait_until_taken(address: SocketAddr, network: Option<&Namespace>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
-        let probe = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let probe = probe_socket((address.ip(), 0).into(), network)?;
         probe.connect(address)?;
         probe.set_read_timeout(Some(REFUSAL_PATIENCE))?;
         probe.send(b"?")?;
@@ -405,4 +531,18 @@ fn wait_until_taken(address: SocketAddr) -> Result<()> {
         }
     }
     bail!("nothing listens at {address}")
+}
+
+#[cfg(target_os = "linux")]
+fn probe_socket(address: SocketAddr, network: Option<&Namespace>) -> Result<UdpSocket> {
+    match network {
+        Some(network) => network.bind(address),
+        None => Ok(UdpSocket::bind(address)?),
+    }
+}
+
+/// Nobody but Linux has a namespace to be in.
+#[cfg(not(target_os = "linux"))]
+fn probe_socket(address: SocketAddr, _: Option<&Namespace>) -> Result<UdpSocket> {
+    Ok(UdpSocket::bind(address)?)
 }

@@ -92,7 +92,7 @@ enum Line<'a> {
     Interrupted {
         session: u64,
         kept: u64,
-        reason: String,
+        reason: &'a str,
     },
     Done {
         session: u64,
@@ -252,14 +252,10 @@ fn line(role: Role, event: &Event) -> Option<Line<'_>> {
             name,
             reason,
         } => file_failed_line(*session, name, *reason),
-        Event::Interrupted {
-            session,
-            kept,
-            failure,
-        } => Line::Interrupted {
+        Event::Interrupted { session, kept } => Line::Interrupted {
             session: session.0,
             kept: *kept,
-            reason: text::failure(failure, role),
+            reason: text::INTERRUPTED,
         },
         Event::Done { session, receipt } => done_line(*session, receipt),
         Event::Failed {

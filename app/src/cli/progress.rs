@@ -152,10 +152,7 @@ impl Report for Human {
                 self.note(&text::path(kind, link, rtt))
             }
             Event::FileFailed { name, reason, .. } => self.print(&text::file_failed(name, *reason)),
-            Event::Interrupted { kept, failure, .. } => {
-                let reason = text::failure(failure, self.role);
-                self.note(&text::interrupted(*kept, &reason))
-            }
+            Event::Interrupted { kept, .. } => self.note(&text::interrupted(*kept)),
             Event::Done { session, receipt } => {
                 let device = self.device(*session);
                 self.clear(*session);

@@ -185,6 +185,7 @@ fn dispatch(line: &str, context: Context<'_>) -> Result<Exit> {
     match Cli::parse_from(line.split(' ')).action {
         Some(Action::Send(arguments)) => send(&arguments, context),
         Some(Action::Receive(arguments)) => receive(&arguments, context),
+        Some(Action::Doctor(arguments)) => doctor(&arguments, context),
         other => panic!("{other:?}"),
     }
 }
@@ -277,7 +278,7 @@ fn serving(conflicts: u64) -> impl FnMut(&Command) -> Vec<Event> {
             ..
         } => vec![failed(FailureKind::Declined), ended(Outcome::Failed)],
         Command::CancelTask(_) => vec![failed(FailureKind::Cancelled), ended(Outcome::Interrupted)],
-        Command::Share { .. } | Command::CancelSession(_) => Vec::new(),
+        Command::Share { .. } | Command::Diagnose { .. } | Command::CancelSession(_) => Vec::new(),
     }
 }
 
@@ -289,6 +290,7 @@ fn decision(run: &Run) -> Decision {
             Command::Decide { decision, .. } => Some(*decision),
             Command::Share { .. }
             | Command::Receive { .. }
+            | Command::Diagnose { .. }
             | Command::CancelSession(_)
             | Command::CancelTask(_) => None,
         })
@@ -336,7 +338,6 @@ fn one_of_each() -> Vec<Event> {
         Event::Interrupted {
             session: SESSION,
             kept: 7_700_000,
-            failure: Failure::new(Stage::Transfer, FailureKind::PeerGone),
         },
         done(),
         failed(FailureKind::WrongCode),
@@ -779,4 +780,37 @@ fn engine_that_dies_is_an_error() {
         },
     );
     assert!(result.is_err());
+}
+
+/// An engine that finds a machine on no network.
+fn examining(command: &Command) -> Vec<Event> {
+    match command {
+        Command::Diagnose { task } => vec![
+            Event::Diagnosis {
+                task: *task,
+                diagnosis: Box::default(),
+            },
+            ended(Outcome::Failed),
+        ],
+        Command::Share { .. }
+        | Command::Receive { .. }
+        | Command::Decide { .. }
+        | Command::CancelSession(_)
+        | Command::CancelTask(_) => Vec::new(),
+    }
+}
+
+#[test]
+fn a_diagnosis_is_alone_on_stdout() {
+    let human = run("fardrop doctor", Setup::default(), examining);
+    assert_eq!(exit(&human), Exit::Failed);
+    assert!(human.output.starts_with("You can send to nobody"));
+    assert_eq!(human.messages, format!("{}\n", text::EXAMINING));
+
+    let json = run("fardrop doctor --json", Setup::default(), examining);
+    assert_eq!(exit(&json), Exit::Failed);
+    assert_eq!(json.output.lines().count(), 1, "{}", json.output);
+    let start = r#"{"event":"diagnosis","verdict":"nobody","#;
+    assert!(json.output.starts_with(start), "{}", json.output);
+    assert_eq!(json.messages, "");
 }

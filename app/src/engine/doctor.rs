@@ -1,10 +1,18 @@
 //! Finding out what this network allows.
 
+use std::convert::Infallible;
+use std::io;
+
+use fardrop_shared::diagnosis::{Diagnosis, RouterAnswer, RouterProtocol, RouterState};
+use tokio::sync::mpsc;
+
 use super::cancel::Cancel;
 use super::event::{Event, Outcome, TaskNumber};
 use super::run::Context;
 use crate::failure::{Failure, FailureKind, Stage};
-use crate::net::{Examination, diagnose as examine};
+use crate::net::{
+    Attempt, AttemptState, Examination, MappingProtocol, PortMapper, diagnose as examine,
+};
 
 /// Runs one diagnosis to its end: it succeeds if something gets out, or nobody was named to be asked.
 pub(super) async fn diagnose(context: Context, task: TaskNumber, mut stop: Cancel) -> Outcome {
@@ -14,11 +22,29 @@ pub(super) async fn diagnose(context: Context, task: TaskNumber, mut stop: Cance
         port: config.port.unwrap_or(0),
         ipv6: config.ipv6,
     };
-    let examined = tokio::select! {
-        // Routers are not asked for ports by this build, in transfers neither.
-        examined = examine(examination, async |_| None) => examined,
-        () = stop.cancelled() => return Outcome::Interrupted,
+    let (alive, mut given_back) = mpsc::channel::<Infallible>(1);
+    let ask_routers = async |port| {
+        let mapper = PortMapper::start(port, config.ipv6, alive);
+        mapper.settled().await;
+        let attempts = mapper.attempts();
+        let answers = attempts.borrow().iter().map(answer).collect();
+        Some(answers)
     };
+    let examined = tokio::select! {
+        examined = examine(examination, ask_routers) => Some(examined),
+        () = stop.cancelled() => None,
+    };
+    let outcome = match examined {
+        Some(examined) => tell(&context, task, examined).await,
+        None => Outcome::Interrupted,
+    };
+    // What a router has opened is closed again; the channel ends with that, within two seconds.
+    let _ = given_back.recv().await;
+    outcome
+}
+
+/// Tells what was found, or why nothing was.
+async fn tell(context: &Context, task: TaskNumber, examined: io::Result<Diagnosis>) -> Outcome {
     match examined {
         Ok(diagnosis) => {
             let outcome = if diagnosis.is_conclusive() {
@@ -41,5 +67,24 @@ pub(super) async fn diagnose(context: Context, task: TaskNumber, mut stop: Cance
             context.reporter.tell(event).await;
             Outcome::Failed
         }
+    }
+}
+
+/// One attempt as the diagnosis has it. What is still being asked has not answered.
+fn answer(attempt: &Attempt) -> RouterAnswer {
+    RouterAnswer {
+        protocol: match attempt.protocol {
+            MappingProtocol::UpnpIgd => RouterProtocol::Upnp,
+            MappingProtocol::Pcp => RouterProtocol::Pcp,
+            MappingProtocol::NatPmp => RouterProtocol::NatPmp,
+            MappingProtocol::PcpPinhole => RouterProtocol::PcpPinhole,
+            MappingProtocol::IgdPinhole => RouterProtocol::UpnpPinhole,
+        },
+        gateway: attempt.gateway,
+        state: match attempt.state {
+            AttemptState::Asking | AttemptState::Silent => RouterState::Silent,
+            AttemptState::Mapped { external, .. } => RouterState::Opened(external.ip()),
+            AttemptState::Refused(error) => RouterState::Refused(error.to_string()),
+        },
     }
 }

@@ -68,9 +68,11 @@ impl Embedded {
 
     /// Where others on the network find it, if this machine is on one.
     pub(super) fn on_network(&self) -> Option<String> {
-        let candidates = Interfaces::look().host_candidates(self.port, false, false);
-        candidates
-            .first()
+        let (ordinary, virtual_ones) = Interfaces::look().host_candidates(self.port, false, false);
+        ordinary
+            .iter()
+            .chain(&virtual_ones)
+            .next()
             .map(|candidate| candidate.address.to_string())
     }
 

@@ -73,7 +73,7 @@ pub enum Event {
         /// What the peer calls its machine; not escaped.
         device: String,
     },
-    /// A direct path is in use.
+    /// A direct path is in use, from now on this one.
     Path {
         /// The session.
         session: SessionNumber,
@@ -102,14 +102,13 @@ pub enum Event {
         /// Why.
         reason: FailureKind,
     },
-    /// The link was lost in mid-transfer.
+    /// The connection was lost in mid-transfer, and another path is looked for: with
+    /// [`Event::Path`] the transfer goes on, with [`Event::Failed`] it does not.
     Interrupted {
         /// The session.
         session: SessionNumber,
         /// Bytes that need not be sent again.
         kept: u64,
-        /// What happened.
-        failure: Failure,
     },
     /// Everything that was wanted is verified on the receiver's disk.
     Done {

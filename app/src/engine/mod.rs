@@ -6,6 +6,7 @@ mod doctor;
 mod embedded;
 pub mod event;
 pub mod handle;
+mod path;
 mod receive;
 mod report;
 mod run;
@@ -17,6 +18,7 @@ mod tests;
 
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 pub use handle::EngineHandle;
 use handle::{COMMAND_QUEUE, EVENT_QUEUE, ProgressBoard};
@@ -37,6 +39,10 @@ pub struct EngineConfig {
     pub ipv6: bool,
     /// Whether multicast DNS is used to be found and to find.
     pub mdns: bool,
+    /// Whether routers are asked to open a port.
+    pub port_mapping: bool,
+    /// How long a path that was lost is looked for again.
+    pub reconnect: Duration,
 }
 
 /// Called whenever there is something new for a face: an event or progress.

@@ -7,9 +7,10 @@ use tokio::sync::{oneshot, watch};
 use super::cancel::{Cancel, EitherCancel};
 use super::command::{ConflictPolicy, Decision, ReceiveOptions, TypedCode};
 use super::event::{Event, OfferDigest, Outcome, Receipt, SessionNumber, TaskNumber};
+use super::path::PathWatch;
 use super::run::Context;
 use super::scan::digest;
-use super::session::{self, Pair, Route};
+use super::session::{self, Pair};
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::link::{Identity, Link};
 use crate::net::Visitor;
@@ -73,8 +74,8 @@ impl Receive<'_> {
         let paired = cancel.unless(self.pair(code)).await;
         let pair = paired.unwrap_or_else(|| Err(session::cancelled(Stage::Pairing)))?;
         let connected = cancel.unless(session::connect(self.context, pair)).await;
-        let (link, route) = connected.unwrap_or_else(|| Err(session::cancelled(Stage::Path)))?;
-        self.take(link, route, decision, cancel).await
+        let (link, path) = connected.unwrap_or_else(|| Err(session::cancelled(Stage::Path)))?;
+        self.take(link, path, decision, cancel).await
     }
 
     /// Finds the sender, and proves to it and has proved that both know the code.
@@ -89,8 +90,7 @@ impl Receive<'_> {
             servers: &config.rendezvous,
             fingerprint: identity.fingerprint(),
             device: &config.device,
-            port: config.port.unwrap_or(0),
-            ipv6: config.ipv6,
+            place: self.context.place_options(),
             mdns: config.mdns,
         };
         let met = visitor
@@ -101,8 +101,8 @@ impl Receive<'_> {
             task: self.task,
             session: self.session,
             role: Role::Receiver,
-            socket: met.socket,
-            same_machine: met.same_machine,
+            place: met.place,
+            servers: met.server.into_iter().collect(),
             identity,
             key: met.key,
             peer: met.peer,
@@ -113,7 +113,7 @@ impl Receive<'_> {
     async fn take(
         &self,
         link: Link,
-        route: Route,
+        mut path: PathWatch,
         decision: oneshot::Receiver<Decision>,
         cancel: &mut EitherCancel,
     ) -> Result<Receipt, Failure> {
@@ -141,9 +141,9 @@ impl Receive<'_> {
             }
         };
         let work = transfer::receive(link, options, decide, progress, cancel.cancelled());
-        let summary = session::transfer(self.context, session, &handle, work, watched).await?;
+        let summary = session::transfer(self.context, &mut path, &handle, work, watched).await?;
         session::tell_failures(self.context, session, &summary).await;
-        Ok(session::receipt(&summary, route))
+        Ok(session::receipt(&summary, path.route()))
     }
 }
 

@@ -1,9 +1,11 @@
 //! The engine's loop: select one action, apply it, repeat. Nothing else changes the engine's state.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -14,9 +16,14 @@ use super::event::{Event, Outcome, SessionNumber, TaskNumber};
 use super::report::Reporter;
 use super::{EngineConfig, doctor, receive, share};
 use crate::link::LinkHandle;
+use crate::net::PlaceOptions;
 
 /// Sessions that may register before the loop looks: many times what pairs in an instant.
 const NOTICE_QUEUE: usize = 64;
+
+/// How long routers may take to close the ports that they have open for us; the mapping's own bound is
+/// shorter.
+const RELEASE_TIME: Duration = Duration::from_millis(2500);
 
 /// What tasks and sessions work with.
 #[derive(Debug, Clone)]
@@ -24,6 +31,8 @@ pub(super) struct Context {
     pub(super) config: Arc<EngineConfig>,
     pub(super) reporter: Arc<Reporter>,
     notices: mpsc::Sender<Notice>,
+    /// Held for as long as a router may have a port open for us.
+    alive: mpsc::Sender<Infallible>,
 }
 
 impl Context {
@@ -39,6 +48,16 @@ impl Context {
         // The loop outlives its tasks.
         let _ = self.notices.send(notice).await;
         SessionControls { cancel, decision }
+    }
+
+    /// How the sockets of sessions are placed.
+    pub(super) fn place_options(&self) -> PlaceOptions {
+        PlaceOptions {
+            port: self.config.port.unwrap_or(0),
+            ipv6: self.config.ipv6,
+            port_mapping: self.config.port_mapping,
+            alive: self.alive.clone(),
+        }
     }
 
     /// Sees to the end of a link whose transfer is over; the engine does not end before that.
@@ -102,11 +121,14 @@ pub(super) async fn run(
     mut commands: mpsc::Receiver<Command>,
 ) {
     let (notices, mut noticed) = mpsc::channel(NOTICE_QUEUE);
+    let (alive, mut released) = mpsc::channel(1);
+    let reporter = Arc::new(reporter);
     let mut run = Run {
         context: Context {
             config: Arc::new(config),
-            reporter: Arc::new(reporter),
+            reporter: Arc::clone(&reporter),
             notices,
+            alive,
         },
         tasks: BTreeMap::new(),
         sessions: BTreeMap::new(),
@@ -117,6 +139,12 @@ pub(super) async fn run(
         let action = run.select(&mut commands, &mut noticed).await;
         run.apply(action);
     }
+    drop(run);
+    // Nobody sends anything: it ends when the routers have closed the last port. They are given a bounded
+    // time, and a lease ends what they still have open.
+    let _ = tokio::time::timeout(RELEASE_TIME, released.recv()).await;
+    // Whoever holds the handle waits for the end of its events.
+    drop(reporter);
 }
 
 impl Run {

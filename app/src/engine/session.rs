@@ -1,52 +1,44 @@
 //! One session: from two peers that know the same code to a link between them.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::Role;
 use fardrop_shared::pairing::{Hello, PeerKey};
-use fardrop_shared::path::{PathKeys, PathKind};
+use fardrop_shared::path::PathKeys;
 use fardrop_shared::transfer::FileReason;
 use fardrop_shared::wire::peer::DeclineReason;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use super::event::{
-    Event, LinkName, Progress, Receipt, Rung, RungState, SessionNumber, TaskNumber,
-};
+use super::event::{Event, LinkName, Progress, Receipt, SessionNumber, TaskNumber};
+use super::path::{PathWatch, Route};
 use super::report::{Rate, Reporter};
 use super::run::Context;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::link::{self, CloseCode, Credentials, Identity, Link, LinkError, LinkHandle, LinkKind};
-use crate::net::{MeetError, PathError, PathNews, PeerSocket, find_path};
+use crate::net::{Acquainted, MeetError, Place, Search};
 use crate::transfer::{self, Summary, TransferError};
 
 /// How often the face is given new progress: ten times a second.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-
-/// News of the search for a path that may wait for the face.
-const NEWS_QUEUE: usize = 64;
 
 /// Two peers that know the same code, and all that is needed to connect them.
 pub(super) struct Pair {
     pub(super) task: TaskNumber,
     pub(super) session: SessionNumber,
     pub(super) role: Role,
-    pub(super) socket: PeerSocket,
-    pub(super) same_machine: bool,
+    pub(super) place: Place,
+    /// Where the two can meet again.
+    pub(super) servers: Vec<SocketAddr>,
     pub(super) identity: Identity,
     pub(super) key: Box<PeerKey>,
     pub(super) peer: Hello,
 }
 
-/// What a session runs over.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Route {
-    pub(super) kind: Rung,
-    pub(super) link: LinkName,
-}
-
 /// Finds a path and makes a link over it, telling how it goes.
-pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Route), Failure> {
+pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, PathWatch), Failure> {
     let (task, session) = (pair.task, pair.session);
     let device = pair.peer.device().to_owned();
     let event = Event::Paired {
@@ -55,98 +47,66 @@ pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Rout
         device,
     };
     context.reporter.tell(event).await;
-    let keys = PathKeys {
-        sender: pair.key.probe(Role::Sender).as_bytes(),
-        receiver: pair.key.probe(Role::Receiver).as_bytes(),
-    };
-    let (news, told) = mpsc::channel(NEWS_QUEUE);
-    let search = find_path(
-        pair.socket,
-        pair.role,
-        &keys,
-        pair.peer.candidates(),
-        pair.same_machine,
-        // Only what is shown is lost if the face is that far behind.
-        move |item| {
-            let _ = news.try_send(item);
+    let search = Search::begin(Acquainted {
+        role: pair.role,
+        same_machine: pair.place.is_same_machine(),
+        place: pair.place,
+        probe: PathKeys {
+            sender: pair.key.probe(Role::Sender).as_bytes(),
+            receiver: pair.key.probe(Role::Receiver).as_bytes(),
         },
-    );
-    let (found, ()) = tokio::join!(search, tell_rungs(&context.reporter, session, told));
-    let path = found.map_err(|error| match error {
-        PathError::NothingAnswered => Failure::new(Stage::Path, FailureKind::Firewalled),
-        PathError::Socket(error) => {
-            Failure::new(Stage::Path, FailureKind::Local).with_detail(error)
-        }
-    })?;
-    let (kind, peer) = (rung(path.kind), path.remote);
+        resume: pair.key.resume().as_bytes(),
+        there: pair.peer.whereabouts(),
+        servers: pair.servers,
+        patience: context.config.reconnect,
+    });
+    let mut watch = PathWatch::new(Arc::clone(&context.reporter), session, search);
+    let path = watch.find().await?;
     let credentials = Credentials {
         role: pair.role,
         identity: pair.identity,
         peer_fingerprint: *pair.peer.fingerprint(),
         binding_key: *pair.key.quic_binding().as_bytes(),
     };
-    let connected = link::connect(path, credentials).await;
+    let connected = tokio::select! {
+        connected = link::connect(path, credentials) => connected,
+        failure = watch.follow(|| None) => return Err(failure),
+    };
     let link = connected.map_err(|error| link_failure(Stage::Link, &error))?;
-    let route = Route {
-        kind,
-        link: match link.handle.kind() {
+    watch
+        .on_link(match link.handle.kind() {
             LinkKind::Quic => LinkName::Quic,
             LinkKind::GoBackN => LinkName::Gbn,
-        },
-    };
-    let event = Event::Path {
-        session,
-        kind,
-        link: route.link,
-        rtt: link.handle.rtt(),
-        peer,
-    };
-    context.reporter.tell(event).await;
-    Ok((link, route))
+        })
+        .await;
+    Ok((link, watch))
 }
 
-async fn tell_rungs(
-    reporter: &Reporter,
-    session: SessionNumber,
-    mut told: mpsc::Receiver<PathNews>,
-) {
-    while let Some(item) = told.recv().await {
-        reporter.tell(rung_event(session, item)).await;
-    }
-}
-
-/// Runs a transfer over a link, passing its progress on. The peer is told how it ended while others
-/// are told as well.
+/// Runs a transfer over a link, passing on its progress and what becomes of the path. The peer is told
+/// how it ended while others are told as well.
 pub(super) async fn transfer(
     context: &Context,
-    session: SessionNumber,
+    path: &mut PathWatch,
     handle: &LinkHandle,
     work: impl Future<Output = Result<Summary, TransferError>>,
     progress: watch::Receiver<transfer::Progress>,
 ) -> Result<Summary, Failure> {
+    let session = path.session();
     let newest = progress.clone();
     let result = tokio::select! {
-        result = work => result,
+        result = work => result.map_err(|error| transfer_failure(&error)),
         // Progress never ends by itself before the work does.
         never = watch_progress(&context.reporter, session, progress) => match never {},
+        failure = path.follow(|| Some(newest.borrow().bytes)) => {
+            handle.close(CloseCode::Abandoned);
+            Err(Failure {
+                stage: Stage::Transfer,
+                ..failure
+            })
+        }
     };
     context.drain(handle.clone()).await;
-    let error = match result {
-        Ok(summary) => return Ok(summary),
-        Err(error) => error,
-    };
-    let failure = transfer_failure(&error);
-    let kept = newest.borrow().bytes;
-    if matches!(error, TransferError::PeerGone(_)) && kept > 0 {
-        let failure = failure.clone();
-        let event = Event::Interrupted {
-            session,
-            kept,
-            failure,
-        };
-        context.reporter.tell(event).await;
-    }
-    Err(failure)
+    result
 }
 
 /// Names the files that did not make it.
@@ -209,7 +169,7 @@ pub(super) fn link_failure(stage: Stage, error: &LinkError) -> Failure {
     let kind = match error {
         LinkError::Closed(CloseCode::Declined) => FailureKind::Declined,
         LinkError::Closed(CloseCode::Cancelled) => FailureKind::CancelledByPeer,
-        LinkError::Closed(CloseCode::Done | CloseCode::Other(_))
+        LinkError::Closed(CloseCode::Done | CloseCode::Abandoned | CloseCode::Other(_))
         | LinkError::TimedOut
         | LinkError::Transport(_) => FailureKind::PeerGone,
         LinkError::Closed(CloseCode::ProtocolViolation)
@@ -306,31 +266,5 @@ pub(super) fn meet_failure(error: &MeetError) -> Failure {
         | MeetError::CodeDead
         | MeetError::Version
         | MeetError::SenderSilent => failure,
-    }
-}
-
-const fn rung(kind: PathKind) -> Rung {
-    match kind {
-        PathKind::Local => Rung::Local,
-        PathKind::Ipv6 => Rung::Ipv6,
-        PathKind::Mapped => Rung::Mapped,
-        PathKind::Punched => Rung::Punched,
-    }
-}
-
-fn rung_event(session: SessionNumber, news: PathNews) -> Event {
-    match news {
-        PathNews::Trying(kind) => Event::Rung {
-            session,
-            rung: rung(kind),
-            state: RungState::Trying,
-            detail: String::new(),
-        },
-        PathNews::Works(kind, rtt) => Event::Rung {
-            session,
-            rung: rung(kind),
-            state: RungState::Works,
-            detail: format!("{:.1} ms", rtt.as_secs_f64() * 1000.0),
-        },
     }
 }

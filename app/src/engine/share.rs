@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::pairing::{Hello, PeerKey};
+use fardrop_shared::path::Nat;
 use fardrop_shared::{Role, SessionId};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -20,7 +21,7 @@ use super::session::{self, Pair, meet_failure};
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::files::OfferSource;
 use crate::link::Identity;
-use crate::net::{Lobby, LobbyEvent, Prepared, prepare};
+use crate::net::{Lobby, LobbyEvent, Place};
 use crate::transfer;
 
 /// How long a share that has ended goes on telling receivers so: a few repetitions.
@@ -47,13 +48,16 @@ pub(super) async fn share(
     };
     let code = shown(&lobby, embedded.as_ref());
     context.reporter.tell(Event::Code { task, code }).await;
-    let share = Share {
+    let mut share = Share {
         offer: scan(context.clone(), task, paths),
         context,
         task,
         options,
         lobby,
         _embedded: embedded,
+        spare: None,
+        nat: None,
+        ending_soon: watch::Sender::new(false),
         preparing: JoinSet::new(),
         ready: Vec::new(),
         proved: Vec::new(),
@@ -61,6 +65,7 @@ pub(super) async fn share(
         stop,
         ending: None,
     };
+    share.refill();
     share.run().await
 }
 
@@ -71,6 +76,12 @@ struct Share {
     lobby: Lobby,
     _embedded: Option<Embedded>,
     offer: watch::Receiver<Offer>,
+    /// A socket for the next receiver: its router has had time to open a port.
+    spare: Option<Place>,
+    /// What the NAT in front of this machine does, where it does the same for all sockets.
+    nat: Option<Nat>,
+    /// Says that the share has what it was started for.
+    ending_soon: watch::Sender<bool>,
     /// Sockets and certificates being made for receivers that have begun to pair.
     preparing: JoinSet<(SessionId, Result<Ready, Failure>)>,
     ready: Vec<(SessionId, Ready)>,
@@ -95,7 +106,7 @@ enum SessionEnd {
 
 /// A socket and a certificate for one receiver.
 struct Ready {
-    prepared: Prepared,
+    place: Place,
     identity: Identity,
 }
 
@@ -146,10 +157,13 @@ impl Share {
             Step::Prepared(run, Ok(ready)) => {
                 let hello = Hello::new(
                     ready.identity.fingerprint(),
-                    ready.prepared.candidates.clone(),
+                    ready.place.whereabouts(),
                     self.context.config.device.clone(),
                 );
                 self.lobby.provide_hello(run, hello);
+                if ready.place.nat() == Nat::EndpointIndependent {
+                    self.nat = Some(Nat::EndpointIndependent);
+                }
                 self.ready.push((run, ready));
                 self.start_proved();
             }
@@ -208,17 +222,30 @@ impl Share {
 
     fn prepare(&mut self, run: SessionId) {
         let servers: Vec<SocketAddr> = self.lobby.server_addresses();
-        let config = self.context.config.clone();
+        let options = self.context.place_options();
+        let (spare, nat) = (self.spare.take(), self.nat);
         self.preparing.spawn(async move {
-            let port = config.port.unwrap_or(0);
-            let ready = match prepare(&servers, port, config.ipv6).await {
-                Ok(prepared) => Identity::generate()
-                    .map(|identity| Ready { prepared, identity })
+            let place = match spare.map_or_else(|| Place::take(options), Ok) {
+                Ok(mut place) => place.ask(&servers, nat).await.map(|()| place),
+                Err(error) => Err(error),
+            };
+            let ready = match place {
+                Ok(place) => Identity::generate()
+                    .map(|identity| Ready { place, identity })
                     .map_err(|error| session::link_failure(Stage::Link, &error)),
                 Err(error) => Err(Failure::new(Stage::Path, FailureKind::Local).with_detail(error)),
             };
             (run, ready)
         });
+        self.refill();
+    }
+
+    /// Has a socket ready for the next receiver. Without one it is made when it is needed, and what is
+    /// wrong is said then.
+    fn refill(&mut self) {
+        if self.options.lifetime == ShareLifetime::UntilStopped || self.spare.is_none() {
+            self.spare = Place::take(self.context.place_options()).ok();
+        }
     }
 
     /// Starts the sessions of receivers that have proved themselves and whose socket is there.
@@ -233,8 +260,8 @@ impl Share {
                 task: self.task,
                 session: self.context.reporter.next_session(),
                 role: Role::Sender,
-                socket: ready.prepared.socket,
-                same_machine: ready.prepared.same_machine,
+                place: ready.place,
+                servers: self.lobby.server_addresses(),
                 identity: ready.identity,
                 key,
                 peer,
@@ -244,6 +271,7 @@ impl Share {
                 pair,
                 self.offer.clone(),
                 self.stop.clone(),
+                self.ending_soon.subscribe(),
             );
             self.sessions.spawn(Box::pin(served));
         }
@@ -272,6 +300,8 @@ impl Share {
     /// person's wish themselves.
     async fn finish(mut self, outcome: Outcome) -> Outcome {
         self.lobby.close();
+        self.spare = None;
+        self.ending_soon.send_replace(true);
         let mut stop = self.stop.clone();
         // Whoever made the last wrong guess is told so by repetition.
         let mut linger = (outcome == Outcome::Failed).then(|| Instant::now() + LINGER);
@@ -333,11 +363,12 @@ async fn serve(
     pair: Pair,
     offer: watch::Receiver<Offer>,
     stop: Cancel,
+    ending_soon: watch::Receiver<bool>,
 ) -> SessionEnd {
     let (task, session) = (pair.task, pair.session);
     let controls = context.register(session).await;
     let mut cancel = EitherCancel(stop, controls.cancel);
-    let served = serve_to_the_end(&context, pair, offer, &mut cancel).await;
+    let served = serve_to_the_end(&context, pair, offer, &mut cancel, ending_soon).await;
     context.unregister(session).await;
     let (event, end) = match served {
         Ok(receipt) => (
@@ -369,20 +400,22 @@ async fn serve_to_the_end(
     pair: Pair,
     offer: watch::Receiver<Offer>,
     cancel: &mut EitherCancel,
+    ending_soon: watch::Receiver<bool>,
 ) -> Result<Receipt, Failure> {
     let session = pair.session;
     let connected = cancel.unless(session::connect(context, pair)).await;
-    let (link, route) = connected.unwrap_or_else(|| Err(session::cancelled(Stage::Path)))?;
+    let (link, mut path) = connected.unwrap_or_else(|| Err(session::cancelled(Stage::Path)))?;
     let source = cancel.unless(offered(offer)).await;
     let source = source.unwrap_or_else(|| Err(session::cancelled(Stage::Offer)))?;
     let offer = digest(source.manifest());
     context.reporter.tell(Event::Offer { session, offer }).await;
+    path.give_up_once(ending_soon);
     let handle = link.handle.clone();
     let (progress, watched) = watch::channel(transfer::Progress::default());
     let work = transfer::send(link, source, progress, cancel.cancelled());
-    let summary = session::transfer(context, session, &handle, work, watched).await?;
+    let summary = session::transfer(context, &mut path, &handle, work, watched).await?;
     session::tell_failures(context, session, &summary).await;
-    Ok(session::receipt(&summary, route))
+    Ok(session::receipt(&summary, path.route()))
 }
 
 /// The offer, once the files have been looked through.

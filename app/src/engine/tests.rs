@@ -64,6 +64,8 @@ fn engine(server: &str, device: &str) -> EngineHandle {
         port: None,
         ipv6: true,
         mdns: false,
+        port_mapping: false,
+        reconnect: Duration::from_secs(5),
     };
     start(config, Arc::new(|| {})).unwrap()
 }

@@ -58,6 +58,8 @@ pub enum CloseCode {
     Declined,
     /// The other side broke the protocol.
     ProtocolViolation,
+    /// The path was lost, and not found again in time.
+    Abandoned,
     /// Anything else, a code of a later version among them.
     Other(u32),
 }
@@ -71,6 +73,7 @@ impl CloseCode {
             Self::Cancelled => 1,
             Self::Declined => 2,
             Self::ProtocolViolation => 3,
+            Self::Abandoned => 4,
             Self::Other(code) => code,
         }
     }
@@ -83,6 +86,7 @@ impl CloseCode {
             1 => Self::Cancelled,
             2 => Self::Declined,
             3 => Self::ProtocolViolation,
+            4 => Self::Abandoned,
             other => Self::Other(other),
         }
     }

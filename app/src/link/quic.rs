@@ -11,7 +11,7 @@ use std::time::Duration;
 use fardrop_shared::Role;
 use hmac::{Hmac, Mac};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{ClientConfig, Connection, Endpoint, ServerConfig, TokioRuntime};
+use quinn::{ClientConfig, Connection, Endpoint, ServerConfig, TokioRuntime, TransportConfig};
 use sha2::Sha256;
 
 use super::channel::{ControlReceiver, ControlSender, DataReceiver, DataSender};
@@ -56,7 +56,31 @@ pub(super) struct QuicCarrier {
     /// Whether we closed it with everything said.
     orderly: AtomicBool,
     endpoint: Endpoint,
+    _following: Following,
     _path: Path,
+}
+
+/// Keeps a connection on its path; ends with its owner.
+#[derive(Debug)]
+struct Following(tokio::task::JoinHandle<()>);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Moves an endpoint to every socket that takes the place of the first.
+fn follow(path: &Path, endpoint: Endpoint) -> Following {
+    let mut follower = path.follow();
+    Following(tokio::spawn(async move {
+        loop {
+            let socket = follower.changed().await;
+            if let Err(error) = endpoint.rebind_abstract(socket) {
+                tracing::debug!(%error, "the endpoint does not change over");
+            }
+        }
+    }))
 }
 
 impl QuicCarrier {
@@ -107,9 +131,24 @@ async fn connect_patiently(path: Path, credentials: Credentials) -> Result<Link,
         binding_key,
     } = credentials;
     let closing = Closing::default();
-    let (endpoint, connection) = match role {
-        Role::Sender => accept(&path, identity, peer_fingerprint, &closing).await?,
-        Role::Receiver => dial(&path, identity, peer_fingerprint, &closing).await?,
+    let transport = settings::transport(path.rtt, path.payload_limit, &closing);
+    let (endpoint, connecting) = match role {
+        Role::Sender => {
+            let endpoint = endpoint(
+                &path,
+                Some(server_config(identity, peer_fingerprint, transport)?),
+            )?;
+            (endpoint, None)
+        }
+        Role::Receiver => {
+            let config = client_config(identity, peer_fingerprint, transport)?;
+            (endpoint(&path, None)?, Some(config))
+        }
+    };
+    let following = follow(&path, endpoint.clone());
+    let connection = match connecting {
+        Some(config) => dial(&endpoint, config, &path).await?,
+        None => accept(&endpoint).await?,
     };
     path.confirm();
     let (send, receive) = match role {
@@ -138,53 +177,55 @@ async fn connect_patiently(path: Path, credentials: Credentials) -> Result<Link,
             closing,
             orderly: AtomicBool::new(false),
             endpoint,
+            _following: following,
             _path: path,
         },
     ))
 }
 
-async fn dial(
-    path: &Path,
+fn client_config(
     identity: Identity,
     peer: [u8; 32],
-    closing: &Closing,
-) -> Result<(Endpoint, Connection), LinkError> {
+    transport: Arc<TransportConfig>,
+) -> Result<ClientConfig, LinkError> {
     let tls = identity.client_config(peer).map_err(tls_error)?;
     let crypto = QuicClientConfig::try_from(tls).map_err(tls_error)?;
     let mut config = ClientConfig::new(Arc::new(crypto));
-    config.transport_config(settings::transport(path.rtt, path.payload_limit, closing));
-    let endpoint = endpoint(path, None)?;
-    let connecting = endpoint
-        .connect_with(config, path.native_remote(), SERVER_NAME)
-        .map_err(|error| LinkError::Transport(error.to_string()))?;
-    let connection = connecting.await.map_err(handshake_error)?;
-    Ok((endpoint, connection))
+    config.transport_config(transport);
+    Ok(config)
 }
 
-async fn accept(
-    path: &Path,
+fn server_config(
     identity: Identity,
     peer: [u8; 32],
-    closing: &Closing,
-) -> Result<(Endpoint, Connection), LinkError> {
+    transport: Arc<TransportConfig>,
+) -> Result<ServerConfig, LinkError> {
     let tls = identity.server_config(peer).map_err(tls_error)?;
     let crypto = QuicServerConfig::try_from(tls).map_err(tls_error)?;
     let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-    config.transport_config(settings::transport(path.rtt, path.payload_limit, closing));
+    config.transport_config(transport);
     config.max_incoming(settings::INCOMING_LIMIT);
-    let endpoint = endpoint(path, Some(config))?;
-    loop {
-        let Some(incoming) = endpoint.accept().await else {
-            return Err(LinkError::Transport("the socket closed".to_owned()));
-        };
-        // The pair of addresses is agreed; whoever knocks from elsewhere is nobody we know.
-        if incoming.remote_address() != path.native_remote() {
-            incoming.ignore();
-            continue;
-        }
-        let connecting = incoming.accept().map_err(handshake_error)?;
-        return Ok((endpoint.clone(), connecting.await.map_err(handshake_error)?));
-    }
+    Ok(config)
+}
+
+async fn dial(
+    endpoint: &Endpoint,
+    config: ClientConfig,
+    path: &Path,
+) -> Result<Connection, LinkError> {
+    let connecting = endpoint
+        .connect_with(config, path.peer_address(), SERVER_NAME)
+        .map_err(|error| LinkError::Transport(error.to_string()))?;
+    connecting.await.map_err(handshake_error)
+}
+
+/// Only the peer's address comes through to the endpoint: the first to knock is the peer.
+async fn accept(endpoint: &Endpoint) -> Result<Connection, LinkError> {
+    let Some(incoming) = endpoint.accept().await else {
+        return Err(LinkError::Transport("the socket closed".to_owned()));
+    };
+    let connecting = incoming.accept().map_err(handshake_error)?;
+    connecting.await.map_err(handshake_error)
 }
 
 fn endpoint(path: &Path, server: Option<ServerConfig>) -> Result<Endpoint, LinkError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::congestion::CubicConfig;
-use quinn::{EndpointConfig, IdleTimeout, MtuDiscoveryConfig, TransportConfig, VarInt};
+use quinn::{EndpointConfig, MtuDiscoveryConfig, TransportConfig, VarInt};
 
 use super::congestion::{Closing, Factory};
 
@@ -13,14 +13,6 @@ pub(super) const INCOMING_LIMIT: usize = 4;
 
 /// Data streams a sender may open: one is used, later versions may use more.
 const DATA_STREAMS: u32 = 8;
-
-/// Nothing heard for this long, keep-alives included: the peer is gone. Longer than the pauses of
-/// Wi-Fi and of routers that reconnect.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Under the five seconds after which the most impatient NATs drop a mapping, and often enough for
-/// the idle time-out to need three losses in a row.
-const KEEP_ALIVE: Duration = Duration::from_secs(4);
 
 /// Window of one stream, in bytes; it cannot be changed later. What is in flight is bounded by the
 /// connection's windows.
@@ -78,15 +70,18 @@ pub(super) fn transport(
         .max_concurrent_bidi_streams(VarInt::from_u32(1))
         .max_concurrent_uni_streams(VarInt::from_u32(DATA_STREAMS))
         .datagram_receive_buffer_size(None)
-        .max_idle_timeout(IdleTimeout::try_from(IDLE_TIMEOUT).ok())
-        .keep_alive_interval(Some(KEEP_ALIVE))
+        // Whether the peer is there is the path's affair: it keeps the NATs awake, and it outlives a
+        // path that is lost for a while.
+        .max_idle_timeout(None)
+        .keep_alive_interval(None)
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
         .receive_window(VarInt::from_u32(window))
         .send_window(u64::from(window))
         .packet_threshold(PACKET_THRESHOLD)
         .time_threshold(TIME_THRESHOLD)
-        // The probes have just measured it; twice that leaves room for a busy start.
-        .initial_rtt((rtt * 2).max(Duration::from_millis(20)))
+        // The probes have just measured it; a packet of the handshake that was lost is missed after
+        // three times this.
+        .initial_rtt((rtt * 5 / 4).max(Duration::from_millis(20)))
         .mtu_discovery_config(Some(mtu_discovery))
         // quinn's CUBIC until there is a controller of our own: its Bbr loses 16 to 55 % of what it
         // sends on a long line.

@@ -1,13 +1,14 @@
 //! QUIC between two sockets on loopback.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use bytes::Bytes;
 use fardrop_shared::Role;
-use fardrop_shared::path::{Candidate, CandidateKind, PathKeys};
+use fardrop_shared::path::{Candidate, CandidateKind, Nat, PathKeys, Whereabouts};
 
 use super::{CloseCode, Credentials, Identity, Link, LinkError, connect};
-use crate::net::{Path, PeerSocket, find_path};
+use crate::net::{Acquainted, Path, PathNews, Place, PlaceOptions, Search};
 
 const KEYS: PathKeys<'static> = PathKeys {
     sender: &[1; 32],
@@ -22,21 +23,46 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
-async fn paths() -> (Path, Path) {
-    let sockets = [
-        PeerSocket::bind(0, true).unwrap(),
-        PeerSocket::bind(0, true).unwrap(),
-    ];
-    let candidates = sockets.each_ref().map(|socket| {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, socket.port().unwrap()));
-        [Candidate::new(CandidateKind::Host, address)]
+/// A socket on loopback, and where it is.
+fn place() -> (Place, Whereabouts) {
+    let place = Place::take(PlaceOptions {
+        port: 0,
+        ipv6: true,
+        port_mapping: false,
+        alive: tokio::sync::mpsc::channel(1).0,
     });
-    let [left, right] = sockets;
-    let (left, right) = tokio::join!(
-        find_path(left, Role::Sender, &KEYS, &candidates[1], true, |_| {}),
-        find_path(right, Role::Receiver, &KEYS, &candidates[0], true, |_| {}),
+    let place = place.unwrap();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, place.port()));
+    let host = Candidate::new(CandidateKind::Host, address);
+    (place, Whereabouts::new(vec![host], Nat::Unknown))
+}
+
+async fn path(role: Role, place: Place, there: &Whereabouts) -> (Search, Path) {
+    let mut search = Search::begin(Acquainted {
+        role,
+        place,
+        same_machine: true,
+        probe: KEYS,
+        resume: &[3; 32],
+        there,
+        servers: Vec::new(),
+        patience: Duration::from_secs(5),
+    });
+    loop {
+        if let PathNews::Found(report) = search.next().await.unwrap() {
+            let path = search.path(&report).unwrap();
+            return (search, path);
+        }
+    }
+}
+
+async fn paths() -> (Path, Path) {
+    let ((left, left_at), (right, right_at)) = (place(), place());
+    let ((_, left), (_, right)) = tokio::join!(
+        path(Role::Sender, left, &right_at),
+        path(Role::Receiver, right, &left_at),
     );
-    (left.unwrap(), right.unwrap())
+    (left, right)
 }
 
 fn credentials(role: Role, identity: Identity, peer_fingerprint: [u8; 32]) -> Credentials {
@@ -149,7 +175,7 @@ fn a_control_message_over_the_limit_is_not_sent() {
 #[test]
 fn a_close_in_the_middle_of_data_is_heard_at_once() {
     /// Well under the idle time-out, after which a silent peer counts as gone.
-    const SOON: std::time::Duration = std::time::Duration::from_secs(5);
+    const SOON: Duration = Duration::from_secs(5);
     run(async {
         let content: Bytes = vec![42; 1_000_000].into();
         for megabytes in 1..=8 {

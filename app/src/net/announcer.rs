@@ -1,22 +1,23 @@
 //! Drives `shared::rendezvous` clients over one socket.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
 use fardrop_shared::rendezvous::{Client, Event};
 
-use super::find_path::sleep_until;
+use super::sleep_until;
 use super::socket::PeerSocket;
 
 /// One socket, and its standing with one or more servers.
 #[derive(Debug)]
 pub(super) struct Announcer {
-    pub(super) socket: PeerSocket,
+    pub(super) socket: Arc<PeerSocket>,
     pub(super) clients: Vec<Client>,
 }
 
 impl Announcer {
-    pub(super) const fn new(socket: PeerSocket) -> Self {
+    pub(super) const fn new(socket: Arc<PeerSocket>) -> Self {
         Self {
             socket,
             clients: Vec::new(),

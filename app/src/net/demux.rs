@@ -1,91 +1,99 @@
-//! One socket, two protocols: quinn gets every datagram except the peer's probes, which the path
-//! finder goes on answering for as long as the session lasts.
+//! A path's socket as a transport sees it: one peer at an address that never changes.
+//!
+//! The path may move to another address or another socket under the transport's feet; each time there is
+//! a new [`Demux`], and the transport is told to change over. Probes and words of the rendezvous that
+//! come to the socket go to the path's keeper. What comes from anywhere but the path's address goes
+//! nowhere: whoever has moved is believed when a probe shows it.
 
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
-use fardrop_shared::path::{PROBE_LENGTH, PathFinder};
+use fardrop_shared::path::{PROBE_LENGTH, PathAgent, SocketId};
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::io::Interest;
 
+use super::pathway::Pathway;
 use super::socket::{PeerSocket, UDP_PAYLOAD_LIMIT, canonical};
 
-/// A session's socket as quinn sees it.
+/// What a transport takes for the peer's address (from RFC 3849's addresses, which nobody has).
+pub(super) const PEER: SocketAddr = SocketAddr::V6(SocketAddrV6::new(
+    Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2),
+    4840,
+    0,
+    0,
+));
+
+/// What it takes for its own.
+const HERE: SocketAddr = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 4840, 0, 0));
+
+/// One path's socket.
 #[derive(Debug)]
 pub struct Demux {
-    socket: PeerSocket,
-    finder: Mutex<PathFinder>,
+    pathway: Arc<Pathway>,
+    id: SocketId,
+    socket: Arc<PeerSocket>,
+    /// The peer's address, and the same as the socket's family writes it.
+    remote: SocketAddr,
+    native: SocketAddr,
     /// The largest datagram sent in a batch so far, in bytes: what the next ones will be like.
     segment_bytes: AtomicUsize,
 }
 
 impl Demux {
-    pub(super) fn new(socket: PeerSocket, finder: PathFinder) -> Arc<Self> {
-        Arc::new(Self {
+    /// `None` if the socket cannot reach `remote`.
+    pub(super) fn new(
+        pathway: Arc<Pathway>,
+        id: SocketId,
+        socket: Arc<PeerSocket>,
+        remote: SocketAddr,
+    ) -> Option<Arc<Self>> {
+        let native = socket.to_native(remote)?;
+        Some(Arc::new(Self {
+            pathway,
+            id,
             socket,
-            finder: Mutex::new(finder),
+            remote,
+            native,
             segment_bytes: AtomicUsize::new(0),
-        })
+        }))
     }
 
-    pub(super) fn to_native(&self, address: SocketAddr) -> Option<SocketAddr> {
-        self.socket.to_native(address)
+    /// Which of the session's sockets it is.
+    pub(super) const fn id(&self) -> SocketId {
+        self.id
     }
 
-    /// Repeats what the path finder has to repeat; ends when it has nothing more to do by itself.
-    pub(super) async fn keep_finder(self: Arc<Self>) {
-        loop {
-            let due = self.with_finder(|finder| finder.poll_timeout());
-            let Some(due) = due else { return };
-            tokio::time::sleep_until(due.into()).await;
-            self.with_finder(|finder| {
-                finder.handle_timeout(Instant::now(), &mut rand::thread_rng());
-            });
-        }
-    }
-
-    /// Tells the path finder that the peer was heard on the path.
+    /// Tells the agent that the peer was heard on the path.
     pub(super) fn confirm(&self) {
-        self.with_finder(PathFinder::confirm);
+        self.pathway.with_agent(PathAgent::confirm);
     }
 
-    /// Whether the datagram was the peer's probe; answers it then.
-    fn takes(&self, from: SocketAddr, datagram: &[u8]) -> bool {
-        datagram.len() == PROBE_LENGTH
-            && self.with_finder(|finder| {
-                finder.handle_datagram(
-                    Instant::now(),
-                    canonical(from),
-                    datagram,
-                    &mut rand::thread_rng(),
-                )
-            })
-    }
-
-    fn with_finder<T>(&self, act: impl FnOnce(&mut PathFinder) -> T) -> T {
-        let mut finder = self.finder.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = act(&mut finder);
-        while let Some(transmit) = finder.poll_transmit() {
-            self.socket.send(transmit.to, &transmit.bytes);
-        }
-        // The path is chosen; nothing else it could say changes that.
-        while finder.poll_event().is_some() {}
-        result
-    }
-
-    /// Takes probes out of what was received together from one address.
+    /// Takes out of what was received together from one address what is not the transport's.
     fn divert(&self, buffer: &[u8], meta: &mut RecvMeta) {
+        let from = canonical(meta.addr);
         let stride = meta.stride.max(1);
+        meta.addr = PEER;
+        meta.dst_ip = None;
+        if from != self.remote {
+            for datagram in buffer[..meta.len].chunks(stride) {
+                self.pathway.takes(self.id, from, datagram);
+            }
+            meta.len = 0;
+            return;
+        }
+        self.pathway.note_heard();
+        let is_probe = |datagram: &[u8]| {
+            datagram.len() == PROBE_LENGTH && self.pathway.takes(self.id, from, datagram)
+        };
         if stride == PROBE_LENGTH {
             let mut all_probes = true;
             for datagram in buffer[..meta.len].chunks(stride) {
-                all_probes &= self.takes(meta.addr, datagram);
+                all_probes &= is_probe(datagram);
             }
             if all_probes {
                 meta.len = 0;
@@ -94,16 +102,23 @@ impl Demux {
         }
         // Coalesced datagrams are equally long, but for the last.
         let last = meta.len % stride;
-        if last == PROBE_LENGTH && self.takes(meta.addr, &buffer[meta.len - last..meta.len]) {
+        if is_probe(&buffer[meta.len - last..meta.len]) {
             meta.len -= last;
         }
     }
 
     fn try_send_piece(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         let socket = &self.socket;
-        socket.io.try_io(Interest::WRITABLE, || {
-            socket.state.send((&socket.io).into(), transmit)
-        })
+        let transmit = Transmit {
+            destination: self.native,
+            src_ip: None,
+            ..transmit.clone()
+        };
+        let sent = socket.io.try_io(Interest::WRITABLE, || {
+            socket.state.send((&socket.io).into(), &transmit)
+        });
+        self.pathway.note_sent();
+        sent
     }
 }
 
@@ -155,7 +170,7 @@ impl AsyncUdpSocket for Demux {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.io.local_addr()
+        Ok(HERE)
     }
 
     /// As many as fit one system call: with a path MTU of tens of kilobytes, one.

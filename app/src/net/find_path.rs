@@ -1,96 +1,280 @@
-//! Drives `shared::path` over a session's socket.
+//! From two peers that know the same code to a path between them, and news of it for as long as it is
+//! used.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::Role;
-use fardrop_shared::path::{Candidate, PathEvent, PathFinder, PathKeys, PathKind};
+use fardrop_shared::path::{
+    AgentConfig, AgentEvent, AgentFailure, FinderConfig, FoundPath, PathAgent, PathFailure,
+    PathKeys, PathKind, Whereabouts,
+};
 use thiserror::Error;
+use tokio::sync::{mpsc, watch};
 
-use super::Path;
-use super::demux::Demux;
+use super::demux::{Demux, PEER};
 use super::interfaces::Interfaces;
-use super::socket::PeerSocket;
+use super::keeper::{Keeper, KeeperNews};
+use super::meeting::MeetingPlace;
+use super::pathway::Pathway;
+use super::place::Place;
 
 /// Round-trip time assumed when no probe of ours was answered (RFC 9002, section 6.2.2, has 333 ms for
 /// hosts it knows nothing about; these two have just talked).
 const ASSUMED_RTT: Duration = Duration::from_millis(100);
 
+/// News that may wait to be fetched.
+const NEWS_QUEUE: usize = 64;
+
 /// Why there is no path.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PathError {
+    /// Both NATs map per destination, and no other way stands open.
+    #[error("both NATs map per destination")]
+    BothNatsSymmetric,
     /// Probes went out, none of the peer's addresses let them through.
     #[error("none of the peer's addresses answered")]
     NothingAnswered,
+    /// The peer is neither at the other end of a path nor at the rendezvous.
+    #[error("the peer is gone")]
+    PeerGone,
     /// The socket failed.
     #[error("the socket failed: {0}")]
-    Socket(#[from] std::io::Error),
+    Socket(std::io::ErrorKind),
 }
 
-/// Something worth showing while a path is looked for.
-#[derive(Debug, Clone, Copy)]
+/// Something worth showing about a path.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum PathNews {
     /// Addresses of this kind are being tried.
     Trying(PathKind),
     /// One of this kind answered.
     Works(PathKind, Duration),
+    /// The path is lost, and another one is looked for.
+    Lost,
+    /// From now on this is the path.
+    Found(PathReport),
 }
 
-/// Looks for a path to the peer that has these candidates, telling `news` how it goes. Bounded by
-/// `PATH_DEADLINE`. Cancel-safe in the sense that dropping it drops the socket.
-///
-/// # Errors
-/// [`PathError`].
-pub async fn find_path(
-    socket: PeerSocket,
-    role: Role,
-    keys: &PathKeys<'_>,
-    candidates: &[Candidate],
-    same_machine: bool,
-    mut news: impl FnMut(PathNews),
-) -> Result<Path, PathError> {
-    let mut finder = PathFinder::new(role, keys, candidates, same_machine, Instant::now());
-    let found = loop {
-        finder.handle_timeout(Instant::now(), &mut rand::thread_rng());
-        while let Some(transmit) = finder.poll_transmit() {
-            socket.send(transmit.to, &transmit.bytes);
+/// A path in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathReport {
+    /// How it was found.
+    pub kind: PathKind,
+    /// The peer's address.
+    pub remote: SocketAddr,
+    /// Round-trip time, as the probes saw it.
+    pub rtt: Duration,
+}
+
+/// Two peers that know the same code.
+#[derive(Debug)]
+pub struct Acquainted<'a> {
+    /// Which side this is.
+    pub role: Role,
+    /// Our socket, and what the peer was told of where it is.
+    pub place: Place,
+    /// Whether both are on one machine, as far as this side can tell.
+    pub same_machine: bool,
+    /// The pair's keys for probes.
+    pub probe: PathKeys<'a>,
+    /// The pair's key for meeting again.
+    pub resume: &'a [u8; 32],
+    /// Where the peer says it is.
+    pub there: &'a Whereabouts,
+    /// Where they may meet again.
+    pub servers: Vec<SocketAddr>,
+    /// How long a path that was lost is looked for again.
+    pub patience: Duration,
+}
+
+/// A search for a path, then the path's news. Dropping it drops the socket, unless there is a [`Path`].
+#[derive(Debug)]
+pub struct Search {
+    news: mpsc::Receiver<KeeperNews>,
+    route: watch::Receiver<Option<Arc<Demux>>>,
+    gone: watch::Sender<bool>,
+    keeper: Option<KeeperTask>,
+}
+
+/// One working pair of addresses, and all those that take its place while it is used.
+#[derive(Debug)]
+pub struct Path {
+    /// Round-trip time, as the probes saw it.
+    pub rtt: Duration,
+    /// Longest UDP payload worth trying, in bytes: what the interface takes.
+    pub payload_limit: u16,
+    route: watch::Receiver<Option<Arc<Demux>>>,
+    gone: watch::Receiver<bool>,
+    first: Arc<Demux>,
+    _keeper: KeeperTask,
+}
+
+/// Ends the keeper with its owner.
+#[derive(Debug)]
+struct KeeperTask(tokio::task::JoinHandle<()>);
+
+impl Drop for KeeperTask {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Search {
+    /// Begins to look.
+    #[must_use]
+    pub fn begin(acquainted: Acquainted<'_>) -> Self {
+        let now = Instant::now();
+        let Acquainted {
+            role,
+            place,
+            same_machine,
+            probe,
+            resume,
+            there,
+            servers,
+            patience,
+        } = acquainted;
+        let config = AgentConfig {
+            finder: FinderConfig {
+                role,
+                here: place.whereabouts(),
+                same_machine,
+                link_scopes: place.link_scopes(),
+            },
+            there: there.clone(),
+            patience,
+        };
+        let agent = PathAgent::new(config, &probe, resume, now);
+        let meeting_place = MeetingPlace::new(role, agent.locator(), servers.clone());
+        let main = Arc::clone(&place.socket);
+        let (pathway, said) = Pathway::new(agent, Arc::clone(&main), now);
+        let (tell_route, route) = watch::channel(None);
+        let (tell, news) = mpsc::channel(NEWS_QUEUE);
+        let keeper = Keeper::new(
+            pathway,
+            (place, main),
+            (meeting_place, servers),
+            said,
+            tell_route,
+            tell,
+        );
+        Self {
+            news,
+            route,
+            gone: watch::Sender::new(false),
+            keeper: Some(KeeperTask(tokio::spawn(keeper.run()))),
         }
-        let mut found = None;
-        while let Some(event) = finder.poll_event() {
-            match event {
-                PathEvent::Trying(kind) => news(PathNews::Trying(kind)),
-                PathEvent::Works(kind, rtt) => news(PathNews::Works(kind, rtt)),
-                PathEvent::Found(path) => found = Some(path),
-                PathEvent::Failed => return Err(PathError::NothingAnswered),
+    }
+
+    /// The next thing to know. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`PathError`] when there is no path and none is looked for any more.
+    pub async fn next(&mut self) -> Result<PathNews, PathError> {
+        let failed = match self.news.recv().await {
+            Some(KeeperNews::Agent(AgentEvent::Trying(kind))) => return Ok(PathNews::Trying(kind)),
+            Some(KeeperNews::Agent(AgentEvent::Works(kind, rtt))) => {
+                return Ok(PathNews::Works(kind, rtt));
+            }
+            Some(KeeperNews::Agent(AgentEvent::Path(path))) => {
+                return Ok(PathNews::Found(report(&path)));
+            }
+            // The keeper deals with the other two itself.
+            Some(KeeperNews::Agent(
+                AgentEvent::Lost | AgentEvent::SocketsNeeded(_) | AgentEvent::MeetingNeeded,
+            )) => return Ok(PathNews::Lost),
+            Some(KeeperNews::Agent(AgentEvent::Failed(failure))) => match failure {
+                AgentFailure::NotFound(PathFailure::BothNatsSymmetric) => {
+                    PathError::BothNatsSymmetric
+                }
+                AgentFailure::NotFound(PathFailure::Firewalled) => PathError::NothingAnswered,
+                AgentFailure::PeerGone => PathError::PeerGone,
+            },
+            Some(KeeperNews::Broken(kind)) => PathError::Socket(kind),
+            // The keeper has ended, and has said why before.
+            None => PathError::PeerGone,
+        };
+        self.gone.send_replace(true);
+        Err(failed)
+    }
+
+    /// The path that was found, for a transport to run over; once, after [`PathNews::Found`].
+    #[must_use]
+    pub fn path(&mut self, report: &PathReport) -> Option<Path> {
+        let first = self.route.borrow_and_update().clone()?;
+        Some(Path {
+            rtt: report.rtt,
+            payload_limit: Interfaces::look().payload_limit(report.remote),
+            route: self.route.clone(),
+            gone: self.gone.subscribe(),
+            first,
+            _keeper: self.keeper.take()?,
+        })
+    }
+}
+
+fn report(path: &FoundPath) -> PathReport {
+    PathReport {
+        kind: path.kind,
+        remote: path.remote,
+        rtt: path.rtt.unwrap_or(ASSUMED_RTT),
+    }
+}
+
+impl Path {
+    /// The socket, for a transport to begin with.
+    #[must_use]
+    pub fn socket(&self) -> Arc<Demux> {
+        Arc::clone(&self.first)
+    }
+
+    /// What the transport takes for the peer's address, wherever the peer is.
+    #[must_use]
+    pub const fn peer_address(&self) -> SocketAddr {
+        PEER
+    }
+
+    /// Follows the path: [`PathFollower::changed`] gives each socket that takes the place of the first.
+    #[must_use]
+    pub fn follow(&self) -> PathFollower {
+        PathFollower {
+            route: self.route.clone(),
+            gone: self.gone.clone(),
+        }
+    }
+
+    /// The transport heard the peer: both sides use this path.
+    pub fn confirm(&self) {
+        self.first.confirm();
+    }
+}
+
+/// Tells when a path moves.
+#[derive(Debug, Clone)]
+pub struct PathFollower {
+    route: watch::Receiver<Option<Arc<Demux>>>,
+    gone: watch::Receiver<bool>,
+}
+
+impl PathFollower {
+    /// The socket to use from now on. Never resolves once the path is looked after no more. Cancel-safe.
+    pub async fn changed(&mut self) -> Arc<Demux> {
+        loop {
+            if self.route.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            if let Some(demux) = self.route.borrow_and_update().clone() {
+                return demux;
             }
         }
-        if let Some(found) = found {
-            break found;
-        }
-        let due = finder.poll_timeout();
-        let receive = socket.receive(|from, datagram| {
-            finder.handle_datagram(Instant::now(), from, datagram, &mut rand::thread_rng());
-        });
-        tokio::select! {
-            received = receive => received?,
-            () = sleep_until(due) => {}
-        }
-    };
-    let payload_limit = Interfaces::look().payload_limit(found.remote);
-    let demux = Demux::new(socket, finder);
-    Ok(Path {
-        remote: found.remote,
-        kind: found.kind,
-        rtt: found.rtt.unwrap_or(ASSUMED_RTT),
-        payload_limit,
-        keeper: tokio::spawn(demux.clone().keep_finder()),
-        demux,
-    })
-}
+    }
 
-/// Sleeps until then; for ever without a time.
-pub(super) async fn sleep_until(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due.into()).await,
-        None => std::future::pending().await,
+    /// Resolves when the path is lost for good. Cancel-safe.
+    pub async fn gone(&mut self) {
+        if self.gone.wait_for(|gone| *gone).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

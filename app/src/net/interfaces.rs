@@ -7,8 +7,9 @@ use fardrop_shared::path::{Candidate, CandidateKind};
 use netdev::Interface;
 use netdev::interface::types::InterfaceType;
 
-/// Host candidates offered at most; the peer uses 20 candidates of all kinds.
-const HOST_CANDIDATES: usize = 12;
+/// Host candidates of ordinary interfaces that are offered at most, and as many of others: the peer uses
+/// 20 candidates of all kinds.
+const HOST_CANDIDATES: usize = 10;
 
 /// Payload that fits any path QUIC can use (RFC 9000, section 14), in bytes.
 const SMALLEST_PAYLOAD: u16 = 1200;
@@ -32,19 +33,50 @@ impl Interfaces {
         }
     }
 
-    /// Host candidates with `port`, the likeliest first: ordinary interfaces before bridges, tunnels
-    /// and container networks. Loopback only when `same_machine`: a peer elsewhere has its own.
+    /// Host candidates with `port`: those of ordinary interfaces, and those of bridges, tunnels and
+    /// container networks. Loopback only when `same_machine`: a peer elsewhere has its own.
     #[must_use]
-    pub fn host_candidates(&self, port: u16, ipv6: bool, same_machine: bool) -> Vec<Candidate> {
-        let mut up: Vec<&Interface> = self.all.iter().filter(|each| each.is_up()).collect();
-        up.sort_by_key(|each| (is_virtual(each), each.index));
-        let addresses = up.into_iter().flat_map(addresses);
-        addresses
-            .filter(|ip| ipv6 || ip.is_ipv4())
-            .map(|ip| Candidate::new(CandidateKind::Host, SocketAddr::new(ip, port)))
-            .filter(|candidate| candidate.usable(same_machine))
-            .take(HOST_CANDIDATES)
+    pub fn host_candidates(
+        &self,
+        port: u16,
+        ipv6: bool,
+        same_machine: bool,
+    ) -> (Vec<Candidate>, Vec<Candidate>) {
+        let (virtual_ones, ordinary): (Vec<&Interface>, Vec<&Interface>) =
+            self.up().partition(|each| is_virtual(each));
+        let candidates = |of: Vec<&Interface>| {
+            of.into_iter()
+                .flat_map(addresses)
+                .filter(|ip| ipv6 || ip.is_ipv4())
+                .map(|ip| Candidate::new(CandidateKind::Host, SocketAddr::new(ip, port)))
+                .filter(|candidate| candidate.advertisable(same_machine))
+                .take(HOST_CANDIDATES)
+                .collect()
+        };
+        (candidates(ordinary), candidates(virtual_ones))
+    }
+
+    /// The scopes (RFC 4007) of the links on which there are others: ordinary interfaces that have a
+    /// link-local address.
+    pub(super) fn link_scopes(&self) -> Vec<u32> {
+        let links = self
+            .up()
+            .filter(|each| !is_virtual(each) && !each.is_loopback());
+        links
+            .filter(|each| {
+                each.ipv6
+                    .iter()
+                    .any(|net| net.addr().is_unicast_link_local())
+            })
+            .map(|each| each.index)
             .collect()
+    }
+
+    /// Those that are up, in the system's order.
+    fn up(&self) -> impl Iterator<Item = &Interface> {
+        let mut up: Vec<&Interface> = self.all.iter().filter(|each| each.is_up()).collect();
+        up.sort_by_key(|each| each.index);
+        up.into_iter()
     }
 
     /// Default gateways of the interfaces that are up, and the interface that each is behind.

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::code::{Locator, PairingCode};
@@ -14,9 +15,9 @@ use fardrop_shared::{Role, SessionId};
 use tokio::task::JoinSet;
 
 use super::announcer::Announcer;
-use super::find_path::sleep_until;
 use super::greetings::Greetings;
 use super::servers::{resolve, resolve_all};
+use super::sleep_until;
 use super::socket::PeerSocket;
 use super::{MeetError, capabilities};
 
@@ -174,7 +175,7 @@ impl Lobby {
         let code = PairingCode::generate(locator, usize::from(words), &mut rng());
         let pairing = SenderPairing::new(code.clone(), capabilities());
         let mut lobby = Self {
-            announcer: Announcer::new(PeerSocket::bind(0, ipv6)?),
+            announcer: Announcer::new(Arc::new(PeerSocket::bind(0, ipv6)?)),
             announcements: Vec::new(),
             pairing,
             code,

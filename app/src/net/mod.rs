@@ -7,9 +7,13 @@ mod doctor;
 mod find_path;
 mod greetings;
 mod interfaces;
+mod keeper;
 mod lobby;
+mod look;
 mod mapping;
-mod prepare;
+mod meeting;
+mod pathway;
+mod place;
 mod servers;
 mod socket;
 #[cfg(test)]
@@ -17,23 +21,19 @@ mod tests;
 mod visit;
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use fardrop_shared::pairing::{Capabilities, Ciphers, Transports};
-use fardrop_shared::path::PathKind;
 use thiserror::Error;
 
 pub use demux::Demux;
 pub use discovery::Advertisement;
 pub use doctor::{Examination, diagnose};
-pub use find_path::{PathError, PathNews, find_path};
+pub use find_path::{Acquainted, Path, PathError, PathFollower, PathNews, PathReport, Search};
 pub use interfaces::Interfaces;
 pub use lobby::{Lobby, LobbyEvent};
 pub use mapping::{Attempt, AttemptState, MappingError, MappingProtocol, PortMapper};
-use prepare::own_candidates;
-pub use prepare::{Prepared, prepare};
+pub use place::{Place, PlaceOptions};
 pub use servers::{DEFAULT_PORT, EMBEDDED_PORTS};
 pub use socket::PeerSocket;
 pub use visit::{Met, Visitor};
@@ -81,42 +81,10 @@ pub enum MeetError {
     Socket(io::Error),
 }
 
-/// One working pair of addresses, with the socket that found it.
-#[derive(Debug)]
-pub struct Path {
-    /// The peer's address.
-    pub remote: SocketAddr,
-    /// How it was found.
-    pub kind: PathKind,
-    /// Round-trip time, as the probes saw it.
-    pub rtt: Duration,
-    /// Longest UDP payload worth trying, in bytes: what the interface takes.
-    pub payload_limit: u16,
-    demux: Arc<Demux>,
-    keeper: tokio::task::JoinHandle<()>,
-}
-
-impl Path {
-    /// The socket, for a transport to run over.
-    #[must_use]
-    pub fn socket(&self) -> Arc<Demux> {
-        self.demux.clone()
-    }
-
-    /// The peer's address as the socket's family writes it.
-    #[must_use]
-    pub fn native_remote(&self) -> SocketAddr {
-        self.demux.to_native(self.remote).unwrap_or(self.remote)
-    }
-
-    /// The transport heard the peer: both sides use this path.
-    pub fn confirm(&self) {
-        self.demux.confirm();
-    }
-}
-
-impl Drop for Path {
-    fn drop(&mut self) {
-        self.keeper.abort();
+/// Sleeps until then; for ever without a time.
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }

@@ -1,7 +1,7 @@
 //! The UDP socket of a session: one socket, from the first word to the rendezvous to the last byte.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use quinn::udp::{RecvMeta, Transmit, UdpSocketState};
 use socket2::{Domain, Protocol, Type};
@@ -40,6 +40,18 @@ impl PeerSocket {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
             Err(_) => (bind_v4(port)?, false),
         };
+        Self::wrap(socket, dual_stack)
+    }
+
+    /// Binds to any port, for IPv4 only.
+    ///
+    /// # Errors
+    /// What the system says when it refuses a socket.
+    pub(super) fn bind_ipv4() -> io::Result<Self> {
+        Self::wrap(bind_v4(0)?, false)
+    }
+
+    fn wrap(socket: socket2::Socket, dual_stack: bool) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         // Refused sizes are no reason to stop: the system has clamped or kept its own.
         let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
@@ -116,6 +128,21 @@ impl PeerSocket {
         }
     }
 
+    /// Waits for one short datagram, cut to the buffer, and gives its length. Cancel-safe.
+    ///
+    /// # Errors
+    /// What the system says when the socket is of no more use.
+    pub(super) async fn receive_short(&self, buffer: &mut [u8]) -> io::Result<(SocketAddr, usize)> {
+        loop {
+            match self.io.recv_from(buffer).await {
+                Ok((length, from)) => return Ok((canonical(from), length)),
+                // See `receive`.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// The address as this socket's family writes it; `None` if it cannot be reached from here.
     pub(super) fn to_native(&self, address: SocketAddr) -> Option<SocketAddr> {
         match (self.dual_stack, address) {
@@ -129,9 +156,14 @@ impl PeerSocket {
     }
 }
 
-/// The address as people write it.
+/// The address as people write it; a link-local one with its scope, without which it means nothing.
 pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
+    match (address, address.ip().to_canonical()) {
+        (SocketAddr::V6(address), IpAddr::V6(ip)) if ip.is_unicast_link_local() => {
+            SocketAddrV6::new(ip, address.port(), 0, address.scope_id()).into()
+        }
+        (_, ip) => SocketAddr::new(ip, address.port()),
+    }
 }
 
 fn bind_dual(port: u16) -> io::Result<socket2::Socket> {

@@ -7,7 +7,7 @@ use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
 use fardrop_shared::pairing::{Hello, PeerKey};
 
-use super::{Lobby, LobbyEvent, MeetError, Met, Visitor, prepare};
+use super::{Lobby, LobbyEvent, MeetError, Met, Place, PlaceOptions, Visitor};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -37,14 +37,22 @@ fn serve_until_aborted() -> (String, tokio::task::AbortHandle) {
     (address.to_string(), running.abort_handle())
 }
 
+fn options() -> PlaceOptions {
+    PlaceOptions {
+        port: 0,
+        ipv6: true,
+        port_mapping: false,
+        alive: tokio::sync::mpsc::channel(1).0,
+    }
+}
+
 async fn visit(code: &PairingCode, servers: &[String]) -> Result<Met, MeetError> {
     let visitor = Visitor {
         code,
         servers,
         fingerprint: [2; 32],
         device: "receiver",
-        port: 0,
-        ipv6: true,
+        place: options(),
         mdns: false,
     };
     visitor.meet().await
@@ -56,9 +64,10 @@ async fn host(lobby: &mut Lobby) -> Result<(Box<PeerKey>, Hello), u8> {
     loop {
         match lobby.next().await.unwrap() {
             LobbyEvent::HelloNeeded(run) => {
-                let prepared = prepare(&lobby.server_addresses(), 0, true).await.unwrap();
-                assert!(prepared.same_machine);
-                let hello = Hello::new([1; 32], prepared.candidates, "sender".to_owned());
+                let mut place = Place::take(options()).unwrap();
+                place.ask(&lobby.server_addresses(), None).await.unwrap();
+                assert!(place.is_same_machine());
+                let hello = Hello::new([1; 32], place.whereabouts(), "sender".to_owned());
                 lobby.provide_hello(run, hello);
             }
             LobbyEvent::Paired { key, peer, .. } => return Ok((key, peer)),
@@ -87,8 +96,11 @@ fn two_who_know_the_code_meet() {
         for role in [Role::Sender, Role::Receiver] {
             assert_eq!(key.probe(role).as_bytes(), met.key.probe(role).as_bytes());
         }
-        assert!(met.same_machine);
-        assert!(!peer.candidates().is_empty() && !met.peer.candidates().is_empty());
+        assert!(met.place.is_same_machine());
+        assert!(
+            !peer.whereabouts().candidates().is_empty()
+                && !met.peer.whereabouts().candidates().is_empty()
+        );
     });
 }
 

@@ -3,23 +3,24 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::code::PairingCode;
 use fardrop_shared::pairing::{Hello, PairingFailure, PeerKey, ReceiverEvent, ReceiverPairing};
-use fardrop_shared::path::Candidate;
+use fardrop_shared::path::Nat;
 use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, order};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
 use fardrop_shared::{Role, SessionId};
+use tokio::task::JoinSet;
 
 use super::announcer::Announcer;
 use super::discovery::Search;
-use super::find_path::sleep_until;
 use super::greetings::Greetings;
-use super::interfaces::Interfaces;
+use super::place::{Place, PlaceOptions, observe_nat};
 use super::servers::{on_this_machine, resolve_all};
-use super::socket::PeerSocket;
-use super::{MeetError, capabilities, own_candidates};
+use super::sleep_until;
+use super::{MeetError, capabilities};
 
 /// A server that has not shown the sender by then is not waited for: the next one is asked as well.
 const NEXT_SERVER_AFTER: Duration = Duration::from_millis(700);
@@ -43,6 +44,13 @@ const UDP_PATIENCE: Duration = Duration::from_secs(2);
 /// When all servers have been silent for so long, the rest are asked at once.
 const ALL_SERVERS_AFTER: Duration = Duration::from_millis(1400);
 
+/// How long our hello waits for what the NAT does: two round trips to the server, mostly over before the
+/// sender has answered.
+const NAT_PATIENCE: Duration = Duration::from_millis(700);
+
+/// How much longer it waits for the routers, where that matters.
+const ROUTERS_PATIENCE: Duration = Duration::from_millis(1500);
+
 /// How long one visit may take in all; a pairing by itself takes a few round trips.
 const VISIT_DEADLINE: Duration = Duration::from_secs(40);
 
@@ -61,10 +69,8 @@ pub struct Visitor<'a> {
     pub fingerprint: [u8; 32],
     /// What this machine is called.
     pub device: &'a str,
-    /// A fixed local port, or 0.
-    pub port: u16,
-    /// Whether IPv6 is used.
-    pub ipv6: bool,
+    /// How the socket is placed.
+    pub place: PlaceOptions,
     /// Whether multicast DNS is used.
     pub mdns: bool,
 }
@@ -72,14 +78,14 @@ pub struct Visitor<'a> {
 /// Two peers that know the same code.
 #[derive(Debug)]
 pub struct Met {
-    /// The socket that goes on to find the path.
-    pub socket: PeerSocket,
+    /// The socket that goes on to find the path, and where the peer was told that it is.
+    pub place: Place,
     /// The keys of the pair.
     pub key: Box<PeerKey>,
     /// What the peer says of itself.
     pub peer: Hello,
-    /// Whether both are on one machine, as far as this side can tell.
-    pub same_machine: bool,
+    /// The server at which they met.
+    pub server: Option<SocketAddr>,
 }
 
 impl Visitor<'_> {
@@ -93,9 +99,11 @@ impl Visitor<'_> {
     /// # Errors
     /// [`MeetError`], one variant for each thing a person can do something about.
     pub async fn meet(self) -> Result<Met, MeetError> {
-        let socket = PeerSocket::bind(self.port, self.ipv6)?;
+        let place = Place::bind(self.place.clone())?;
         let mut visit = Visit {
-            announcer: Announcer::new(socket),
+            announcer: Announcer::new(Arc::clone(&place.socket)),
+            place,
+            hello: HelloState::default(),
             visitor: self,
             heard: Heard::default(),
             by_tcp: Greetings::default(),
@@ -107,8 +115,8 @@ impl Visitor<'_> {
             .await
             .unwrap_or(Err(MeetError::SenderSilent))
             .map(|(key, peer)| Met {
-                same_machine: visit.same_machine(),
-                socket: visit.announcer.socket,
+                server: visit.server(),
+                place: visit.place,
                 key,
                 peer,
             })
@@ -117,6 +125,8 @@ impl Visitor<'_> {
 
 struct Visit<'a> {
     announcer: Announcer,
+    place: Place,
+    hello: HelloState,
     visitor: Visitor<'a>,
     heard: Heard,
     /// Whether servers that say nothing by UDP do so by TCP.
@@ -126,6 +136,15 @@ struct Visit<'a> {
     /// Where each server sees us. Only that of the server that has the sender says anything of how
     /// near the sender is.
     seen_by: BTreeMap<SocketAddr, SocketAddr>,
+}
+
+/// What our hello waits for, once the pairing has begun.
+#[derive(Debug, Default)]
+struct HelloState {
+    /// Finding out what the NAT does; begins with the first server that answers.
+    observing: Option<JoinSet<Nat>>,
+    /// When it is said with what is known.
+    due: Option<Instant>,
 }
 
 /// What the servers have said so far.
@@ -143,7 +162,7 @@ impl Visit<'_> {
         let locator = self.visitor.code.locator().value();
         let nearby = self.visitor.is_nearby();
         let search = (nearby && self.visitor.mdns)
-            .then(|| Search::start(locator, self.visitor.ipv6))
+            .then(|| Search::start(locator, self.visitor.place.ipv6))
             .flatten();
         let mut waiting = self.servers_to_ask(nearby).await;
         if nearby {
@@ -161,12 +180,15 @@ impl Visit<'_> {
             if let Some(outcome) = self.drain_pairing() {
                 return outcome;
             }
-            let due = self
-                .pairing
-                .as_ref()
-                .and_then(ReceiverPairing::poll_timeout);
+            self.say_hello_when_due();
+            let pairing = self.pairing.as_ref();
             let tick = Instant::now() + Duration::from_millis(200);
-            let due = due.map_or(tick, |due| due.min(tick));
+            let due = [
+                pairing.and_then(ReceiverPairing::poll_timeout),
+                self.hello.due,
+                Some(tick),
+            ];
+            let due = due.into_iter().flatten().min();
             tokio::select! {
                 said = self.announcer.next() => {
                     let (index, event) = said?;
@@ -175,7 +197,8 @@ impl Visit<'_> {
                 found = found_nearby(search.as_ref()), if self.pairing.is_none() => {
                     found.into_iter().for_each(|server| self.knock(server));
                 }
-                () = sleep_until(Some(due)) => {
+                nat = observed(&mut self.hello.observing) => self.on_observed(nat),
+                () = sleep_until(due) => {
                     if let Some(pairing) = &mut self.pairing {
                         pairing.handle_timeout(Instant::now());
                     }
@@ -192,7 +215,7 @@ impl Visit<'_> {
         let named = self.visitor.code.server().map(ToOwned::to_owned);
         let configured = order(self.visitor.servers, self.visitor.code.locator().value());
         let names = named.into_iter().chain(configured.into_iter().cloned());
-        let resolved = resolve_all(names.collect(), self.visitor.ipv6).await;
+        let resolved = resolve_all(names.collect(), self.visitor.place.ipv6).await;
         resolved
             .into_iter()
             .flat_map(|(_, addresses)| addresses)
@@ -233,6 +256,11 @@ impl Visit<'_> {
             Event::Reflexive { address, .. } => {
                 let server = self.announcer.clients[index].config().server;
                 self.seen_by.insert(server, address);
+                self.hello.observing.get_or_insert_with(|| {
+                    let mut observing = JoinSet::new();
+                    observing.spawn(async move { observe_nat(&[server]).await });
+                    observing
+                });
             }
             Event::Peer { payload, .. } => self.on_sender(now, index, payload.as_bytes()),
             Event::NobodyThere => {
@@ -252,30 +280,52 @@ impl Visit<'_> {
             let session = client.config().session;
             self.announcer.clients = vec![client];
             let code = self.visitor.code.clone();
-            let mut pairing = ReceiverPairing::new(code, capabilities(), session, now, rng);
-            pairing.provide_hello(now, self.hello());
-            self.pairing = Some(pairing);
+            self.pairing = Some(ReceiverPairing::new(
+                code,
+                capabilities(),
+                session,
+                now,
+                rng,
+            ));
+            self.hello.due = Some(now + NAT_PATIENCE);
         }
         if let Some(pairing) = &mut self.pairing {
             pairing.handle_payload(now, payload);
         }
     }
 
-    fn hello(&self) -> Hello {
-        let candidates: Vec<Candidate> = match self.announcer.socket.port() {
-            Ok(port) => own_candidates(
-                &Interfaces::look(),
-                port,
-                self.announcer.socket.speaks_ipv6(),
-                self.reflexive().as_slice(),
-            ),
-            Err(_) => Vec::new(),
-        };
-        Hello::new(
-            self.visitor.fingerprint,
-            candidates,
-            self.visitor.device.to_owned(),
-        )
+    /// What the NAT does is known. Behind one that maps per destination, a port that the router opens may
+    /// be the only way, so the routers are waited for.
+    fn on_observed(&mut self, nat: Nat) {
+        self.place.set_nat(nat);
+        if let Some(due) = &mut self.hello.due {
+            *due = if nat.maps_per_destination() && !self.place.routers_are_settled() {
+                *due + ROUTERS_PATIENCE
+            } else {
+                Instant::now()
+            };
+        }
+    }
+
+    fn say_hello_when_due(&mut self) {
+        let now = Instant::now();
+        let settled = self.hello.observing.is_none() && self.place.routers_are_settled();
+        let due = self.hello.due.is_some_and(|due| now >= due || settled);
+        if let (true, Some(pairing)) = (due, &mut self.pairing) {
+            self.hello.due = None;
+            let client = self.announcer.clients.first();
+            let server = client.map(|client| client.config().server);
+            // Only that of the server that has the sender says anything of how near the sender is.
+            if let Some(seen) = server.and_then(|server| self.seen_by.get(&server)) {
+                self.place.set_reflexive(*seen);
+            }
+            let hello = Hello::new(
+                self.visitor.fingerprint,
+                self.place.whereabouts(),
+                self.visitor.device.to_owned(),
+            );
+            pairing.provide_hello(now, hello);
+        }
     }
 
     fn drain_pairing(&mut self) -> Option<Result<(Box<PeerKey>, Hello), MeetError>> {
@@ -340,15 +390,21 @@ impl Visit<'_> {
         })
     }
 
-    /// Where the server that has the sender sees us.
-    fn reflexive(&self) -> Option<SocketAddr> {
-        let server = self.announcer.clients.first()?.config().server;
-        self.seen_by.get(&server).copied()
+    /// The server that has the sender.
+    fn server(&self) -> Option<SocketAddr> {
+        let client = self.announcer.clients.first()?;
+        Some(client.config().server)
     }
+}
 
-    fn same_machine(&self) -> bool {
-        self.reflexive()
-            .is_some_and(|address| address.ip().to_canonical().is_loopback())
+/// What the NAT does, once that is found out; never before it is looked into. Cancel-safe.
+async fn observed(observing: &mut Option<JoinSet<Nat>>) -> Nat {
+    let Some(tasks) = observing else {
+        return std::future::pending().await;
+    };
+    match tasks.join_next().await {
+        Some(nat) => nat.unwrap_or_default(),
+        None => std::future::pending().await,
     }
 }
 

@@ -32,7 +32,7 @@ pub const fn verdict(verdict: Verdict) -> &'static str {
         Verdict::AlmostEveryone => "You can send to almost everyone, and receive from them.",
         Verdict::SomeRouters => {
             "You can send only to people whose router opens a port for Fardrop or keeps one port \
-             for all destinations, to those who have IPv6 if you have it too, and on this network."
+             for all destinations, and on this network."
         }
         Verdict::Ipv6Only => "You can send only to people who have IPv6 too, and on this network.",
         Verdict::ThisNetworkAtLeast => {
@@ -76,6 +76,9 @@ pub const fn hint(hint: Hint) -> &'static str {
         Hint::OpenPorts => {
             "This network's router gives each connection a port of its own. Turn on UPnP, PCP or \
              NAT-PMP in its settings, and almost everyone can be reached."
+        }
+        Hint::Ipv6Helps => {
+            "IPv6 works here: people who have it too can be reached whatever their router does."
         }
         Hint::PortsForetold => {
             "The router counts its ports up, so the next one can be guessed: many connections work \
@@ -292,10 +295,10 @@ const fn quic_row(quic: Quic) -> &'static str {
 }
 
 fn clock_row(clock: ClockSkew) -> String {
-    let within = clock.give_or_take_ms;
+    let within = clock.give_or_take_ms.max(1);
     let apart = clock.ahead_ms.unsigned_abs();
     // What the line's way through the network could have made, the clocks may not have.
-    if apart <= within.saturating_add(1) {
+    if apart <= within {
         return format!("as the server's, give or take {within} ms");
     }
     let time = duration(std::time::Duration::from_millis(apart));

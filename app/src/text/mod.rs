@@ -62,6 +62,9 @@ pub const SHARE_ONCE: &str = "Waiting for the receiver; Ctrl-C ends the share.";
 /// Between the code and the first word from the sender.
 pub const CONNECTING: &str = "Looking for the sender...";
 
+/// The connection was lost; more may follow on the same line.
+pub const INTERRUPTED: &str = "The connection was lost; looking for the other machine again.";
+
 /// Ctrl-C was seen.
 pub const STOPPING: &str = "Stopping; the other side is being told. Ctrl-C again quits at once.";
 
@@ -295,10 +298,13 @@ fn file_of(progress: &Progress) -> String {
     }
 }
 
-/// The link was lost in mid-transfer.
+/// The connection was lost in mid-transfer, and another path is looked for.
 #[must_use]
-pub fn interrupted(kept: u64, reason: &str) -> String {
-    format!("{reason} {} need not be sent again.", size(kept))
+pub fn interrupted(kept: u64) -> String {
+    if kept == 0 {
+        return INTERRUPTED.to_owned();
+    }
+    format!("{INTERRUPTED} {} need not be sent again.", size(kept))
 }
 
 /// Everything arrived; for the one who sent it.

@@ -180,7 +180,7 @@ fn other_lines_are_sentences() {
         paired("Ada's laptop"),
         done_receiving(&receipt()),
         done_sending("Ada's laptop", &receipt()),
-        interrupted(7_700_000, "The connection was lost."),
+        interrupted(7_700_000),
         code_unreadable("the code is too long"),
         CODE_ARGUMENT_WARNING.to_owned(),
         CODE_MISSING.to_owned(),

@@ -214,7 +214,9 @@ impl From<LinkError> for TransferError {
                 Self::Protocol("the other side says that this one broke it")
             }
             LinkError::Protocol(what) => Self::Protocol(what),
-            other @ (LinkError::Closed(CloseCode::Done | CloseCode::Other(_))
+            other @ (LinkError::Closed(
+                CloseCode::Done | CloseCode::Abandoned | CloseCode::Other(_),
+            )
             | LinkError::TimedOut
             | LinkError::Unauthenticated
             | LinkError::Transport(_)) => Self::PeerGone(other),

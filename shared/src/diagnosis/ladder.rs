@@ -54,7 +54,7 @@ impl Prospect {
 pub enum Verdict {
     /// Almost everyone whose own network lets UDP out.
     AlmostEveryone,
-    /// Those whose router opens ports or maps all destinations alike, or who have IPv6 if this machine has.
+    /// Those whose router opens ports or maps all destinations alike; see also [`Hint::Ipv6Helps`].
     SomeRouters,
     /// Those who have IPv6 too, and this network.
     Ipv6Only,
@@ -100,6 +100,8 @@ pub enum Hint {
     SecondNat,
     /// The router opens no ports and its mapping depends on the destination: opening them would help.
     OpenPorts,
+    /// IPv6 works, and IPv4 reaches only some: those who have IPv6 too are reached in any case.
+    Ipv6Helps,
     /// The router's ports can be foretold, which helps punching.
     PortsForetold,
     /// First packets of QUIC are dropped.
@@ -125,6 +127,7 @@ impl Hint {
             Self::UdpBlocked => "udp-blocked",
             Self::SecondNat => "second-nat",
             Self::OpenPorts => "open-ports",
+            Self::Ipv6Helps => "ipv6-helps",
             Self::PortsForetold => "ports-foretold",
             Self::QuicDropped => "quic-dropped",
             Self::PathTooNarrow => "path-too-narrow",
@@ -224,6 +227,10 @@ impl Diagnosis {
             (
                 Hint::OpenPorts,
                 ladder.punched == Prospect::Depends && ladder.mapped != Prospect::Open,
+            ),
+            (
+                Hint::Ipv6Helps,
+                self.verdict() == Verdict::SomeRouters && ladder.ipv6 == Prospect::Open,
             ),
             (
                 Hint::PortsForetold,

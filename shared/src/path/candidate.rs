@@ -31,6 +31,16 @@ impl Candidate {
         Self { kind, address }
     }
 
+    /// Whether the owner should name it: what is [`usable`](Self::usable), and link-local addresses, whose
+    /// scope the peer adds.
+    #[must_use]
+    pub fn advertisable(&self, same_machine: bool) -> bool {
+        match self.address.ip() {
+            IpAddr::V6(ip) if ip.is_unicast_link_local() => self.address.port() != 0,
+            IpAddr::V4(_) | IpAddr::V6(_) => self.usable(same_machine),
+        }
+    }
+
     /// Whether a packet may be sent there at all: never to port 0, nor to a multicast, broadcast or
     /// unspecified address; to loopback only when `same_machine`.
     #[must_use]

@@ -90,12 +90,13 @@ impl QuicProbe {
     /// Whether a datagram is the answer to this one.
     #[must_use]
     pub fn is_answered_by(&self, bytes: &[u8]) -> bool {
-        let Some((version, destination, source, versions)) = long_header(bytes) else {
+        let Some(header) = LongHeader::read(bytes) else {
             return false;
         };
-        version == [0; 4]
-            && destination == self.source
-            && source == self.destination
+        let versions = header.rest;
+        header.version == [0; 4]
+            && header.destination == self.source
+            && header.source == self.destination
             && !versions.is_empty()
             && versions.len().is_multiple_of(4)
     }
@@ -108,15 +109,15 @@ pub fn version_negotiation(bytes: &[u8]) -> Option<Vec<u8>> {
     if bytes.len() < MIN_INITIAL_BYTES {
         return None;
     }
-    let (version, destination, source, _) = long_header(bytes)?;
+    let header = LongHeader::read(bytes)?;
     // The type in the two bits below is each version's own; in version 1 an Initial has zeros.
-    let initial = version != VERSION_1 || bytes[0] & 0x30 == 0;
-    if version == [0; 4] || !initial {
+    let initial = header.version != VERSION_1 || bytes[0] & 0x30 == 0;
+    if header.version == [0; 4] || !initial {
         return None;
     }
     let mut answer = vec![LONG_HEADER];
     answer.extend([0; 4]);
-    for id in [source, destination] {
+    for id in [header.source, header.destination] {
         answer.push(u8::try_from(id.len()).ok()?);
         answer.extend(id);
     }
@@ -124,15 +125,30 @@ pub fn version_negotiation(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-/// Version, destination and source connection ID of a long header, and what follows it.
-fn long_header(bytes: &[u8]) -> Option<([u8; 4], &[u8], &[u8], &[u8])> {
-    let (&[first, v0, v1, v2, v3], rest) = bytes.split_first_chunk::<5>()?;
-    if first & LONG_HEADER != LONG_HEADER {
-        return None;
+/// What all versions have in common (RFC 8999, section 5.1).
+struct LongHeader<'a> {
+    version: [u8; 4],
+    destination: &'a [u8],
+    source: &'a [u8],
+    /// What follows.
+    rest: &'a [u8],
+}
+
+impl<'a> LongHeader<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (&[first, v0, v1, v2, v3], rest) = bytes.split_first_chunk::<5>()?;
+        if first & LONG_HEADER != LONG_HEADER {
+            return None;
+        }
+        let (destination, rest) = connection_id(rest)?;
+        let (source, rest) = connection_id(rest)?;
+        Some(Self {
+            version: [v0, v1, v2, v3],
+            destination,
+            source,
+            rest,
+        })
     }
-    let (destination, rest) = connection_id(rest)?;
-    let (source, rest) = connection_id(rest)?;
-    Some(([v0, v1, v2, v3], destination, source, rest))
 }
 
 fn connection_id(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use fardrop_shared::diagnosis::Hairpin;
 use rand::RngCore;
 
-use super::super::find_path::sleep_until;
+use super::super::sleep_until;
 use super::super::socket::PeerSocket;
 
 /// How long it may take: to the router and back is a matter of milliseconds.

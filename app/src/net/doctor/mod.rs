@@ -4,7 +4,6 @@
 //! bounded by [`DEADLINE`]. What the findings mean is decided in `shared::diagnosis`.
 
 mod hairpin;
-mod look;
 mod path_probe;
 
 use std::io;
@@ -19,9 +18,9 @@ use tokio::task::JoinSet;
 
 use super::greetings::{self, Greeted};
 use super::interfaces::{Interfaces, local_address_towards};
+use super::look::{Seen, look};
 use super::servers::resolve_all;
 use super::socket::PeerSocket;
-use look::{Seen, look};
 
 /// How long all of it may take: a person waits. Names take 2.5 s of it at most.
 const DEADLINE: Duration = Duration::from_millis(4800);

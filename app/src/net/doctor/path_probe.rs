@@ -8,10 +8,10 @@ use fardrop_shared::diagnosis::{PathMtuSearch, Quic};
 use fardrop_shared::wire::quic_probe::{MIN_INITIAL_BYTES, QuicProbe};
 use fardrop_shared::wire::rendezvous::{HELLO_BYTES, MAX_DATAGRAM, Reply, Request, Tag};
 
-use super::super::find_path::sleep_until;
 use super::super::interfaces::Interfaces;
+use super::super::look::Seen;
+use super::super::sleep_until;
 use super::super::socket::{PeerSocket, canonical};
-use super::look::Seen;
 
 /// The longest datagram tried, as UDP payload in bytes: what jumbo frames of 9000 carry over IPv4.
 const LONGEST: u16 = 8972;

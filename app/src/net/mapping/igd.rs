@@ -258,6 +258,12 @@ async fn external_address(control: &Control) -> Result<IpAddr, MappingError> {
     let asked = control.call(control.igd.get_external_ip()).await;
     let address = asked.map_err(|error| match error {
         GetExternalIpError::ActionNotAuthorized => MappingError::Code(NOT_AUTHORIZED),
+        // An answer without an address: what a router says that has none, or (miniupnpd) a private one.
+        GetExternalIpError::RequestError(RequestError::InvalidResponse(text))
+            if text.contains("GetExternalIPAddressResponse") =>
+        {
+            MappingError::Unusable
+        }
         GetExternalIpError::RequestError(error) => request_error(error),
     })?;
     if address.is_unspecified() {

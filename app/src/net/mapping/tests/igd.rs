@@ -305,7 +305,7 @@ async fn answers_to_requests_that_are_none_are_refused() {
 
 #[tokio::test]
 async fn addresses_that_cannot_be_are_dropped() {
-    let addresses = ["0.0.0.0", "224.0.0.1", "255.255.255.255", "127.0.0.1"];
+    let addresses = ["", "0.0.0.0", "224.0.0.1", "255.255.255.255", "127.0.0.1"];
     let all = addresses.map(|address| async move {
         let element = format!("<NewExternalIPAddress>{address}</NewExternalIPAddress>");
         let reply = done("GetExternalIPAddress", &element);

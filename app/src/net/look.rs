@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use fardrop_shared::rendezvous::AddressQuery;
 
-use super::super::find_path::sleep_until;
-use super::super::socket::{PeerSocket, canonical};
+use super::sleep_until;
+use super::socket::{PeerSocket, canonical};
 
 /// How long the others are waited for once one has answered.
 const STRAGGLERS_TIME: Duration = Duration::from_millis(600);

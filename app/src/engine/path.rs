@@ -1,0 +1,215 @@
+//! A session's path as the face is told of it: the ladder while it is looked for, and what becomes of it
+//! while it is used.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fardrop_shared::path::PathKind;
+use tokio::sync::watch;
+
+use super::event::{Event, LinkName, Rung, RungState, SessionNumber};
+use super::report::Reporter;
+use crate::failure::{Failure, FailureKind, Stage};
+use crate::net::{Path, PathError, PathNews, PathReport, Search};
+
+/// What a session runs over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Route {
+    pub(super) kind: Rung,
+    pub(super) link: LinkName,
+}
+
+/// Follows a session's path and tells of it.
+#[derive(Debug)]
+pub(super) struct PathWatch {
+    reporter: Arc<Reporter>,
+    session: SessionNumber,
+    search: Search,
+    /// The steps of the ladder that are being tried, and whether one has worked.
+    rungs: BTreeMap<Rung, RungState>,
+    newest: Option<PathReport>,
+    link: LinkName,
+    lost: bool,
+    give_up_once: Option<watch::Receiver<bool>>,
+}
+
+impl PathWatch {
+    pub(super) const fn new(
+        reporter: Arc<Reporter>,
+        session: SessionNumber,
+        search: Search,
+    ) -> Self {
+        Self {
+            reporter,
+            session,
+            search,
+            rungs: BTreeMap::new(),
+            newest: None,
+            link: LinkName::Quic,
+            lost: false,
+            give_up_once: None,
+        }
+    }
+
+    pub(super) const fn session(&self) -> SessionNumber {
+        self.session
+    }
+
+    /// What the session runs over now.
+    pub(super) fn route(&self) -> Route {
+        Route {
+            kind: self.newest.map_or(Rung::Punched, |path| rung(path.kind)),
+            link: self.link,
+        }
+    }
+
+    /// Does not look for a lost path any more once this is true.
+    pub(super) fn give_up_once(&mut self, condition: watch::Receiver<bool>) {
+        self.give_up_once = Some(condition);
+    }
+
+    /// Waits for the first path.
+    pub(super) async fn find(&mut self) -> Result<Path, Failure> {
+        loop {
+            match self.search.next().await {
+                Ok(PathNews::Found(report)) => {
+                    self.newest = Some(report);
+                    // The keeper has put it there before it said so.
+                    return self
+                        .search
+                        .path(&report)
+                        .ok_or_else(|| Failure::new(Stage::Path, FailureKind::Local));
+                }
+                Ok(PathNews::Trying(kind)) => self.climb(kind, RungState::Trying, None).await,
+                Ok(PathNews::Works(kind, rtt)) => {
+                    self.climb(kind, RungState::Works, Some(rtt)).await;
+                }
+                Ok(PathNews::Lost) => {}
+                Err(error) => {
+                    self.tell_what_failed().await;
+                    return Err(path_failure(error));
+                }
+            }
+        }
+    }
+
+    /// The transport runs.
+    pub(super) async fn on_link(&mut self, link: LinkName) {
+        self.link = link;
+        self.tell_path().await;
+    }
+
+    /// Tells what becomes of the path, for as long as it is polled; `kept` is what a transfer has, if one
+    /// runs. Resolves when the path is lost for good.
+    pub(super) async fn follow(&mut self, kept: impl Fn() -> Option<u64>) -> Failure {
+        loop {
+            let hopeless = async {
+                match &mut self.give_up_once {
+                    Some(condition) if self.lost => {
+                        // Whoever set the condition is gone: that is an end as well.
+                        let _ = condition.wait_for(|met| *met).await;
+                    }
+                    Some(_) | None => std::future::pending().await,
+                }
+            };
+            let news = tokio::select! {
+                news = self.search.next() => news,
+                () = hopeless => Err(PathError::PeerGone),
+            };
+            match news {
+                Ok(PathNews::Lost) => {
+                    self.lost = true;
+                    if let Some(kept) = kept() {
+                        let session = self.session;
+                        let event = Event::Interrupted { session, kept };
+                        self.reporter.tell(event).await;
+                    }
+                }
+                Ok(PathNews::Found(report)) => {
+                    self.lost = false;
+                    self.newest = Some(report);
+                    if kept().is_some() {
+                        self.tell_path().await;
+                    }
+                }
+                Ok(PathNews::Trying(kind)) => self.climb(kind, RungState::Trying, None).await,
+                Ok(PathNews::Works(kind, rtt)) => {
+                    self.climb(kind, RungState::Works, Some(rtt)).await;
+                }
+                Err(error) => return path_failure(error),
+            }
+        }
+    }
+
+    async fn climb(&mut self, kind: PathKind, state: RungState, rtt: Option<Duration>) {
+        let rung = rung(kind);
+        // That one address of a kind works is not undone by trying another.
+        if self.rungs.get(&rung) == Some(&RungState::Works) {
+            return;
+        }
+        self.rungs.insert(rung, state);
+        let detail = rtt.map(|rtt| format!("{:.1} ms", rtt.as_secs_f64() * 1000.0));
+        self.tell_rung(rung, state, detail.unwrap_or_default())
+            .await;
+    }
+
+    async fn tell_what_failed(&mut self) {
+        for (rung, state) in std::mem::take(&mut self.rungs) {
+            if state == RungState::Trying {
+                self.tell_rung(rung, RungState::Failed, String::new()).await;
+            }
+        }
+    }
+
+    async fn tell_rung(&self, rung: Rung, state: RungState, detail: String) {
+        let session = self.session;
+        self.reporter
+            .tell(Event::Rung {
+                session,
+                rung,
+                state,
+                detail,
+            })
+            .await;
+    }
+
+    async fn tell_path(&self) {
+        if let Some(path) = &self.newest {
+            self.reporter
+                .tell(Event::Path {
+                    session: self.session,
+                    kind: rung(path.kind),
+                    link: self.link,
+                    rtt: path.rtt,
+                    peer: path.remote,
+                })
+                .await;
+        }
+    }
+}
+
+/// What having no path means to a person.
+fn path_failure(error: PathError) -> Failure {
+    let kind = match error {
+        PathError::BothNatsSymmetric => FailureKind::BothNatsSymmetric,
+        PathError::NothingAnswered => FailureKind::Firewalled,
+        PathError::PeerGone => FailureKind::PeerGone,
+        PathError::Socket(_) => FailureKind::Local,
+    };
+    let failure = Failure::new(Stage::Path, kind);
+    match error {
+        PathError::Socket(error) => failure.with_detail(error),
+        PathError::BothNatsSymmetric | PathError::NothingAnswered | PathError::PeerGone => failure,
+    }
+}
+
+const fn rung(kind: PathKind) -> Rung {
+    match kind {
+        PathKind::Local => Rung::Local,
+        PathKind::Ipv6 => Rung::Ipv6,
+        PathKind::Mapped => Rung::Mapped,
+        PathKind::Punched => Rung::Punched,
+        PathKind::ManyPort => Rung::ManyPort,
+    }
+}

@@ -1,0 +1,130 @@
+//! Meeting the peer again at the rendezvous, from the session's own socket.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use fardrop_shared::rendezvous::{Announcement, Client, Config, Event};
+use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
+use fardrop_shared::{Role, SessionId};
+
+use super::socket::PeerSocket;
+
+/// Servers at which two meet again at most: a share was announced at one, perhaps at a second.
+const SERVERS_LIMIT: usize = 4;
+
+/// Where two meet, and as whom. One session for all of their meetings: the locator stays its own.
+#[derive(Debug)]
+pub(super) struct MeetingPlace {
+    servers: Vec<SocketAddr>,
+    role: Role,
+    locator: u32,
+    session: SessionId,
+    owner: OwnerToken,
+    /// What has been announced in earlier meetings, for each server.
+    revisions: Vec<u32>,
+}
+
+/// A meeting under way.
+#[derive(Debug)]
+pub(super) struct Meeting {
+    clients: Vec<Client>,
+}
+
+/// What the rendezvous has brought.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// The server answers, and sees the socket there.
+    Seen(SocketAddr),
+    /// The peer says this.
+    Peer(Vec<u8>),
+}
+
+impl MeetingPlace {
+    pub(super) fn new(role: Role, locator: u32, mut servers: Vec<SocketAddr>) -> Self {
+        servers.truncate(SERVERS_LIMIT);
+        let rng = &mut rand::thread_rng();
+        Self {
+            revisions: vec![0; servers.len()],
+            servers,
+            role,
+            locator,
+            session: SessionId::random(rng),
+            owner: OwnerToken::random(rng),
+        }
+    }
+
+    /// Begins to ask.
+    pub(super) fn enter(&self) -> Meeting {
+        let (now, rng) = (Instant::now(), &mut rand::thread_rng());
+        let configs = self.servers.iter().zip(&self.revisions);
+        let clients = configs.map(|(server, revision)| {
+            let config = Config {
+                server: *server,
+                locator: self.locator,
+                side: self.role,
+                session: self.session,
+                owner: self.owner,
+                revision: *revision,
+            };
+            Client::new(now, config, rng)
+        });
+        Meeting {
+            clients: clients.collect(),
+        }
+    }
+
+    /// Ends a meeting; the next one goes on where it ended.
+    pub(super) fn leave(&mut self, meeting: &Meeting) {
+        self.revisions = meeting.clients.iter().map(Client::revision).collect();
+    }
+}
+
+impl Meeting {
+    /// Says this from now on.
+    pub(super) fn announce(&mut self, update: Vec<u8>) {
+        let Ok(payload) = Payload::new(update) else {
+            tracing::error!("an update did not fit its datagram");
+            return;
+        };
+        for client in &mut self.clients {
+            let payload = payload.clone();
+            // One announcement is far from too many.
+            let _ = client.announce(Instant::now(), Announcement { to: None, payload });
+        }
+    }
+
+    pub(super) fn handle_datagram(&mut self, from: SocketAddr, datagram: &[u8]) {
+        for client in &mut self.clients {
+            client.handle_datagram(Instant::now(), from, datagram);
+        }
+    }
+
+    /// Sends what is due; what was learned, and when to call again.
+    pub(super) fn turn(&mut self, socket: &PeerSocket) -> (Vec<Word>, Option<Instant>) {
+        let now = Instant::now();
+        let mut words = Vec::new();
+        for client in &mut self.clients {
+            client.handle_timeout(now);
+            while let Some(transmit) = client.poll_transmit(now) {
+                socket.send(transmit.to, &transmit.bytes);
+            }
+            while let Some(event) = client.poll_event() {
+                match event {
+                    Event::Reflexive { address, .. } => words.push(Word::Seen(address)),
+                    Event::Peer { payload, .. } => {
+                        words.push(Word::Peer(payload.as_bytes().to_vec()));
+                    }
+                    Event::Held
+                    | Event::NobodyThere
+                    | Event::Taken
+                    | Event::Busy
+                    | Event::Version(_)
+                    | Event::Silent
+                    | Event::Answering => {}
+                }
+            }
+        }
+        let due = self.clients.iter().filter_map(Client::poll_timeout).min();
+        (words, due)
+    }
+}

@@ -1,0 +1,159 @@
+//! Help from the router or from IPv6: then every pair meets.
+
+use anyhow::Result;
+use fardrop_tests::lab::{HomePlan, Lab, Nat, Plan, Protocols};
+use fardrop_tests::peer::last;
+
+use crate::cell::{Cell, pair, run};
+use crate::report::tallies;
+use crate::round::{Turn, small_file};
+
+fn cell(names: &[&str], homes: [HomePlan; 2]) -> Cell {
+    Cell {
+        names: names.iter().map(ToString::to_string).collect(),
+        plan: Plan {
+            homes: homes.to_vec(),
+            ..Plan::default()
+        },
+        arguments: &[],
+    }
+}
+
+#[test]
+fn gateway_at_one_side_makes_every_pair_meet() -> Result<()> {
+    let mut cells = Vec::new();
+    for one in Nat::MATRIX {
+        for other in Nat::MATRIX {
+            let sender = HomePlan::behind(one).with_gateway(Protocols::ALL);
+            let homes = [sender, HomePlan::behind(other)];
+            cells.push(cell(&[one.name(), other.name()], homes));
+        }
+    }
+    let Some(results) = run(&cells)? else {
+        return Ok(());
+    };
+    let of = ["sender, with a gateway", "receiver"];
+    tallies(
+        "3a. A gateway with UPnP, NAT-PMP and PCP at the sender",
+        &of,
+        &results,
+    )?;
+    for row in &results {
+        let tally = &row.tally;
+        assert_eq!(tally.connected(), tally.rounds(), "{row:?}");
+        // Where punching works as well, whichever is there first may win.
+        let known = tally.by_rung("mapped") + tally.by_rung("punched");
+        assert_eq!(known, tally.rounds(), "{row:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn each_protocol_alone_helps_two_symmetric_nats() -> Result<()> {
+    let protocols = [
+        ("UPnP", Protocols::UPNP),
+        ("NAT-PMP", Protocols::NAT_PMP),
+        ("PCP", Protocols::PCP),
+    ];
+    let hard = HomePlan::behind(Nat::SymmetricRandom);
+    let mut cells = Vec::new();
+    for (name, protocols) in protocols {
+        let open = hard.with_gateway(protocols);
+        cells.push(cell(&[name, "sender"], [open, hard]));
+        cells.push(cell(&[name, "receiver"], [hard, open]));
+    }
+    let Some(results) = run(&cells)? else {
+        return Ok(());
+    };
+    tallies(
+        "3b. One protocol alone, symmetric NATs on both sides",
+        &["protocol", "at the"],
+        &results,
+    )?;
+    for row in &results {
+        assert_eq!(row.tally.by_rung("mapped"), row.tally.rounds(), "{row:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn ipv6_makes_every_pair_meet() -> Result<()> {
+    let same = Nat::MATRIX.map(|nat| (nat, nat));
+    let mixed = [
+        (Nat::PortRestricted, Nat::SymmetricRandom),
+        (Nat::SymmetricRandom, Nat::PortRestricted),
+    ];
+    let cells: Vec<Cell> = same
+        .into_iter()
+        .chain(mixed)
+        .map(|(one, other)| {
+            let home = |nat| HomePlan::behind(nat).with_ipv6();
+            cell(&[one.name(), other.name()], [home(one), home(other)])
+        })
+        .collect();
+    let Some(results) = run(&cells)? else {
+        return Ok(());
+    };
+    tallies(
+        "3c. IPv6 with a firewall on both sides",
+        &["sender", "receiver"],
+        &results,
+    )?;
+    for row in &results {
+        assert_eq!(row.tally.by_rung("ipv6"), row.tally.rounds(), "{row:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn no_mapping_is_left_after_ctrl_c() -> Result<()> {
+    let _turn = Turn::wait();
+    let hard = HomePlan::behind(Nat::SymmetricRandom);
+    let plan = Plan {
+        homes: vec![hard.with_gateway(Protocols::ALL), hard],
+        ..Plan::default()
+    };
+    let Some(lab) = Lab::build("no_mapping_is_left_after_ctrl_c", &plan)? else {
+        return Ok(());
+    };
+    let folder = tempfile::tempdir()?;
+    let file = small_file(folder.path())?;
+    let pair = pair(&lab, &[]);
+    let mut sender = pair.send(&file)?.within(pair.sender).start()?;
+    let code = sender.code()?;
+    let command = pair.receive(&code, folder.path())?.within(pair.receiver);
+    let mut receiver = command.start_at_terminal()?;
+    // The person there never answers.
+    receiver.event("offer")?;
+    assert!(lab.homes[0].router.mapped_ports()? > 0);
+    sender.interrupt()?;
+    let (exit, events) = sender.finish()?;
+    assert_eq!(exit, Some(130), "{events:?}");
+    let (_, events) = receiver.finish()?;
+    let failed = last(&events, "failed").map(|event| &event["kind"]);
+    assert_eq!(
+        failed.and_then(|kind| kind.as_str()),
+        Some("cancelled-by-peer"),
+        "{events:?}"
+    );
+    assert_eq!(lab.homes[0].router.mapped_ports()?, 0);
+    lab.close()
+}
+
+#[test]
+fn no_port_mapping_asks_no_gateway() -> Result<()> {
+    let _turn = Turn::wait();
+    let hard = HomePlan::behind(Nat::SymmetricRandom);
+    let plan = Plan {
+        homes: vec![hard.with_gateway(Protocols::ALL), hard],
+        ..Plan::default()
+    };
+    let Some(lab) = Lab::build("no_port_mapping_asks_no_gateway", &plan)? else {
+        return Ok(());
+    };
+    let folder = tempfile::tempdir()?;
+    let file = small_file(folder.path())?;
+    let round = pair(&lab, &["--no-port-mapping"]).run(&file)?;
+    assert_eq!(round.failure(), Some("both-nats-symmetric"), "{round:?}");
+    lab.close()
+}

@@ -1,0 +1,200 @@
+//! Where there is no path: the person is told why, and soon.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use fardrop_tests::lab::{HomePlan, Lab, Nat, Plan, Policy, Rules};
+use fardrop_tests::peer::{Account, Peer};
+
+use crate::cell::pair;
+use crate::matrix::LOOSENESS;
+use crate::report::table;
+use crate::round::{Turn, rounds, small_file};
+
+/// How long it may take until somebody is told.
+const BOUND: Duration = Duration::from_secs(5);
+
+/// The same where the reason is known when both have met.
+const KNOWN_BOUND: Duration = Duration::from_secs(1);
+
+fn build(test: &str, one: HomePlan, other: HomePlan) -> Result<Option<Lab>> {
+    let plan = Plan {
+        homes: vec![one, other],
+        ..Plan::default()
+    };
+    Lab::build(test, &plan)
+}
+
+/// Asserts that a run failed for this reason, and gives how long after `since` it was told.
+#[track_caller]
+fn told(account: &Account, reason: &str, since: Instant, bound: Duration) -> Duration {
+    let events = &account.events;
+    let failed = account.last("failed");
+    let kind = failed.and_then(|event| event["kind"].as_str());
+    assert_eq!(kind, Some(reason), "{events:?}");
+    let message = failed.and_then(|event| event["message"].as_str());
+    assert!(
+        message.is_some_and(|message| !message.is_empty()),
+        "{events:?}"
+    );
+    let at = account.first_at("failed").expect("it was found above");
+    let time = at.saturating_duration_since(since);
+    assert!(time <= bound * LOOSENESS, "{time:?}: {events:?}");
+    time
+}
+
+/// Writes down how long it took.
+fn record(section: &str, times: &[Duration]) -> Result<()> {
+    let median = crate::report::percentile(times, 0.5).context("no rounds")?;
+    let most = crate::report::percentile(times, 0.95).context("no rounds")?;
+    table(
+        section,
+        ["rounds", "told after, ms (median / 95 %)"]
+            .map(ToOwned::to_owned)
+            .to_vec(),
+        vec![vec![
+            times.len().to_string(),
+            format!("{} / {}", median.as_millis(), most.as_millis()),
+        ]],
+    )
+}
+
+#[test]
+fn two_symmetric_nats_are_told_so_at_both_ends() -> Result<()> {
+    let _turn = Turn::wait();
+    let hard = HomePlan::behind(Nat::SymmetricRandom);
+    let Some(lab) = build("two_symmetric_nats_are_told_so_at_both_ends", hard, hard)? else {
+        return Ok(());
+    };
+    let folder = tempfile::tempdir()?;
+    let file = small_file(folder.path())?;
+    let mut times = Vec::new();
+    for _ in 0..rounds() {
+        lab.forget()?;
+        let round = pair(&lab, &["--no-ipv6"]).run(&file)?;
+        let ready = round.ready().context("they met")?;
+        for account in [&round.sender, &round.receiver] {
+            times.push(told(account, "both-nats-symmetric", ready, KNOWN_BOUND));
+        }
+    }
+    record("5a. Reason: both NATs symmetric (both ends)", &times)?;
+    lab.close()
+}
+
+/// Starts a receiver of a code that nobody has, and reads to its end.
+fn receive_nothing(lab: &Lab) -> Result<(Instant, Account)> {
+    let folder = tempfile::tempdir()?;
+    let command = pair(lab, &[]).receive("123-acid-lemon", folder.path())?;
+    let started = Instant::now();
+    let account = command
+        .arg("--yes")
+        .within(lab.host(1))
+        .start()?
+        .account()?;
+    Ok((started, account))
+}
+
+/// Starts a sender that cannot meet anybody, and reads to its end.
+fn send_nowhere(lab: &Lab) -> Result<(Instant, Account)> {
+    let folder = tempfile::tempdir()?;
+    let file = small_file(folder.path())?;
+    let started = Instant::now();
+    let mut sender = pair(lab, &[]).send(&file)?.within(lab.host(0)).start()?;
+    // A sender goes on trying; that it has said why is enough.
+    sender.event("failed")?;
+    sender.interrupt()?;
+    Ok((started, sender.account()?))
+}
+
+#[test]
+fn blocked_udp_is_told() -> Result<()> {
+    let _turn = Turn::wait();
+    let blocked = HomePlan::with(Rules {
+        policy: Policy::NoUdp,
+        ..Rules::of(Nat::PortRestricted)
+    });
+    let Some(lab) = build("blocked_udp_is_told", blocked, blocked)? else {
+        return Ok(());
+    };
+    let (started, account) = receive_nothing(&lab)?;
+    let receiver = told(&account, "udp-blocked", started, BOUND);
+    let (started, account) = send_nowhere(&lab)?;
+    let sender = told(&account, "udp-blocked", started, BOUND);
+    record("5b. Reason: UDP blocked (either end)", &[receiver, sender])?;
+    lab.close()
+}
+
+#[test]
+fn missing_rendezvous_is_told() -> Result<()> {
+    let _turn = Turn::wait();
+    let home = HomePlan::behind(Nat::PortRestricted);
+    let Some(mut lab) = build("missing_rendezvous_is_told", home, home)? else {
+        return Ok(());
+    };
+    // Its machine is there, and says that nobody listens.
+    lab.rendezvous.kill();
+    let (started, account) = receive_nothing(&lab)?;
+    let receiver = told(&account, "rendezvous-unreachable", started, BOUND);
+    let (started, account) = send_nowhere(&lab)?;
+    let sender = told(&account, "rendezvous-unreachable", started, BOUND);
+    record(
+        "5c. Reason: no rendezvous (either end)",
+        &[receiver, sender],
+    )?;
+    lab.close()
+}
+
+#[test]
+fn firewall_that_lets_only_the_rendezvous_through_is_told() -> Result<()> {
+    let _turn = Turn::wait();
+    let home = HomePlan::behind(Nat::PortRestricted);
+    let walled = HomePlan::with(Rules {
+        policy: Policy::OnlyRendezvous,
+        ..Rules::of(Nat::PortRestricted)
+    });
+    let test = "firewall_that_lets_only_the_rendezvous_through_is_told";
+    let Some(lab) = build(test, home, walled)? else {
+        return Ok(());
+    };
+    let folder = tempfile::tempdir()?;
+    let file = small_file(folder.path())?;
+    let round = pair(&lab, &[]).run(&file)?;
+    let ready = round.ready().context("they met")?;
+    let ends = [&round.sender, &round.receiver];
+    let times = ends.map(|account| told(account, "firewalled", ready, BOUND));
+    record(
+        "5d. Reason: a firewall lets nothing else through (both ends)",
+        &times,
+    )?;
+    lab.close()
+}
+
+#[test]
+fn peer_that_vanishes_is_told() -> Result<()> {
+    let _turn = Turn::wait();
+    let home = HomePlan::behind(Nat::PortRestricted);
+    let Some(lab) = build("peer_that_vanishes_is_told", home, home)? else {
+        return Ok(());
+    };
+    let folder = tempfile::tempdir()?;
+    let file = small_file(folder.path())?;
+    // At 100 ms it takes three times as long to a path as to kill a process.
+    let vanish = |mut going: Peer, mut staying: Peer| -> Result<Duration> {
+        going.event("paired")?;
+        going.kill()?;
+        let since = Instant::now();
+        staying.event("failed")?;
+        staying.interrupt()?;
+        Ok(told(&staying.account()?, "peer-gone", since, BOUND))
+    };
+    let running = pair(&lab, &[]).start(&file, folder.path())?;
+    let sender = vanish(running.receiver, running.sender)?;
+    lab.forget()?;
+    let running = pair(&lab, &[]).start(&file, folder.path())?;
+    let receiver = vanish(running.sender, running.receiver)?;
+    record(
+        "5e. Reason: the peer is gone (either end)",
+        &[sender, receiver],
+    )?;
+    lab.close()
+}

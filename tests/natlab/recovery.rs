@@ -1,0 +1,239 @@
+//! NATs that forget: a transfer goes on by itself.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use fardrop_tests::lab::{HomePlan, Lab, Nat, Plan, Rules};
+use fardrop_tests::peer::{Account, Peer};
+use serde_json::Value;
+
+use crate::cell::pair;
+use crate::matrix::LOOSENESS;
+use crate::report::table;
+use crate::round::{Turn, file, small_file};
+
+/// Bytes that cross while the NATs rebind.
+const BYTES: usize = 200_000_000;
+
+/// Rebindings in one transfer, evenly spread.
+const REBINDINGS: u64 = 3;
+
+/// How long a transfer may stand still after a rebinding, at 100 ms.
+const BOUND: Duration = Duration::from_secs(2);
+
+/// How long the mappings live, and how long the person thinks.
+const MAPPING_SECONDS: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(20);
+
+/// How long a transfer of that many bytes may take on a machine that is busy otherwise.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Whose router rebinds.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Sender,
+    Receiver,
+}
+
+/// What became of one transfer.
+#[derive(Debug)]
+struct Recovered {
+    /// The longest that the receiver's bytes stood still after each rebinding.
+    stalls: Vec<Duration>,
+    /// Times that the receiver said that it was interrupted.
+    interrupted: usize,
+}
+
+#[test]
+fn transfer_goes_on_after_rebindings_at_either_side() -> Result<()> {
+    let mut rows = Vec::new();
+    for nat in Nat::MATRIX {
+        // Against a symmetric NAT one that filters by port would need luck each time.
+        let other = if nat.is_cone() {
+            Nat::PortRestricted
+        } else {
+            Nat::AddressRestricted
+        };
+        for side in [Side::Sender, Side::Receiver] {
+            let Some(recovered) = rebind(nat, other, side)? else {
+                return Ok(());
+            };
+            for stall in &recovered.stalls {
+                assert!(
+                    *stall <= BOUND * LOOSENESS,
+                    "{nat:?} at {side:?}: {recovered:?}"
+                );
+            }
+            let stalls = recovered
+                .stalls
+                .iter()
+                .map(|stall| stall.as_millis().to_string());
+            rows.push(vec![
+                nat.name().to_owned(),
+                format!("{side:?}").to_lowercase(),
+                other.name().to_owned(),
+                stalls.collect::<Vec<_>>().join(", "),
+                recovered.interrupted.to_string(),
+            ]);
+        }
+    }
+    let heads = [
+        "NAT that rebinds",
+        "of the",
+        "other NAT",
+        "stood still, ms",
+        "interruptions told",
+    ];
+    let section = "6b. Three rebindings in a transfer of 200 MB, 100 ms";
+    table(section, heads.map(ToOwned::to_owned).to_vec(), rows)
+}
+
+fn rebind(nat: Nat, other: Nat, side: Side) -> Result<Option<Recovered>> {
+    let _turn = Turn::wait();
+    let (rebinding, steady) = (HomePlan::behind(nat), HomePlan::behind(other));
+    let (index, homes) = match side {
+        Side::Sender => (0, vec![rebinding, steady]),
+        Side::Receiver => (1, vec![steady, rebinding]),
+    };
+    let plan = Plan {
+        homes,
+        ..Plan::default()
+    };
+    let test = "transfer_goes_on_after_rebindings_at_either_side";
+    let Some(mut lab) = Lab::build(test, &plan)? else {
+        return Ok(None);
+    };
+    let folder = tempfile::tempdir()?;
+    let source = file(folder.path(), BYTES)?;
+    let arrived = folder.path().join("arrived");
+    std::fs::create_dir(&arrived)?;
+    let mut running = pair(&lab, &[]).start(&source, &arrived)?;
+    running.receiver.be_patient(PATIENCE);
+    running.sender.be_patient(PATIENCE);
+    let mut rebound = Vec::new();
+    for number in 1..=REBINDINGS {
+        let share = BYTES as u64 / (REBINDINGS + 1) * number;
+        wait_for_bytes(&mut running.receiver, share)
+            .with_context(|| format!("{nat:?} at {side:?}, before rebinding {number}"))?;
+        rebound.push(Instant::now());
+        lab.homes[index].router.rebind()?;
+    }
+    let receiver = running.receiver.account()?;
+    let sender = running.sender.account()?;
+    for account in [&receiver, &sender] {
+        assert_eq!(
+            account.exit,
+            Some(0),
+            "{nat:?} at {side:?}: {:?}",
+            account.events
+        );
+    }
+    let name = source.file_name().context("a file's name")?;
+    let same = std::fs::read(arrived.join(name))? == std::fs::read(&source)?;
+    assert!(
+        same,
+        "{nat:?} at {side:?}: what arrived is not what was sent"
+    );
+    lab.close()?;
+    let interrupted = |event: &&Value| event["event"] == "interrupted";
+    Ok(Some(Recovered {
+        stalls: stalls(&receiver, &rebound),
+        interrupted: receiver.events.iter().filter(interrupted).count(),
+    }))
+}
+
+fn wait_for_bytes(receiver: &mut Peer, bytes: u64) -> Result<()> {
+    let enough = |event: &Value| event["bytes"].as_u64().is_some_and(|got| got >= bytes);
+    receiver.event_where("progress", enough)?;
+    Ok(())
+}
+
+/// How long the bytes stood still at most after each rebinding, until the next one or the end. What was
+/// on its way when it happened still arrives, so the next progress alone says nothing.
+fn stalls(receiver: &Account, rebound: &[Instant]) -> Vec<Duration> {
+    let mut grew = Vec::new();
+    let mut most = 0;
+    for (event, at) in receiver.events.iter().zip(&receiver.times) {
+        let got = match event["event"].as_str() {
+            Some("progress") => event["bytes"].as_u64().unwrap_or(0),
+            Some("done") => u64::MAX,
+            Some(_) | None => 0,
+        };
+        if got > most {
+            most = got;
+            grew.push(*at);
+        }
+    }
+    let ends = rebound.iter().skip(1).map(|next| Some(*next)).chain([None]);
+    let stall = |(from, until): (&Instant, Option<Instant>)| {
+        let within = |at: &&Instant| **at > *from && until.is_none_or(|until| **at <= until);
+        let mut last = *from;
+        let mut longest = Duration::ZERO;
+        for at in grew.iter().filter(within).copied().chain(until) {
+            longest = longest.max(at - last);
+            last = at;
+        }
+        longest
+    };
+    rebound.iter().zip(ends).map(stall).collect()
+}
+
+#[test]
+fn person_may_think_longer_than_a_mapping_lives() -> Result<()> {
+    let pairs = [
+        (Nat::PortRestricted, Nat::PortRestrictedMoving),
+        (Nat::AddressRestricted, Nat::SymmetricRandom),
+    ];
+    let mut rows = Vec::new();
+    for (one, other) in pairs {
+        let _turn = Turn::wait();
+        let home = |nat| {
+            HomePlan::with(Rules {
+                mapping_seconds: Some(MAPPING_SECONDS),
+                ..Rules::of(nat)
+            })
+        };
+        let plan = Plan {
+            homes: vec![home(one), home(other)],
+            ..Plan::default()
+        };
+        let Some(lab) = Lab::build("person_may_think_longer_than_a_mapping_lives", &plan)? else {
+            return Ok(());
+        };
+        let folder = tempfile::tempdir()?;
+        let source = small_file(folder.path())?;
+        let pair = pair(&lab, &[]);
+        let mut sender = pair.send(&source)?.within(pair.sender).start()?;
+        let code = sender.code()?;
+        let arrived = folder.path().join("arrived");
+        std::fs::create_dir(&arrived)?;
+        let command = pair.receive(&code, &arrived)?.within(pair.receiver);
+        let mut receiver = command.start_at_terminal()?;
+        receiver.event("offer")?;
+        // The person is away; it is the silence that is tested.
+        receiver.run_until(PAUSE);
+        let answered = Instant::now();
+        receiver.answer("y")?;
+        let received = receiver.account()?;
+        assert_eq!(
+            received.exit,
+            Some(0),
+            "{one:?} {other:?}: {:?}",
+            received.events
+        );
+        assert_eq!(sender.account()?.exit, Some(0), "{one:?} {other:?}");
+        let done = received.first_at("done").context("it is done")?;
+        lab.close()?;
+        rows.push(vec![
+            one.name().to_owned(),
+            other.name().to_owned(),
+            done.saturating_duration_since(answered)
+                .as_millis()
+                .to_string(),
+            received.last("interrupted").is_some().to_string(),
+        ]);
+    }
+    let heads = ["sender", "receiver", "answer to done, ms", "interrupted"];
+    let section = "6a. Mappings that live 5 s, a receiver who thinks for 20 s";
+    table(section, heads.map(ToOwned::to_owned).to_vec(), rows)
+}

@@ -1,0 +1,167 @@
+//! A real internet gateway device in a router: Debian's `miniupnpd`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::Ipv4Addr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::router::SHARED_TABLE;
+use crate::namespace::Namespace;
+
+/// How long it may take to start.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Which ways to ask for a port a gateway has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Protocols {
+    /// UPnP IGD.
+    pub upnp: bool,
+    /// NAT-PMP (RFC 6886).
+    pub nat_pmp: bool,
+    /// PCP (RFC 6887).
+    pub pcp: bool,
+}
+
+impl Protocols {
+    /// All three, as home routers ship.
+    pub const ALL: Self = Self {
+        upnp: true,
+        nat_pmp: true,
+        pcp: true,
+    };
+    /// UPnP IGD alone.
+    pub const UPNP: Self = Self {
+        upnp: true,
+        nat_pmp: false,
+        pcp: false,
+    };
+    /// NAT-PMP alone.
+    pub const NAT_PMP: Self = Self {
+        upnp: false,
+        nat_pmp: true,
+        pcp: false,
+    };
+    /// PCP alone.
+    pub const PCP: Self = Self {
+        upnp: false,
+        nat_pmp: false,
+        pcp: true,
+    };
+
+    /// Rules that hide one of the two that share a port and a switch of the daemon: the first byte of
+    /// a request is its version, 0 for NAT-PMP and 2 for PCP.
+    fn hidden(self) -> Option<&'static str> {
+        match (self.nat_pmp, self.pcp) {
+            (true, false) => Some("2"),
+            (false, true) => Some("0"),
+            (true, true) | (false, false) => None,
+        }
+    }
+}
+
+/// What a router says to those who ask for a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayPlan {
+    /// Which ways to ask it has.
+    pub protocols: Protocols,
+    /// The outside address that it claims to have, true or not; `None`: the one of its device.
+    pub claims: Option<Ipv4Addr>,
+}
+
+/// The running daemon; it ends with this value, or with this process.
+#[derive(Debug)]
+pub(super) struct Gateway {
+    guard: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Gateway {
+    /// Starts it in a router, and waits until it listens.
+    pub(super) fn start(router: &Namespace, plan: GatewayPlan) -> Result<Self> {
+        let GatewayPlan { protocols, claims } = plan;
+        let switch = |on: bool| if on { "yes" } else { "no" };
+        let folder = tempfile::tempdir()?;
+        let settings = folder.path().join("miniupnpd.conf");
+        let text = format!(
+            "ext_ifname=wan
+listening_ip=lan
+http_port=0
+enable_upnp={}
+enable_natpmp={}
+secure_mode=yes
+system_uptime=yes
+notify_interval=60
+uuid=00000000-0000-4000-8000-000000000001
+upnp_table_name={SHARED_TABLE}
+upnp_nat_table_name={SHARED_TABLE}
+upnp_forward_chain=miniupnpd
+upnp_nat_chain=prerouting_miniupnpd
+upnp_nat_postrouting_chain=postrouting_miniupnpd
+allow 1024-65535 0.0.0.0/0 1024-65535
+deny 0-65535 0.0.0.0/0 0-65535
+",
+            switch(protocols.upnp),
+            switch(protocols.nat_pmp || protocols.pcp),
+        );
+        let claim = claims.map(|address| format!("ext_ip={address}\n"));
+        std::fs::write(&settings, text + claim.as_deref().unwrap_or_default())?;
+        if let Some(version) = protocols.hidden() {
+            let rules = format!(
+                "table ip gateway_lab {{\n chain input {{\n  type filter hook input priority filter\n  \
+                udp dport 5351 @th,64,8 {version} drop\n }}\n}}\n"
+            );
+            router.run_with("nft -f -", &rules)?;
+        }
+        let pid_file = folder.path().join("pid");
+        // The shell ends the daemon when nobody holds its input any more, even if we are killed.
+        let script = format!(
+            "miniupnpd -d -f {} -P {} & daemon=$!; echo started; cat; kill -9 $daemon; wait $daemon",
+            settings.display(),
+            pid_file.display()
+        );
+        let mut guard = router
+            .inside(Command::new("sh").args(["-c", &script]))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("miniupnpd")?;
+        let mut line = String::new();
+        BufReader::new(guard.stdout.take().context("no stdout")?).read_line(&mut line)?;
+        let gateway = Self {
+            guard,
+            _folder: folder,
+        };
+        gateway.wait_until_it_listens(router, protocols)?;
+        Ok(gateway)
+    }
+
+    fn wait_until_it_listens(&self, router: &Namespace, protocols: Protocols) -> Result<()> {
+        let wanted: &[&str] = match (protocols.upnp, protocols.nat_pmp || protocols.pcp) {
+            (true, true) => &[":1900 ", ":5351 "],
+            (true, false) => &[":1900 "],
+            (false, true) => &[":5351 "],
+            (false, false) => &[],
+        };
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            let sockets = router.run("ss -Hnul")?;
+            if wanted.iter().all(|port| sockets.contains(port)) {
+                return Ok(());
+            }
+        }
+        bail!("miniupnpd does not listen; has it been told to use an address it refuses?")
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if let Some(mut input) = self.guard.stdin.take() {
+            let _ = input.flush();
+        }
+        // With its input closed it kills the daemon and ends.
+        let _ = self.guard.wait();
+    }
+}
