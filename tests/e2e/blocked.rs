@@ -1,5 +1,6 @@
 //! Networks that let nothing through: the right reason, soon.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -52,9 +53,10 @@ fn blocked_udp_is_told_at_both_ends() -> Result<()> {
     let (Some(machine), Some(far)) = (Namespace::enter(test)?, Namespace::enter(test)?) else {
         return Ok(());
     };
+    let far = Arc::new(far);
     machine.join("10.77.0.1/24", &far, "10.77.0.2/24")?;
     far.filter(NO_UDP)?;
-    let rendezvous = Rendezvous::within(&far, "10.77.0.2:4840".parse()?)?;
+    let rendezvous = Rendezvous::start_within(Arc::clone(&far), "10.77.0.2:4840".parse()?)?;
     check("udp-blocked", &rendezvous.server(), Some(&machine))
 }
 
@@ -64,6 +66,7 @@ fn unreachable_machine_is_a_silent_rendezvous() -> Result<()> {
     let (Some(machine), Some(far)) = (Namespace::enter(test)?, Namespace::enter(test)?) else {
         return Ok(());
     };
+    let far = Arc::new(far);
     machine.join("10.77.0.1/24", &far, "10.77.0.2/24")?;
     // Nobody has this address, and nothing says so.
     check("rendezvous-unreachable", "10.77.0.3:4840", Some(&machine))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -47,25 +48,29 @@ fn hints(diagnosis: &Value) -> BTreeSet<&str> {
 }
 
 /// A machine on one cable with a rendezvous. `filter` stands in the far machine's way in.
-fn beside_a_server(test: &str, filter: &str) -> Result<Option<(Namespace, Namespace, Rendezvous)>> {
+fn beside_a_server(
+    test: &str,
+    filter: &str,
+) -> Result<Option<(Namespace, Arc<Namespace>, Rendezvous)>> {
     let (Some(machine), Some(far)) = (Namespace::enter(test)?, Namespace::enter(test)?) else {
         return Ok(None);
     };
+    let far = Arc::new(far);
     machine.join("11.0.1.1/24", &far, &format!("{FAR}/24"))?;
     far.filter(&format!(
         "table inet lab {{\n chain in {{\n  type filter hook input priority filter\n  {filter}\n }}\n}}\n"
     ))?;
-    let rendezvous = Rendezvous::within(&far, format!("{FAR}:4840").parse()?)?;
+    let rendezvous = Rendezvous::start_within(Arc::clone(&far), format!("{FAR}:4840").parse()?)?;
     Ok(Some((machine, far, rendezvous)))
 }
 
 /// A machine behind a router that translates by `rule`, and a rendezvous on the other side of it.
-fn behind_a_router(test: &str, rule: &str) -> Result<Option<(Vec<Namespace>, Rendezvous)>> {
+fn behind_a_router(test: &str, rule: &str) -> Result<Option<(Vec<Arc<Namespace>>, Rendezvous)>> {
     let namespaces = [test; 3].map(Namespace::enter);
     let mut entered = Vec::new();
     for namespace in namespaces {
         match namespace? {
-            Some(namespace) => entered.push(namespace),
+            Some(namespace) => entered.push(Arc::new(namespace)),
             None => return Ok(None),
         }
     }
@@ -81,7 +86,7 @@ fn behind_a_router(test: &str, rule: &str) -> Result<Option<(Vec<Namespace>, Ren
          chain in {{\n  type filter hook input priority filter\n  ct state established,related accept\n  \
          iifname \"wan\" drop\n }}\n}}\n"
     ))?;
-    let rendezvous = Rendezvous::within(far, format!("{FAR}:4840").parse()?)?;
+    let rendezvous = Rendezvous::start_within(Arc::clone(far), format!("{FAR}:4840").parse()?)?;
     Ok(Some((entered, rendezvous)))
 }
 
@@ -227,7 +232,10 @@ fn a_cone_is_told_from_a_symmetric_nat() -> Result<()> {
         let Some((namespaces, rendezvous)) = behind_a_router(test, rule)? else {
             return Ok(None);
         };
-        let found = doctor(&["--rendezvous", &rendezvous.server()], namespaces.first())?;
+        let found = doctor(
+            &["--rendezvous", &rendezvous.server()],
+            namespaces.first().map(Arc::as_ref),
+        )?;
         assert_found(&found, 0, fields);
         Ok(Some(found.1))
     };

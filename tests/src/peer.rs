@@ -20,9 +20,6 @@ use crate::namespace::Namespace;
 /// How long anything may take before a test gives up. A loaded machine of two cores needs some.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a refusal by this machine's own system may take. It takes microseconds.
-const REFUSAL_PATIENCE: Duration = Duration::from_millis(50);
-
 /// Events that may wait for a test.
 const EVENT_QUEUE: usize = 100_000;
 
@@ -79,43 +76,27 @@ impl Rendezvous {
         Ok(rendezvous)
     }
 
-    /// Starts one at `address` within a namespace, and waits until it listens. It ends for good when it is
-    /// killed.
-    pub fn within(namespace: &Namespace, address: SocketAddr) -> Result<Self> {
-        let mut command = Command::new(binary("fardrop-rendezvous")?);
-        command.arg("--listen").arg(address.to_string());
-        command.env("RUST_LOG", "info");
-        let mut command = namespace.inside(&command);
-        command.stdin(Stdio::null()).stderr(Stdio::piped());
-        let mut process = Process::spawn(command)?;
-        let stderr = process.child.stderr.take().context("no stderr")?;
-        let said = lines(stderr, |line| line)?;
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            // Every socket is bound before it says the first thing.
-            if said.recv_timeout(left)?.contains("listening") {
-                break;
-            }
-        }
-        Ok(Self {
-            address,
-            process: Some(process),
-        })
-    }
-
     /// Starts it at the port that it had before.
     pub fn restart(&mut self) -> Result<()> {
         self.kill();
         let mut command = Command::new(binary("fardrop-rendezvous")?);
         command.arg("--listen").arg(self.address.to_string());
+        command.env("RUST_LOG", "info");
         let mut command = match &self.network {
             Some(network) => network.inside(&command),
             None => command,
         };
-        command.stdin(Stdio::null()).stderr(Stdio::null());
-        let process = Process::spawn(command)?;
-        wait_until_taken(self.address, self.network.as_deref())?;
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut process = Process::spawn(command)?;
+        let stderr = process.child.stderr.take().context("no stderr")?;
+        let said = lines(stderr, |line| line)?;
+        let deadline = Instant::now() + PATIENCE;
+        // Every socket is bound before it says the first thing.
+        let mut listens = false;
+        while !listens {
+            let left = deadline.saturating_duration_since(Instant::now());
+            listens = said.recv_timeout(left)?.contains("listening");
+        }
         self.process = Some(process);
         Ok(())
     }
@@ -513,32 +494,6 @@ fn free_address() -> Result<SocketAddr> {
         }
     }
     bail!("no two free ports in a row")
-}
-
-/// Waits until something listens at `address`: until then the system refuses what is sent there.
-///
-/// The rendezvous says nothing to what is no datagram of its own, so silence means that it is there.
-fn wait_until_taken(address: SocketAddr, network: Option<&Namespace>) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        let probe = probe_socket((address.ip(), 0).into(), network)?;
-        probe.connect(address)?;
-        probe.set_read_timeout(Some(REFUSAL_PATIENCE))?;
-        probe.send(b"?")?;
-        match probe.recv(&mut [0; 1]) {
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
-            Ok(_) | Err(_) => return Ok(()),
-        }
-    }
-    bail!("nothing listens at {address}")
-}
-
-#[cfg(target_os = "linux")]
-fn probe_socket(address: SocketAddr, network: Option<&Namespace>) -> Result<UdpSocket> {
-    match network {
-        Some(network) => network.bind(address),
-        None => Ok(UdpSocket::bind(address)?),
-    }
 }
 
 /// Nobody but Linux has a namespace to be in.

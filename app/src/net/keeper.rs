@@ -85,7 +85,9 @@ impl Keeper {
     pub(super) async fn run(mut self) {
         loop {
             let (events, update, agent_due) = self.pathway.turn();
-            self.update = update.or(self.update.take());
+            if update.is_some() {
+                self.update = update;
+            }
             if let (true, Some(update)) = (self.meeting.is_some(), self.update.take()) {
                 self.announce(update);
             }
@@ -193,7 +195,7 @@ impl Keeper {
     }
 
     /// Tells the agent where this side is, as far as that is known now.
-    fn tell_here(&mut self) {
+    fn tell_here(&self) {
         let here = self.place.whereabouts();
         self.pathway
             .with_agent(|agent| agent.set_here(Instant::now(), here));
