@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use fardrop_tests::lab::{HomePlan, Lab, Nat, Plan, Rules};
 use fardrop_tests::peer::{Account, Peer};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::cell::pair;
 use crate::matrix::LOOSENESS;
 use crate::report::table;
-use crate::round::{Turn, file, small_file};
+use crate::round::{Running, Turn, file, small_file};
 
 /// Bytes that cross while the NATs rebind.
 const BYTES: usize = 200_000_000;
@@ -24,6 +24,9 @@ const BOUND: Duration = Duration::from_secs(2);
 /// How long the mappings live, and how long the person thinks.
 const MAPPING_SECONDS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(20);
+
+/// How long a machine sleeps.
+const SLEEP: Duration = Duration::from_secs(60);
 
 /// How long a transfer of that many bytes may take on a machine that is busy otherwise.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -89,17 +92,31 @@ fn transfer_goes_on_after_rebindings_at_either_side() -> Result<()> {
 }
 
 fn rebind(nat: Nat, other: Nat, side: Side) -> Result<Option<Recovered>> {
-    let _turn = Turn::wait();
+    let _turn = Turn::alone();
     let (rebinding, steady) = (HomePlan::behind(nat), HomePlan::behind(other));
     let (index, homes) = match side {
         Side::Sender => (0, vec![rebinding, steady]),
         Side::Receiver => (1, vec![steady, rebinding]),
     };
+    let test = "transfer_goes_on_after_rebindings_at_either_side";
+    disturb(test, homes, REBINDINGS, |lab, _| {
+        lab.homes[index].router.rebind()
+    })
+    .with_context(|| format!("{nat:?} at {side:?}"))
+}
+
+/// A transfer of `BYTES` between two homes, disturbed so many times, evenly spread. Both ends have to
+/// end well by themselves, with everything there. `None` where there can be no lab.
+fn disturb(
+    test: &str,
+    homes: Vec<HomePlan>,
+    times: u64,
+    mut disturbance: impl FnMut(&mut Lab, &mut Running) -> Result<()>,
+) -> Result<Option<Recovered>> {
     let plan = Plan {
         homes,
         ..Plan::default()
     };
-    let test = "transfer_goes_on_after_rebindings_at_either_side";
     let Some(mut lab) = Lab::build(test, &plan)? else {
         return Ok(None);
     };
@@ -110,36 +127,84 @@ fn rebind(nat: Nat, other: Nat, side: Side) -> Result<Option<Recovered>> {
     let mut running = pair(&lab, &[]).start(&source, &arrived)?;
     running.receiver.be_patient(PATIENCE);
     running.sender.be_patient(PATIENCE);
-    let mut rebound = Vec::new();
-    for number in 1..=REBINDINGS {
-        let share = BYTES as u64 / (REBINDINGS + 1) * number;
+    let mut disturbed = Vec::new();
+    for number in 1..=times {
+        let share = BYTES as u64 / (times + 1) * number;
         wait_for_bytes(&mut running.receiver, share)
-            .with_context(|| format!("{nat:?} at {side:?}, before rebinding {number}"))?;
-        rebound.push(Instant::now());
-        lab.homes[index].router.rebind()?;
+            .with_context(|| format!("before number {number}"))?;
+        disturbed.push(Instant::now());
+        disturbance(&mut lab, &mut running)?;
     }
     let receiver = running.receiver.account()?;
     let sender = running.sender.account()?;
     for account in [&receiver, &sender] {
-        assert_eq!(
-            account.exit,
-            Some(0),
-            "{nat:?} at {side:?}: {:?}",
-            account.events
-        );
+        ensure!(account.exit == Some(0), "not done: {:?}", account.events);
     }
     let name = source.file_name().context("a file's name")?;
     let same = std::fs::read(arrived.join(name))? == std::fs::read(&source)?;
-    assert!(
-        same,
-        "{nat:?} at {side:?}: what arrived is not what was sent"
-    );
+    ensure!(same, "what arrived is not what was sent");
     lab.close()?;
     let interrupted = |event: &&Value| event["event"] == "interrupted";
     Ok(Some(Recovered {
-        stalls: stalls(&receiver, &rebound),
+        stalls: stalls(&receiver, &disturbed),
         interrupted: receiver.events.iter().filter(interrupted).count(),
     }))
+}
+
+#[test]
+fn laptop_may_move_from_cable_to_wifi() -> Result<()> {
+    let _turn = Turn::alone();
+    let home = HomePlan::behind(Nat::PortRestricted);
+    let test = "laptop_may_move_from_cable_to_wifi";
+    let mut rows = Vec::new();
+    for (side, index) in [(Side::Sender, 0), (Side::Receiver, 1)] {
+        let moved = disturb(test, vec![home, home], 1, |lab, _| {
+            lab.homes[index].move_to_wifi(0)
+        });
+        let Some(recovered) = moved.with_context(|| format!("{side:?}"))? else {
+            return Ok(());
+        };
+        assert!(
+            recovered.stalls[0] <= BOUND * LOOSENESS,
+            "{side:?}: {recovered:?}"
+        );
+        rows.push(vec![
+            format!("{side:?}").to_lowercase(),
+            recovered.stalls[0].as_millis().to_string(),
+            recovered.interrupted.to_string(),
+        ]);
+    }
+    let heads = ["who moves", "stood still, ms", "interruptions told"];
+    let section = "6c. From cable to Wi-Fi in the middle of 200 MB";
+    table(section, heads.map(ToOwned::to_owned).to_vec(), rows)
+}
+
+#[test]
+fn machine_may_sleep_for_a_minute() -> Result<()> {
+    let _turn = Turn::alone();
+    let home = HomePlan::with(Rules {
+        mapping_seconds: Some(MAPPING_SECONDS),
+        ..Rules::of(Nat::PortRestricted)
+    });
+    let test = "machine_may_sleep_for_a_minute";
+    let slept = disturb(test, vec![home, home], 1, |_, running| {
+        running.receiver.freeze()?;
+        // What the sender says meanwhile is of no matter; that the other sleeps is the test.
+        running.sender.run_until(SLEEP);
+        running.receiver.wake()
+    })?;
+    let Some(recovered) = slept else {
+        return Ok(());
+    };
+    let after = recovered.stalls[0].saturating_sub(SLEEP);
+    assert!(after <= BOUND * LOOSENESS, "{recovered:?}");
+    let heads = ["stood still after it, ms", "interruptions told"];
+    let row = vec![
+        after.as_millis().to_string(),
+        recovered.interrupted.to_string(),
+    ];
+    let section = "6d. A receiver that sleeps for a minute in the middle of 200 MB";
+    table(section, heads.map(ToOwned::to_owned).to_vec(), vec![row])
 }
 
 fn wait_for_bytes(receiver: &mut Peer, bytes: u64) -> Result<()> {

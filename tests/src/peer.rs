@@ -414,6 +414,16 @@ impl Peer {
         self.process.signal(rustix::process::Signal::INT)
     }
 
+    /// Stops it where it is, as a machine that sleeps does.
+    pub fn freeze(&self) -> Result<()> {
+        self.process.signal(rustix::process::Signal::STOP)
+    }
+
+    /// Lets it go on.
+    pub fn wake(&self) -> Result<()> {
+        self.process.signal(rustix::process::Signal::CONT)
+    }
+
     /// `kill -9`.
     pub fn kill(&self) -> Result<()> {
         self.process.signal(rustix::process::Signal::KILL)
@@ -494,10 +504,4 @@ fn free_address() -> Result<SocketAddr> {
         }
     }
     bail!("no two free ports in a row")
-}
-
-/// Nobody but Linux has a namespace to be in.
-#[cfg(not(target_os = "linux"))]
-fn probe_socket(address: SocketAddr, _: Option<&Namespace>) -> Result<UdpSocket> {
-    Ok(UdpSocket::bind(address)?)
 }

@@ -1,10 +1,8 @@
 //! Finding out what this network allows.
 
-use std::convert::Infallible;
 use std::io;
 
 use fardrop_shared::diagnosis::{Diagnosis, RouterAnswer, RouterProtocol, RouterState};
-use tokio::sync::mpsc;
 
 use super::cancel::Cancel;
 use super::event::{Event, Outcome, TaskNumber};
@@ -22,9 +20,13 @@ pub(super) async fn diagnose(context: Context, task: TaskNumber, mut stop: Cance
         port: config.port.unwrap_or(0),
         ipv6: config.ipv6,
     };
-    let (alive, mut given_back) = mpsc::channel::<Infallible>(1);
+    let options = context.place_options();
     let ask_routers = async |port| {
-        let mapper = PortMapper::start(port, config.ipv6, alive);
+        if !options.port_mapping {
+            return None;
+        }
+        // What a router opens is closed again when this is dropped; the engine waits for that.
+        let mapper = PortMapper::start(port, options.ipv6, options.alive);
         mapper.settled().await;
         let attempts = mapper.attempts();
         let answers = attempts.borrow().iter().map(answer).collect();
@@ -34,13 +36,10 @@ pub(super) async fn diagnose(context: Context, task: TaskNumber, mut stop: Cance
         examined = examine(examination, ask_routers) => Some(examined),
         () = stop.cancelled() => None,
     };
-    let outcome = match examined {
+    match examined {
         Some(examined) => tell(&context, task, examined).await,
         None => Outcome::Interrupted,
-    };
-    // What a router has opened is closed again; the channel ends with that, within two seconds.
-    let _ = given_back.recv().await;
-    outcome
+    }
 }
 
 /// Tells what was found, or why nothing was.

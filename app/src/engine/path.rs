@@ -94,9 +94,12 @@ impl PathWatch {
         }
     }
 
-    /// The transport runs.
-    pub(super) async fn on_link(&mut self, link: LinkName) {
+    /// The transport runs, and has measured this round-trip time.
+    pub(super) async fn on_link(&mut self, link: LinkName, rtt: Duration) {
         self.link = link;
+        if let Some(path) = &mut self.newest {
+            path.rtt = rtt;
+        }
         self.tell_path().await;
     }
 

@@ -73,12 +73,11 @@ pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Path
         failure = watch.follow(|| None) => return Err(failure),
     };
     let link = connected.map_err(|error| link_failure(Stage::Link, &error))?;
-    watch
-        .on_link(match link.handle.kind() {
-            LinkKind::Quic => LinkName::Quic,
-            LinkKind::GoBackN => LinkName::Gbn,
-        })
-        .await;
+    let name = match link.handle.kind() {
+        LinkKind::Quic => LinkName::Quic,
+        LinkKind::GoBackN => LinkName::Gbn,
+    };
+    watch.on_link(name, link.handle.rtt()).await;
     Ok((link, watch))
 }
 

@@ -237,15 +237,15 @@ impl Share {
             };
             (run, ready)
         });
-        self.refill();
+        if self.options.lifetime == ShareLifetime::UntilStopped {
+            self.refill();
+        }
     }
 
-    /// Has a socket ready for the next receiver. Without one it is made when it is needed, and what is
-    /// wrong is said then.
+    /// Has a socket ready for the next receiver, if one is to be expected. Without one it is made when it is
+    /// needed, and what is wrong is said then.
     fn refill(&mut self) {
-        if self.options.lifetime == ShareLifetime::UntilStopped || self.spare.is_none() {
-            self.spare = Place::take(self.context.place_options()).ok();
-        }
+        self.spare = Place::take(self.context.place_options()).ok();
     }
 
     /// Starts the sessions of receivers that have proved themselves and whose socket is there.

@@ -1,6 +1,5 @@
 //! A real internet gateway device in a router: Debian's `miniupnpd`.
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -73,7 +72,7 @@ pub struct GatewayPlan {
 /// The running daemon; it ends with this value, or with this process.
 #[derive(Debug)]
 pub(super) struct Gateway {
-    guard: Child,
+    daemon: Child,
     _folder: tempfile::TempDir,
 }
 
@@ -112,26 +111,21 @@ deny 0-65535 0.0.0.0/0 0-65535
                 "table ip gateway_lab {{\n chain input {{\n  type filter hook input priority filter\n  \
                 udp dport 5351 @th,64,8 {version} drop\n }}\n}}\n"
             );
-            router.run_with("nft -f -", &rules)?;
+            router.filter(&rules)?;
         }
         let pid_file = folder.path().join("pid");
-        // The shell ends the daemon when nobody holds its input any more, even if we are killed.
-        let script = format!(
-            "miniupnpd -d -f {} -P {} & daemon=$!; echo started; cat; kill -9 $daemon; wait $daemon",
-            settings.display(),
-            pid_file.display()
-        );
-        let mut guard = router
-            .inside(Command::new("sh").args(["-c", &script]))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+        let mut command = Command::new("miniupnpd");
+        command.args(["-d".as_ref(), "-f".as_ref(), settings.as_os_str()]);
+        command.args(["-P".as_ref(), pid_file.as_os_str()]);
+        let daemon = router
+            .inside(&command)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .context("miniupnpd")?;
-        let mut line = String::new();
-        BufReader::new(guard.stdout.take().context("no stdout")?).read_line(&mut line)?;
         let gateway = Self {
-            guard,
+            daemon,
             _folder: folder,
         };
         gateway.wait_until_it_listens(router, protocols)?;
@@ -158,10 +152,8 @@ deny 0-65535 0.0.0.0/0 0-65535
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        if let Some(mut input) = self.guard.stdin.take() {
-            let _ = input.flush();
-        }
-        // With its input closed it kills the daemon and ends.
-        let _ = self.guard.wait();
+        // It may have ended by itself; either way nothing of it is left.
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
     }
 }

@@ -25,7 +25,6 @@ mod router;
 mod tun;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -165,6 +164,30 @@ pub struct Home {
     pub hosts: Vec<Namespace>,
 }
 
+impl Home {
+    /// A machine leaves its cable for the router's Wi-Fi: another device, another address, and the old
+    /// one is gone.
+    pub fn move_to_wifi(&mut self, host: usize) -> Result<()> {
+        let machine = &self.hosts[host];
+        self.router.plug_in(machine, "wlan0")?;
+        let gateway = self.router.inside();
+        let [first, second, third, _] = gateway.octets();
+        let number = u8::try_from(host).context("few machines")?;
+        let address = Ipv4Addr::new(first, second, third, 100 + number);
+        machine.run_with(
+            "sh -e",
+            &format!(
+                "ip link set eth0 down
+                ip address flush dev eth0
+                ip address add {address}/24 dev wlan0
+                ip link set wlan0 up
+                ip route add default via {gateway}\n"
+            ),
+        )?;
+        Ok(())
+    }
+}
+
 /// A running laboratory.
 #[derive(Debug)]
 pub struct Lab {
@@ -184,17 +207,17 @@ impl Lab {
     /// # Errors
     /// What cannot be set up, a missing program among it.
     pub fn build(test: &str, plan: &Plan) -> Result<Option<Self>> {
+        let Some(server) = Namespace::enter(test)? else {
+            return Ok(None);
+        };
+        if let Err(error) = tun::check() {
+            return skip(test, &format!("/dev/net/tun: {error}"));
+        }
         for program in PROGRAMS {
             if !is_installed(program) {
                 bail!("{program} is not installed; tests/run.sh says what is needed");
             }
         }
-        if !Path::new("/dev/net/tun").exists() {
-            return skip(test, "this kernel has no TUN devices");
-        }
-        let Some(server) = Namespace::enter(test)? else {
-            return Ok(None);
-        };
         let server = Arc::new(server);
         let mut sites = vec![server_site(&server)?];
         let mut carriers = Vec::new();

@@ -81,7 +81,7 @@ impl Router {
         }
         let namespace_rules = shared_rules(plan.rules.policy.text());
         // The connection table has its limits only once something uses it.
-        namespace.run_with("nft -f -", &namespace_rules)?;
+        namespace.filter(&namespace_rules)?;
         namespace
             .run_with("sh -e", &script)
             .context("setting up a router")?;
@@ -171,8 +171,7 @@ impl Router {
 
     fn load(&self) -> Result<()> {
         let rules = self.rules.text(self.place.outside, self.generation);
-        self.namespace.run_with("nft -f -", &rules)?;
-        Ok(())
+        self.namespace.filter(&rules)
     }
 
     fn flush(&self) -> Result<()> {

@@ -28,6 +28,15 @@ struct InterfaceRequest {
     rest: [u8; 22],
 }
 
+/// Where TUN devices are made.
+const MAKER: &str = "/dev/net/tun";
+
+/// Whether this user may make one, as far as can be told without making it.
+pub(super) fn check() -> io::Result<()> {
+    OpenOptions::new().read(true).write(true).open(MAKER)?;
+    Ok(())
+}
+
 /// Makes the device `name` in a namespace. It lives as long as the file: each read takes one packet
 /// that the namespace sends there, each write hands it one, and none of them waits.
 pub(super) fn open(namespace: &Namespace, name: &str) -> Result<File> {
@@ -45,8 +54,8 @@ pub(super) fn open(namespace: &Namespace, name: &str) -> Result<File> {
             .read(true)
             .write(true)
             .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-            .open("/dev/net/tun")
-            .context("/dev/net/tun")?;
+            .open(MAKER)
+            .context(MAKER)?;
         attach(&file, &mut request).context("a TUN device")?;
         Ok(file)
     })
