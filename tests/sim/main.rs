@@ -7,4 +7,5 @@
 
 mod nat;
 mod pairing;
+mod path;
 mod rendezvous;

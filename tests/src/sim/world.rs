@@ -18,6 +18,10 @@ use super::network::{Conditions, Network};
 /// How long a packet is under way inside one network.
 const LOCAL_DELAY: Duration = Duration::from_micros(300);
 
+/// How often in a row something may happen without time going on: far more than there are packets
+/// under way, far less than anybody wants to wait for.
+const MAX_STEPS_AT_ONCE: u32 = 100_000;
+
 /// Packets that those who listen in remember.
 const MAX_OVERHEARD: usize = 64;
 
@@ -117,7 +121,10 @@ pub enum Conduct<M> {
     Runs(M),
     /// Takes everything and says nothing.
     Listens,
-    /// Says back whatever it is told, and sends noise and what it overheard, at this interval.
+    /// Says back whatever it is told.
+    Reflects,
+    /// The same; and it listens in on the internet, and at this interval sends noise, or what it
+    /// overheard, to whom that was for, as from there or from here.
     Disturbs(Duration),
 }
 
@@ -127,6 +134,16 @@ struct Hop {
     network: NetworkId,
     ends: Ends,
     bytes: Vec<u8>,
+    origin: Origin,
+}
+
+/// Whose doing a packet is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// A machine's.
+    Honest,
+    /// That of one who disturbs: others of them leave it alone, or they would never end.
+    Disturbance,
 }
 
 #[derive(Debug)]
@@ -182,6 +199,8 @@ pub struct World<M> {
     across: Network<Hop>,
     nearby: Network<Hop>,
     overheard: VecDeque<Hop>,
+    /// Steps since time last went on.
+    steps_at_once: u32,
 }
 
 impl<M: Machine> World<M> {
@@ -202,6 +221,7 @@ impl<M: Machine> World<M> {
             across: Network::new(seed, conditions),
             nearby: Network::new(seed, Conditions::calm(LOCAL_DELAY)),
             overheard: VecDeque::new(),
+            steps_at_once: 0,
         }
     }
 
@@ -265,8 +285,15 @@ impl<M: Machine> World<M> {
     pub fn machine(&self, host: HostId) -> &M {
         match &self.hosts[host.0].conduct {
             Conduct::Runs(machine) => machine,
-            Conduct::Listens | Conduct::Disturbs(_) => panic!("{host:?} runs nothing"),
+            Conduct::Listens | Conduct::Reflects | Conduct::Disturbs(_) => {
+                panic!("{host:?} runs nothing")
+            }
         }
+    }
+
+    /// A host does something else from now on.
+    pub fn set_conduct(&mut self, host: HostId, conduct: Conduct<M>) {
+        self.hosts[host.0].conduct = conduct;
     }
 
     /// Changes what runs on a host from outside, and lets it act on it.
@@ -276,7 +303,9 @@ impl<M: Machine> World<M> {
     pub fn tell(&mut self, host: HostId, what: impl FnOnce(&mut M, Instant, &mut ChaCha8Rng)) {
         match &mut self.hosts[host.0].conduct {
             Conduct::Runs(machine) => what(machine, self.now, &mut self.rng),
-            Conduct::Listens | Conduct::Disturbs(_) => panic!("{host:?} runs nothing"),
+            Conduct::Listens | Conduct::Reflects | Conduct::Disturbs(_) => {
+                panic!("{host:?} runs nothing")
+            }
         }
         self.drain(host);
     }
@@ -352,21 +381,30 @@ impl<M: Machine> World<M> {
             network,
             ends,
             bytes,
+            origin: Origin::Honest,
         })?;
         loop {
             match self.arrive(hop)? {
-                Reached::Host(arrival, _) => return Some(arrival),
+                Reached::Host(arrival, ..) => return Some(arrival),
                 Reached::Router(next) => hop = next,
             }
         }
     }
 
     /// Lets everything happen that happens next. `false` if nothing ever does.
+    ///
+    /// # Panics
+    /// If time stands still: a machine that wants to be called again and again does nothing then.
     pub fn step(&mut self) -> bool {
         let Some(next) = self.next_at() else {
             return false;
         };
-        self.now = self.now.max(next);
+        if next > self.now {
+            self.now = next;
+            self.steps_at_once = 0;
+        }
+        self.steps_at_once += 1;
+        assert!(self.steps_at_once < MAX_STEPS_AT_ONCE, "time stands still");
         while let Some(hop) = self.nearby.receive(self.now) {
             self.on_hop(hop);
         }
@@ -400,7 +438,7 @@ impl<M: Machine> World<M> {
     fn next_at(&self) -> Option<Instant> {
         let hosts = self.hosts.iter().filter_map(|host| match &host.conduct {
             Conduct::Runs(machine) => machine.poll_timeout(),
-            Conduct::Listens => None,
+            Conduct::Listens | Conduct::Reflects => None,
             Conduct::Disturbs(_) => Some(host.next_at),
         });
         let networks = [self.across.next_at(), self.nearby.next_at()];
@@ -416,7 +454,7 @@ impl<M: Machine> World<M> {
                     self.drain(id);
                 }
             }
-            Conduct::Listens => {}
+            Conduct::Listens | Conduct::Reflects => {}
             Conduct::Disturbs(interval) => {
                 if host.next_at <= self.now {
                     host.next_at = self.now + *interval;
@@ -430,11 +468,11 @@ impl<M: Machine> World<M> {
         while let Conduct::Runs(machine) = &mut self.hosts[id.0].conduct
             && let Some(transmit) = machine.poll_transmit()
         {
-            self.send(id, transmit);
+            self.send(id, transmit, Origin::Honest);
         }
     }
 
-    fn send(&mut self, id: HostId, transmit: Transmit) {
+    fn send(&mut self, id: HostId, transmit: Transmit, origin: Origin) {
         if let Some((network, from)) = self.source(id, transmit.socket, transmit.to) {
             self.pass(Hop {
                 network,
@@ -443,6 +481,7 @@ impl<M: Machine> World<M> {
                     to: transmit.to,
                 },
                 bytes: transmit.bytes,
+                origin,
             });
         }
     }
@@ -489,7 +528,10 @@ impl<M: Machine> World<M> {
         match self.forward(hop) {
             Some(Step::Nearby(hop)) => self.nearby.send(self.now, hop),
             Some(Step::Across(hop)) => {
-                self.overheard.push_back(hop.clone());
+                // What goes to a private address is dropped by the first router of the internet.
+                if hop.origin == Origin::Honest && self.is_routed(hop.ends.to.ip()) {
+                    self.overheard.push_back(hop.clone());
+                }
                 if self.overheard.len() > MAX_OVERHEARD {
                     self.overheard.pop_front();
                 }
@@ -497,6 +539,10 @@ impl<M: Machine> World<M> {
             }
             None => {}
         }
+    }
+
+    fn is_routed(&self, ip: IpAddr) -> bool {
+        ip.is_ipv6() || self.segments[INTERNET.0].occupants.contains_key(&ip)
     }
 
     /// Takes a packet from where it is to the network where its receiver or a router waits for it.
@@ -537,7 +583,7 @@ impl<M: Machine> World<M> {
 
     fn on_hop(&mut self, hop: Hop) {
         match self.arrive(hop) {
-            Some(Reached::Host(arrival, bytes)) => self.deliver(&arrival, bytes),
+            Some(Reached::Host(arrival, bytes, origin)) => self.deliver(&arrival, bytes, origin),
             Some(Reached::Router(hop)) => self.nearby.send(self.now, hop),
             None => {}
         }
@@ -556,7 +602,7 @@ impl<M: Machine> World<M> {
                     socket,
                     from: hop.ends.from,
                 };
-                Some(Reached::Host(arrival, hop.bytes))
+                Some(Reached::Host(arrival, hop.bytes, hop.origin))
             }
             Some(Occupant::Router(router)) => {
                 let router = &mut self.routers[router.0];
@@ -600,7 +646,7 @@ impl<M: Machine> World<M> {
         Some(NetworkId(home))
     }
 
-    fn deliver(&mut self, arrival: &Arrival, bytes: Vec<u8>) {
+    fn deliver(&mut self, arrival: &Arrival, bytes: Vec<u8>, origin: Origin) {
         let Arrival { host, socket, from } = *arrival;
         let target = &mut self.hosts[host.0];
         match &mut target.conduct {
@@ -609,13 +655,15 @@ impl<M: Machine> World<M> {
                 self.drain(host);
             }
             Conduct::Listens => {}
-            Conduct::Disturbs(_) => {
-                let reflected = Transmit {
-                    socket,
-                    to: from,
-                    bytes,
-                };
-                self.send(host, reflected);
+            Conduct::Reflects | Conduct::Disturbs(_) => {
+                if origin == Origin::Honest {
+                    let reflected = Transmit {
+                        socket,
+                        to: from,
+                        bytes,
+                    };
+                    self.send(host, reflected, Origin::Disturbance);
+                }
             }
         }
     }
@@ -627,6 +675,7 @@ impl<M: Machine> World<M> {
             return;
         };
         let mut again = heard.clone();
+        again.origin = Origin::Disturbance;
         if self.rng.gen_bool(0.3) {
             let length = self.rng.gen_range(0..again.bytes.len() * 2 + 1);
             again.bytes.resize(length, 0);
@@ -635,14 +684,12 @@ impl<M: Machine> World<M> {
         if self.rng.gen_bool(0.5) {
             self.across.send(self.now, again);
         } else {
-            self.send(
-                id,
-                Transmit {
-                    socket: 0,
-                    to: again.ends.to,
-                    bytes: again.bytes,
-                },
-            );
+            let transmit = Transmit {
+                socket: 0,
+                to: again.ends.to,
+                bytes: again.bytes,
+            };
+            self.send(id, transmit, Origin::Disturbance);
         }
     }
 }
@@ -658,7 +705,7 @@ enum Step {
 /// What a packet comes to.
 enum Reached {
     /// Somebody's socket.
-    Host(Arrival, Vec<u8>),
+    Host(Arrival, Vec<u8>, Origin),
     /// The network behind a router.
     Router(Hop),
 }
