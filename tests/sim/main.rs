@@ -5,5 +5,7 @@
     reason = "a test stops at the first thing that is not as it should be"
 )]
 
+mod nat;
 mod pairing;
+mod path;
 mod rendezvous;

@@ -7,17 +7,21 @@ use std::time::{Duration, Instant};
 use rand_core::{CryptoRng, RngCore};
 
 use super::candidate::{Candidate, CandidateKind, PathKind};
-use super::found::{FoundPath, PathEvent, PathFailure};
+use super::found::{PathEvent, PathFailure};
 use super::many_port::{ManyPort, Plan};
 use super::probe::ProbeKind;
 use super::prober::{Pair, Prober, Received};
-use super::remotes::{Order, Remotes, check_interval};
+use super::remotes::{Order, Remotes};
 use super::{Nat, PathKeys, PathTransmit, SocketId, Whereabouts};
 use crate::Role;
 use crate::limits::{
-    CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, CHECK_PACE, HOPELESS_DEADLINE, MAX_CHECKS,
-    MAX_LINK_SCOPES, MAX_NOMINATIONS, NOMINATION_GRACE, PATH_DEADLINE, PREDICTED_PORTS,
+    CHECK_PACE, HOPELESS_DEADLINE, MANY_PORT_DELAY, MAX_CHECKS, MAX_LINK_SCOPES, PATH_DEADLINE,
+    PREDICTED_PORTS,
 };
+
+mod choice;
+
+use choice::Nomination;
 
 /// How a search begins.
 #[derive(Debug, Clone)]
@@ -53,8 +57,10 @@ pub struct PathFinder {
     /// When the peer was first heard.
     heard_at: Option<Instant>,
     many_port: Option<ManyPort>,
-    /// The number of the nomination that was followed last, and its pair.
-    nominated: Option<(u64, Pair)>,
+    /// What the sender has nominated, each pair with its newest number.
+    nominations: Vec<Nomination>,
+    /// The pair of the nomination that was followed last.
+    followed: Option<Pair>,
     stage: Stage,
     events: VecDeque<PathEvent>,
 }
@@ -87,7 +93,8 @@ impl PathFinder {
             next_check_at: now,
             heard_at: None,
             many_port: None,
-            nominated: None,
+            nominations: Vec::new(),
+            followed: None,
             stage: Stage::Searching,
             events: VecDeque::new(),
         }
@@ -157,7 +164,16 @@ impl PathFinder {
                 pair,
                 kind,
                 sequence,
-            } => self.on_nomination(now, pair, kind, sequence),
+            } => self.on_nomination(
+                now,
+                Nomination {
+                    sequence,
+                    pair,
+                    kind,
+                    rtt: None,
+                },
+                rng,
+            ),
             Received::Answer { pair, kind, rtt } => self.on_answer(now, pair, kind, rtt, rng),
             Received::KeepAlive { .. } | Received::Distress(_) | Received::Nothing => {}
         }
@@ -173,8 +189,13 @@ impl PathFinder {
                 sent,
                 next_at,
             } => {
-                if now >= next_at {
+                if now >= next_at && !self.think_again(now, remote, sent, rng) {
                     self.send_nomination(now, remote, sent, rng);
+                }
+                // What was only heard may come to nothing.
+                if self.is_unproved() {
+                    self.check_when_due(now, rng);
+                    self.punch_many_ports(now, rng);
                 }
             }
             Stage::Settled | Stage::Failed => {}
@@ -204,21 +225,21 @@ impl PathFinder {
         match self.stage {
             Stage::Searching => {
                 let started_at = self.started_at?;
-                let many_port = match &self.many_port {
-                    Some(many_port) => many_port.next_at(),
-                    None => self.plan().map(|plan| started_at + plan.delay()),
-                };
                 [
                     Some(self.deadline(started_at)),
                     self.next_check_due(),
                     self.nomination_due(),
-                    many_port,
+                    self.many_port_at(),
                 ]
                 .into_iter()
                 .flatten()
                 .min()
             }
-            Stage::Nominating { next_at, .. } => Some(next_at),
+            Stage::Nominating { next_at, .. } => {
+                let others = [self.next_check_due(), self.many_port_at()];
+                let others = others.into_iter().flatten().filter(|_| self.is_unproved());
+                Some(others.fold(next_at, Instant::min))
+            }
             Stage::Settled | Stage::Failed => None,
         }
     }
@@ -250,7 +271,7 @@ impl PathFinder {
         kind: PathKind,
         rng: &mut (impl RngCore + CryptoRng),
     ) {
-        if self.stage != Stage::Searching {
+        if self.stage != Stage::Searching && !self.is_unproved() {
             return;
         }
         let own_kind = self.kind_of_stranger(pair);
@@ -260,8 +281,10 @@ impl PathFinder {
         self.remotes.on_check(now, index, kind);
         self.heard_at.get_or_insert(now);
         self.next_check_at = now;
-        self.nominate_when_due(now, rng);
         if self.stage == Stage::Searching {
+            self.nominate_when_due(now, rng);
+        }
+        if self.stage == Stage::Searching || self.is_unproved() {
             self.check_when_due(now, rng);
         }
     }
@@ -270,26 +293,6 @@ impl PathFinder {
         match (PathKind::of(pair.remote, None), &self.many_port) {
             (PathKind::Punched, Some(many_port)) if many_port.concerns(pair) => PathKind::ManyPort,
             (kind, _) => kind,
-        }
-    }
-
-    fn on_nomination(&mut self, now: Instant, pair: Pair, kind: PathKind, sequence: u64) {
-        let newest = self.nominated.is_none_or(|(old, _)| old < sequence);
-        if self.config.role != Role::Receiver || !newest {
-            return;
-        }
-        let before = self.nominated.replace((sequence, pair));
-        self.heard_at.get_or_insert(now);
-        self.stage = Stage::Settled;
-        // A repetition says nothing new.
-        if before.is_none_or(|(_, old)| old != pair) {
-            let known = self.remotes.find(pair).map(|index| self.remotes.at(index));
-            self.events.push_back(PathEvent::Found(FoundPath {
-                socket: pair.socket,
-                remote: pair.remote,
-                kind,
-                rtt: known.and_then(|remote| remote.rtt),
-            }));
         }
     }
 
@@ -303,6 +306,11 @@ impl PathFinder {
     ) {
         if !matches!(kind, ProbeKind::Check(_) | ProbeKind::Nomination(_)) {
             return;
+        }
+        let mut nominations = self.nominations.iter_mut();
+        if let Some(nomination) = nominations.find(|known| known.pair == pair) {
+            nomination.rtt.get_or_insert(rtt);
+            self.follow();
         }
         // Many-port probes go to pairs that are kept only once they are answered.
         let own_kind = self.kind_of_stranger(pair);
@@ -318,10 +326,12 @@ impl PathFinder {
                 self.heard_at.get_or_insert(now);
                 self.nominate_when_due(now, rng);
             }
-            Stage::Nominating { remote, .. } => {
+            Stage::Nominating { remote, sent, .. } => {
                 if matches!(kind, ProbeKind::Nomination(_)) && self.remotes.at(remote).pair == pair
                 {
                     self.stage = Stage::Settled;
+                } else {
+                    self.think_again(now, remote, sent, rng);
                 }
             }
             Stage::Settled | Stage::Failed => {}
@@ -345,7 +355,7 @@ impl PathFinder {
         self.nominate_when_due(now, rng);
         if self.stage == Stage::Searching {
             self.check_when_due(now, rng);
-            self.punch_many_ports(now, started_at, rng);
+            self.punch_many_ports(now, rng);
         }
     }
 
@@ -375,64 +385,6 @@ impl PathFinder {
             .into_iter()
             .all(|side| side.nat().maps_per_destination());
         both_hard && !another_way
-    }
-
-    /// When the sender stops waiting for a better kind than the best that works.
-    fn nomination_due(&self) -> Option<Instant> {
-        if self.config.role != Role::Sender {
-            return None;
-        }
-        let best = self.remotes.at(self.remotes.best()?);
-        let heard_at = self.heard_at?;
-        Some(if self.remotes.may_improve_on(best.kind()) {
-            heard_at + NOMINATION_GRACE
-        } else {
-            heard_at
-        })
-    }
-
-    fn nominate_when_due(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
-        let Some(best) = self.remotes.best() else {
-            return;
-        };
-        if self.nomination_due().is_some_and(|due| now >= due) {
-            let target = self.remotes.at(best);
-            self.events.push_back(PathEvent::Found(FoundPath {
-                socket: target.pair.socket,
-                remote: target.pair.remote,
-                kind: target.kind(),
-                rtt: target.rtt,
-            }));
-            self.send_nomination(now, best, 0, rng);
-        }
-    }
-
-    fn send_nomination(
-        &mut self,
-        now: Instant,
-        remote: usize,
-        sent: usize,
-        rng: &mut (impl RngCore + CryptoRng),
-    ) {
-        let target = self.remotes.at(remote);
-        if sent >= MAX_NOMINATIONS {
-            // It came through to us, and nothing of ours does.
-            self.remotes.refuse(remote);
-            self.stage = Stage::Searching;
-            return;
-        }
-        let (pair, kind, rtt) = (target.pair, target.kind(), target.rtt);
-        self.prober
-            .send(now, pair, ProbeKind::Nomination(kind), rng);
-        let pause = rtt.map_or_else(
-            || check_interval(sent),
-            |rtt| (rtt * 3 / 2).clamp(CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST),
-        );
-        self.stage = Stage::Nominating {
-            remote,
-            sent: sent + 1,
-            next_at: now + pause,
-        };
     }
 
     /// When the next check may go out, if any is left to send.
@@ -466,23 +418,33 @@ impl PathFinder {
         self.remotes.on_check_sent(now, index);
     }
 
-    /// What many-port punching would be here, unless it is under way or the peer was heard already.
+    /// What many-port punching would be here, unless it is under way or something works already.
     fn plan(&self) -> Option<Plan> {
-        if self.many_port.is_some() || self.heard_at.is_some() {
+        if self.many_port.is_some() || self.remotes.best_proved().is_some() {
             return None;
         }
         Plan::for_pair(&self.config.here, &self.there)
     }
 
-    fn punch_many_ports(
-        &mut self,
-        now: Instant,
-        started_at: Instant,
-        rng: &mut (impl RngCore + CryptoRng),
-    ) {
-        if let Some(plan) = self.plan()
-            && now >= started_at + plan.delay()
-        {
+    /// When many-port punching goes on, or begins: a peer that was heard gets time to be answered.
+    fn many_port_at(&self) -> Option<Instant> {
+        match &self.many_port {
+            Some(many_port) => many_port.next_at(),
+            None => {
+                let due = self.started_at? + self.plan()?.delay();
+                Some(
+                    self.heard_at
+                        .map_or(due, |at| due.max(at + MANY_PORT_DELAY)),
+                )
+            }
+        }
+    }
+
+    fn punch_many_ports(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
+        if self.many_port_at().is_none_or(|at| now < at) {
+            return;
+        }
+        if let Some(plan) = self.plan() {
             let many_port = ManyPort::new(now, plan);
             self.events.push_back(PathEvent::Trying(PathKind::ManyPort));
             let sockets = many_port.sockets_wanted();

@@ -174,6 +174,16 @@ impl Remotes {
             .map(|(index, _)| index)
     }
 
+    /// The best of those that are proved both ways.
+    pub(super) fn best_proved(&self) -> Option<usize> {
+        let proved = self.all.iter().enumerate();
+        proved
+            .filter(|(_, remote)| !remote.refused)
+            .filter_map(|(index, remote)| Some((remote.kind(), remote.rtt?, index)))
+            .min()
+            .map(|(_, _, index)| index)
+    }
+
     /// Whether a path of a better kind than `kind` may still show up.
     pub(super) fn may_improve_on(&self, kind: PathKind) -> bool {
         self.all

@@ -42,18 +42,18 @@ pub struct Packet {
     pub bytes: Vec<u8>,
 }
 
-/// All datagrams under way.
+/// All datagrams under way, with whatever is to be known of each.
 #[derive(Debug)]
-pub struct Network {
+pub struct Network<P = Packet> {
     /// May be changed at any time; what is under way stays so.
     pub conditions: Conditions,
     rng: ChaCha8Rng,
     /// By arrival, then in the order of sending.
-    under_way: BTreeMap<(Instant, u64), Packet>,
+    under_way: BTreeMap<(Instant, u64), P>,
     sent: u64,
 }
 
-impl Network {
+impl<P: Clone> Network<P> {
     /// An empty one.
     #[must_use]
     pub fn new(seed: u64, conditions: Conditions) -> Self {
@@ -66,7 +66,7 @@ impl Network {
     }
 
     /// Sends one.
-    pub fn send(&mut self, now: Instant, packet: Packet) {
+    pub fn send(&mut self, now: Instant, packet: P) {
         if self.rng.gen_bool(self.conditions.duplication) {
             self.carry(now, packet.clone());
         }
@@ -80,12 +80,12 @@ impl Network {
     }
 
     /// The next one that has arrived by now.
-    pub fn receive(&mut self, now: Instant) -> Option<Packet> {
+    pub fn receive(&mut self, now: Instant) -> Option<P> {
         let entry = self.under_way.first_entry()?;
         (entry.key().0 <= now).then(|| entry.remove())
     }
 
-    fn carry(&mut self, now: Instant, packet: Packet) {
+    fn carry(&mut self, now: Instant, packet: P) {
         if self.rng.gen_bool(self.conditions.loss) {
             return;
         }

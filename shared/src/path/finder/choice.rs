@@ -1,0 +1,188 @@
+//! Which pair both sides use: the sender nominates, the receiver follows (RFC 8445, section 8.1.1).
+//!
+//! A pair at which the other side was only heard may be chosen, which saves half a round trip; but until
+//! it is proved both ways either side goes on looking, and a pair that is proved takes its place. So
+//! somebody who repeats probes that were lost, from an address of his own, holds up nobody for long.
+
+use std::time::{Duration, Instant};
+
+use rand_core::{CryptoRng, RngCore};
+
+use super::{PathFinder, Stage};
+use crate::Role;
+use crate::limits::{
+    CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, MAX_CHECKS, MAX_NOMINATIONS, MAX_PEER_REFLEXIVE,
+    NOMINATION_GRACE,
+};
+use crate::path::candidate::PathKind;
+use crate::path::found::{FoundPath, PathEvent};
+use crate::path::probe::ProbeKind;
+use crate::path::prober::Pair;
+use crate::path::remotes::check_interval;
+
+/// Nominations after which one that was only heard gives way to one that is proved, though of a lesser
+/// kind: two intervals, 150 ms, have then gone by.
+const IN_VAIN: usize = 3;
+
+/// A pair that the sender has chosen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Nomination {
+    pub(super) sequence: u64,
+    pub(super) pair: Pair,
+    pub(super) kind: PathKind,
+    /// How long an answer of the pair's took; it works both ways.
+    pub(super) rtt: Option<Duration>,
+}
+
+impl PathFinder {
+    pub(super) fn on_nomination(
+        &mut self,
+        now: Instant,
+        nomination: Nomination,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) {
+        if self.config.role != Role::Receiver {
+            return;
+        }
+        self.heard_at.get_or_insert(now);
+        let Nomination { pair, kind, .. } = nomination;
+        let room = self.nominations.len() < MAX_PEER_REFLEXIVE;
+        let rtt = self
+            .remotes
+            .find(pair)
+            .and_then(|index| self.remotes.at(index).rtt);
+        let mut known = self.nominations.iter_mut();
+        match known.find(|known| known.pair == pair) {
+            Some(known) => known.sequence = known.sequence.max(nomination.sequence),
+            None if room => self.nominations.push(Nomination { rtt, ..nomination }),
+            None => {}
+        }
+        let mut known = self.nominations.iter();
+        let unproved = known.any(|known| known.pair == pair && known.rtt.is_none());
+        if unproved && self.checks_sent < MAX_CHECKS {
+            self.checks_sent += 1;
+            self.prober.send(now, pair, ProbeKind::Check(kind), rng);
+        }
+        self.follow();
+    }
+
+    /// Uses the newest nomination whose pair is proved both ways, or else the newest: whoever repeats a
+    /// nomination that was lost, from elsewhere, can show no pair that works.
+    pub(super) fn follow(&mut self) {
+        let known = self.nominations.iter();
+        let Some(&Nomination {
+            pair, kind, rtt, ..
+        }) = known.max_by_key(|known| (known.rtt.is_some(), known.sequence))
+        else {
+            return;
+        };
+        // Until the pair is proved, others are looked at as well.
+        if rtt.is_some() {
+            self.stage = Stage::Settled;
+        }
+        // A repetition says nothing new.
+        if self.followed.replace(pair) != Some(pair) {
+            self.events.push_back(PathEvent::Found(FoundPath {
+                socket: pair.socket,
+                remote: pair.remote,
+                kind,
+                rtt,
+            }));
+        }
+    }
+
+    /// When the sender stops waiting for a better kind than the best that works.
+    pub(super) fn nomination_due(&self) -> Option<Instant> {
+        if self.config.role != Role::Sender {
+            return None;
+        }
+        let best = self.remotes.at(self.remotes.best()?);
+        let heard_at = self.heard_at?;
+        Some(if self.remotes.may_improve_on(best.kind()) {
+            heard_at + NOMINATION_GRACE
+        } else {
+            heard_at
+        })
+    }
+
+    pub(super) fn nominate_when_due(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
+        let Some(best) = self.remotes.best() else {
+            return;
+        };
+        if self.nomination_due().is_some_and(|due| now >= due) {
+            self.nominate(now, best, rng);
+        }
+    }
+
+    pub(super) fn nominate(
+        &mut self,
+        now: Instant,
+        best: usize,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) {
+        let target = self.remotes.at(best);
+        self.events.push_back(PathEvent::Found(FoundPath {
+            socket: target.pair.socket,
+            remote: target.pair.remote,
+            kind: target.kind(),
+            rtt: target.rtt,
+        }));
+        self.send_nomination(now, best, 0, rng);
+    }
+
+    /// Chooses a pair that is proved in place of one that was only heard, if that one is not better or
+    /// was nominated a few times in vain.
+    pub(super) fn think_again(
+        &mut self,
+        now: Instant,
+        remote: usize,
+        sent: usize,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> bool {
+        let chosen = self.remotes.at(remote);
+        let Some(proved) = self.remotes.best_proved() else {
+            return false;
+        };
+        let better = self.remotes.at(proved).kind() <= chosen.kind() || sent >= IN_VAIN;
+        if chosen.rtt.is_some() || !better {
+            return false;
+        }
+        self.nominate(now, proved, rng);
+        true
+    }
+
+    pub(super) fn is_unproved(&self) -> bool {
+        match self.stage {
+            Stage::Nominating { remote, .. } => self.remotes.at(remote).rtt.is_none(),
+            Stage::Searching | Stage::Settled | Stage::Failed => false,
+        }
+    }
+
+    pub(super) fn send_nomination(
+        &mut self,
+        now: Instant,
+        remote: usize,
+        sent: usize,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) {
+        let target = self.remotes.at(remote);
+        if sent >= MAX_NOMINATIONS {
+            // It came through to us, and nothing of ours does.
+            self.remotes.refuse(remote);
+            self.stage = Stage::Searching;
+            return;
+        }
+        let (pair, kind, rtt) = (target.pair, target.kind(), target.rtt);
+        self.prober
+            .send(now, pair, ProbeKind::Nomination(kind), rng);
+        let pause = rtt.map_or_else(
+            || check_interval(sent),
+            |rtt| (rtt * 3 / 2).clamp(CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST),
+        );
+        self.stage = Stage::Nominating {
+            remote,
+            sent: sent + 1,
+            next_at: now + pause,
+        };
+    }
+}
