@@ -139,6 +139,7 @@ impl Keeper {
     }
 
     async fn on_event(&mut self, event: AgentEvent) -> Progress {
+        tracing::debug!(?event, "path");
         match event {
             AgentEvent::SocketsNeeded(count) => {
                 let opened = self.open_sockets(count);
@@ -213,6 +214,7 @@ impl Keeper {
         // A word may make something due at once.
         let now = (!words.is_empty()).then(Instant::now);
         for word in words {
+            tracing::debug!(seen = ?word.seen(), "meeting");
             match word {
                 Word::Seen(address) => {
                     self.place.set_reflexive(address);

@@ -39,6 +39,16 @@ pub(super) enum Word {
     Peer(Vec<u8>),
 }
 
+impl Word {
+    /// Where the server sees the socket, if it says so; otherwise the peer speaks.
+    pub(super) const fn seen(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Seen(address) => Some(*address),
+            Self::Peer(_) => None,
+        }
+    }
+}
+
 impl MeetingPlace {
     pub(super) fn new(role: Role, locator: u32, mut servers: Vec<SocketAddr>) -> Self {
         servers.truncate(SERVERS_LIMIT);
