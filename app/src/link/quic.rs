@@ -15,7 +15,7 @@ use quinn::{ClientConfig, Connection, Endpoint, ServerConfig, TokioRuntime};
 use sha2::Sha256;
 
 use super::channel::{ControlReceiver, ControlSender, DataReceiver, DataSender};
-use super::congestion::Closing;
+use super::congestion::Steering;
 use super::settings;
 use super::tls::{Identity, SERVER_NAME};
 use super::{CloseCode, Link, LinkError};
@@ -52,7 +52,7 @@ pub struct Credentials {
 #[derive(Debug)]
 pub(super) struct QuicCarrier {
     pub(super) connection: Connection,
-    closing: Closing,
+    steering: Steering,
     /// Whether we closed it with everything said.
     orderly: AtomicBool,
     endpoint: Endpoint,
@@ -73,7 +73,7 @@ impl QuicCarrier {
             black_holes = path.black_holes_detected,
             "closing"
         );
-        self.closing.begin();
+        self.steering.begin_closing();
         self.connection.close(code.to_wire().into(), &[]);
     }
 
@@ -106,10 +106,10 @@ async fn connect_patiently(path: Path, credentials: Credentials) -> Result<Link,
         peer_fingerprint,
         binding_key,
     } = credentials;
-    let closing = Closing::default();
+    let steering = Steering::default();
     let (endpoint, connection) = match role {
-        Role::Sender => accept(&path, identity, peer_fingerprint, &closing).await?,
-        Role::Receiver => dial(&path, identity, peer_fingerprint, &closing).await?,
+        Role::Sender => accept(&path, identity, peer_fingerprint, &steering).await?,
+        Role::Receiver => dial(&path, identity, peer_fingerprint, &steering).await?,
     };
     path.confirm();
     let (send, receive) = match role {
@@ -126,7 +126,7 @@ async fn connect_patiently(path: Path, credentials: Credentials) -> Result<Link,
         &mut control_receiver,
     );
     if let Err(error) = proved.await {
-        closing.begin();
+        steering.begin_closing();
         connection.close(CloseCode::ProtocolViolation.to_wire().into(), &[]);
         return Err(error);
     }
@@ -135,7 +135,7 @@ async fn connect_patiently(path: Path, credentials: Credentials) -> Result<Link,
         control_receiver,
         QuicCarrier {
             connection,
-            closing,
+            steering,
             orderly: AtomicBool::new(false),
             endpoint,
             _path: path,
@@ -147,12 +147,12 @@ async fn dial(
     path: &Path,
     identity: Identity,
     peer: [u8; 32],
-    closing: &Closing,
+    steering: &Steering,
 ) -> Result<(Endpoint, Connection), LinkError> {
     let tls = identity.client_config(peer).map_err(tls_error)?;
     let crypto = QuicClientConfig::try_from(tls).map_err(tls_error)?;
     let mut config = ClientConfig::new(Arc::new(crypto));
-    config.transport_config(settings::transport(path.rtt, path.payload_limit, closing));
+    config.transport_config(settings::transport(path.rtt, path.payload_limit, steering));
     let endpoint = endpoint(path, None)?;
     let connecting = endpoint
         .connect_with(config, path.native_remote(), SERVER_NAME)
@@ -165,12 +165,12 @@ async fn accept(
     path: &Path,
     identity: Identity,
     peer: [u8; 32],
-    closing: &Closing,
+    steering: &Steering,
 ) -> Result<(Endpoint, Connection), LinkError> {
     let tls = identity.server_config(peer).map_err(tls_error)?;
     let crypto = QuicServerConfig::try_from(tls).map_err(tls_error)?;
     let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-    config.transport_config(settings::transport(path.rtt, path.payload_limit, closing));
+    config.transport_config(settings::transport(path.rtt, path.payload_limit, steering));
     config.max_incoming(settings::INCOMING_LIMIT);
     let endpoint = endpoint(path, Some(config))?;
     loop {
