@@ -191,3 +191,98 @@ impl Delivery {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Delivery, MAX_RECORDS};
+
+    const PACKET: u64 = 1000;
+
+    #[expect(clippy::disallowed_methods, reason = "tests have to begin somewhere")]
+    fn epoch() -> Instant {
+        Instant::now()
+    }
+
+    const fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    /// A packet each millisecond, each acknowledged after fifty.
+    fn steady(start: Instant, delivery: &mut Delivery, from: u64, to: u64) -> f64 {
+        let mut rate = 0.0;
+        for at in from..to {
+            if at >= 50 {
+                delivery.handle_acked(start + ms(at), start + ms(at - 50), PACKET);
+                let sample = delivery.take_sample(start + ms(at), Some(ms(50))).unwrap();
+                assert_eq!(sample.rtt, ms(50));
+                rate = sample.rate.unwrap().bytes_per_second();
+            }
+            delivery.handle_sent(start + ms(at), PACKET);
+        }
+        rate
+    }
+
+    #[test]
+    fn a_steady_flow_has_its_rate() {
+        let start = epoch();
+        let mut delivery = Delivery::new(start);
+        let rate = steady(start, &mut delivery, 0, 200);
+        assert!((rate - 1e6).abs() < 3e4, "{rate}");
+        assert_eq!(delivery.in_flight(), 50 * PACKET);
+        assert_eq!(delivery.delivered(), 150 * PACKET);
+    }
+
+    #[test]
+    fn acknowledgements_that_come_at_once_do_not_raise_the_rate() {
+        let start = epoch();
+        let mut delivery = Delivery::new(start);
+        steady(start, &mut delivery, 0, 200);
+        // The next thirty were held up and arrive together.
+        for at in 150..180 {
+            delivery.handle_acked(start + ms(230), start + ms(at), PACKET);
+        }
+        let sample = delivery.take_sample(start + ms(230), Some(ms(50))).unwrap();
+        assert!(sample.rate.unwrap().bytes_per_second() < 1.05e6);
+        assert_eq!(sample.acked, 30 * PACKET);
+    }
+
+    #[test]
+    fn less_than_a_round_trip_is_no_rate() {
+        let start = epoch();
+        let mut delivery = Delivery::new(start);
+        delivery.handle_sent(start, PACKET);
+        delivery.handle_acked(start + ms(20), start, PACKET);
+        let sample = delivery.take_sample(start + ms(20), Some(ms(50))).unwrap();
+        assert!(sample.rate.is_none());
+    }
+
+    #[test]
+    fn a_pause_of_the_application_is_told() {
+        let start = epoch();
+        let mut delivery = Delivery::new(start);
+        delivery.handle_sent(start, PACKET);
+        delivery.mark_app_limited();
+        delivery.handle_sent(start + ms(5), PACKET);
+        delivery.handle_acked(start + ms(55), start + ms(5), PACKET);
+        let sample = delivery.take_sample(start + ms(55), None).unwrap();
+        assert!(sample.app_limited);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let start = epoch();
+        let mut delivery = Delivery::new(start);
+        for at in 0..3 * MAX_RECORDS as u64 {
+            let now = start + Duration::from_micros(at);
+            delivery.handle_sent(now, PACKET);
+            delivery.handle_lost(PACKET / 2);
+        }
+        assert_eq!(delivery.records.len(), MAX_RECORDS);
+        // A packet of which nothing is known any more gives no sample.
+        let now = start + ms(100);
+        delivery.handle_acked(now, start, PACKET);
+        assert!(delivery.take_sample(now, None).is_none());
+    }
+}

@@ -362,13 +362,14 @@ impl Controller {
                 }
             }
             Mode::Drain => {
-                if in_flight <= self.volume() {
+                if in_flight <= self.volume().max(self.min_window()) {
                     self.cycle.begin_down(now);
                 }
             }
             Mode::Down => {
                 let volume = self.volume();
-                if in_flight <= volume.min(self.bounds.with_headroom(volume)) {
+                let drained = volume.min(self.bounds.with_headroom(volume));
+                if in_flight <= drained.max(self.min_window()) {
                     self.cycle.begin_cruise();
                 } else if self.is_time_to_probe(now) {
                     self.begin_refill();

@@ -82,6 +82,19 @@ fn a_deep_queue_is_not_filled() {
 }
 
 #[test]
+fn a_line_that_holds_less_than_a_packet_is_used() {
+    let mut conditions = Conditions::new(0.5, 10, 0.0);
+    // Sixteen packets.
+    conditions.queue = 16.0 * PACKET as f64 / conditions.product();
+    for pacing in BOTH {
+        let line = run(pacing, conditions.clone(), 60);
+        let (share, dropped) = (line.share(0), line.drops());
+        assert!(share > 0.9, "{pacing:?}: share {share:.3}");
+        assert!(dropped < 0.05, "{pacing:?}: dropped {dropped:.4}");
+    }
+}
+
+#[test]
 fn rows_of_losses_do_not_stop_it() {
     let mut conditions = Conditions::new(100.0, 100, 0.01);
     conditions.burst = 10.0;
