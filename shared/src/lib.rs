@@ -5,6 +5,7 @@
 //! read the timeout.
 
 pub mod code;
+pub mod congestion;
 pub mod diagnosis;
 pub mod limits;
 pub mod name;

@@ -88,8 +88,12 @@ join_by_veth() {
     ip -n "$far" link set cable0 up
 }
 
-# join_by_wanlink RATE RTT_MS QUEUE: makes both namespaces, joined by an emulated long line.
+# join_by_wanlink RATE RTT_MS QUEUE [OPTION...]: makes both namespaces, joined by an emulated long
+# line; what else wanlink is told comes last. Sets wanlink_process; wanlink.json has its figures once
+# `separate` has stopped it.
 join_by_wanlink() {
+    local rate=$1 rtt_ms=$2 queue=$3
+    shift 3
     local wanlink=${WANLINK:-}
     if [[ -z $wanlink ]]; then
         local source=$root/../shared/wanlink
@@ -99,8 +103,10 @@ join_by_wanlink() {
     fi
     make_namespace "$near"
     make_namespace "$far"
-    "$wanlink" --ns-a "$near" --ns-b "$far" --rate "$1" --delay $(($2 / 2)) --queue "$3" \
-        --addr-a "$near_address/24" --addr-b "$far_address/24" --tick-us 250 \
+    # What an earlier one said is not what this one says.
+    rm -f "$work/wanlink.err"
+    "$wanlink" --ns-a "$near" --ns-b "$far" --rate "$rate" --delay $((rtt_ms / 2)) --queue "$queue" \
+        --addr-a "$near_address/24" --addr-b "$far_address/24" --tick-us 250 "$@" \
         >"$work/wanlink.json" 2>"$work/wanlink.err" &
     wanlink_process=$!
     wait_until 10 grep -q ready "$work/wanlink.err"
@@ -113,6 +119,7 @@ separate() {
     fi
     ip netns del "$near"
     ip netns del "$far"
+    namespaces=()
 }
 
 # inside NAMESPACE COMMAND...: `-` is where the script itself is.

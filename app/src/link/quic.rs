@@ -15,7 +15,7 @@ use quinn::{ClientConfig, Connection, Endpoint, ServerConfig, TokioRuntime, Tran
 use sha2::Sha256;
 
 use super::channel::{ControlReceiver, ControlSender, DataReceiver, DataSender};
-use super::congestion::Closing;
+use super::congestion::Steering;
 use super::settings;
 use super::tls::{Identity, SERVER_NAME};
 use super::{CloseCode, Link, LinkError};
@@ -52,7 +52,7 @@ pub struct Credentials {
 #[derive(Debug)]
 pub(super) struct QuicCarrier {
     pub(super) connection: Connection,
-    closing: Closing,
+    steering: Steering,
     /// Whether we closed it with everything said.
     orderly: AtomicBool,
     endpoint: Endpoint,
@@ -71,11 +71,12 @@ impl Drop for Following {
 }
 
 /// Moves an endpoint to every socket that takes the place of the first.
-fn follow(path: &Path, endpoint: Endpoint) -> Following {
+fn follow(path: &Path, endpoint: Endpoint, steering: Steering) -> Following {
     let mut follower = path.follow();
     Following(tokio::spawn(async move {
         loop {
             let socket = follower.changed().await;
+            steering.path_changed();
             if let Err(error) = endpoint.rebind_abstract(socket) {
                 tracing::debug!(%error, "the endpoint does not change over");
             }
@@ -97,7 +98,7 @@ impl QuicCarrier {
             black_holes = path.black_holes_detected,
             "closing"
         );
-        self.closing.begin();
+        self.steering.begin_closing();
         self.connection.close(code.to_wire().into(), &[]);
     }
 
@@ -130,8 +131,8 @@ async fn connect_patiently(path: Path, credentials: Credentials) -> Result<Link,
         peer_fingerprint,
         binding_key,
     } = credentials;
-    let closing = Closing::default();
-    let transport = settings::transport(path.rtt, path.payload_limit, &closing);
+    let steering = Steering::default();
+    let transport = settings::transport(path.rtt, path.payload_limit, &steering);
     let (endpoint, connecting) = match role {
         Role::Sender => {
             let endpoint = endpoint(
@@ -145,7 +146,7 @@ async fn connect_patiently(path: Path, credentials: Credentials) -> Result<Link,
             (endpoint(&path, None)?, Some(config))
         }
     };
-    let following = follow(&path, endpoint.clone());
+    let following = follow(&path, endpoint.clone(), steering.clone());
     let connection = match connecting {
         Some(config) => dial(&endpoint, config, &path).await?,
         None => accept(&endpoint).await?,
@@ -165,7 +166,7 @@ async fn connect_patiently(path: Path, credentials: Credentials) -> Result<Link,
         &mut control_receiver,
     );
     if let Err(error) = proved.await {
-        closing.begin();
+        steering.begin_closing();
         connection.close(CloseCode::ProtocolViolation.to_wire().into(), &[]);
         return Err(error);
     }
@@ -174,7 +175,7 @@ async fn connect_patiently(path: Path, credentials: Credentials) -> Result<Link,
         control_receiver,
         QuicCarrier {
             connection,
-            closing,
+            steering,
             orderly: AtomicBool::new(false),
             endpoint,
             _following: following,

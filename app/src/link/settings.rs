@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::congestion::CubicConfig;
 use quinn::{EndpointConfig, MtuDiscoveryConfig, TransportConfig, VarInt};
 
-use super::congestion::{Closing, Factory};
+use super::congestion::{Factory, Steering};
 
 /// Handshakes that may wait at once; one peer is expected.
 pub(super) const INCOMING_LIMIT: usize = 4;
@@ -57,13 +56,11 @@ pub(super) fn endpoint() -> EndpointConfig {
 pub(super) fn transport(
     rtt: Duration,
     payload_limit: u16,
-    closing: &Closing,
+    steering: &Steering,
 ) -> Arc<TransportConfig> {
     let window = (2.0 * DESIGN_RATE * rtt.as_secs_f64()).clamp(WINDOW_LEAST, WINDOW_MOST) as u32;
     let mut mtu_discovery = MtuDiscoveryConfig::default();
     mtu_discovery.upper_bound(payload_limit);
-    let mut cubic = CubicConfig::default();
-    cubic.initial_window(INITIAL_WINDOW.max(4 * u64::from(payload_limit)));
     let mut config = TransportConfig::default();
     config
         .allow_spin(false)
@@ -83,11 +80,9 @@ pub(super) fn transport(
         // three times this.
         .initial_rtt((rtt * 5 / 4).max(Duration::from_millis(20)))
         .mtu_discovery_config(Some(mtu_discovery))
-        // quinn's CUBIC until there is a controller of our own: its Bbr loses 16 to 55 % of what it
-        // sends on a long line.
         .congestion_controller_factory(Arc::new(Factory {
-            cubic: Arc::new(cubic),
-            closing: closing.clone(),
+            initial_window: INITIAL_WINDOW.max(4 * u64::from(payload_limit)),
+            steering: steering.clone(),
         }));
     Arc::new(config)
 }
