@@ -7,6 +7,8 @@ use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
 use fardrop_shared::pairing::{Hello, PeerKey};
 
+use super::meeting::{MeetingPlace, Word};
+use super::socket::PeerSocket;
 use super::{Lobby, LobbyEvent, MeetError, Met, Place, PlaceOptions, Visitor};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -194,5 +196,53 @@ fn a_server_that_falls_silent_is_stood_in_for_by_the_next() {
         holder.1.abort();
         let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &servers));
         assert!(hosted.is_ok() && met.is_ok(), "{hosted:?} {met:?}");
+    });
+}
+
+/// Drives both meetings until each has heard the other, and ends them.
+async fn meet_again(places: &mut [MeetingPlace; 2], said: [&[u8]; 2]) -> [Vec<u8>; 2] {
+    let sockets = [(); 2].map(|()| PeerSocket::bind(0, true).unwrap());
+    let mut meetings = places.each_ref().map(MeetingPlace::enter);
+    for (meeting, said) in meetings.iter_mut().zip(said) {
+        meeting.announce(said.to_vec());
+    }
+    let mut heard = [None, None];
+    while heard.iter().any(Option::is_none) {
+        for index in 0..2 {
+            let (words, _) = meetings[index].turn(&sockets[index]);
+            for word in words {
+                if let Word::Peer(bytes) = word {
+                    heard[index] = Some(bytes);
+                }
+            }
+        }
+        let [left, right] = &mut meetings;
+        tokio::select! {
+            received = sockets[0].receive(|from, datagram| left.handle_datagram(from, datagram)) => {
+                received.unwrap();
+            }
+            received = sockets[1].receive(|from, datagram| right.handle_datagram(from, datagram)) => {
+                received.unwrap();
+            }
+            () = tokio::time::sleep(std::time::Duration::from_millis(20)) => {}
+        }
+    }
+    for (place, meeting) in places.iter_mut().zip(&meetings) {
+        place.leave(meeting);
+    }
+    heard.map(Option::unwrap)
+}
+
+#[test]
+fn a_pair_meets_again_and_again() {
+    run(async {
+        let server: SocketAddr = serve().parse().unwrap();
+        let place = |role| MeetingPlace::new(role, 1 << 31 | 7, vec![server]);
+        let mut places = [place(Role::Sender), place(Role::Receiver)];
+        for (ours, theirs) in [(&b"one"[..], &b"two"[..]), (b"three", b"four")] {
+            let both = meet_again(&mut places, [ours, theirs]);
+            let soon = tokio::time::timeout(std::time::Duration::from_secs(20), both);
+            assert_eq!(soon.await.unwrap(), [theirs.to_vec(), ours.to_vec()]);
+        }
     });
 }
