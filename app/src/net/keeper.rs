@@ -88,8 +88,10 @@ impl Keeper {
             if update.is_some() {
                 self.update = update;
             }
-            if let (true, Some(update)) = (self.meeting.is_some(), self.update.take()) {
-                self.announce(update);
+            if let Some(meeting) = &mut self.meeting
+                && let Some(update) = self.update.take()
+            {
+                meeting.announce(update);
             }
             for event in events {
                 if self.on_event(event).await.is_over() {
@@ -200,12 +202,6 @@ impl Keeper {
         let here = self.place.whereabouts();
         self.pathway
             .with_agent(|agent| agent.set_here(Instant::now(), here));
-    }
-
-    fn announce(&mut self, update: Vec<u8>) {
-        if let Some(meeting) = &mut self.meeting {
-            meeting.announce(update);
-        }
     }
 
     fn turn_meeting(&mut self) -> Option<Instant> {
