@@ -38,7 +38,7 @@ use igd::{IgdClient, IgdPinholeClient};
 use nat_pmp::NatPmpClient;
 use pcp::PcpClient;
 use stop::Stop;
-use worker::{Client, Place};
+use worker::{Board, Client};
 
 /// The lease that is asked for: after a crash the port stays open no longer, and a renewal every five
 /// minutes is no load.
@@ -179,13 +179,13 @@ impl PortMapper {
         alive: mpsc::Sender<Infallible>,
         look: impl FnOnce() -> Vec<Gateway> + Send + 'static,
     ) -> Self {
-        let (board, attempts) = watch::channel(Vec::new());
+        let (tell, attempts) = watch::channel(Vec::new());
         let (tell_looked, looked) = watch::channel(false);
         let (sender, stop) = Stop::new();
         tokio::spawn(async move {
             // The system's answer takes milliseconds on some, a good part of a second on others.
             let gateways = tokio::task::spawn_blocking(look).await.unwrap_or_default();
-            supervise(&gateways, port, board, &tell_looked, stop).await;
+            supervise(&gateways, port, tell, &tell_looked, stop).await;
             drop(alive);
         });
         Self {
@@ -232,12 +232,12 @@ impl fmt::Debug for PortMapper {
 async fn supervise(
     gateways: &[Gateway],
     port: u16,
-    board: watch::Sender<Vec<Attempt>>,
+    attempts: watch::Sender<Vec<Attempt>>,
     looked: &watch::Sender<bool>,
     stop: Stop,
 ) {
     let clients = clients(gateways, port, &stop);
-    board.send_replace(
+    attempts.send_replace(
         clients
             .iter()
             .map(|(gateway, client)| Attempt {
@@ -250,9 +250,9 @@ async fn supervise(
     looked.send_replace(true);
     let mut workers = JoinSet::new();
     for (index, (gateway, client)) in clients.into_iter().enumerate() {
-        let board = board.clone();
-        let place = Place { board, index };
-        workers.spawn(worker::run(client, gateway, place, stop.clone()));
+        let attempts = attempts.clone();
+        let board = Board { attempts, index };
+        workers.spawn(worker::run(client, gateway, board, stop.clone()));
     }
     stop.requested().await;
     let all = async { while workers.join_next().await.is_some() {} };
