@@ -5,6 +5,13 @@
 //! address is only somewhere to be probed, nothing but the router's own address is ever talked to, and
 //! every answer is bounded in size and time.
 //!
+//! What was opened is closed again when its [`PortMapper`] is dropped, or all of them are told to end
+//! ([`PortMappers`]), and the router's word for it is waited for, in all for 2 s at most. A router that is
+//! slower finds the requests in their order, and carries them out when it gets to them. Two things stay
+//! behind, for ten minutes at most: what a router that has been silent, or is cut off by then, would have
+//! to be told again; and a pinhole by IGD that was opened in the last moment by a router too slow to say
+//! under which number, without which nobody can close it.
+//!
 //! The module changes when routers have to be asked in another way.
 
 mod description;
@@ -13,6 +20,7 @@ mod gateway;
 mod http;
 mod igd;
 mod nat_pmp;
+mod owner;
 mod pcp;
 mod ssdp;
 mod stop;
@@ -20,7 +28,6 @@ mod stop;
 mod tests;
 mod worker;
 
-use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -28,7 +35,7 @@ use std::time::Duration;
 
 use fardrop_shared::path::{Candidate, CandidateKind};
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -36,6 +43,7 @@ use super::interfaces::Interfaces;
 use gateway::Gateway;
 use igd::{IgdClient, IgdPinholeClient};
 use nat_pmp::NatPmpClient;
+pub use owner::{MappingPermit, PortMappers};
 use pcp::PcpClient;
 use stop::Stop;
 use worker::{Board, Client};
@@ -163,31 +171,32 @@ pub struct PortMapper {
 }
 
 impl PortMapper {
-    /// Begins at once and returns at once; without `ipv6`, without pinholes. Needs a tokio runtime.
-    ///
-    /// `alive` is held until, after the drop, everything was given back or 2 s are over: whoever ends
-    /// the process waits for that channel to close.
+    /// Begins at once and returns at once; without `ipv6`, without pinholes. Needs a tokio runtime. Where
+    /// the `permit` has run out, nobody is asked.
     #[must_use]
-    pub fn start(port: u16, ipv6: bool, alive: mpsc::Sender<Infallible>) -> Self {
-        Self::with_gateways(port, alive, move || {
+    pub fn start(port: u16, ipv6: bool, permit: &MappingPermit) -> Self {
+        Self::with_gateways(port, permit, move || {
             gateway::gateways(&Interfaces::look(), ipv6)
         })
     }
 
     fn with_gateways(
         port: u16,
-        alive: mpsc::Sender<Infallible>,
+        permit: &MappingPermit,
         look: impl FnOnce() -> Vec<Gateway> + Send + 'static,
     ) -> Self {
         let (tell, attempts) = watch::channel(Vec::new());
         let (tell_looked, looked) = watch::channel(false);
-        let (sender, stop) = Stop::new();
-        tokio::spawn(async move {
-            // The system's answer takes milliseconds on some, a good part of a second on others.
-            let gateways = tokio::task::spawn_blocking(look).await.unwrap_or_default();
-            supervise(&gateways, port, tell, &tell_looked, stop).await;
-            drop(alive);
-        });
+        let (sender, dropped) = watch::channel(());
+        if let Some((alive, ending)) = permit.take() {
+            let stop = Stop::new(dropped, ending);
+            tokio::spawn(async move {
+                // The system's answer takes milliseconds on some, a good part of a second on others.
+                let gateways = tokio::task::spawn_blocking(look).await.unwrap_or_default();
+                supervise(&gateways, port, tell, &tell_looked, stop).await;
+                drop(alive);
+            });
+        }
         Self {
             attempts,
             looked,
