@@ -414,6 +414,11 @@ impl Peer {
         self.process.signal(rustix::process::Signal::INT)
     }
 
+    /// `kill`.
+    pub fn terminate(&self) -> Result<()> {
+        self.process.signal(rustix::process::Signal::TERM)
+    }
+
     /// `kill -9`.
     pub fn kill(&self) -> Result<()> {
         self.process.signal(rustix::process::Signal::KILL)
