@@ -7,10 +7,14 @@
 //!
 //! What was opened is closed again when its [`PortMapper`] is dropped, or all of them are told to end
 //! ([`PortMappers`]), and the router's word for it is waited for, in all for 2 s at most. A router that is
-//! slower finds the requests in their order, and carries them out when it gets to them. Two things stay
-//! behind, for ten minutes at most: what a router that has been silent, or is cut off by then, would have
-//! to be told again; and a pinhole by IGD that was opened in the last moment by a router too slow to say
-//! under which number, without which nobody can close it.
+//! slower finds the requests in their order, and carries them out when it gets to them. Three things stay
+//! open for the rest of their lease, ten minutes at most:
+//!
+//! * what a router would have to be told once more: the request to close it was lost, and the time is up;
+//! * a pinhole by IGD whose number, without which nobody can close it, the router did not say in time;
+//! * a pinhole by PCP at miniupnpd 2.3.1 with nftables that was asked for twice, be it to renew it or because
+//!   the first answer was late: from then on the daemon takes it for somebody else's and refuses to close it
+//!   (NOT_AUTHORIZED). Its IGD can, where that had the same pinhole opened.
 //!
 //! The module changes when routers have to be asked in another way.
 
