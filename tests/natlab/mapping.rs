@@ -1,12 +1,23 @@
 //! Help from the router or from IPv6: then every pair meets.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use fardrop_tests::lab::{HomePlan, Lab, Nat, Plan, Protocols};
-use fardrop_tests::peer::last;
+use fardrop_tests::peer::{PeerCommand, last};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use crate::cell::{Cell, pair, run};
 use crate::report::tallies;
 use crate::round::{Turn, small_file};
+
+/// When programs are stopped, counted from their start: until some time after their router has opened
+/// the port in every protocol.
+const MOMENTS_MS: std::ops::Range<u64> = 0..1500;
+
+/// How many of them there are, half for a sender and half for a receiver.
+const MOMENTS: usize = 16;
 
 fn cell(names: &[&str], homes: [HomePlan; 2]) -> Cell {
     Cell {
@@ -137,6 +148,52 @@ fn no_mapping_is_left_after_ctrl_c() -> Result<()> {
         "{events:?}"
     );
     assert_eq!(lab.homes[0].router.mapped_ports()?, 0);
+    lab.close()
+}
+
+#[test]
+fn no_mapping_is_left_whenever_a_program_is_stopped() -> Result<()> {
+    const SEED: u64 = 3;
+    let _turn = Turn::wait();
+    let open = HomePlan::behind(Nat::PortRestricted);
+    let plan = Plan {
+        homes: vec![open.with_gateway(Protocols::ALL), open],
+        ..Plan::default()
+    };
+    let test = "no_mapping_is_left_whenever_a_program_is_stopped";
+    let Some(lab) = Lab::build(test, &plan)? else {
+        return Ok(());
+    };
+    let folder = tempfile::tempdir()?;
+    let file = small_file(folder.path())?;
+    let send = || PeerCommand::send(&lab.rendezvous, &file);
+    let mut other = send()?.within(lab.host(1)).start()?;
+    let code = other.code()?;
+    let mut random = ChaCha8Rng::seed_from_u64(SEED);
+    for number in 0..MOMENTS {
+        let command = if number < MOMENTS / 2 {
+            send()?
+        } else {
+            PeerCommand::receive(&lab.rendezvous, &code, tempfile::tempdir()?.path())?
+        };
+        let command = command.args(["--reconnect", "60"]);
+        let moment = Duration::from_millis(random.gen_range(MOMENTS_MS));
+        let mut stopped = command.within(lab.host(0)).start()?;
+        stopped.run_until(moment);
+        // A receiver may have ended by itself; it is waited for all the same.
+        if number % 2 == 0 {
+            stopped.interrupt()?;
+        } else {
+            stopped.terminate()?;
+        }
+        let (exit, events) = stopped.finish()?;
+        let left = lab.homes[0].router.mapped_ports()?;
+        assert_eq!(
+            left, 0,
+            "seed {SEED}, number {number}, {moment:?}: {exit:?}, {events:?}"
+        );
+    }
+    drop(other);
     lab.close()
 }
 

@@ -424,6 +424,11 @@ impl Peer {
         self.process.signal(rustix::process::Signal::CONT)
     }
 
+    /// `kill`.
+    pub fn terminate(&self) -> Result<()> {
+        self.process.signal(rustix::process::Signal::TERM)
+    }
+
     /// `kill -9`.
     pub fn kill(&self) -> Result<()> {
         self.process.signal(rustix::process::Signal::KILL)

@@ -26,7 +26,7 @@ pub(super) async fn diagnose(context: Context, task: TaskNumber, mut stop: Cance
             return None;
         }
         // What a router opens is closed again when this is dropped; the engine waits for that.
-        let mapper = PortMapper::start(port, options.ipv6, options.alive);
+        let mapper = PortMapper::start(port, options.ipv6, &options.permit);
         mapper.settled().await;
         let attempts = mapper.attempts();
         let answers = attempts.borrow().iter().map(answer).collect();

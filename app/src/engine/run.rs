@@ -1,7 +1,6 @@
 //! The engine's loop: select one action, apply it, repeat. Nothing else changes the engine's state.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,13 +15,13 @@ use super::event::{Event, Outcome, SessionNumber, TaskNumber};
 use super::report::Reporter;
 use super::{EngineConfig, doctor, receive, share};
 use crate::link::LinkHandle;
-use crate::net::PlaceOptions;
+use crate::net::{MappingPermit, PlaceOptions, PortMappers};
 
 /// Sessions that may register before the loop looks: many times what pairs in an instant.
 const NOTICE_QUEUE: usize = 64;
 
-/// How long routers may take to close the ports that they have open for us; the mapping's own bound is
-/// shorter.
+/// How long routers may take to close the ports that they have open for us; the bound of the port mappers
+/// themselves is shorter.
 const RELEASE_TIME: Duration = Duration::from_millis(2500);
 
 /// What tasks and sessions work with.
@@ -31,8 +30,7 @@ pub(super) struct Context {
     pub(super) config: Arc<EngineConfig>,
     pub(super) reporter: Arc<Reporter>,
     notices: mpsc::Sender<Notice>,
-    /// Held for as long as a router may have a port open for us.
-    alive: mpsc::Sender<Infallible>,
+    port_mapping: MappingPermit,
 }
 
 impl Context {
@@ -56,7 +54,7 @@ impl Context {
             port: self.config.port.unwrap_or(0),
             ipv6: self.config.ipv6,
             port_mapping: self.config.port_mapping,
-            alive: self.alive.clone(),
+            permit: self.port_mapping.clone(),
         }
     }
 
@@ -121,14 +119,14 @@ pub(super) async fn run(
     mut commands: mpsc::Receiver<Command>,
 ) {
     let (notices, mut noticed) = mpsc::channel(NOTICE_QUEUE);
-    let (alive, mut released) = mpsc::channel(1);
+    let port_mappers = PortMappers::new();
     let reporter = Arc::new(reporter);
     let mut run = Run {
         context: Context {
             config: Arc::new(config),
             reporter: Arc::clone(&reporter),
             notices,
-            alive,
+            port_mapping: port_mappers.permit(),
         },
         tasks: BTreeMap::new(),
         sessions: BTreeMap::new(),
@@ -138,16 +136,28 @@ pub(super) async fn run(
     while !(run.handle_gone && run.running.is_empty()) {
         let action = run.select(&mut commands, &mut noticed).await;
         run.apply(action);
+        if run.is_winding_up() {
+            port_mappers.end();
+        }
     }
     drop(run);
-    // Nobody sends anything: it ends when the routers have closed the last port. They are given a bounded
-    // time, and a lease ends what they still have open.
-    let _ = tokio::time::timeout(RELEASE_TIME, released.recv()).await;
+    // Routers are given a bounded time, and a lease ends what they still have open.
+    if tokio::time::timeout(RELEASE_TIME, port_mappers.released())
+        .await
+        .is_err()
+    {
+        tracing::warn!("a port mapper outlives its bound");
+    }
     // Whoever holds the handle waits for the end of its events.
     drop(reporter);
 }
 
 impl Run {
+    /// Whether nothing is left but links that are being closed: they work over paths that they have.
+    fn is_winding_up(&self) -> bool {
+        self.handle_gone && self.tasks.is_empty()
+    }
+
     async fn select(
         &mut self,
         commands: &mut mpsc::Receiver<Command>,

@@ -8,7 +8,7 @@ use fardrop_shared::Role;
 use fardrop_shared::path::{Candidate, CandidateKind, Nat, PathKeys, Whereabouts};
 
 use super::{CloseCode, Credentials, Identity, Link, LinkError, connect};
-use crate::net::{Acquainted, Path, PathNews, Place, PlaceOptions, Search};
+use crate::net::{Acquainted, Path, PathNews, Place, PlaceOptions, PortMappers, Search};
 
 const KEYS: PathKeys<'static> = PathKeys {
     sender: &[1; 32],
@@ -29,7 +29,7 @@ fn place() -> (Place, Whereabouts) {
         port: 0,
         ipv6: true,
         port_mapping: false,
-        alive: tokio::sync::mpsc::channel(1).0,
+        permit: PortMappers::new().permit(),
     });
     let place = place.unwrap();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, place.port()));

@@ -32,7 +32,9 @@ pub use doctor::{Examination, diagnose};
 pub use find_path::{Acquainted, Path, PathError, PathFollower, PathNews, PathReport, Search};
 pub use interfaces::Interfaces;
 pub use lobby::{Lobby, LobbyEvent};
-pub use mapping::{Attempt, AttemptState, MappingError, MappingProtocol, PortMapper};
+pub use mapping::{
+    Attempt, AttemptState, MappingError, MappingPermit, MappingProtocol, PortMapper, PortMappers,
+};
 pub use place::{Place, PlaceOptions};
 pub use servers::{DEFAULT_PORT, EMBEDDED_PORTS};
 pub use socket::PeerSocket;

@@ -1,6 +1,5 @@
 //! A session's socket, and what can be said of where it is.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -8,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use fardrop_shared::limits::MAX_CANDIDATES;
 use fardrop_shared::path::{Candidate, CandidateKind, Nat, Whereabouts};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::interfaces::Interfaces;
 use super::look::{Seen, look};
-use super::mapping::{Attempt, AttemptState, PortMapper};
+use super::mapping::{Attempt, AttemptState, MappingPermit, PortMapper};
 use super::socket::PeerSocket;
 
 /// How long a rendezvous may take to say where it sees a socket; the peer is waiting.
@@ -30,8 +29,8 @@ pub struct PlaceOptions {
     pub ipv6: bool,
     /// Whether routers are asked to open a port.
     pub port_mapping: bool,
-    /// Held for as long as a router may have a port open for us.
-    pub alive: mpsc::Sender<Infallible>,
+    /// Leave to have routers open one.
+    pub permit: MappingPermit,
 }
 
 /// A socket that waits for its peer, and where it is as far as that is known.
@@ -231,7 +230,7 @@ impl Place {
     fn ask_routers(&mut self) {
         let options = &self.options;
         self.mapper = (options.port_mapping && !self.gateways.is_empty())
-            .then(|| PortMapper::start(self.port, options.ipv6, options.alive.clone()));
+            .then(|| PortMapper::start(self.port, options.ipv6, &options.permit));
         self.attempts = self.mapper.as_ref().map(PortMapper::attempts);
     }
 }

@@ -9,7 +9,7 @@ use fardrop_shared::pairing::{Hello, PeerKey};
 
 use super::meeting::{MeetingPlace, Word};
 use super::socket::PeerSocket;
-use super::{Lobby, LobbyEvent, MeetError, Met, Place, PlaceOptions, Visitor};
+use super::{Lobby, LobbyEvent, MeetError, Met, Place, PlaceOptions, PortMappers, Visitor};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -44,7 +44,7 @@ fn options() -> PlaceOptions {
         port: 0,
         ipv6: true,
         port_mapping: false,
-        alive: tokio::sync::mpsc::channel(1).0,
+        permit: PortMappers::new().permit(),
     }
 }
 

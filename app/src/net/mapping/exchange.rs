@@ -24,12 +24,19 @@ const DATAGRAM_LIMIT: usize = 1100;
 /// earlier ones are ordinary, a flood is not.
 const STRAYS_LIMIT: usize = 64;
 
+/// How often the request to take back is put that follows on a request that was cut off. A router that
+/// was about to answer does so in that time, 0.75 s; one that knows nothing of the protocol delays
+/// nobody's end for longer.
+const TRIES_AFTER_CUT: u32 = 2;
+
 /// What is known of the mapping that a client asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
     /// There is none.
     Closed,
-    /// It was asked for and nothing was heard: there may be one.
+    /// It is being asked for, or was until that was cut off: the router may be about to open it.
+    Asked,
+    /// It was asked for and nothing of use was heard in all the time there was: there may be one.
     Unknown,
     /// There is one.
     Open,
@@ -38,8 +45,8 @@ pub(super) enum Standing {
 impl Standing {
     /// A request for the mapping is about to be sent.
     pub(super) fn on_asked(&mut self) {
-        if *self == Self::Closed {
-            *self = Self::Unknown;
+        if *self != Self::Open {
+            *self = Self::Asked;
         }
     }
 
@@ -47,23 +54,38 @@ impl Standing {
     pub(super) const fn on_outcome<T>(&mut self, outcome: &Result<T, MappingError>) {
         *self = match (*self, outcome) {
             (_, Ok(_)) => Self::Open,
-            (Self::Closed | Self::Unknown, Err(MappingError::Code(_))) => Self::Closed,
+            // Cut off, so nothing was learnt.
+            (standing, Err(MappingError::Stopped)) => standing,
             // A refused renewal does not end the lease that there is.
-            (Self::Closed | Self::Unknown | Self::Open, Err(_)) => Self::Unknown,
+            (Self::Open, Err(MappingError::Code(_))) => Self::Open,
+            (Self::Closed | Self::Asked | Self::Unknown, Err(MappingError::Code(_))) => {
+                Self::Closed
+            }
+            (Self::Closed | Self::Asked | Self::Unknown | Self::Open, Err(_)) => Self::Unknown,
         };
     }
 }
 
-/// Puts `request` to the gateway's NAT-PMP and PCP port until `decode` recognises an answer.
+/// Puts `request` to the gateway's NAT-PMP and PCP port until `decode` recognises an answer, [`TRIES`]
+/// times at most.
 ///
 /// The socket is connected: the system drops what comes from anywhere else. What `decode` does not
 /// take for an answer to this question (`None`) is passed over.
 ///
 /// # Errors
-/// [`MappingError::Silent`] after [`TRIES`], or at once if the gateway says that nobody listens there;
+/// [`MappingError::Silent`] if there is none, or at once if the gateway says that nobody listens there;
 /// what `decode` says of the answer; what the system says of the socket.
 pub(super) async fn ask<T>(
     gateway: &Gateway,
+    request: &[u8],
+    decode: impl Fn(&[u8]) -> Option<Result<T, MappingError>>,
+) -> Result<T, MappingError> {
+    ask_repeatedly(gateway, TRIES, request, decode).await
+}
+
+async fn ask_repeatedly<T>(
+    gateway: &Gateway,
+    tries: u32,
     request: &[u8],
     decode: impl Fn(&[u8]) -> Option<Result<T, MappingError>>,
 ) -> Result<T, MappingError> {
@@ -71,7 +93,7 @@ pub(super) async fn ask<T>(
     let mut buffer = [0; DATAGRAM_LIMIT];
     let mut strays = 0;
     let mut wait = FIRST_WAIT;
-    for _ in 0..TRIES {
+    for _ in 0..tries {
         socket.send(request).await.map_err(lost)?;
         let due = Instant::now() + wait;
         wait *= 2;
@@ -97,7 +119,8 @@ pub(super) async fn ask<T>(
 /// Winsock's error for a datagram that is longer than the buffer; no other system has this number.
 const WSAEMSGSIZE: i32 = 10_040;
 
-/// Takes a mapping back: asks for it where there is one, says it once where there may be one.
+/// Takes a mapping back, and where the router is there to confirm it, waits for that: until then the port
+/// is open, and whoever is still starting to open it has more to do. To a silent one it is said once.
 pub(super) async fn take_back<T>(
     gateway: &Gateway,
     standing: Standing,
@@ -107,6 +130,9 @@ pub(super) async fn take_back<T>(
     let outcome = match standing {
         Standing::Closed => return,
         Standing::Unknown => say(gateway, request).await,
+        Standing::Asked => ask_repeatedly(gateway, TRIES_AFTER_CUT, request, decode)
+            .await
+            .map(|_| ()),
         Standing::Open => ask(gateway, request, decode).await.map(|_| ()),
     };
     if let Err(error) = outcome {

@@ -100,7 +100,8 @@ impl Control {
     }
 }
 
-/// The arguments of the actions that are used, in the order of the standard (WANIPConnection:1). A router's own list of them would be one more document to read.
+/// The arguments of the actions that are used, in the order of the standard (WANIPConnection:1). A
+/// router's own list of them would be one more document to read.
 fn schema() -> HashMap<String, Vec<String>> {
     let add = [
         "NewRemoteHost",
@@ -185,8 +186,8 @@ impl IgdClient {
 
     /// Asks for the mapping, or renews it. A router that fails is looked for anew the next time.
     ///
-    /// Requests that change something are not cut off by [`Stop`], so that it is known what there is to
-    /// take back.
+    /// Requests that change something are not cut off by [`Stop`] at once, so that the router has done
+    /// with them before it is asked to undo them.
     pub(super) async fn map(&mut self) -> Result<Mapping, MappingError> {
         let control = match self.control.take() {
             Some(control) => control,
@@ -208,10 +209,9 @@ impl IgdClient {
         for _ in 0..PORTS_TRIED {
             let before = self.held.replace((control.clone(), wish));
             let udp = PortMappingProtocol::UDP;
-            let added = control
-                .call(control.igd.add_port(udp, wish, local, lease, DESCRIPTION))
-                .await
-                .map_err(add_port_error);
+            let request = control.igd.add_port(udp, wish, local, lease, DESCRIPTION);
+            let adding = async { control.call(request).await.map_err(add_port_error) };
+            let added = self.stop.soon_or(adding).await;
             let error = match added {
                 Ok(()) => return Ok(wish),
                 Err(error) => error,
@@ -313,6 +313,7 @@ impl IgdPinholeClient {
             None => self.stop.or(self.discover()).await?,
         };
         if !self.renew(&control).await? {
+            // Not cut off: only the answer says what there is to take back.
             let client = SocketAddrV6::new(local, self.port, 0, 0);
             let udp = PortMappingProtocol::UDP;
             let id = control
@@ -333,11 +334,9 @@ impl IgdPinholeClient {
         let Some((_, id)) = self.held else {
             return Ok(false);
         };
-        let renewed = control
-            .call(control.igd.update_pinhole(id, lease_seconds()))
-            .await
-            .map_err(pinhole_error);
-        match renewed {
+        let request = control.igd.update_pinhole(id, lease_seconds());
+        let renewing = async { control.call(request).await.map_err(pinhole_error) };
+        match self.stop.soon_or(renewing).await {
             Ok(()) => {
                 // It may have been found anew, at another port since.
                 self.held = Some((control.clone(), id));

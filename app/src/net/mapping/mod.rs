@@ -5,6 +5,17 @@
 //! address is only somewhere to be probed, nothing but the router's own address is ever talked to, and
 //! every answer is bounded in size and time.
 //!
+//! What was opened is closed again when its [`PortMapper`] is dropped, or all of them are told to end
+//! ([`PortMappers`]), and the router's word for it is waited for, in all for 2 s at most. A router that is
+//! slower finds the requests in their order, and carries them out when it gets to them. Three things stay
+//! open for the rest of their lease, ten minutes at most:
+//!
+//! * what a router would have to be told once more: the request to close it was lost, and the time is up;
+//! * a pinhole by IGD whose number, without which nobody can close it, the router did not say in time;
+//! * a pinhole by PCP at miniupnpd 2.3.1 with nftables that was asked for twice, be it to renew it or because
+//!   the first answer was late: from then on the daemon takes it for somebody else's and refuses to close it
+//!   (NOT_AUTHORIZED). Its IGD can, where that had the same pinhole opened.
+//!
 //! The module changes when routers have to be asked in another way.
 
 mod description;
@@ -13,6 +24,7 @@ mod gateway;
 mod http;
 mod igd;
 mod nat_pmp;
+mod owner;
 mod pcp;
 mod ssdp;
 mod stop;
@@ -20,7 +32,6 @@ mod stop;
 mod tests;
 mod worker;
 
-use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -28,7 +39,7 @@ use std::time::Duration;
 
 use fardrop_shared::path::{Candidate, CandidateKind};
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -36,9 +47,10 @@ use super::interfaces::Interfaces;
 use gateway::Gateway;
 use igd::{IgdClient, IgdPinholeClient};
 use nat_pmp::NatPmpClient;
+pub use owner::{MappingPermit, PortMappers};
 use pcp::PcpClient;
 use stop::Stop;
-use worker::{Client, Place};
+use worker::{Board, Client};
 
 /// The lease that is asked for: after a crash the port stays open no longer, and a renewal every five
 /// minutes is no load.
@@ -163,31 +175,32 @@ pub struct PortMapper {
 }
 
 impl PortMapper {
-    /// Begins at once and returns at once; without `ipv6`, without pinholes. Needs a tokio runtime.
-    ///
-    /// `alive` is held until, after the drop, everything was given back or 2 s are over: whoever ends
-    /// the process waits for that channel to close.
+    /// Begins at once and returns at once; without `ipv6`, without pinholes. Needs a tokio runtime. Where
+    /// the `permit` has run out, nobody is asked.
     #[must_use]
-    pub fn start(port: u16, ipv6: bool, alive: mpsc::Sender<Infallible>) -> Self {
-        Self::with_gateways(port, alive, move || {
+    pub fn start(port: u16, ipv6: bool, permit: &MappingPermit) -> Self {
+        Self::with_gateways(port, permit, move || {
             gateway::gateways(&Interfaces::look(), ipv6)
         })
     }
 
     fn with_gateways(
         port: u16,
-        alive: mpsc::Sender<Infallible>,
+        permit: &MappingPermit,
         look: impl FnOnce() -> Vec<Gateway> + Send + 'static,
     ) -> Self {
-        let (board, attempts) = watch::channel(Vec::new());
+        let (tell, attempts) = watch::channel(Vec::new());
         let (tell_looked, looked) = watch::channel(false);
-        let (sender, stop) = Stop::new();
-        tokio::spawn(async move {
-            // The system's answer takes milliseconds on some, a good part of a second on others.
-            let gateways = tokio::task::spawn_blocking(look).await.unwrap_or_default();
-            supervise(&gateways, port, board, &tell_looked, stop).await;
-            drop(alive);
-        });
+        let (sender, dropped) = watch::channel(());
+        if let Some((alive, ending)) = permit.take() {
+            let stop = Stop::new(dropped, ending);
+            tokio::spawn(async move {
+                // The system's answer takes milliseconds on some, a good part of a second on others.
+                let gateways = tokio::task::spawn_blocking(look).await.unwrap_or_default();
+                supervise(&gateways, port, tell, &tell_looked, stop).await;
+                drop(alive);
+            });
+        }
         Self {
             attempts,
             looked,
@@ -232,12 +245,12 @@ impl fmt::Debug for PortMapper {
 async fn supervise(
     gateways: &[Gateway],
     port: u16,
-    board: watch::Sender<Vec<Attempt>>,
+    attempts: watch::Sender<Vec<Attempt>>,
     looked: &watch::Sender<bool>,
     stop: Stop,
 ) {
     let clients = clients(gateways, port, &stop);
-    board.send_replace(
+    attempts.send_replace(
         clients
             .iter()
             .map(|(gateway, client)| Attempt {
@@ -250,9 +263,9 @@ async fn supervise(
     looked.send_replace(true);
     let mut workers = JoinSet::new();
     for (index, (gateway, client)) in clients.into_iter().enumerate() {
-        let board = board.clone();
-        let place = Place { board, index };
-        workers.spawn(worker::run(client, gateway, place, stop.clone()));
+        let attempts = attempts.clone();
+        let board = Board { attempts, index };
+        workers.spawn(worker::run(client, gateway, board, stop.clone()));
     }
     stop.requested().await;
     let all = async { while workers.join_next().await.is_some() {} };

@@ -61,15 +61,15 @@ impl Client {
 
 /// Where one worker says how it stands.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) board: watch::Sender<Vec<Attempt>>,
-    /// Its own place there.
+pub(super) struct Board {
+    pub(super) attempts: watch::Sender<Vec<Attempt>>,
+    /// Its own line there.
     pub(super) index: usize,
 }
 
-impl Place {
+impl Board {
     fn tell(&self, state: AttemptState) {
-        self.board.send_if_modified(|attempts| {
+        self.attempts.send_if_modified(|attempts| {
             let Some(attempt) = attempts.get_mut(self.index) else {
                 return false;
             };
@@ -81,7 +81,7 @@ impl Place {
 }
 
 /// Runs until `stop`, then gives back what there is.
-pub(super) async fn run(mut client: Client, gateway: IpAddr, place: Place, stop: Stop) {
+pub(super) async fn run(mut client: Client, gateway: IpAddr, board: Board, stop: Stop) {
     let protocol = client.protocol();
     let mut mapped = false;
     loop {
@@ -94,16 +94,16 @@ pub(super) async fn run(mut client: Client, gateway: IpAddr, place: Place, stop:
         tracing::debug!(?protocol, %gateway, ?outcome, "port mapping");
         let wait = match outcome {
             Ok(Mapping { external, lease }) => {
-                place.tell(AttemptState::Mapped { external, lease });
+                board.tell(AttemptState::Mapped { external, lease });
                 renewal(lease)
             }
             Err(MappingError::Stopped) => break,
             Err(MappingError::Silent) => {
-                place.tell(AttemptState::Silent);
+                board.tell(AttemptState::Silent);
                 ANOTHER_TRY
             }
             Err(error) => {
-                place.tell(AttemptState::Refused(error));
+                board.tell(AttemptState::Refused(error));
                 ANOTHER_TRY
             }
         };

@@ -1,12 +1,17 @@
 //! UPnP: the honest device, and every lie that was thought of.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Instant;
+
+use tokio::sync::mpsc;
 
 use super::router::{Asked, Reply, Router};
-use super::{PATIENCE, PORT, run, together};
+use super::{PATIENCE, PORT, run, running, together};
 use crate::net::mapping::igd::{IgdClient, IgdPinholeClient};
-use crate::net::mapping::stop::Stop;
-use crate::net::mapping::{AttemptState, LEASE, Mapping, MappingError, MappingProtocol};
+use crate::net::mapping::{
+    AttemptState, LEASE, Mapping, MappingError, MappingProtocol, PortMapper, PortMappers,
+    RELEASE_TIME,
+};
 
 const CONNECTION: &str = "urn:schemas-upnp-org:service:WANIPConnection:1";
 const FIREWALL: &str = "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1";
@@ -44,7 +49,7 @@ fn fault(code: u16) -> Reply {
 }
 
 /// What a device answers that does as it is told.
-fn honest(asked: &Asked) -> Reply {
+pub(super) fn honest(asked: &Asked) -> Reply {
     match asked.action.as_deref() {
         None => Reply::ok(&description(CONNECTION, "/ctl")),
         Some("GetExternalIPAddress") => done(
@@ -127,7 +132,7 @@ async fn an_honest_device_opens_the_port_and_closes_it_again() {
 #[tokio::test]
 async fn a_renewal_asks_for_the_same_port_without_a_new_search() {
     let router = Router::honest(honest).await;
-    let (_sender, stop) = Stop::new();
+    let (_running, stop) = running();
     let mut client = IgdClient::new(router.gateway.clone(), PORT, stop);
     let first = client.map().await.unwrap();
     assert_eq!(client.map().await, Ok(first));
@@ -294,6 +299,30 @@ async fn a_port_that_may_have_been_opened_is_closed() {
 }
 
 #[tokio::test]
+async fn a_port_that_a_slow_device_is_opening_is_closed_within_the_bound() {
+    let (adding, mut added) = mpsc::channel(16);
+    let router = Router::honest(move |asked| match asked.action.as_deref() {
+        Some("AddPortMapping") => {
+            adding.try_send(()).unwrap();
+            Reply::Never
+        }
+        _ => honest(asked),
+    })
+    .await;
+    let mappers = PortMappers::new();
+    let gateway = router.gateway.clone();
+    let mapper = PortMapper::with_gateways(PORT, &mappers.permit(), move || vec![gateway]);
+    tokio::time::timeout(PATIENCE, added.recv()).await.unwrap();
+    let started = Instant::now();
+    drop(mapper);
+    let released = tokio::time::timeout(PATIENCE, mappers.released()).await;
+    assert_eq!(released, Ok(()));
+    assert!(started.elapsed() < RELEASE_TIME, "{:?}", started.elapsed());
+    let last = router.asked().pop().unwrap();
+    assert_eq!(last.action.as_deref(), Some("DeletePortMapping"));
+}
+
+#[tokio::test]
 async fn answers_to_requests_that_are_none_are_refused() {
     let deep = soap(&"<a>".repeat(15_000));
     for reply in ["nonsense", "<root/>", &deep] {
@@ -332,7 +361,7 @@ async fn a_pinhole_is_opened_renewed_and_closed() {
         Some(action) => done(action, ""),
     })
     .await;
-    let (_sender, stop) = Stop::new();
+    let (_running, stop) = running();
     let mut client = IgdPinholeClient::new(router.gateway.clone(), None, PORT, stop);
     for _ in 0..2 {
         let mapped: Result<Mapping, _> = client.map().await;
@@ -364,7 +393,7 @@ async fn a_pinhole_that_the_router_forgot_is_opened_anew() {
         Some(_) => done("AddPinhole", "<UniqueID>7</UniqueID>"),
     })
     .await;
-    let (_sender, stop) = Stop::new();
+    let (_running, stop) = running();
     let mut client = IgdPinholeClient::new(router.gateway.clone(), None, PORT, stop);
     for _ in 0..2 {
         let mapped = tokio::time::timeout(PATIENCE, client.map()).await;
@@ -394,7 +423,7 @@ async fn a_pinhole_is_closed_where_it_was_renewed_last() {
         }
     })
     .await;
-    let (_sender, stop) = Stop::new();
+    let (_running, stop) = running();
     let mut client = IgdPinholeClient::new(router.gateway.clone(), None, PORT, stop);
     let unusable = Err(MappingError::Unusable);
     assert_eq!(client.map().await, unusable);

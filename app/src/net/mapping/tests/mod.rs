@@ -7,10 +7,11 @@ mod udp;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 
 use super::gateway::Gateway;
-use super::{Attempt, AttemptState, MappingProtocol, PortMapper};
+use super::stop::Stop;
+use super::{Attempt, AttemptState, MappingProtocol, PortMapper, PortMappers};
 
 /// Longer than anything in here may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -21,8 +22,8 @@ const PORT: u16 = 4000;
 /// Runs a whole port mapper against one gateway: what became of `protocol`, after everything was given
 /// back.
 async fn run(gateway: Gateway, protocol: MappingProtocol) -> AttemptState {
-    let (alive, mut ended) = mpsc::channel(1);
-    let mapper = PortMapper::with_gateways(PORT, alive, move || vec![gateway]);
+    let mappers = PortMappers::new();
+    let mapper = PortMapper::with_gateways(PORT, &mappers.permit(), move || vec![gateway]);
     let own = |each: &&Attempt| each.protocol == protocol;
     let decided = |all: &Vec<Attempt>| {
         let own = all.iter().find(own);
@@ -32,9 +33,16 @@ async fn run(gateway: Gateway, protocol: MappingProtocol) -> AttemptState {
     let waited = tokio::time::timeout(PATIENCE, attempts.wait_for(decided)).await;
     let attempts = waited.unwrap().unwrap().clone();
     drop(mapper);
-    let closed = tokio::time::timeout(PATIENCE, ended.recv()).await;
-    assert_eq!(closed, Ok(None), "the channel closes and nothing else");
+    let released = tokio::time::timeout(PATIENCE, mappers.released()).await;
+    assert_eq!(released, Ok(()), "everything is given back");
     attempts.iter().find(own).unwrap().state.clone()
+}
+
+/// No wish to end for as long as the first is held.
+fn running() -> ((watch::Sender<()>, watch::Sender<bool>), Stop) {
+    let (holding, dropped) = watch::channel(());
+    let (owner, ending) = watch::channel(false);
+    ((holding, owner), Stop::new(dropped, ending))
 }
 
 /// Runs all at once: most of their time is waiting.
@@ -52,9 +60,9 @@ async fn together<T: Send + 'static>(
 #[tokio::test]
 async fn a_gateway_that_is_silent_in_every_protocol_settles_in_time() {
     let (router, _ssdp, _pcp) = router::Router::silent(Ipv4Addr::LOCALHOST.into()).await;
-    let (alive, _ended) = mpsc::channel(1);
+    let mappers = PortMappers::new();
     let gateway = router.gateway.clone();
-    let mapper = PortMapper::with_gateways(PORT, alive, move || vec![gateway]);
+    let mapper = PortMapper::with_gateways(PORT, &mappers.permit(), move || vec![gateway]);
     let settled = tokio::time::timeout(PATIENCE, mapper.settled()).await;
     assert!(settled.is_ok());
     let attempts = mapper.attempts().borrow().clone();
@@ -72,11 +80,34 @@ async fn a_gateway_that_is_silent_in_every_protocol_settles_in_time() {
 
 #[tokio::test]
 async fn without_a_gateway_nothing_is_waited_for() {
-    let (alive, mut ended) = mpsc::channel(1);
-    let mapper = PortMapper::with_gateways(PORT, alive, Vec::new);
+    let mappers = PortMappers::new();
+    let mapper = PortMapper::with_gateways(PORT, &mappers.permit(), Vec::new);
     let settled = tokio::time::timeout(PATIENCE, mapper.settled()).await;
     assert!(settled.is_ok());
     assert!(mapper.attempts().borrow().is_empty());
     drop(mapper);
-    assert_eq!(ended.recv().await, None);
+    let released = tokio::time::timeout(PATIENCE, mappers.released()).await;
+    assert_eq!(released, Ok(()));
+}
+
+#[tokio::test]
+async fn a_mapper_that_is_still_held_ends_when_all_are_to_end() {
+    let router = router::Router::honest(igd::honest).await;
+    let mappers = PortMappers::new();
+    let permit = mappers.permit();
+    let gateway = router.gateway.clone();
+    let mapper = PortMapper::with_gateways(PORT, &permit, move || vec![gateway]);
+    tokio::time::timeout(PATIENCE, mapper.settled())
+        .await
+        .unwrap();
+    mappers.end();
+    let late = PortMapper::with_gateways(PORT, &permit, || unreachable!("it is too late"));
+    let released = tokio::time::timeout(PATIENCE, mappers.released()).await;
+    assert_eq!(released, Ok(()));
+    let actions = router.actions();
+    assert_eq!(
+        actions.last().map(String::as_str),
+        Some("DeletePortMapping")
+    );
+    drop((mapper, late));
 }

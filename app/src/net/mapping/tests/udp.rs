@@ -1,14 +1,19 @@
 //! NAT-PMP and PCP: servers that answer, and datagrams that are no answer.
 
 use std::net::Ipv4Addr;
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
 use super::router::Router;
 use super::{PATIENCE, PORT, run};
-use crate::net::mapping::{AttemptState, LEASE, MappingError, MappingProtocol, PortMapper};
+use crate::net::mapping::exchange::Standing;
+use crate::net::mapping::{
+    AttemptState, LEASE, MappingError, MappingProtocol, PortMapper, PortMappers, RELEASE_TIME,
+};
 
 const EXTERNAL: [u8; 4] = [11, 0, 1, 2];
 
@@ -189,36 +194,76 @@ async fn mappings_that_cannot_be_are_dropped() {
     }
 }
 
-#[tokio::test]
-async fn dropping_it_while_a_router_is_silent_waits_for_nothing() {
-    let (mut router, ssdp, pcp) = Router::silent(Ipv4Addr::LOCALHOST.into()).await;
-    let (heard, mut requests) = mpsc::channel(16);
+/// Drops a port mapper when its first PCP request has come, and answers the `answered`th PCP request to
+/// delete: how many of those there were when everything was given back, and how long that took.
+async fn dropped_while_asking(answered: usize) -> (usize, Duration) {
+    let (mut router, ssdp, socket) = Router::silent(Ipv4Addr::LOCALHOST.into()).await;
+    let (asking, mut asked) = mpsc::channel(16);
+    let deletions = Arc::new(AtomicUsize::new(0));
+    let counter = deletions.clone();
     router.spawn(async move {
         let _held = ssdp;
         let mut buffer = [0; 2048];
         loop {
-            let (length, _) = pcp.recv_from(&mut buffer).await.unwrap();
-            heard.send(buffer[..length].to_vec()).await.unwrap();
-        }
-    });
-    let (alive, mut ended) = mpsc::channel(1);
-    let gateway = router.gateway.clone();
-    let mapper = PortMapper::with_gateways(PORT, alive, move || vec![gateway]);
-    // The map request of PCP: from now on there may be something to take back.
-    while requests.recv().await.unwrap()[0] != 2 {}
-    let started = Instant::now();
-    drop(mapper);
-    let closed = tokio::time::timeout(PATIENCE, ended.recv()).await;
-    assert_eq!(closed, Ok(None));
-    assert!(started.elapsed() < super::super::RELEASE_TIME);
-    let deletion = async {
-        loop {
-            let request = requests.recv().await.unwrap();
-            if request[0] == 2 && request[4..8] == [0; 4] {
-                break;
+            let (length, from) = socket.recv_from(&mut buffer).await.unwrap();
+            let request = &buffer[..length];
+            if request[0] != 2 {
+                continue;
+            }
+            if request[4..8] != [0; 4] {
+                asking.send(()).await.unwrap();
+            } else if counter.fetch_add(1, Ordering::SeqCst) + 1 == answered {
+                let answer = pcp(request).unwrap();
+                socket.send_to(&answer, from).await.unwrap();
             }
         }
-    };
-    let told = tokio::time::timeout(PATIENCE, deletion).await;
-    assert!(told.is_ok(), "the mapping that there may be is taken back");
+    });
+    let mappers = PortMappers::new();
+    let gateway = router.gateway.clone();
+    let mapper = PortMapper::with_gateways(PORT, &mappers.permit(), move || vec![gateway]);
+    tokio::time::timeout(PATIENCE, asked.recv()).await.unwrap();
+    let started = Instant::now();
+    drop(mapper);
+    let released = tokio::time::timeout(PATIENCE, mappers.released()).await;
+    assert_eq!(released, Ok(()));
+    (deletions.load(Ordering::SeqCst), started.elapsed())
+}
+
+#[tokio::test]
+async fn a_port_that_a_router_was_about_to_open_is_seen_closed() {
+    // A router that is slow, or a datagram that is lost: the first request to delete is not answered.
+    let (deletions, took) = dropped_while_asking(2).await;
+    assert_eq!(deletions, 2);
+    assert!(took < RELEASE_TIME, "{took:?}");
+}
+
+#[tokio::test]
+async fn a_router_that_is_silent_delays_the_end_by_less_than_a_second() {
+    let (deletions, took) = dropped_while_asking(usize::MAX).await;
+    assert_eq!(deletions, 2);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[test]
+fn what_is_known_of_a_mapping_follows_from_what_was_heard() {
+    let refused = Err(MappingError::Code(2));
+    let (silent, cut_off) = (Err(MappingError::Silent), Err(MappingError::Stopped));
+    let cases: [(&[Result<(), MappingError>], Standing); 7] = [
+        (&[Ok(())], Standing::Open),
+        (&[refused], Standing::Closed),
+        (&[silent], Standing::Unknown),
+        (&[cut_off], Standing::Asked),
+        (&[silent, cut_off], Standing::Asked),
+        // There is a lease, whatever became of its renewal.
+        (&[Ok(()), refused], Standing::Open),
+        (&[Ok(()), cut_off], Standing::Open),
+    ];
+    for (outcomes, expected) in cases {
+        let mut standing = Standing::Closed;
+        for outcome in outcomes {
+            standing.on_asked();
+            standing.on_outcome(outcome);
+        }
+        assert_eq!(standing, expected, "{outcomes:?}");
+    }
 }
