@@ -41,9 +41,10 @@ const MIN_WINDOW_PACKETS: u64 = 4;
 const PACING_MARGIN: f64 = 0.99;
 
 /// How much of the queue counts as room while not probing. All of it, and a queue would stay for ever;
-/// none of it, and whoever fills the queue would have the line. Probing upward counts all of it at a
-/// gain of 5/4, so with anything from 4/5 our share does not shrink from cycle to cycle.
-const QUEUE_PART: f64 = 0.8;
+/// none of it, and whoever fills the queue would have the line. The rate is found by probing upward,
+/// which counts all of it, so our share does not shrink from cycle to cycle. With 0.8 a file got 76 %
+/// of a line of 100 Mbit/s and 20 ms beside TCP CUBIC.
+const QUEUE_PART: f64 = 0.6;
 
 /// In flight while probing upward, as a multiple of what the rate had in flight before it: with this
 /// much there is a queue of ours. A little less than the gain, which acknowledgements round down.
