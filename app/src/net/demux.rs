@@ -9,7 +9,7 @@ use std::io::{self, IoSliceMut};
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use fardrop_shared::path::{PROBE_LENGTH, PathAgent, SocketId};
@@ -42,6 +42,8 @@ pub struct Demux {
     native: SocketAddr,
     /// The largest datagram sent in a batch so far, in bytes: what the next ones will be like.
     segment_bytes: AtomicUsize,
+    /// Another has taken its place.
+    retired: AtomicBool,
 }
 
 impl Demux {
@@ -60,12 +62,19 @@ impl Demux {
             remote,
             native,
             segment_bytes: AtomicUsize::new(0),
+            retired: AtomicBool::new(false),
         }))
     }
 
     /// Which of the session's sockets it is.
     pub(super) const fn id(&self) -> SocketId {
         self.id
+    }
+
+    /// Another takes its place. A transport goes on reading an old socket for a while, and this one would
+    /// take what is the new one's.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
     }
 
     /// Tells the agent that the peer was heard on the path.
@@ -154,6 +163,10 @@ impl AsyncUdpSocket for Demux {
         buffers: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
+        if self.retired.load(Ordering::Relaxed) {
+            // To change over wakes the transport.
+            return Poll::Pending;
+        }
         let socket = &self.socket;
         loop {
             ready!(socket.io.poll_recv_ready(cx))?;

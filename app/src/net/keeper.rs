@@ -181,7 +181,9 @@ impl Keeper {
         let pathway = Arc::clone(&self.pathway);
         match Demux::new(pathway, path.socket, socket, path.remote) {
             Some(demux) => {
-                self.route.send_replace(Some(demux));
+                if let Some(old) = self.route.send_replace(Some(demux)) {
+                    old.retire();
+                }
             }
             None => tracing::error!(?path, "a path that the socket cannot reach"),
         }
