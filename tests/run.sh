@@ -72,7 +72,7 @@ tier "sim" cargo test --locked -p fardrop-tests --test sim
 # The binaries that people run are the ones that are tested.
 tier "build" cargo build --release --locked -p fardrop -p fardrop-rendezvous
 tier "e2e" cargo test --release --locked -p fardrop-tests --test e2e
-# Three rounds of a cell here; ten, and the figures of tests/natlab/README.md, are a matter of half an hour.
+# Three rounds of a cell here; ten, for the figures of tests/natlab/README.md, take longer.
 export FARDROP_NATLAB_ROUNDS=${FARDROP_NATLAB_ROUNDS:-3}
 tier "natlab" ${lab[@]+"${lab[@]}"} cargo test --release --locked -p fardrop-tests --test natlab
 
