@@ -5,7 +5,7 @@
 //! to three seconds the rate is probed upward, the queue this made is drained, and the rest of the time
 //! is spent cruising. It differs from the draft in three points:
 //!
-//! * Loss counts from a floor that the line has anyway ([`loss`]), so that a radio hop which loses 3 %
+//! * Loss counts from a floor that the line has anyway (`loss`), so that a radio hop which loses 3 %
 //!   is not taken for a full queue. Above that the answer is the draft's.
 //! * What may be in flight follows the queue only in part while not probing (`QUEUE_PART`): a queue that
 //!   nobody else feeds drains, and one that others feed leaves us a share.
