@@ -9,7 +9,9 @@ use fardrop_shared::pairing::{Hello, PeerKey};
 
 use super::meeting::{MeetingPlace, Word};
 use super::socket::PeerSocket;
-use super::{Lobby, LobbyEvent, MeetError, Met, Place, PlaceOptions, PortMappers, Visitor};
+use super::{
+    Lobby, LobbyEvent, MeetError, Met, Place, PlaceOptions, PortMappers, Visitor, sleep_until,
+};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -199,20 +201,23 @@ fn a_server_that_falls_silent_is_stood_in_for_by_the_next() {
     });
 }
 
-/// Drives both meetings until each has heard the other, and ends them.
-async fn meet_again(places: &mut [MeetingPlace; 2], said: [&[u8]; 2]) -> [Vec<u8>; 2] {
+/// Drives both meetings until each has heard what the other says now, and ends them. What it said in the
+/// last meeting may be heard before.
+async fn meet_again(places: &mut [MeetingPlace; 2], said: [&[u8]; 2]) {
     let sockets = [(); 2].map(|()| PeerSocket::bind(0, true).unwrap());
     let mut meetings = places.each_ref().map(MeetingPlace::enter);
     for (meeting, said) in meetings.iter_mut().zip(said) {
         meeting.announce(said.to_vec());
     }
-    let mut heard = [None, None];
-    while heard.iter().any(Option::is_none) {
+    let mut heard = [false; 2];
+    while heard != [true; 2] {
+        let mut due = None;
         for index in 0..2 {
-            let (words, _) = meetings[index].turn(&sockets[index]);
+            let (words, next) = meetings[index].turn(&sockets[index]);
+            due = [due, next].into_iter().flatten().min();
             for word in words {
                 if let Word::Peer(bytes) = word {
-                    heard[index] = Some(bytes);
+                    heard[index] |= bytes == said[1 - index];
                 }
             }
         }
@@ -224,13 +229,12 @@ async fn meet_again(places: &mut [MeetingPlace; 2], said: [&[u8]; 2]) -> [Vec<u8
             received = sockets[1].receive(|from, datagram| right.handle_datagram(from, datagram)) => {
                 received.unwrap();
             }
-            () = tokio::time::sleep(std::time::Duration::from_millis(20)) => {}
+            () = sleep_until(due) => {}
         }
     }
     for (place, meeting) in places.iter_mut().zip(&meetings) {
         place.leave(meeting);
     }
-    heard.map(Option::unwrap)
 }
 
 #[test]
@@ -242,7 +246,7 @@ fn a_pair_meets_again_and_again() {
         for (ours, theirs) in [(&b"one"[..], &b"two"[..]), (b"three", b"four")] {
             let both = meet_again(&mut places, [ours, theirs]);
             let soon = tokio::time::timeout(std::time::Duration::from_secs(20), both);
-            assert_eq!(soon.await.unwrap(), [theirs.to_vec(), ours.to_vec()]);
+            soon.await.unwrap();
         }
     });
 }
