@@ -15,6 +15,15 @@ pub(super) const SHARED_TABLE: &str = "shared_lab";
 /// which counts, drops and matches packets as they are on a wire.
 const NO_OFFLOADS: &str = "tx-udp-segmentation off gso off tso off gro off";
 
+/// Rules of a router that passes nothing on.
+const DARK: &str = "table ip dark_lab {
+ chain forward {
+  type filter hook forward priority -10
+  drop
+ }
+}
+";
+
 /// What a router is.
 #[derive(Debug, Clone, Copy)]
 pub struct RouterPlan {
@@ -138,22 +147,28 @@ impl Router {
 
     /// Forgets every mapping, as when it is switched off and on; ports come out as before.
     pub fn forget(&self) -> Result<()> {
-        self.load()?;
-        self.flush()
+        self.restart()
     }
 
     /// Forgets every mapping, and gives other outside ports from now on.
     pub fn rebind(&mut self) -> Result<()> {
         self.generation += 1;
-        self.load()?;
-        self.flush()
+        self.restart()
     }
 
     /// Treats packets in another way from now on, and forgets every mapping.
     pub fn change(&mut self, rules: Rules) -> Result<()> {
         self.rules = rules;
+        self.restart()
+    }
+
+    /// Passes nothing on for the few milliseconds in which it forgets: a packet between the new rules and
+    /// the old connections would teach the one what the other had.
+    fn restart(&self) -> Result<()> {
+        self.namespace.filter(DARK)?;
+        self.namespace.run("conntrack -F")?;
         self.load()?;
-        self.flush()
+        self.namespace.filter("delete table ip dark_lab\n")
     }
 
     /// How many ports programs have had mapped, by whichever protocol.
@@ -172,11 +187,6 @@ impl Router {
     fn load(&self) -> Result<()> {
         let rules = self.rules.text(self.place.outside, self.generation);
         self.namespace.filter(&rules)
-    }
-
-    fn flush(&self) -> Result<()> {
-        self.namespace.run("conntrack -F")?;
-        Ok(())
     }
 }
 
