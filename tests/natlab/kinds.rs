@@ -95,6 +95,21 @@ fn rebinding_gives_every_kind_another_outside_port() -> Result<()> {
 }
 
 #[test]
+fn machine_that_moved_is_online_again() -> Result<()> {
+    let home = HomePlan::behind(Nat::PortRestrictedMoving);
+    let Some(mut lab) = lab("machine_that_moved_is_online_again", vec![home])? else {
+        return Ok(());
+    };
+    let before = seen_from(&lab, lab.host(0), 20_000)?;
+    lab.homes[0].move_to_wifi(0)?;
+    let after = seen_from(&lab, lab.host(0), 20_000)?;
+    // Another address inside, and so another port outside.
+    assert_eq!(before.ip(), after.ip());
+    assert_ne!(before.port(), after.port());
+    lab.close()
+}
+
+#[test]
 fn carrier_adds_its_own_nat() -> Result<()> {
     let home = HomePlan::behind(Nat::EndpointIndependent).behind_carrier(0);
     let rules = Rules {
