@@ -130,11 +130,13 @@ impl Namespace {
         root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// `command`, to be run in here. The process that it starts is the command's own.
+    /// `command`, to be run in here. The process that it starts is the command's own; it is killed when
+    /// the thread that starts it ends, however that comes about.
     #[must_use]
     pub fn inside(&self, command: &Command) -> Command {
-        let mut inside = Command::new("nsenter");
+        let mut inside = Command::new("setpriv");
         inside
+            .args(["--pdeathsig", "KILL", "nsenter"])
             .args([
                 "--net",
                 "--mount",
