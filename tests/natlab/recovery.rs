@@ -28,8 +28,9 @@ const PAUSE: Duration = Duration::from_secs(20);
 /// How long a machine sleeps.
 const SLEEP: Duration = Duration::from_secs(60);
 
-/// How long a transfer of that many bytes may take on a machine that is busy otherwise.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// How long each third of a transfer may take on a machine that is busy otherwise; a third takes some
+/// seconds. Longer, and a path that is never mended would hold up everything else.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Whose router rebinds.
 #[derive(Debug, Clone, Copy)]
