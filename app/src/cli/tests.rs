@@ -386,6 +386,26 @@ fn json_lines_are_the_contract() {
 }
 
 #[test]
+fn a_code_that_is_told_again_is_shown_in_its_new_form_only() {
+    let again = Event::Code {
+        task: TASK,
+        code: ShownCode {
+            spoken: "417-acid-lemon".to_owned(),
+            with_server: Some("417-acid-lemon@203.0.113.5:4840".to_owned()),
+            uri: "fardrop:417-acid-lemon@203.0.113.5:4840".to_owned(),
+        },
+    };
+    let events = move || vec![code(), again.clone(), ended(Outcome::Succeeded)];
+    let run = run("fardrop send x", Setup::default(), move |_| events());
+    let lines = |line: &str| run.messages.lines().filter(|each| *each == line).count();
+    assert_eq!(lines("    fardrop receive 417-acid-lemon"), 1);
+    assert_eq!(
+        lines("    fardrop receive 417-acid-lemon@203.0.113.5:4840"),
+        1
+    );
+}
+
+#[test]
 fn json_progress_comes_at_most_ten_times_a_second() {
     let paper = Paper::default();
     let mut json = Json::new(

@@ -19,7 +19,8 @@ pub struct SessionNumber(pub u64);
 /// Something happened.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// A share has its code.
+    /// A share has its code. It comes again when it has another form: without a rendezvous configured, a
+    /// router opens the port by which the share can be found from elsewhere a moment later.
     Code {
         /// The share.
         task: TaskNumber,
@@ -160,7 +161,7 @@ pub struct ShownCode {
     /// What is read out: `417-acid-lemon`.
     pub spoken: String,
     /// What is typed at a machine that cannot find the rendezvous by itself:
-    /// `417-acid-lemon@host:port`.
+    /// `417-acid-lemon@host:port`. A rendezvous of our own may be known by an address on this network only.
     pub with_server: Option<String>,
     /// The whole as a link: `fardrop:417-acid-lemon@host:port`.
     pub uri: String,

@@ -132,6 +132,18 @@ pub fn code_help(code: &ShownCode) -> Vec<String> {
     lines
 }
 
+/// What to do with a code that was shown before, now that it has a form that is good from anywhere.
+#[must_use]
+pub fn code_elsewhere(code: &ShownCode) -> Vec<String> {
+    let whole = code.with_server.as_ref().unwrap_or(&code.spoken);
+    vec![
+        "Your router has opened a port. Somebody on another network types:".to_owned(),
+        String::new(),
+        format!("    fardrop receive {whole}"),
+        String::new(),
+    ]
+}
+
 /// What a share holds.
 #[must_use]
 pub fn scanned(files: u64, bytes: u64, left_out: u64) -> String {
