@@ -27,7 +27,7 @@ const NEXT_SERVER_AFTER: Duration = Duration::from_millis(700);
 
 /// How long a server may say that nobody is there before the receiver believes it. A server that was
 /// just restarted has its senders back within some two seconds.
-const NOBODY_THERE_PATIENCE: Duration = Duration::from_secs(5);
+const NOBODY_THERE_PATIENCE: Duration = Duration::from_secs(4);
 
 /// How long all servers may be silent before they count as unreachable: within five seconds of the start
 /// a person is told.
