@@ -142,7 +142,9 @@ struct Visit<'a> {
 #[derive(Debug, Default)]
 struct HelloState {
     /// Finding out what the NAT does; begins with the first server that answers.
-    observing: Option<JoinSet<Nat>>,
+    observing: JoinSet<Nat>,
+    /// What it does, once that is found out.
+    observed: Option<Nat>,
     /// When it is said with what is known.
     due: Option<Instant>,
 }
@@ -197,7 +199,10 @@ impl Visit<'_> {
                 found = found_nearby(search.as_ref()), if self.pairing.is_none() => {
                     found.into_iter().for_each(|server| self.knock(server));
                 }
-                nat = observed(&mut self.hello.observing) => self.on_observed(nat),
+                Some(nat) = self.hello.observing.join_next() => {
+                    self.on_observed(nat.unwrap_or_default());
+                }
+                () = self.place.mapping_changed(), if self.hello.due.is_some() => {}
                 () = sleep_until(due) => {
                     if let Some(pairing) = &mut self.pairing {
                         pairing.handle_timeout(Instant::now());
@@ -256,11 +261,14 @@ impl Visit<'_> {
             Event::Reflexive { address, .. } => {
                 let server = self.announcer.clients[index].config().server;
                 self.seen_by.insert(server, address);
-                self.hello.observing.get_or_insert_with(|| {
-                    let mut observing = JoinSet::new();
+                let HelloState {
+                    observing,
+                    observed,
+                    ..
+                } = &mut self.hello;
+                if observing.is_empty() && observed.is_none() {
                     observing.spawn(async move { observe_nat(&[server]).await });
-                    observing
-                });
+                }
             }
             Event::Peer { payload, .. } => self.on_sender(now, index, payload.as_bytes()),
             Event::NobodyThere => {
@@ -287,7 +295,13 @@ impl Visit<'_> {
                 now,
                 rng,
             ));
-            self.hello.due = Some(now + NAT_PATIENCE);
+            let hard = self.hello.observed.is_some_and(Nat::maps_per_destination);
+            let routers = if hard {
+                ROUTERS_PATIENCE
+            } else {
+                Duration::ZERO
+            };
+            self.hello.due = Some(now + NAT_PATIENCE + routers);
         }
         if let Some(pairing) = &mut self.pairing {
             pairing.handle_payload(now, payload);
@@ -298,18 +312,18 @@ impl Visit<'_> {
     /// be the only way, so the routers are waited for.
     fn on_observed(&mut self, nat: Nat) {
         self.place.set_nat(nat);
-        if let Some(due) = &mut self.hello.due {
-            *due = if nat.maps_per_destination() && !self.place.routers_are_settled() {
-                *due + ROUTERS_PATIENCE
-            } else {
-                Instant::now()
-            };
+        self.hello.observed = Some(nat);
+        if let (true, Some(due)) = (nat.maps_per_destination(), &mut self.hello.due) {
+            *due += ROUTERS_PATIENCE;
         }
     }
 
     fn say_hello_when_due(&mut self) {
         let now = Instant::now();
-        let settled = self.hello.observing.is_none() && self.place.routers_are_settled();
+        let settled = self
+            .hello
+            .observed
+            .is_some_and(|nat| !nat.maps_per_destination() || self.place.routers_are_settled());
         let due = self.hello.due.is_some_and(|due| now >= due || settled);
         if let (true, Some(pairing)) = (due, &mut self.pairing) {
             self.hello.due = None;
@@ -394,17 +408,6 @@ impl Visit<'_> {
     fn server(&self) -> Option<SocketAddr> {
         let client = self.announcer.clients.first()?;
         Some(client.config().server)
-    }
-}
-
-/// What the NAT does, once that is found out; never before it is looked into. Cancel-safe.
-async fn observed(observing: &mut Option<JoinSet<Nat>>) -> Nat {
-    let Some(tasks) = observing else {
-        return std::future::pending().await;
-    };
-    match tasks.join_next().await {
-        Some(nat) => nat.unwrap_or_default(),
-        None => std::future::pending().await,
     }
 }
 
