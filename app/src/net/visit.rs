@@ -179,10 +179,10 @@ impl Visit<'_> {
                 waiting.drain(..count).for_each(|server| self.knock(server));
                 next_server_at = Instant::now() + NEXT_SERVER_AFTER;
             }
+            self.say_hello_when_due();
             if let Some(outcome) = self.drain_pairing() {
                 return outcome;
             }
-            self.say_hello_when_due();
             let pairing = self.pairing.as_ref();
             let tick = Instant::now() + Duration::from_millis(200);
             let due = [
