@@ -106,6 +106,18 @@ fn send_nowhere(lab: &Lab) -> Result<(Instant, Account)> {
     Ok((started, sender.account()?))
 }
 
+/// How long after their start receivers and senders told this reason, one after the other.
+fn meet_nobody(lab: &Lab, reason: &str) -> Result<Vec<Duration>> {
+    let mut times = Vec::new();
+    for _ in 0..rounds() {
+        for end in [receive_nothing, send_nowhere] {
+            let (started, account) = end(lab)?;
+            times.push(told(&account, reason, started, BOUND));
+        }
+    }
+    Ok(times)
+}
+
 #[test]
 fn blocked_udp_is_told() -> Result<()> {
     let _turn = Turn::wait();
@@ -116,13 +128,7 @@ fn blocked_udp_is_told() -> Result<()> {
     let Some(lab) = build("blocked_udp_is_told", blocked, blocked)? else {
         return Ok(());
     };
-    let mut times = Vec::new();
-    for _ in 0..rounds() {
-        for meet_nobody in [receive_nothing, send_nowhere] {
-            let (started, account) = meet_nobody(&lab)?;
-            times.push(told(&account, "udp-blocked", started, BOUND));
-        }
-    }
+    let times = meet_nobody(&lab, "udp-blocked")?;
     record("5b. Reason: UDP blocked (either end)", &times)?;
     lab.close()
 }
@@ -136,13 +142,7 @@ fn missing_rendezvous_is_told() -> Result<()> {
     };
     // Its machine is there, and says that nobody listens.
     lab.rendezvous.kill();
-    let mut times = Vec::new();
-    for _ in 0..rounds() {
-        for meet_nobody in [receive_nothing, send_nowhere] {
-            let (started, account) = meet_nobody(&lab)?;
-            times.push(told(&account, "rendezvous-unreachable", started, BOUND));
-        }
-    }
+    let times = meet_nobody(&lab, "rendezvous-unreachable")?;
     record("5c. Reason: no rendezvous (either end)", &times)?;
     lab.close()
 }
