@@ -402,7 +402,11 @@ async fn serve(
     context.unregister(session).await;
     let (event, end) = match served {
         Ok(receipt) => (
-            Event::Done { session, receipt },
+            Event::Done {
+                session,
+                receipt,
+                places: Vec::new(),
+            },
             if receipt.failed_files == 0 {
                 SessionEnd::Complete
             } else {
