@@ -7,6 +7,8 @@ pub mod disk;
 pub mod engine;
 pub mod failure;
 pub mod files;
+pub mod instance;
+pub mod launch;
 pub mod link;
 pub mod net;
 pub mod signals;
