@@ -7,6 +7,7 @@ pub mod disk;
 pub mod engine;
 pub mod failure;
 pub mod files;
+pub mod history;
 pub mod instance;
 pub mod launch;
 pub mod link;
