@@ -6,6 +6,8 @@
 mod diagnosis;
 mod failure;
 mod units;
+#[cfg(feature = "gui")]
+mod window;
 mod wrap;
 
 use fardrop_shared::name::display_safe;
@@ -17,6 +19,8 @@ use crate::engine::event::{
 pub use diagnosis::{Disclosure, diagnosis, hint, verdict};
 pub use failure::{failure, file_failed};
 pub use units::{count, duration, grouped, rate, round_trip, size, time_left};
+#[cfg(feature = "gui")]
+pub use window::*;
 pub use wrap::wrapped;
 
 /// Longest name that is shown, in characters; the rest is cut.
