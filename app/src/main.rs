@@ -38,7 +38,7 @@ fn run(arguments: Cli) -> Result<Exit> {
     let Cli { action, common } = arguments;
     match action {
         #[cfg(feature = "gui")]
-        None => open_window(&common),
+        None => open_window(common),
         #[cfg(not(feature = "gui"))]
         None => {
             let help = Cli::command().render_help();
@@ -131,7 +131,7 @@ fn with_engine(
 
 /// Opens the window, and ends when it is closed.
 #[cfg(feature = "gui")]
-fn open_window(common: &CommonArgs) -> Result<Exit> {
+fn open_window(common: CommonArgs) -> Result<Exit> {
     let settings = match load_settings() {
         Ok(settings) => settings,
         Err(error) => {
@@ -144,7 +144,8 @@ fn open_window(common: &CommonArgs) -> Result<Exit> {
         }
     };
     let window = gui::Window::new();
-    let engine = match engine::start(settings.engine_config(common), window.wake()) {
+    let wake = window.wake();
+    let engine = match engine::start(settings.engine_config(&common), window.wake()) {
         Ok(engine) => engine,
         Err(failure) => {
             writeln!(io::stderr(), "{}", text::failure(&failure, Role::Sender))?;
@@ -156,6 +157,12 @@ fn open_window(common: &CommonArgs) -> Result<Exit> {
         engine,
         desktop,
         settings,
+        settings_file: config::settings_file(std::env::var_os(config::CONFIG_VARIABLE)),
+        arguments: common,
+        downloads: directories::UserDirs::new()
+            .and_then(|folders| folders.download_dir().map(Into::into))
+            .unwrap_or_else(|| ".".into()),
+        stop: Stop::on_signals_telling(move || wake()).context("signals cannot be watched")?,
         paths: Vec::new(),
         link: None,
     })?;
