@@ -7,6 +7,8 @@ pub mod disk;
 pub mod engine;
 pub mod failure;
 pub mod files;
+#[cfg(feature = "gui")]
+pub mod gui;
 pub mod link;
 pub mod net;
 pub mod signals;

@@ -11,6 +11,8 @@ use fardrop::args::{Action, Cli, CommonArgs, LinkChoice};
 use fardrop::cli::{self, Console, Context, Exit, Output};
 use fardrop::config::{self, Settings};
 use fardrop::engine::{self, EngineHandle};
+#[cfg(feature = "gui")]
+use fardrop::gui;
 use fardrop::signals::Stop;
 use fardrop::text;
 use fardrop_shared::Role;
@@ -35,6 +37,9 @@ fn main() -> ExitCode {
 fn run(arguments: Cli) -> Result<Exit> {
     let Cli { action, common } = arguments;
     match action {
+        #[cfg(feature = "gui")]
+        None => open_window(&common),
+        #[cfg(not(feature = "gui"))]
         None => {
             let help = Cli::command().render_help();
             write!(io::stdout(), "{help}")?;
@@ -122,6 +127,39 @@ fn with_engine(
         output,
         stop: &stop,
     })
+}
+
+/// Opens the window, and ends when it is closed.
+#[cfg(feature = "gui")]
+fn open_window(common: &CommonArgs) -> Result<Exit> {
+    let settings = match load_settings() {
+        Ok(settings) => settings,
+        Err(error) => {
+            writeln!(
+                io::stderr(),
+                "{}",
+                text::settings_broken(&error.to_string())
+            )?;
+            return Ok(Exit::Usage);
+        }
+    };
+    let window = gui::Window::new();
+    let engine = match engine::start(settings.engine_config(common), window.wake()) {
+        Ok(engine) => engine,
+        Err(failure) => {
+            writeln!(io::stderr(), "{}", text::failure(&failure, Role::Sender))?;
+            return Ok(Exit::Failed);
+        }
+    };
+    let (desktop, _service) = gui::desktop::channels();
+    window.run(gui::Opening {
+        engine,
+        desktop,
+        settings,
+        paths: Vec::new(),
+        link: None,
+    })?;
+    Ok(Exit::Done)
 }
 
 fn load_settings() -> Result<Settings, config::ConfigError> {

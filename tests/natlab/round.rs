@@ -24,6 +24,12 @@ pub(crate) fn rounds() -> usize {
     number(ROUNDS_VARIABLE).unwrap_or(ROUNDS)
 }
 
+/// Rounds of a cell that takes minutes: one, unless as many are asked for as the figures need.
+pub(crate) fn long_rounds() -> usize {
+    let rounds = rounds();
+    if rounds >= ROUNDS { rounds } else { 1 }
+}
+
 fn number(variable: &str) -> Option<usize> {
     let text = std::env::var(variable).ok()?;
     Some(

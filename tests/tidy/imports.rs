@@ -44,7 +44,7 @@ const TABLE: [Row; 13] = [
     row("args", &["engine::command"], &["tokio", "anyhow"]),
     row(
         "config",
-        &["args", "engine::EngineConfig"],
+        &["args", "engine::EngineConfig", "engine::command"],
         &["tokio", "anyhow"],
     ),
     row("cli", FACE, &["tokio", "quinn", "egui", "eframe"]),

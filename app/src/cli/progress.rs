@@ -35,6 +35,8 @@ pub(super) struct Human {
     sessions: BTreeMap<SessionNumber, View>,
     /// The last line is a question that nobody has answered.
     asking: bool,
+    /// The code that was shown, as it is read out.
+    spoken: String,
 }
 
 /// One session on the screen.
@@ -56,6 +58,7 @@ impl Human {
             bars: MultiProgress::new(),
             sessions: BTreeMap::new(),
             asking: false,
+            spoken: String::new(),
         }
     }
 
@@ -82,7 +85,8 @@ impl Human {
         self.say(Weight::Note, line)
     }
 
-    /// The code: large for people, and alone on standard output for whatever reads that.
+    /// The code: large for people, and alone on standard output for whatever reads that. What is read out
+    /// is shown once.
     fn show_code(&mut self, code: &ShownCode) -> io::Result<()> {
         let on_screen = self.streams.messages_are_terminal && self.verbosity == Verbosity::Full;
         if !on_screen || !self.streams.output_is_terminal {
@@ -90,6 +94,13 @@ impl Human {
             writeln!(self.streams.output, "{whole}")?;
             self.streams.output.flush()?;
         }
+        if self.spoken == code.spoken {
+            for line in text::code_elsewhere(code) {
+                self.note(&line)?;
+            }
+            return Ok(());
+        }
+        self.spoken.clone_from(&code.spoken);
         if on_screen {
             for line in text::code_box(code) {
                 self.print(&format!("{}{line}{}", BOLD.0, BOLD.1))?;
@@ -153,7 +164,11 @@ impl Report for Human {
             }
             Event::FileFailed { name, reason, .. } => self.print(&text::file_failed(name, *reason)),
             Event::Interrupted { kept, .. } => self.note(&text::interrupted(*kept)),
-            Event::Done { session, receipt } => {
+            &Event::Paused { by, .. } => self.note(text::paused(by)),
+            Event::Resumed { .. } => self.note(text::RESUMED),
+            Event::Done {
+                session, receipt, ..
+            } => {
                 let device = self.device(*session);
                 self.clear(*session);
                 self.note(&match self.role {
@@ -175,7 +190,16 @@ impl Report for Human {
             },
             // The ladder is logged; an offer is shown by whoever asks about it, and a diagnosis by the
             // doctor, whose whole output it is.
-            Event::Rung { .. } | Event::Offer { .. } | Event::Diagnosis { .. } => Ok(()),
+            // What a command line does not ask for, or shows elsewhere.
+            Event::Rung { .. }
+            | Event::Offer { .. }
+            | Event::Accepted { .. }
+            | Event::Diagnosis { .. }
+            | Event::ShareContents { .. }
+            | Event::CodeDead { .. }
+            | Event::Refused { .. }
+            | Event::OfferPage { .. }
+            | Event::RendezvousTested { .. } => Ok(()),
         }
     }
 

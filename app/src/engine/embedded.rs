@@ -3,9 +3,12 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use fardrop_rendezvous::{BindError, Bounds, Config, Listen, Need, Server};
-use tokio::sync::oneshot;
+use fardrop_shared::diagnosis::Scope;
+use tokio::sync::{oneshot, watch};
 
-use crate::net::{Advertisement, EMBEDDED_PORTS, Interfaces};
+use crate::net::{
+    Advertisement, Attempt, AttemptState, EMBEDDED_PORTS, Interfaces, PlaceOptions, PortMapper,
+};
 
 /// A running server; it ends when this is dropped.
 #[derive(Debug)]
@@ -13,12 +16,18 @@ pub(super) struct Embedded {
     port: u16,
     ipv6: bool,
     advertisement: Option<Advertisement>,
+    /// Keeps the server's port open on the routers, where they are asked.
+    _mapper: Option<PortMapper>,
+    /// How the routers stand, until they have ended.
+    attempts: Option<watch::Receiver<Vec<Attempt>>>,
     _stop: oneshot::Sender<()>,
 }
 
 impl Embedded {
-    /// Serves on the first free port of those that receivers on this machine look at, or on any.
-    pub(super) fn start(ipv6: bool) -> Result<Self, BindError> {
+    /// Serves on the first free port of those that receivers on this machine look at, or on any, and has
+    /// the routers open it as sockets are placed here.
+    pub(super) fn start(options: &PlaceOptions) -> Result<Self, BindError> {
+        let ipv6 = options.ipv6;
         let mut last = BindError::NoAddress;
         for port in EMBEDDED_PORTS.into_iter().chain([0]) {
             let mut listen = vec![Listen {
@@ -48,10 +57,15 @@ impl Embedded {
                         // Dropping the other end is the signal.
                         let _ = stopped.await;
                     }));
+                    let mapper = options
+                        .port_mapping
+                        .then(|| PortMapper::start(port, ipv6, &options.permit));
                     return Ok(Self {
                         port,
                         ipv6,
                         advertisement: None,
+                        attempts: mapper.as_ref().map(PortMapper::attempts),
+                        _mapper: mapper,
                         _stop: stop,
                     });
                 }
@@ -74,6 +88,32 @@ impl Embedded {
             .chain(&virtual_ones)
             .next()
             .map(|candidate| candidate.address.to_string())
+    }
+
+    /// Where everybody finds it, once a router has opened the port: an address that is nobody's outside a
+    /// home or a carrier's network does not count.
+    pub(super) fn outside(&self) -> Option<SocketAddr> {
+        let attempts = self.attempts.as_ref()?.borrow();
+        let opened = attempts.iter().filter_map(|attempt| match attempt.state {
+            AttemptState::Mapped { external, .. } => Some(external),
+            AttemptState::Asking | AttemptState::Refused(_) | AttemptState::Silent => None,
+        });
+        // More people have IPv4.
+        opened
+            .filter(|external| Scope::of(external.ip()) == Scope::Global)
+            .min_by_key(|external| external.is_ipv6())
+    }
+
+    /// Resolves when [`outside`](Self::outside) may be another; never where no router is asked.
+    /// Cancel-safe.
+    pub(super) async fn outside_changed(&mut self) {
+        let changed = match &mut self.attempts {
+            Some(attempts) => attempts.changed().await.is_ok(),
+            None => false,
+        };
+        if !changed {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Lets others on the network find it by its locator.

@@ -27,7 +27,7 @@ use report::Reporter;
 use crate::failure::{Failure, FailureKind, Stage};
 
 /// What the engine needs to know before it starts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineConfig {
     /// Rendezvous servers as `host:port`; none means: serve our own, and look on this network.
     pub rendezvous: Vec<String>,

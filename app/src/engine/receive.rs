@@ -35,11 +35,14 @@ pub(super) async fn receive(
     };
     let received = receive.run(code, controls.decision, &mut cancel).await;
     context.unregister(session).await;
+    let done = |receipt| Event::Done {
+        session,
+        receipt,
+        places: Vec::new(),
+    };
     let (event, outcome) = match received {
-        Ok(receipt) if receipt.failed_files == 0 => {
-            (Event::Done { session, receipt }, Outcome::Succeeded)
-        }
-        Ok(receipt) => (Event::Done { session, receipt }, Outcome::Failed),
+        Ok(receipt) if receipt.failed_files == 0 => (done(receipt), Outcome::Succeeded),
+        Ok(receipt) => (done(receipt), Outcome::Failed),
         Err(failure) => (
             Event::Failed {
                 task,
@@ -132,7 +135,7 @@ impl Receive<'_> {
             };
             reporter.tell(Event::Offer { session, offer }).await;
             match decision.await {
-                Ok(Decision::Accept { on_conflict }) => transfer::Decision::Accept {
+                Ok(Decision::Accept { on_conflict, .. }) => transfer::Decision::Accept {
                     on_conflict: policy(on_conflict),
                     selection: None,
                 },

@@ -240,6 +240,14 @@ impl Run {
                     let _ = decide.send(decision);
                 }
             }
+            Command::EditShare { .. }
+            | Command::RenewCode(_)
+            | Command::TestRendezvous { .. }
+            | Command::Configure(_)
+            | Command::ShowOffer { .. }
+            | Command::SetDestination { .. }
+            | Command::Pause(_)
+            | Command::Resume(_) => tracing::debug!("not answered by this engine"),
             Command::CancelSession(session) => {
                 if let Some(entry) = self.sessions.get(&session) {
                     entry.cancel.cancel();

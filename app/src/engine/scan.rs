@@ -65,6 +65,7 @@ pub(super) fn digest(manifest: &Manifest) -> OfferDigest {
         kept: 0,
         conflicts: 0,
         free: None,
+        destination: None,
     }
 }
 

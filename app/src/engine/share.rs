@@ -47,6 +47,7 @@ pub(super) async fn share(
         Err(failure) => return fail(&context, task, failure).await,
     };
     let code = shown(&lobby, embedded.as_ref());
+    let told = code.clone();
     context.reporter.tell(Event::Code { task, code }).await;
     let mut share = Share {
         offer: scan(context.clone(), task, paths),
@@ -54,7 +55,8 @@ pub(super) async fn share(
         task,
         options,
         lobby,
-        _embedded: embedded,
+        embedded,
+        code: told,
         spare: None,
         nat: None,
         ending_soon: watch::Sender::new(false),
@@ -74,7 +76,9 @@ struct Share {
     task: TaskNumber,
     options: ShareOptions,
     lobby: Lobby,
-    _embedded: Option<Embedded>,
+    embedded: Option<Embedded>,
+    /// The code as it was told last.
+    code: ShownCode,
     offer: watch::Receiver<Offer>,
     /// A socket for the next receiver: its router has had time to open a port.
     spare: Option<Place>,
@@ -115,6 +119,8 @@ enum Step {
     Prepared(SessionId, Result<Ready, Failure>),
     SessionEnded(SessionEnd),
     Scanned,
+    /// Our own rendezvous may be found elsewhere.
+    Outside,
     Stop,
     Broken(std::io::Error),
 }
@@ -146,6 +152,7 @@ impl Share {
                     return Step::SessionEnded(ended.unwrap_or(SessionEnd::Failed));
                 }
                 Ok(()) = self.offer.changed() => return Step::Scanned,
+                () = outside_changed(self.embedded.as_mut()) => return Step::Outside,
             }
         }
     }
@@ -169,6 +176,7 @@ impl Share {
             }
             Step::Prepared(_, Err(failure)) => self.tell_failed(failure).await,
             Step::SessionEnded(end) => self.on_session_end(end),
+            Step::Outside => self.tell_code().await,
             Step::Scanned => {
                 let failure = match &*self.offer.borrow_and_update() {
                     Offer::Failed(failure) => Some(failure.clone()),
@@ -184,6 +192,16 @@ impl Share {
                 self.tell_failed(failure.with_detail(error)).await;
                 self.ending = Some(Outcome::Failed);
             }
+        }
+    }
+
+    /// Tells the code again if it has another form now.
+    async fn tell_code(&mut self) {
+        let code = shown(&self.lobby, self.embedded.as_ref());
+        if code != self.code {
+            self.code = code.clone();
+            let task = self.task;
+            self.context.reporter.tell(Event::Code { task, code }).await;
         }
     }
 
@@ -331,7 +349,7 @@ async fn open(context: &Context, words: u8) -> Result<(Lobby, Option<Embedded>),
             .map(|lobby| (lobby, None))
             .map_err(|error| meet_failure(&error));
     }
-    let mut embedded = Embedded::start(config.ipv6)
+    let mut embedded = Embedded::start(&context.place_options())
         .map_err(|error| Failure::new(Stage::Rendezvous, FailureKind::Local).with_detail(error))?;
     let lobby = Lobby::open(&[embedded.here()], words, config.ipv6)
         .await
@@ -342,10 +360,22 @@ async fn open(context: &Context, words: u8) -> Result<(Lobby, Option<Embedded>),
     Ok((lobby, Some(embedded)))
 }
 
-/// The code in all its forms. A rendezvous of our own is named by its address on this network.
+/// Resolves when our own rendezvous may be found elsewhere; never without one. Cancel-safe.
+async fn outside_changed(embedded: Option<&mut Embedded>) {
+    match embedded {
+        Some(embedded) => embedded.outside_changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The code in all its forms. A rendezvous of our own is named by the port that a router has opened for
+/// it, and until there is one by its address on this network.
 fn shown(lobby: &Lobby, embedded: Option<&Embedded>) -> ShownCode {
     let server = match embedded {
-        Some(embedded) => embedded.on_network(),
+        Some(embedded) => match embedded.outside() {
+            Some(address) => Some(address.to_string()),
+            None => embedded.on_network(),
+        },
         None => Some(lobby.server().to_owned()),
     };
     let code = lobby.code();
@@ -372,7 +402,11 @@ async fn serve(
     context.unregister(session).await;
     let (event, end) = match served {
         Ok(receipt) => (
-            Event::Done { session, receipt },
+            Event::Done {
+                session,
+                receipt,
+                places: Vec::new(),
+            },
             if receipt.failed_files == 0 {
                 SessionEnd::Complete
             } else {

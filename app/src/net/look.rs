@@ -85,10 +85,15 @@ pub(super) async fn look(
             if servers.contains(&question.server)
                 && let Some(port) = question.query.second_port()
             {
-                seconds.push(ask(SocketAddr::new(question.server.ip(), port)));
+                seconds.push(SocketAddr::new(question.server.ip(), port));
             }
         }
-        questions.extend(seconds);
+        for second in seconds {
+            // It may be configured itself.
+            if questions.iter().all(|question| question.server != second) {
+                questions.push(ask(second));
+            }
+        }
     }
     Ok(seen)
 }

@@ -255,7 +255,10 @@ pub(super) async fn observe_nat(servers: &[SocketAddr]) -> Nat {
     }
     let later = samples(&first.map(|seen| seen.server), until).await;
     let later: Vec<SocketAddr> = later.iter().map(|seen| seen.address).collect();
-    Nat::classify(first.map(|seen| seen.address), &later)
+    let first = first.map(|seen| seen.address);
+    let nat = Nat::classify(first, &later);
+    tracing::debug!(?nat, ?first, ?later, "a mapping for each destination");
+    nat
 }
 
 /// A fresh socket as these ports see it, in the order in which they were asked.

@@ -1,12 +1,14 @@
 //! A lobby and its visitors around a real server on loopback.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use fardrop_rendezvous::{Bounds, Config, Listen, Need, Server};
 use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
 use fardrop_shared::pairing::{Hello, PeerKey};
 
+use super::look::look;
 use super::meeting::{MeetingPlace, Word};
 use super::socket::PeerSocket;
 use super::{
@@ -82,6 +84,36 @@ async fn host(lobby: &mut Lobby) -> Result<(Box<PeerKey>, Hello), u8> {
             LobbyEvent::Taken => panic!("nobody else is there to take it"),
         }
     }
+}
+
+#[test]
+fn a_second_port_that_is_named_as_well_is_asked_once() {
+    run(async {
+        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listen = Listen {
+            main: local,
+            second: Some(local),
+            need: Need::Required,
+        };
+        let config = Config {
+            listen: vec![listen],
+            bounds: Bounds::default(),
+        };
+        let server = Server::bind(&config).unwrap();
+        let main: Vec<SocketAddr> = server.local_addrs().collect();
+        tokio::spawn(server.run(std::future::pending()));
+        let ask = async |ports: &[SocketAddr]| -> Vec<SocketAddr> {
+            let socket = PeerSocket::bind(0, false).unwrap();
+            let until = Instant::now() + Duration::from_secs(10);
+            let seen = look(&socket, ports, until).await.unwrap();
+            seen.iter().map(|each| each.server).collect()
+        };
+        let both = ask(&main).await;
+        assert_eq!(both.len(), 2);
+        let mut again = ask(&both).await;
+        again.sort_by_key(|port| *port != both[0]);
+        assert_eq!(again, both);
+    });
 }
 
 #[test]
@@ -245,7 +277,7 @@ fn a_pair_meets_again_and_again() {
         let mut places = [place(Role::Sender), place(Role::Receiver)];
         for (ours, theirs) in [(&b"one"[..], &b"two"[..]), (b"three", b"four")] {
             let both = meet_again(&mut places, [ours, theirs]);
-            let soon = tokio::time::timeout(std::time::Duration::from_secs(20), both);
+            let soon = tokio::time::timeout(Duration::from_secs(20), both);
             soon.await.unwrap();
         }
     });

@@ -6,17 +6,21 @@
 mod diagnosis;
 mod failure;
 mod units;
+#[cfg(feature = "gui")]
+mod window;
 mod wrap;
 
 use fardrop_shared::name::display_safe;
 
 use crate::engine::event::{
-    LeftOut, LinkName, OfferDigest, Outcome, Progress, Receipt, Rung, ShownCode,
+    LeftOut, LinkName, OfferDigest, Outcome, Progress, Receipt, Rung, ShownCode, Who,
 };
 
 pub use diagnosis::{Disclosure, diagnosis, hint, verdict};
 pub use failure::{failure, file_failed};
 pub use units::{count, duration, grouped, rate, round_trip, size, time_left};
+#[cfg(feature = "gui")]
+pub use window::*;
 pub use wrap::wrapped;
 
 /// Longest name that is shown, in characters; the rest is cut.
@@ -64,6 +68,9 @@ pub const CONNECTING: &str = "Looking for the sender...";
 
 /// The connection was lost; more may follow on the same line.
 pub const INTERRUPTED: &str = "The connection was lost; looking for the other machine again.";
+
+/// Nobody wishes any more that the bytes stand still.
+pub const RESUMED: &str = "Going on.";
 
 /// Ctrl-C was seen.
 pub const STOPPING: &str = "Stopping; the other side is being told. Ctrl-C again quits at once.";
@@ -130,6 +137,18 @@ pub fn code_help(code: &ShownCode) -> Vec<String> {
         }
     }
     lines
+}
+
+/// What to do with a code that was shown before, now that it has a form that is good from anywhere.
+#[must_use]
+pub fn code_elsewhere(code: &ShownCode) -> Vec<String> {
+    let whole = code.with_server.as_ref().unwrap_or(&code.spoken);
+    vec![
+        "Your router has opened a port. Somebody on another network types:".to_owned(),
+        String::new(),
+        format!("    fardrop receive {whole}"),
+        String::new(),
+    ]
 }
 
 /// What a share holds.
@@ -305,6 +324,15 @@ pub fn interrupted(kept: u64) -> String {
         return INTERRUPTED.to_owned();
     }
     format!("{INTERRUPTED} {} need not be sent again.", size(kept))
+}
+
+/// The bytes stand still because somebody wishes it.
+#[must_use]
+pub const fn paused(by: Who) -> &'static str {
+    match by {
+        Who::Here => "Paused.",
+        Who::Peer => "Paused by the other side.",
+    }
 }
 
 /// Everything arrived; for the one who sent it.

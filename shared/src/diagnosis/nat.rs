@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use super::same_ip;
+use crate::path::port_step;
 
-/// The largest step between two ports that still counts as counting up: other machines of the network take ports
-/// in between.
-const LARGEST_STEP: u16 = 16;
+/// Ports without an order that are needed before it is said that there is none.
+const SIGHTINGS_NEEDED: usize = 3;
 
 /// One socket, as one port of a server saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Mapping {
 pub enum PortSequence {
     /// The socket's own ("port preservation", RFC 4787, section 4.2.1).
     Preserved,
-    /// Each a few above (or below) the one before: they can be foretold.
+    /// Each a few above (or below) the one before, as [`port_step`] has it: they can be foretold.
     Sequential,
     /// No order that could be seen.
     Other,
@@ -139,24 +139,11 @@ pub fn port_sequence(sightings: &[Sighting]) -> PortSequence {
     let mut ports: Vec<u16> = sightings.iter().map(|each| each.seen.port()).collect();
     // A NAT that does not look at the destination makes one mapping for a socket, and shows it again.
     ports.dedup();
-    let [first, second, rest @ ..] = &ports[..] else {
-        return PortSequence::Unknown;
-    };
-    if rest.is_empty() {
-        // Two that are near each other may be so by chance.
-        return PortSequence::Unknown;
-    }
-    let upwards = second > first;
-    let near = ports.windows(2).all(|pair| {
-        let step = if upwards {
-            pair[1].checked_sub(pair[0])
-        } else {
-            pair[0].checked_sub(pair[1])
-        };
-        step.is_some_and(|step| step <= LARGEST_STEP)
-    });
-    if near {
+    if port_step(&ports).is_some() {
         PortSequence::Sequential
+    } else if ports.len() < SIGHTINGS_NEEDED {
+        // A few that are near each other may be so by chance.
+        PortSequence::Unknown
     } else {
         PortSequence::Other
     }

@@ -65,9 +65,20 @@ fn port_sequences_are_told_apart() {
     check(&[(5000, 5000), (5000, 5000)], PortSequence::Preserved);
     check(&[(5000, 40_000), (5000, 40_000)], PortSequence::Unknown);
     check(&[(5000, 40_000), (5000, 40_001)], PortSequence::Unknown);
-    let sequential = [(5000, 40_000), (5000, 40_001), (6000, 40_004)];
+    let sequential = [
+        (5000, 40_000),
+        (5000, 40_001),
+        (6000, 40_004),
+        (6000, 40_005),
+    ];
     check(&sequential, PortSequence::Sequential);
-    let downwards = [(5000, 40_009), (5000, 40_007), (6000, 40_006)];
+    check(&sequential[..2], PortSequence::Unknown);
+    let downwards = [
+        (5000, 40_009),
+        (5000, 40_007),
+        (6000, 40_006),
+        (6000, 40_005),
+    ];
     check(&downwards, PortSequence::Sequential);
     let to_and_fro = [(5000, 40_000), (5000, 40_002), (6000, 40_001)];
     check(&to_and_fro, PortSequence::Other);

@@ -31,7 +31,7 @@ pub use finder::{FinderConfig, PathFinder};
 pub use found::{AgentEvent, AgentFailure, FoundPath, PathEvent, PathFailure};
 pub use meeting::{MeetingKeys, Update};
 pub use probe::PROBE_LENGTH;
-pub use whereabouts::{Nat, Whereabouts};
+pub use whereabouts::{Nat, Whereabouts, port_step};
 
 /// One of the sockets of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -31,8 +31,7 @@ impl Nat {
     /// What mappings of one NAT say of it. `first` are those of one socket towards two destinations;
     /// `later` those of another socket, in the order in which they were made, after the first.
     ///
-    /// A sequence is believed from four mappings on whose ports go one way in equal steps, but for a few
-    /// that others may have taken in between.
+    /// A sequence is believed as [`port_step`] has it.
     #[must_use]
     pub fn classify(first: [SocketAddr; 2], later: &[SocketAddr]) -> Self {
         if first[0] == first[1] {
@@ -40,24 +39,10 @@ impl Nat {
         }
         let all: Vec<SocketAddr> = first.iter().chain(later).copied().collect();
         let same_address = all.iter().all(|address| address.ip() == first[0].ip());
-        let steps: Vec<i32> = all
-            .windows(2)
-            .map(|pair| i32::from(pair[1].port()) - i32::from(pair[0].port()))
-            .collect();
-        let smallest = steps.iter().copied().min_by_key(|step| step.abs());
-        let (Some(step), Some(last)) = (smallest, all.last()) else {
-            return Self::PerDestination;
-        };
-        let in_sequence = step != 0
-            && step.abs() <= PORT_STEP_LIMIT
-            && steps.iter().all(|other| {
-                other % step == 0 && (1..=i32::from(SKIPPED_LIMIT)).contains(&(other / step))
-            });
-        match i16::try_from(step) {
-            Ok(step) if in_sequence && same_address && all.len() >= SAMPLES_NEEDED => {
-                Self::Sequential { last: *last, step }
-            }
-            Ok(_) | Err(_) => Self::PerDestination,
+        let ports: Vec<u16> = all.iter().map(SocketAddr::port).collect();
+        match (port_step(&ports), all.last()) {
+            (Some(step), Some(last)) if same_address => Self::Sequential { last: *last, step },
+            (Some(_) | None, _) => Self::PerDestination,
         }
     }
 
@@ -92,6 +77,27 @@ const SAMPLES_NEEDED: usize = 4;
 
 /// Mappings of others that may lie between two of ours, and one: a quiet home has few.
 const SKIPPED_LIMIT: u8 = 4;
+
+/// From one port to the next of those that a NAT gave out one after the other, or `None` where no order
+/// is seen.
+///
+/// A sequence is believed from four ports on that go one way in equal steps, but for a few that others
+/// may have taken in between; a step is at most [`PORT_STEP_LIMIT`] ports.
+#[must_use]
+pub fn port_step(ports: &[u16]) -> Option<i16> {
+    let steps: Vec<i32> = ports
+        .windows(2)
+        .map(|pair| i32::from(pair[1]) - i32::from(pair[0]))
+        .collect();
+    let step = steps.iter().copied().min_by_key(|step| step.abs())?;
+    let in_sequence = ports.len() >= SAMPLES_NEEDED
+        && step != 0
+        && step.abs() <= PORT_STEP_LIMIT
+        && steps.iter().all(|other| {
+            other % step == 0 && (1..=i32::from(SKIPPED_LIMIT)).contains(&(other / step))
+        });
+    i16::try_from(step).ok().filter(|_| in_sequence)
+}
 
 /// What a peer says of where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
