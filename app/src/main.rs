@@ -10,6 +10,8 @@ use clap::{CommandFactory, Parser};
 use fardrop::args::{Action, Cli, CommonArgs, LinkChoice};
 use fardrop::cli::{self, Console, Context, Exit, Output};
 use fardrop::config::{self, Settings};
+#[cfg(feature = "gui")]
+use fardrop::desktop::{self, display::Display};
 use fardrop::engine::{self, EngineHandle};
 #[cfg(feature = "gui")]
 use fardrop::gui;
@@ -143,6 +145,11 @@ fn open_window(common: &CommonArgs) -> Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
+    // Wayland only where the person prefers it or there is nothing else.
+    let Some(display) = Display::of_this_session(true) else {
+        writeln!(io::stderr(), "{}", text::NO_DISPLAY)?;
+        return Ok(Exit::Failed);
+    };
     let window = gui::Window::new();
     let engine = match engine::start(settings.engine_config(common), window.wake()) {
         Ok(engine) => engine,
@@ -151,10 +158,12 @@ fn open_window(common: &CommonArgs) -> Result<Exit> {
             return Ok(Exit::Failed);
         }
     };
-    let (desktop, _service) = gui::desktop::channels();
+    let (desktop, service) = gui::desktop::channels();
+    desktop::serve(service, window.wake())?;
     window.run(gui::Opening {
         engine,
         desktop,
+        display,
         settings,
         paths: Vec::new(),
         link: None,

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::config::Settings;
+use crate::desktop::display::Display;
 use crate::engine::EngineHandle;
 use crate::text;
 use app::App;
@@ -47,6 +48,8 @@ pub struct Opening {
     pub engine: EngineHandle,
     /// What surrounds the window.
     pub desktop: Desktop,
+    /// What shows it.
+    pub display: Display,
     /// The person's settings.
     pub settings: Settings,
     /// Files that were named at the start, to be sent.
@@ -105,8 +108,10 @@ impl Window {
             .with_inner_size(WINDOW_SIZE)
             .with_min_inner_size(WINDOW_MIN)
             .with_drag_and_drop(true);
+        let display = opening.display;
         let options = eframe::NativeOptions {
             viewport,
+            event_loop_builder: Some(Box::new(move |builder| display.choose_in(builder))),
             persist_window: false,
             ..eframe::NativeOptions::default()
         };
@@ -116,6 +121,13 @@ impl Window {
             Some(self.context),
             Box::new(move |creation| Ok(Box::new(App::new(&creation.egui_ctx, opening)))),
         )
-        .map_err(|error| WindowError::System(error.to_string()))
+        .map_err(|error| WindowError::System(reason(&error.to_string())))
     }
+}
+
+/// What went wrong, without the place in a library's source that winit puts before it.
+fn reason(error: &str) -> String {
+    let place = error.split_once("os error at ");
+    let told = place.and_then(|(_, rest)| rest.split_once(": "));
+    told.map_or(error, |(_, reason)| reason).to_owned()
 }
