@@ -11,6 +11,9 @@ pub mod failure;
 pub mod files;
 #[cfg(feature = "gui")]
 pub mod gui;
+pub mod history;
+pub mod instance;
+pub mod launch;
 pub mod link;
 pub mod net;
 pub mod signals;

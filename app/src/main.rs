@@ -40,7 +40,7 @@ fn run(arguments: Cli) -> Result<Exit> {
     let Cli { action, common } = arguments;
     match action {
         #[cfg(feature = "gui")]
-        None => open_window(&common),
+        None => open_window(common),
         #[cfg(not(feature = "gui"))]
         None => {
             let help = Cli::command().render_help();
@@ -133,7 +133,7 @@ fn with_engine(
 
 /// Opens the window, and ends when it is closed.
 #[cfg(feature = "gui")]
-fn open_window(common: &CommonArgs) -> Result<Exit> {
+fn open_window(common: CommonArgs) -> Result<Exit> {
     let settings = match load_settings() {
         Ok(settings) => settings,
         Err(error) => {
@@ -146,12 +146,13 @@ fn open_window(common: &CommonArgs) -> Result<Exit> {
         }
     };
     // Wayland only where the person prefers it or there is nothing else.
-    let Some(display) = Display::of_this_session(true) else {
+    let Some(display) = Display::of_this_session(settings.window.prefer_x11) else {
         writeln!(io::stderr(), "{}", text::NO_DISPLAY)?;
         return Ok(Exit::Failed);
     };
     let window = gui::Window::new();
-    let engine = match engine::start(settings.engine_config(common), window.wake()) {
+    let wake = window.wake();
+    let engine = match engine::start(settings.engine_config(&common), window.wake()) {
         Ok(engine) => engine,
         Err(failure) => {
             writeln!(io::stderr(), "{}", text::failure(&failure, Role::Sender))?;
@@ -165,6 +166,12 @@ fn open_window(common: &CommonArgs) -> Result<Exit> {
         desktop,
         display,
         settings,
+        settings_file: config::settings_file(std::env::var_os(config::CONFIG_VARIABLE)),
+        arguments: common,
+        downloads: directories::UserDirs::new()
+            .and_then(|folders| folders.download_dir().map(Into::into))
+            .unwrap_or_else(|| ".".into()),
+        stop: Stop::on_signals_telling(move || wake()).context("signals cannot be watched")?,
         paths: Vec::new(),
         link: None,
     })?;

@@ -15,6 +15,11 @@ impl Stop {
     /// Raised by SIGINT, SIGTERM and SIGHUP (Ctrl-C elsewhere) from now on. The second of them ends
     /// the process at once: whoever repeats it does not want to wait for the peer to be told.
     pub fn on_signals() -> io::Result<Self> {
+        Self::on_signals_telling(|| {})
+    }
+
+    /// The same, and calls `tell` from another thread once it is raised: for whoever sleeps until told.
+    pub fn on_signals_telling(tell: impl Fn() + Send + 'static) -> io::Result<Self> {
         let stop = Self::default();
         let raised = stop.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -30,6 +35,7 @@ impl Stop {
                 runtime.block_on(async {
                     signals.next().await;
                     raised.request();
+                    tell();
                     signals.next().await;
                     std::process::exit(INTERRUPTED);
                 });

@@ -28,17 +28,21 @@ const FACE: &[&str] = &[
     "text",
 ];
 
-/// What the window may use beside that: on what it is shown. All else of the desktop it asks for in
-/// words of its own, `gui::desktop`.
+/// The same for a window, which also remembers, and is told of other starts.
 const WINDOW: &[&str] = &[
     "args",
     "config",
-    "desktop::display",
+    "desktop",
     "engine::EngineHandle",
+    "engine::Wake",
     "engine::command",
     "engine::event",
     "engine::handle",
+    "engine::start",
     "failure",
+    "history",
+    "instance",
+    "launch",
     "signals",
     "text",
 ];
@@ -48,7 +52,7 @@ const WINDOW: &[&str] = &[
 /// It goes beyond LAYOUT.md's where the code needs it: the faces also see `args`, `config` and
 /// `signals`, which hold the person's wishes and know nothing of the engine's inside, and `transfer`
 /// also sees `files`, whose source files an offer is made of.
-const TABLE: [Row; 14] = [
+const TABLE: [Row; 17] = [
     row("failure", &[], &["tokio", "anyhow"]),
     row("signals", &[], &["anyhow"]),
     row(
@@ -61,6 +65,21 @@ const TABLE: [Row; 14] = [
         "config",
         &["args", "engine::EngineConfig", "engine::command"],
         &["tokio", "anyhow"],
+    ),
+    row(
+        "history",
+        &["engine::event", "failure"],
+        &["tokio", "anyhow", "egui"],
+    ),
+    row(
+        "instance",
+        &["engine::command"],
+        &["tokio", "anyhow", "egui"],
+    ),
+    row(
+        "launch",
+        &["args", "config", "instance", "signals"],
+        &["tokio", "anyhow", "egui"],
     ),
     row("cli", FACE, &["tokio", "quinn", "egui", "eframe"]),
     row("gui", WINDOW, &["tokio", "quinn", "anyhow"]),

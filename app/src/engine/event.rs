@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fardrop_shared::diagnosis::Diagnosis;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, FailureKind};
 
@@ -332,7 +333,8 @@ pub enum Conflict {
 
 /// A step of the ladder; also the kind of the path that it found. The names are part of the
 /// `--json` contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rung {
     /// The same network (or the same machine).
     Local,
@@ -384,7 +386,8 @@ impl RungState {
 }
 
 /// What runs over a path. The names are part of the `--json` contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LinkName {
     /// QUIC.
     Quic,

@@ -4,10 +4,16 @@
 //! and returns `Action`s, and those become commands to the engine or requests to the desktop. No frame
 //! blocks, hashes or touches a file.
 
+mod action;
 mod app;
 pub mod desktop;
+mod keeper;
+mod model;
+#[cfg(test)]
+mod tests;
 mod theme;
 mod views;
+mod widgets;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,12 +22,15 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use crate::args::CommonArgs;
 use crate::config::Settings;
 use crate::desktop::display::Display;
 use crate::engine::EngineHandle;
+use crate::signals::Stop;
 use crate::text;
 use app::App;
 use desktop::Desktop;
+use keeper::Keeper;
 
 /// Size of a new window, in points.
 const WINDOW_SIZE: [f32; 2] = [760.0, 620.0];
@@ -52,6 +61,14 @@ pub struct Opening {
     pub display: Display,
     /// The person's settings.
     pub settings: Settings,
+    /// Where they are saved; `None` where they cannot or must not be.
+    pub settings_file: Option<PathBuf>,
+    /// What holds for this run, over the settings.
+    pub arguments: CommonArgs,
+    /// The folder for received files where the settings name none.
+    pub downloads: PathBuf,
+    /// The wish to stop, raised by signals: the window closes without a question.
+    pub stop: Stop,
     /// Files that were named at the start, to be sent.
     pub paths: Vec<PathBuf>,
     /// A `fardrop:` link that was opened, or a code.
@@ -109,6 +126,8 @@ impl Window {
             .with_min_inner_size(WINDOW_MIN)
             .with_drag_and_drop(true);
         let display = opening.display;
+        let keeper = Keeper::start(opening.settings_file.clone(), self.wake())
+            .map_err(|error| WindowError::System(error.to_string()))?;
         let options = eframe::NativeOptions {
             viewport,
             event_loop_builder: Some(Box::new(move |builder| display.choose_in(builder))),
@@ -119,7 +138,16 @@ impl Window {
             text::APP_NAME,
             options,
             Some(self.context),
-            Box::new(move |creation| Ok(Box::new(App::new(&creation.egui_ctx, opening)))),
+            Box::new(move |creation| {
+                let opened = Instant::now();
+                let clock = Box::new(move || opened.elapsed());
+                Ok(Box::new(App::new(
+                    &creation.egui_ctx,
+                    opening,
+                    keeper,
+                    clock,
+                )))
+            }),
         )
         .map_err(|error| WindowError::System(reason(&error.to_string())))
     }

@@ -20,6 +20,15 @@ pub(super) const SPACE_TIGHT: f32 = 4.0;
 /// Space between groups, in points.
 pub(super) const SPACE_WIDE: f32 = 16.0;
 
+/// Space between content and the window's edge, in points.
+pub(super) const EDGE: i8 = 14;
+
+/// Height of a row of a list, in points.
+pub(super) const ROW_HEIGHT: f32 = 28.0;
+
+/// Smallest size of a code, in points, however narrow the window is.
+pub(super) const CODE_MIN: f32 = 18.0;
+
 /// Smallest side of anything that can be pressed, in points: WCAG 2.2, 2.5.8.
 pub(super) const TARGET_MIN: f32 = 24.0;
 
@@ -59,9 +68,6 @@ pub(super) const CARD_ROUND: u8 = 10;
 /// Roundness of buttons and fields, in points.
 pub(super) const ROUND: u8 = 6;
 
-/// Smallest and largest size of type that a person may choose, in percent.
-pub(super) const TEXT_PERCENT: std::ops::RangeInclusive<u16> = 80..=200;
-
 /// Size of plain text, in points.
 const BODY: f32 = 14.5;
 
@@ -76,6 +82,9 @@ const SUBHEADING: f32 = 16.0;
 
 /// Size of a code, in points; it shrinks where the window is narrow.
 const CODE: f32 = 34.0;
+
+/// Size of a code that is being typed, in points.
+const CODE_ENTRY: f32 = 17.0;
 
 /// Padding inside a button, in points.
 const BUTTON_PADDING: egui::Vec2 = vec2(14.0, 6.0);
@@ -247,6 +256,22 @@ pub(super) fn code_style() -> TextStyle {
     TextStyle::Name("code".into())
 }
 
+/// The style of type of the code field.
+pub(super) fn code_entry() -> FontId {
+    FontId::new(CODE_ENTRY, FontFamily::Monospace)
+}
+
+/// Lets things move on the screen, or not.
+pub(super) fn set_motion(context: &egui::Context, motion: bool) {
+    context.all_styles_mut(|style| {
+        style.scroll_animation = if motion {
+            egui::style::ScrollAnimation::default()
+        } else {
+            egui::style::ScrollAnimation::none()
+        };
+    });
+}
+
 /// Gives both themes of a context their looks.
 pub(super) fn apply(context: &egui::Context) {
     context.set_style_of(Theme::Light, style(&LIGHT, Visuals::light()));
@@ -358,7 +383,7 @@ fn visuals(palette: &Palette, base: Visuals) -> Visuals {
         ..base
     };
     visuals.selection.bg_fill = palette.selection;
-    visuals.selection.stroke = Stroke::new(FOCUS_LINE, palette.accent);
+    visuals.selection.stroke = Stroke::new(1.0, palette.accent);
     visuals.text_cursor.blink = false;
     visuals.text_cursor.stroke = Stroke::new(2.0, palette.accent);
     visuals

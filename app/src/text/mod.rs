@@ -20,7 +20,7 @@ use crate::engine::event::{
 
 #[cfg(feature = "gui")]
 pub use desktop::*;
-pub use diagnosis::{Disclosure, diagnosis, hint, verdict};
+pub use diagnosis::{Disclosure, diagnosis, diagnosis_rows, hint, verdict};
 pub use failure::{failure, file_failed};
 pub use units::{count, duration, grouped, rate, round_trip, size, time_left};
 #[cfg(feature = "gui")]

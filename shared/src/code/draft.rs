@@ -124,7 +124,9 @@ fn last_word(text: &str) -> Option<(usize, &str)> {
     }
     let start = text
         .rfind(|c: char| is_separator(c) || c.is_ascii_digit() || c == ':')
-        .map_or(0, |at| at + text[at..].chars().next().map_or(0, char::len_utf8));
+        .map_or(0, |at| {
+            at + text[at..].chars().next().map_or(0, char::len_utf8)
+        });
     let word = &text[start..];
     (!word.is_empty()).then_some((start, word))
 }

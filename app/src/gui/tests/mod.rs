@@ -1,0 +1,105 @@
+//! The window without a display: a scripted engine and a scripted desktop on one side, the accessibility
+//! tree on the other. Things are found by what they are called, never by where they are.
+
+mod paint;
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::Parser as _;
+use egui_kittest::Harness;
+
+use super::Opening;
+use super::app::App;
+use super::desktop::{self, DesktopService};
+use super::keeper::Keeper;
+use crate::config::{Settings, Theme};
+use crate::engine::EngineHandle;
+use crate::engine::handle::Script;
+use crate::signals::Stop;
+
+/// A window, and all that surrounds it, in the hands of a test.
+pub(super) struct Desk {
+    harness: Harness<'static, App>,
+    engine: Script,
+    desktop: DesktopService,
+    now: Rc<Cell<Duration>>,
+}
+
+/// How a window of a test is.
+#[derive(Debug, Clone)]
+pub(super) struct Look {
+    size: [f32; 2],
+    percent: u16,
+    theme: Theme,
+    pixels: f32,
+}
+
+impl Desk {
+    fn new(look: &Look, settings: Settings) -> Self {
+        let (handle, engine) = EngineHandle::scripted();
+        let (desktop, service) = desktop::channels();
+        let now = Rc::new(Cell::new(Duration::ZERO));
+        let clock = Rc::clone(&now);
+        let settings = Settings {
+            window: crate::config::WindowSettings {
+                theme: look.theme,
+                text_percent: look.percent,
+                ..settings.window.clone()
+            },
+            ..settings
+        };
+        let opening = Opening {
+            engine: handle,
+            desktop,
+            display: crate::desktop::display::Display::X11,
+            settings,
+            settings_file: None,
+            arguments: crate::args::Cli::parse_from(["fardrop"]).common,
+            downloads: PathBuf::from("/home/ada/Downloads"),
+            stop: Stop::default(),
+            paths: Vec::new(),
+            link: None,
+        };
+        let harness = Harness::builder()
+            .with_size(look.size)
+            .with_pixels_per_point(look.pixels)
+            .with_theme(match look.theme {
+                Theme::Dark => egui::Theme::Dark,
+                Theme::Light | Theme::System => egui::Theme::Light,
+            })
+            .renderer(paint::Painter::default())
+            .with_render_cursor(false)
+            .build_eframe(move |creation| {
+                let keeper = Keeper::start(None, std::sync::Arc::new(|| {})).expect("a thread");
+                let clock = Box::new(move || clock.get());
+                App::new(&creation.egui_ctx, opening, keeper, clock)
+            });
+        Self {
+            harness,
+            engine,
+            desktop: service,
+            now,
+        }
+    }
+}
+
+#[test]
+fn first_picture() {
+    for (theme, name) in [(Theme::Light, "light"), (Theme::Dark, "dark")] {
+        let look = Look {
+            size: [760.0, 620.0],
+            percent: 100,
+            theme,
+            pixels: 1.0,
+        };
+        let mut desk = Desk::new(&look, Settings::default());
+        desk.harness.run();
+        let picture = desk.harness.render().expect("a picture");
+        picture
+            .save(format!("/tmp/shot-{name}.png"))
+            .expect("saved");
+    }
+}
