@@ -3,6 +3,8 @@
 pub mod args;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "gui")]
+pub mod desktop;
 pub mod disk;
 pub mod engine;
 pub mod failure;

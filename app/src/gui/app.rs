@@ -61,7 +61,11 @@ impl App {
             stop: opening.stop,
             model,
             clock,
-            dropping: Dropping::Told,
+            dropping: if opening.display.takes_drops() {
+                Dropping::Told
+            } else {
+                Dropping::Untold
+            },
             history_problem: None,
             shown: None,
             styled: None,

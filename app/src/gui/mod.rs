@@ -24,6 +24,8 @@ use thiserror::Error;
 
 use crate::args::CommonArgs;
 use crate::config::Settings;
+use crate::desktop as surroundings;
+use crate::desktop::display::Display;
 use crate::engine::{self, EngineHandle, Wake};
 use crate::failure::Failure;
 use crate::history;
@@ -52,6 +54,9 @@ pub enum WindowError {
     /// The system gave none: no display, or no graphics; its own error.
     #[error("{}", text::window_failed(.0))]
     System(String),
+    /// There is no display at all.
+    #[error("{}", text::NO_DISPLAY)]
+    NoDisplay,
     /// The engine did not start.
     #[error("{}", text::failure(.0, fardrop_shared::Role::Sender))]
     Engine(Failure),
@@ -67,6 +72,8 @@ struct Opening {
     engine: EngineHandle,
     /// What surrounds the window.
     desktop: Desktop,
+    /// What shows it.
+    display: Display,
     /// Writes the settings.
     keeper: Keeper,
     /// Keeps the history; `None` where there is no place for one.
@@ -92,6 +99,8 @@ struct Opening {
 /// # Errors
 /// When the system gives no window, or the engine does not start.
 pub fn run(launch: Launch) -> Result<(), WindowError> {
+    let display = Display::of_this_session(launch.settings.window.prefer_x11)
+        .ok_or(WindowError::NoDisplay)?;
     let context = egui::Context::default();
     let wake = waker(&context);
     let engine = engine::start(
@@ -99,7 +108,8 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
         Arc::clone(&wake),
     )
     .map_err(WindowError::Engine)?;
-    let (desktop, _service) = desktop::channels();
+    let (desktop, service) = desktop::channels();
+    surroundings::serve(service, Arc::clone(&wake))?;
     // Settings that are not understood are not written over.
     let settings_file = launch
         .settings_file
@@ -119,6 +129,7 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
     let opening = Opening {
         engine,
         desktop,
+        display,
         keeper: Keeper::start(settings_file, wake)?,
         history,
         errands,
@@ -139,8 +150,10 @@ fn show(context: egui::Context, opening: Opening) -> Result<(), WindowError> {
         .with_inner_size(WINDOW_SIZE)
         .with_min_inner_size(WINDOW_MIN)
         .with_drag_and_drop(true);
+    let display = opening.display;
     let options = eframe::NativeOptions {
         viewport,
+        event_loop_builder: Some(Box::new(move |builder| display.choose_in(builder))),
         persist_window: false,
         ..eframe::NativeOptions::default()
     };
@@ -159,7 +172,7 @@ fn show(context: egui::Context, opening: Opening) -> Result<(), WindowError> {
             Ok(Box::new(App::new(&creation.egui_ctx, opening, clock)))
         }),
     )
-    .map_err(|error| WindowError::System(error.to_string()))
+    .map_err(|error| WindowError::System(reason(&error.to_string())))
 }
 
 /// What whoever has something new for the window calls. It asks for a frame, and for at most ten a
@@ -193,4 +206,11 @@ fn downloads() -> PathBuf {
                 .to_owned()
         },
     )
+}
+
+/// What went wrong, without the place in a library's source that winit puts before it.
+fn reason(error: &str) -> String {
+    let place = error.split_once("os error at ");
+    let told = place.and_then(|(_, rest)| rest.split_once(": "));
+    told.map_or(error, |(_, reason)| reason).to_owned()
 }

@@ -3,6 +3,8 @@
 //! Whatever a peer has chosen (names, devices, details) passes [`shown`] on its way into a sentence,
 //! so that it can neither steer a terminal nor pass for something else.
 
+#[cfg(feature = "gui")]
+mod desktop;
 mod diagnosis;
 mod failure;
 mod units;
@@ -16,6 +18,8 @@ use crate::engine::event::{
     LeftOut, LinkName, OfferDigest, Outcome, Progress, Receipt, Rung, ShownCode, Who,
 };
 
+#[cfg(feature = "gui")]
+pub use desktop::*;
 pub use diagnosis::{Disclosure, diagnosis, diagnosis_rows, hint, verdict};
 pub use failure::{failure, file_failed};
 pub use units::{count, duration, grouped, rate, round_trip, size, time_left};

@@ -19,6 +19,7 @@ use super::keeper::Keeper;
 use super::model::Moment;
 use crate::args::Cli;
 use crate::config::{Settings, Theme, WindowSettings};
+use crate::desktop::display::Display;
 use crate::engine::EngineHandle;
 use crate::engine::handle::Script;
 use crate::instance::Errand;
@@ -58,6 +59,7 @@ impl Desk {
         let opening = Opening {
             engine: handle,
             desktop,
+            display: Display::X11,
             keeper: Keeper::start(None, Arc::new(|| {})).expect("a thread"),
             history: None,
             errands: None,
