@@ -3,9 +3,13 @@
 //! Whatever a peer has chosen (names, devices, details) passes [`shown`] on its way into a sentence,
 //! so that it can neither steer a terminal nor pass for something else.
 
+#[cfg(feature = "gui")]
+mod desktop;
 mod diagnosis;
 mod failure;
 mod units;
+#[cfg(feature = "gui")]
+mod window;
 mod wrap;
 
 use fardrop_shared::name::display_safe;
@@ -14,9 +18,13 @@ use crate::engine::event::{
     LeftOut, LinkName, OfferDigest, Outcome, Progress, Receipt, Rung, ShownCode, Who,
 };
 
-pub use diagnosis::{Disclosure, diagnosis, hint, verdict};
+#[cfg(feature = "gui")]
+pub use desktop::*;
+pub use diagnosis::{Disclosure, diagnosis, diagnosis_rows, hint, verdict};
 pub use failure::{failure, file_failed};
 pub use units::{count, duration, grouped, rate, round_trip, size, time_left};
+#[cfg(feature = "gui")]
+pub use window::*;
 pub use wrap::wrapped;
 
 /// Longest name that is shown, in characters; the rest is cut.
