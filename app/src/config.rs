@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::args::CommonArgs;
 use crate::engine::EngineConfig;
+use crate::engine::command::ConflictPolicy;
 
 /// Names another settings file than the platform's.
 pub const CONFIG_VARIABLE: &str = "FARDROP_CONFIG";
@@ -22,6 +23,12 @@ pub const WORDS_MIN: u8 = 2;
 
 /// Most secret words in a code: 82.7 bits; more are only harder to read out.
 pub const WORDS_MAX: u8 = 8;
+
+/// Smallest and largest size of text, in percent: what can still be read, and what a small window can
+/// still hold.
+pub const TEXT_PERCENT_MIN: u16 = 75;
+/// See [`TEXT_PERCENT_MIN`].
+pub const TEXT_PERCENT_MAX: u16 = 200;
 
 /// Longest name of this machine towards peers, in characters.
 const DEVICE_LIMIT: usize = 40;
@@ -41,8 +48,11 @@ pub struct Settings {
     pub words: u8,
     /// Whether a share ends with its first receiver.
     pub once: bool,
-    /// Where received files go; the current folder if it is missing.
+    /// Where received files go. If it is missing, a command line uses the current folder, and the window
+    /// the platform's folder for downloads.
     pub download: Option<PathBuf>,
+    /// What to do where a received file's name is taken; the person is asked if it is missing.
+    pub on_conflict: Option<ConflictPolicy>,
     /// A fixed local UDP port.
     pub port: Option<u16>,
     /// Whether IPv6 is used.
@@ -51,6 +61,48 @@ pub struct Settings {
     pub mdns: bool,
     /// Whether routers are asked to open a port.
     pub port_mapping: bool,
+    /// What only the window looks at.
+    pub window: WindowSettings,
+}
+
+/// How the window looks and behaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WindowSettings {
+    /// Light or dark.
+    pub theme: Theme,
+    /// Size of text in percent, [`TEXT_PERCENT_MIN`] to [`TEXT_PERCENT_MAX`].
+    pub text_percent: u16,
+    /// Whether nothing moves on the screen that does not have to.
+    pub reduced_motion: bool,
+    /// Whether the desktop is told of offers and ends while the window is not in front.
+    pub notifications: bool,
+    /// What closing the window does while bytes move.
+    pub on_close: OnClose,
+    /// Whether the window uses X11 where Wayland would do as well: it is told there of dropped files.
+    pub prefer_x11: bool,
+}
+
+/// Light or dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Theme {
+    /// As the system has it.
+    System,
+    /// Dark letters on a light ground.
+    Light,
+    /// Light letters on a dark ground.
+    Dark,
+}
+
+/// What closing the window does while bytes move; what has crossed is kept in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnClose {
+    /// Asks.
+    Ask,
+    /// Stops the transfers.
+    Stop,
+    /// Hides the window until they are done.
+    Finish,
 }
 
 /// Why settings could not be loaded or saved.
@@ -98,6 +150,21 @@ impl Default for Settings {
             ipv6: true,
             mdns: true,
             port_mapping: true,
+            on_conflict: None,
+            window: WindowSettings::default(),
+        }
+    }
+}
+
+impl Default for WindowSettings {
+    fn default() -> Self {
+        Self {
+            theme: Theme::System,
+            text_percent: 100,
+            reduced_motion: false,
+            notifications: true,
+            on_close: OnClose::Ask,
+            prefer_x11: true,
         }
     }
 }
@@ -167,6 +234,25 @@ impl Settings {
         }
     }
 
+    /// What is out of its range.
+    fn check(&self) -> Result<(), String> {
+        let words = WORDS_MIN..=WORDS_MAX;
+        if !words.contains(&self.words) {
+            return Err(format!(
+                "`words` is {}, and may be {WORDS_MIN} to {WORDS_MAX}",
+                self.words
+            ));
+        }
+        let percent = TEXT_PERCENT_MIN..=TEXT_PERCENT_MAX;
+        if !percent.contains(&self.window.text_percent) {
+            return Err(format!(
+                "`text_percent` is {}, and may be {TEXT_PERCENT_MIN} to {TEXT_PERCENT_MAX}",
+                self.window.text_percent
+            ));
+        }
+        Ok(())
+    }
+
     fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         let settings: Self = options()
             .from_str(text)
@@ -176,15 +262,10 @@ impl Settings {
                 column: error.span.start.col,
                 problem: error.code.to_string(),
             })?;
-        if !(WORDS_MIN..=WORDS_MAX).contains(&settings.words) {
-            return Err(ConfigError::Value {
-                file: file.to_owned(),
-                problem: format!(
-                    "`words` is {}, and may be {WORDS_MIN} to {WORDS_MAX}",
-                    settings.words
-                ),
-            });
-        }
+        settings.check().map_err(|problem| ConfigError::Value {
+            file: file.to_owned(),
+            problem,
+        })?;
         Ok(settings)
     }
 }

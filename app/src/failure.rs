@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The stage of the flow at which something failed. The names are part of the `--json` contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -41,7 +43,8 @@ impl Stage {
 }
 
 /// What went wrong. The names are part of the `--json` contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
     /// None of the rendezvous servers answers.
     RendezvousUnreachable,

@@ -13,6 +13,8 @@ use fardrop::config::{self, Settings};
 use fardrop::engine::{self, EngineHandle};
 use fardrop::signals::Stop;
 use fardrop::text;
+#[cfg(feature = "gui")]
+use fardrop::{gui, history, instance::Errand, launch::Launch};
 use fardrop_shared::Role;
 use tracing_subscriber::EnvFilter;
 
@@ -35,6 +37,9 @@ fn main() -> ExitCode {
 fn run(arguments: Cli) -> Result<Exit> {
     let Cli { action, common } = arguments;
     match action {
+        #[cfg(feature = "gui")]
+        None => open_window(common),
+        #[cfg(not(feature = "gui"))]
         None => {
             let help = Cli::command().render_help();
             write!(io::stdout(), "{help}")?;
@@ -122,6 +127,27 @@ fn with_engine(
         output,
         stop: &stop,
     })
+}
+
+/// Opens the window, and ends when it is closed.
+#[cfg(feature = "gui")]
+fn open_window(arguments: CommonArgs) -> Result<Exit> {
+    let settings_file = config::settings_file(std::env::var_os(config::CONFIG_VARIABLE));
+    let (settings, settings_problem) = match load_settings() {
+        Ok(settings) => (settings, None),
+        Err(error) => (Settings::default(), Some(error)),
+    };
+    gui::run(Launch {
+        errand: Errand::default(),
+        instance: None,
+        settings,
+        settings_file,
+        settings_problem,
+        history_file: history::history_file(),
+        arguments,
+        stop: Stop::on_signals().context("signals cannot be watched")?,
+    })?;
+    Ok(Exit::Done)
 }
 
 fn load_settings() -> Result<Settings, config::ConfigError> {

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::limits::{MAX_CODE_BYTES, MAX_HOST_BYTES, MAX_WORDS, MIN_WORDS};
 use crate::wordlist::{self, Lookup, WORD_COUNT};
 
+pub mod draft;
 #[cfg(test)]
 mod tests;
 

@@ -28,12 +28,31 @@ const FACE: &[&str] = &[
     "text",
 ];
 
+/// The same for a window, which also remembers, and is told of other starts.
+const WINDOW: &[&str] = &[
+    "args",
+    "config",
+    "desktop",
+    "engine::EngineHandle",
+    "engine::Wake",
+    "engine::command",
+    "engine::event",
+    "engine::handle",
+    "engine::start",
+    "failure",
+    "history",
+    "instance",
+    "launch",
+    "signals",
+    "text",
+];
+
 /// The table. A module may always use itself and `fardrop_shared`; test code may use anything.
 ///
 /// It goes beyond LAYOUT.md's where the code needs it: the faces also see `args`, `config` and
 /// `signals`, which hold the person's wishes and know nothing of the engine's inside, and `transfer`
 /// also sees `files`, whose source files an offer is made of.
-const TABLE: [Row; 13] = [
+const TABLE: [Row; 17] = [
     row("failure", &[], &["tokio", "anyhow"]),
     row("signals", &[], &["anyhow"]),
     row(
@@ -44,11 +63,31 @@ const TABLE: [Row; 13] = [
     row("args", &["engine::command"], &["tokio", "anyhow"]),
     row(
         "config",
-        &["args", "engine::EngineConfig"],
+        &["args", "engine::EngineConfig", "engine::command"],
         &["tokio", "anyhow"],
     ),
+    row(
+        "history",
+        &["engine::event", "failure"],
+        &["tokio", "anyhow", "egui"],
+    ),
+    row(
+        "instance",
+        &["engine::command"],
+        &["tokio", "anyhow", "egui"],
+    ),
+    row(
+        "launch",
+        &["args", "config", "instance", "signals"],
+        &["tokio", "anyhow", "egui"],
+    ),
     row("cli", FACE, &["tokio", "quinn", "egui", "eframe"]),
-    row("gui", FACE, &["tokio", "quinn", "anyhow"]),
+    row("gui", WINDOW, &["tokio", "quinn", "anyhow"]),
+    row(
+        "desktop",
+        &["gui::desktop", "text"],
+        &["tokio", "quinn", "anyhow", "egui", "eframe"],
+    ),
     row(
         "engine",
         &["net", "link", "transfer", "disk", "files", "failure"],

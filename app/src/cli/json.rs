@@ -89,6 +89,18 @@ enum Line<'a> {
         kind: &'a str,
         message: String,
     },
+    Accepted {
+        session: u64,
+        files: u64,
+        bytes: u64,
+    },
+    Paused {
+        session: u64,
+        by: &'a str,
+    },
+    Resumed {
+        session: u64,
+    },
     Interrupted {
         session: u64,
         kept: u64,
@@ -199,10 +211,16 @@ impl Report for Json {
     fn answered(&mut self) {}
 }
 
-/// The line of an event; a diagnosis is printed by the doctor, whose whole output it is.
+/// The line of an event, if it has one: a diagnosis is printed by the doctor, whose whole output it is, and a
+/// command line does not ask for what else has none.
 fn line(role: Role, event: &Event) -> Option<Line<'_>> {
     Some(match event {
-        Event::Diagnosis { .. } => return None,
+        Event::Diagnosis { .. }
+        | Event::ShareContents { .. }
+        | Event::CodeDead { .. }
+        | Event::Refused { .. }
+        | Event::OfferPage { .. }
+        | Event::RendezvousTested { .. } => return None,
         Event::Code { code, .. } => Line::Code {
             code: &code.spoken,
             uri: &code.uri,
@@ -252,17 +270,50 @@ fn line(role: Role, event: &Event) -> Option<Line<'_>> {
             name,
             reason,
         } => file_failed_line(*session, name, *reason),
-        Event::Interrupted { session, kept } => Line::Interrupted {
-            session: session.0,
-            kept: *kept,
-            reason: text::INTERRUPTED,
-        },
-        Event::Done { session, receipt } => done_line(*session, receipt),
+        Event::Accepted { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. }
+        | Event::Interrupted { .. } => return movement_line(event),
+        Event::Done {
+            session, receipt, ..
+        } => done_line(*session, receipt),
         Event::Failed {
             session, failure, ..
         } => failed_line(role, *session, failure),
         Event::Ended { outcome, .. } => ended_line(*outcome),
     })
+}
+
+/// The line of an event that says whether bytes move.
+const fn movement_line(event: &Event) -> Option<Line<'static>> {
+    if let &Event::Accepted {
+        session,
+        files,
+        bytes,
+    } = event
+    {
+        let session = session.0;
+        return Some(Line::Accepted {
+            session,
+            files,
+            bytes,
+        });
+    }
+    if let &Event::Paused { session, by } = event {
+        let (session, by) = (session.0, by.name());
+        return Some(Line::Paused { session, by });
+    }
+    if let &Event::Resumed { session } = event {
+        return Some(Line::Resumed { session: session.0 });
+    }
+    if let &Event::Interrupted { session, kept } = event {
+        return Some(Line::Interrupted {
+            session: session.0,
+            kept,
+            reason: text::INTERRUPTED,
+        });
+    }
+    None
 }
 
 fn path_line(

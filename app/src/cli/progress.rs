@@ -164,7 +164,11 @@ impl Report for Human {
             }
             Event::FileFailed { name, reason, .. } => self.print(&text::file_failed(name, *reason)),
             Event::Interrupted { kept, .. } => self.note(&text::interrupted(*kept)),
-            Event::Done { session, receipt } => {
+            &Event::Paused { by, .. } => self.note(text::paused(by)),
+            Event::Resumed { .. } => self.note(text::RESUMED),
+            Event::Done {
+                session, receipt, ..
+            } => {
                 let device = self.device(*session);
                 self.clear(*session);
                 self.note(&match self.role {
@@ -186,7 +190,16 @@ impl Report for Human {
             },
             // The ladder is logged; an offer is shown by whoever asks about it, and a diagnosis by the
             // doctor, whose whole output it is.
-            Event::Rung { .. } | Event::Offer { .. } | Event::Diagnosis { .. } => Ok(()),
+            // What a command line does not ask for, or shows elsewhere.
+            Event::Rung { .. }
+            | Event::Offer { .. }
+            | Event::Accepted { .. }
+            | Event::Diagnosis { .. }
+            | Event::ShareContents { .. }
+            | Event::CodeDead { .. }
+            | Event::Refused { .. }
+            | Event::OfferPage { .. }
+            | Event::RendezvousTested { .. } => Ok(()),
         }
     }
 

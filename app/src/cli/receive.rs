@@ -261,6 +261,14 @@ impl Consent<'_, '_> {
             | Event::FileFailed { .. }
             | Event::Interrupted { .. }
             | Event::Diagnosis { .. }
+            | Event::ShareContents { .. }
+            | Event::CodeDead { .. }
+            | Event::Refused { .. }
+            | Event::OfferPage { .. }
+            | Event::Accepted { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::RendezvousTested { .. }
             | Event::Done { .. } => {}
         }
         Ok(())
@@ -282,7 +290,7 @@ impl Consent<'_, '_> {
         }
         if self.receiving.accept_all {
             let on_conflict = self.receiving.on_conflict.unwrap_or(ConflictPolicy::Skip);
-            return self.decide(session, Decision::Accept { on_conflict });
+            return self.decide(session, Decision::accept_all(on_conflict));
         }
         if !self.receiving.can_ask {
             report.say(Weight::Needed, text::CONSENT_MISSING)?;
@@ -338,12 +346,10 @@ impl Consent<'_, '_> {
                 Ok(())
             }
             // With nothing in the way now, a file that comes there in the meantime is kept.
-            policy => self.decide(
-                session,
-                Decision::Accept {
-                    on_conflict: policy.unwrap_or(ConflictPolicy::Skip),
-                },
-            ),
+            policy => {
+                let on_conflict = policy.unwrap_or(ConflictPolicy::Skip);
+                self.decide(session, Decision::accept_all(on_conflict))
+            }
         }
     }
 
@@ -365,7 +371,7 @@ impl Consent<'_, '_> {
                 return Ok(());
             }
         };
-        self.decide(session, Decision::Accept { on_conflict })
+        self.decide(session, Decision::accept_all(on_conflict))
     }
 
     fn decide(&mut self, session: SessionNumber, decision: Decision) -> Result<()> {

@@ -5,7 +5,7 @@ use fardrop_shared::Role;
 
 use super::{Context, Exit, Report, Style, Turn, Weight, follow};
 use crate::args::SendArgs;
-use crate::engine::command::{Command, ShareLifetime, ShareOptions};
+use crate::engine::command::{Command, OnDeadCode, OnMissing, ShareLifetime, ShareOptions};
 use crate::engine::event::{Event, TaskNumber};
 use crate::text;
 
@@ -27,6 +27,8 @@ pub fn send(arguments: &SendArgs, context: Context<'_>) -> Result<Exit> {
         options: ShareOptions {
             words: arguments.words.unwrap_or(context.settings.words),
             lifetime,
+            on_dead_code: OnDeadCode::End,
+            on_missing: OnMissing::Fail,
         },
     });
     if !started {

@@ -226,6 +226,7 @@ fn offer(conflicts: u64) -> Event {
             kept: 0,
             conflicts,
             free: Some(9_000_000_000),
+            destination: None,
         },
     }
 }
@@ -243,6 +244,7 @@ fn done() -> Event {
             kind: Rung::Local,
             link: LinkName::Quic,
         },
+        places: Vec::new(),
     }
 }
 
@@ -278,7 +280,17 @@ fn serving(conflicts: u64) -> impl FnMut(&Command) -> Vec<Event> {
             ..
         } => vec![failed(FailureKind::Declined), ended(Outcome::Failed)],
         Command::CancelTask(_) => vec![failed(FailureKind::Cancelled), ended(Outcome::Interrupted)],
-        Command::Share { .. } | Command::Diagnose { .. } | Command::CancelSession(_) => Vec::new(),
+        Command::Share { .. }
+        | Command::EditShare { .. }
+        | Command::RenewCode(_)
+        | Command::Diagnose { .. }
+        | Command::TestRendezvous { .. }
+        | Command::Configure(_)
+        | Command::ShowOffer { .. }
+        | Command::SetDestination { .. }
+        | Command::Pause(_)
+        | Command::Resume(_)
+        | Command::CancelSession(_) => Vec::new(),
     }
 }
 
@@ -287,10 +299,18 @@ fn decision(run: &Run) -> Decision {
     run.commands
         .iter()
         .find_map(|command| match command {
-            Command::Decide { decision, .. } => Some(*decision),
+            Command::Decide { decision, .. } => Some(decision.clone()),
             Command::Share { .. }
             | Command::Receive { .. }
+            | Command::EditShare { .. }
+            | Command::RenewCode(_)
             | Command::Diagnose { .. }
+            | Command::TestRendezvous { .. }
+            | Command::Configure(_)
+            | Command::ShowOffer { .. }
+            | Command::SetDestination { .. }
+            | Command::Pause(_)
+            | Command::Resume(_)
             | Command::CancelSession(_)
             | Command::CancelTask(_) => None,
         })
@@ -595,7 +615,7 @@ fn yes_accepts_and_skips_what_is_identical() {
     );
     assert_eq!(exit(&run), Exit::Done);
     let on_conflict = ConflictPolicy::Skip;
-    assert_eq!(decision(&run), Decision::Accept { on_conflict });
+    assert_eq!(decision(&run), Decision::accept_all(on_conflict));
     assert!(
         run.messages.contains("that others use too"),
         "{}",
@@ -732,7 +752,7 @@ fn check_answers(typed: &'static str, conflicts: u64, expected: Decision) -> Str
 
 #[test]
 fn consent_is_asked_for_and_silence_is_no() {
-    let accept = |on_conflict| Decision::Accept { on_conflict };
+    let accept = |on_conflict| Decision::accept_all(on_conflict);
     let messages = check_answers("417-acid-lemon\ny\n", 0, accept(ConflictPolicy::Skip));
     assert!(messages.contains("Ada's laptop offers 3 files in 1 folder, 12.4 MB:"));
     assert!(messages.contains(text::ACCEPT_PROMPT));
@@ -744,7 +764,7 @@ fn consent_is_asked_for_and_silence_is_no() {
 
 #[test]
 fn conflicts_are_asked_about_once() {
-    let accept = |on_conflict| Decision::Accept { on_conflict };
+    let accept = |on_conflict| Decision::accept_all(on_conflict);
     check_answers("417-acid-lemon\nyes\ns\n", 2, accept(ConflictPolicy::Skip));
     check_answers("417-acid-lemon\ny\n\n", 2, accept(ConflictPolicy::Skip));
     check_answers(
@@ -769,7 +789,7 @@ fn policy_from_the_command_line_is_not_asked_for() {
         serving(2),
     );
     let on_conflict = ConflictPolicy::Skip;
-    assert_eq!(decision(&run), Decision::Accept { on_conflict });
+    assert_eq!(decision(&run), Decision::accept_all(on_conflict));
     assert!(!run.messages.contains(text::CONFLICT_PROMPT));
 }
 
@@ -814,6 +834,14 @@ fn examining(command: &Command) -> Vec<Event> {
         ],
         Command::Share { .. }
         | Command::Receive { .. }
+        | Command::EditShare { .. }
+        | Command::RenewCode(_)
+        | Command::TestRendezvous { .. }
+        | Command::Configure(_)
+        | Command::ShowOffer { .. }
+        | Command::SetDestination { .. }
+        | Command::Pause(_)
+        | Command::Resume(_)
         | Command::Decide { .. }
         | Command::CancelSession(_)
         | Command::CancelTask(_) => Vec::new(),

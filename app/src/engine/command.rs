@@ -1,9 +1,16 @@
 //! What the command line and the window may ask of the engine.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::event::{SessionNumber, TaskNumber};
+use serde::{Deserialize, Serialize};
+
+use super::EngineConfig;
+use super::event::{ItemNumber, SessionNumber, TaskNumber};
+
+/// Most rows of an offer that are given at once: several screens full.
+pub const OFFER_ROWS_LIMIT: u32 = 200;
 
 /// A request to the engine.
 #[derive(Debug, Clone)]
@@ -26,10 +33,57 @@ pub enum Command {
         /// How.
         options: ReceiveOptions,
     },
+    /// Change what a share offers. Receivers that have seen the offer keep theirs, later ones get the new
+    /// one. Answered by [`Event::ShareContents`](super::event::Event::ShareContents), or by
+    /// [`Event::Refused`](super::event::Event::Refused) if there is no such offer: it stays as it was.
+    EditShare {
+        /// The share.
+        task: TaskNumber,
+        /// Files and folders to offer as well; what is offered already is passed over, and what is not
+        /// there is told as [`Event::LeftOut`](super::event::Event::LeftOut).
+        add: Vec<PathBuf>,
+        /// What is not to be offered any more. The last of all cannot be taken out.
+        remove: Vec<ItemNumber>,
+    },
+    /// Give a share a fresh code, with the same files; the old one ends. Answered by
+    /// [`Event::Code`](super::event::Event::Code), or by
+    /// [`Event::Refused`](super::event::Event::Refused), and then the old one still counts.
+    RenewCode(TaskNumber),
     /// Find out what this network allows, without a peer.
     Diagnose {
         /// The caller's number for what this starts.
         task: TaskNumber,
+    },
+    /// Find out whether a rendezvous answers, and how fast. Answered by
+    /// [`Event::RendezvousTested`](super::event::Event::RendezvousTested).
+    TestRendezvous {
+        /// The caller's number for what this starts.
+        task: TaskNumber,
+        /// `host:port`, as the person typed it.
+        server: String,
+    },
+    /// From now on tasks start with this; those that run keep what they started with.
+    Configure(Box<EngineConfig>),
+    /// Show a part of what a session offers, from its [`Event::Offer`](super::event::Event::Offer) to its
+    /// end. Answered by [`Event::OfferPage`](super::event::Event::OfferPage); while an answer is being
+    /// made, only the newest request is kept.
+    ShowOffer {
+        /// The session.
+        session: SessionNumber,
+        /// What the path has to contain, in any case; everything does if it is empty.
+        search: String,
+        /// The first row wanted, counted from 0 among those that match.
+        first: u64,
+        /// How many rows, at most [`OFFER_ROWS_LIMIT`].
+        count: u32,
+    },
+    /// Look at another folder for what is offered to a session that receives; answered by another
+    /// [`Event::Offer`](super::event::Event::Offer). Nothing is written yet.
+    SetDestination {
+        /// The session that asked.
+        session: SessionNumber,
+        /// The folder; it is made, once the offer is accepted, if it is missing.
+        destination: PathBuf,
     },
     /// Answer an [`Event::Offer`](super::event::Event::Offer) of a session that receives.
     Decide {
@@ -38,6 +92,10 @@ pub enum Command {
         /// The answer.
         decision: Decision,
     },
+    /// Let a session's bytes stand still; the peer is told. Wished before they move, it holds from then on.
+    Pause(SessionNumber),
+    /// Let them move again, as far as this side is concerned.
+    Resume(SessionNumber),
     /// End one session, telling the peer.
     CancelSession(SessionNumber),
     /// End a task with all its sessions, telling the peers.
@@ -51,6 +109,29 @@ pub struct ShareOptions {
     pub words: u8,
     /// Whether the share ends with its first receiver.
     pub lifetime: ShareLifetime,
+    /// What becomes of the share when its code cannot be used any more.
+    pub on_dead_code: OnDeadCode,
+    /// What becomes of the share when something that was named is not there.
+    pub on_missing: OnMissing,
+}
+
+/// What becomes of a share when its code has been guessed at too often, or its number was given away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDeadCode {
+    /// It ends.
+    End,
+    /// It stays, with running sessions, and without a code until [`Command::RenewCode`]. A fresh code is
+    /// a person's decision: one that came by itself would give a guesser tries without end.
+    Wait,
+}
+
+/// What becomes of a share when something that was named is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnMissing {
+    /// It fails: a command that named it was mistyped.
+    Fail,
+    /// The rest is offered, and this is told as [`Event::LeftOut`](super::event::Event::LeftOut).
+    LeaveOut,
 }
 
 /// When a share ends by itself.
@@ -70,19 +151,45 @@ pub struct ReceiveOptions {
 }
 
 /// A person's answer to an offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Take it.
     Accept {
         /// What to do where a file of the same name is there already.
         on_conflict: ConflictPolicy,
+        /// What of it.
+        selection: Selection,
+        /// Another folder than the one that was said before, if any.
+        destination: Option<PathBuf>,
     },
     /// Refuse it; the sender is told.
     Decline,
 }
 
+impl Decision {
+    /// Takes all of it to where it was going to go.
+    #[must_use]
+    pub const fn accept_all(on_conflict: ConflictPolicy) -> Self {
+        Self::Accept {
+            on_conflict,
+            selection: Selection::All,
+            destination: None,
+        }
+    }
+}
+
+/// What of an offer is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// All of it.
+    All,
+    /// All but the entries with these indices (see [`OfferRow`](super::event::OfferRow)). With a folder
+    /// goes everything in it.
+    Except(BTreeSet<u32>),
+}
+
 /// What to do where a file of the same name is there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConflictPolicy {
     /// Leave identical files alone; keep both where the content differs.
     Skip,
@@ -92,7 +199,7 @@ pub enum ConflictPolicy {
     Replace,
 }
 
-/// A code as typed. It is a secret: `Debug` does not show it.
+/// A code as typed, or a whole `fardrop:` link. It is a secret: `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TypedCode(pub String);
 

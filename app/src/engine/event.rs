@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use fardrop_shared::diagnosis::Diagnosis;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, FailureKind};
 
@@ -15,6 +17,10 @@ pub struct TaskNumber(pub u64);
 /// One peer within a task. Unique in one engine, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionNumber(pub u64);
+
+/// One of the things that a person named for a share. Unique in its share, counted from 1; never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemNumber(pub u64);
 
 /// Something happened.
 #[derive(Debug, Clone)]
@@ -46,6 +52,27 @@ pub enum Event {
         name: String,
         /// Why.
         reason: LeftOut,
+    },
+    /// What a share offers, once it has been looked through: after [`Event::Scanned`], also of an edited one.
+    ShareContents {
+        /// The share.
+        task: TaskNumber,
+        /// What the person named, in that order.
+        items: Vec<ShareItem>,
+    },
+    /// A share's code cannot be used any more; the share waits for a fresh one.
+    CodeDead {
+        /// The share.
+        task: TaskNumber,
+        /// Why: it was guessed at too often, or its number was given away.
+        reason: FailureKind,
+    },
+    /// Something that was asked of a share cannot be done. The share goes on as it was.
+    Refused {
+        /// The share.
+        task: TaskNumber,
+        /// Why.
+        failure: Failure,
     },
     /// A step of the ladder was tried.
     Rung {
@@ -87,12 +114,47 @@ pub enum Event {
         /// The peer's address.
         peer: SocketAddr,
     },
-    /// What is offered. A receiver answers with `Command::Decide`.
+    /// What is offered; again after `Command::SetDestination`. A receiver answers with `Command::Decide`.
     Offer {
         /// The session.
         session: SessionNumber,
         /// The offer in short.
         offer: OfferDigest,
+    },
+    /// The part of an offer that `Command::ShowOffer` asked for.
+    OfferPage {
+        /// The session.
+        session: SessionNumber,
+        /// What was searched for.
+        search: String,
+        /// How many entries match in all.
+        matching: u64,
+        /// Which of these the first row is, from 0.
+        first: u64,
+        /// The rows, in the order of the offer.
+        rows: Vec<OfferRow>,
+    },
+    /// The offer, or a part of it, was accepted, and its bytes begin to move.
+    Accepted {
+        /// The session.
+        session: SessionNumber,
+        /// Files that are wanted.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// The bytes of a session stand still, for this person's sake if both wish it; told again when that
+    /// changes.
+    Paused {
+        /// The session.
+        session: SessionNumber,
+        /// Who wishes it.
+        by: Who,
+    },
+    /// Nobody wishes any more that they stand still.
+    Resumed {
+        /// The session.
+        session: SessionNumber,
     },
     /// One file of a transfer failed; the others go on.
     FileFailed {
@@ -117,6 +179,9 @@ pub enum Event {
         session: SessionNumber,
         /// What crossed.
         receipt: Receipt,
+        /// What the receiver has now: files and folders at the top of what was taken, under their final
+        /// names, the first ten. Empty on the sender's side.
+        places: Vec<PathBuf>,
     },
     /// What this network allows. It names the person's network; see
     /// [`Diagnosis`] for what may be shown to others.
@@ -125,6 +190,13 @@ pub enum Event {
         task: TaskNumber,
         /// What was found.
         diagnosis: Box<Diagnosis>,
+    },
+    /// Whether a rendezvous answers.
+    RendezvousTested {
+        /// The task.
+        task: TaskNumber,
+        /// The round-trip time to it, or what is wrong.
+        result: Result<Duration, FailureKind>,
     },
     /// A session (or, with `None`, the whole task) failed.
     Failed {
@@ -192,9 +264,77 @@ pub enum LeftOut {
     Unreadable(String),
 }
 
+/// Whose wish something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// This person's.
+    Here,
+    /// The other person's.
+    Peer,
+}
+
+impl Who {
+    /// The name in `--json`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Here => "here",
+            Self::Peer => "peer",
+        }
+    }
+}
+
+/// Something that a person named for a share, and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareItem {
+    /// Its number.
+    pub number: ItemNumber,
+    /// What it is offered as: not escaped.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether it is a folder.
+    pub folder: bool,
+    /// Regular files in it, or 1.
+    pub files: u64,
+    /// Their sizes added up, in bytes.
+    pub bytes: u64,
+    /// How many things in it are left out.
+    pub left_out: u64,
+}
+
+/// A file or folder of an offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferRow {
+    /// Its index in the offer.
+    pub index: u32,
+    /// Its path in the offer, components separated by `/`; not escaped.
+    pub name: String,
+    /// Whether it is a folder.
+    pub folder: bool,
+    /// Whether the sender's machine takes it for a program.
+    pub executable: bool,
+    /// 1, or regular files in the folder.
+    pub files: u64,
+    /// Its size, or that of all that is in the folder, in bytes.
+    pub bytes: u64,
+    /// What stands in its way at the destination, on the receiver's side.
+    pub conflict: Option<Conflict>,
+}
+
+/// What has the name of an offered file already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    /// A file of the same size: it may be the same one, which is found out when the offer is accepted.
+    SameSize,
+    /// Something else.
+    Differs,
+}
+
 /// A step of the ladder; also the kind of the path that it found. The names are part of the
 /// `--json` contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rung {
     /// The same network (or the same machine).
     Local,
@@ -246,7 +386,8 @@ impl RungState {
 }
 
 /// What runs over a path. The names are part of the `--json` contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LinkName {
     /// QUIC.
     Quic,
@@ -282,6 +423,8 @@ pub struct OfferDigest {
     pub conflicts: u64,
     /// Room in the destination, in bytes; `None` on the sender's side.
     pub free: Option<u64>,
+    /// Where the files would go; `None` on the sender's side.
+    pub destination: Option<PathBuf>,
 }
 
 /// What crossed in a session.

@@ -2,19 +2,23 @@
 
 mod cancel;
 pub mod command;
+mod contents;
 mod doctor;
 mod embedded;
 pub mod event;
 pub mod handle;
+mod lodging;
 mod path;
 mod receive;
 mod report;
 mod run;
 mod scan;
+mod serve;
 mod session;
 mod share;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -27,7 +31,7 @@ use report::Reporter;
 use crate::failure::{Failure, FailureKind, Stage};
 
 /// What the engine needs to know before it starts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineConfig {
     /// Rendezvous servers as `host:port`; none means: serve our own, and look on this network.
     pub rendezvous: Vec<String>,

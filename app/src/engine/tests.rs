@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use fardrop_rendezvous::{Bounds, Config, Listen, Need, Server};
 
 use super::command::{
-    Command, ConflictPolicy, Decision, ReceiveOptions, ShareLifetime, ShareOptions, TypedCode,
+    Command, ConflictPolicy, Decision, OnDeadCode, OnMissing, ReceiveOptions, ShareLifetime,
+    ShareOptions, TypedCode,
 };
 use super::event::{Event, Outcome, Receipt, TaskNumber};
 use super::handle::Wait;
@@ -70,8 +71,17 @@ fn engine(server: &str, device: &str) -> EngineHandle {
     start(config, Arc::new(|| {})).unwrap()
 }
 
+fn options(lifetime: ShareLifetime) -> ShareOptions {
+    ShareOptions {
+        words: 2,
+        lifetime,
+        on_dead_code: OnDeadCode::End,
+        on_missing: OnMissing::Fail,
+    }
+}
+
 fn share(engine: &EngineHandle, path: &Path, lifetime: ShareLifetime) -> String {
-    let options = ShareOptions { words: 2, lifetime };
+    let options = options(lifetime);
     let paths = vec![path.to_owned()];
     assert!(engine.send(Command::Share {
         task: TASK,
@@ -124,9 +134,7 @@ fn accept(engine: &EngineHandle) {
         Event::Offer { session, .. } => Some(session),
         _ => None,
     });
-    let decision = Decision::Accept {
-        on_conflict: ConflictPolicy::Rename,
-    };
+    let decision = Decision::accept_all(ConflictPolicy::Rename);
     assert!(engine.send(Command::Decide { session, decision }));
 }
 
@@ -238,10 +246,7 @@ fn a_receiver_that_stops_is_told_to_the_sender() {
 fn what_is_not_there_gets_no_code() {
     let server = serve();
     let sender = engine(&server, "Ada");
-    let options = ShareOptions {
-        words: 2,
-        lifetime: ShareLifetime::Once,
-    };
+    let options = options(ShareLifetime::Once);
     let paths = vec!["/nothing/here".into()];
     assert!(sender.send(Command::Share {
         task: TASK,

@@ -109,7 +109,7 @@ pub fn diagnosis(diagnosis: &Diagnosis, disclosure: Disclosure, columns: usize) 
         lines.push(String::new());
     }
     let width = columns.saturating_sub(LABEL_COLUMNS).max(VALUE_COLUMNS_MIN);
-    let rows = rows(diagnosis, disclosure);
+    let rows = diagnosis_rows(diagnosis, disclosure);
     lines.extend(
         rows.into_iter()
             .map(|(label, value)| row(&label, &value, width)),
@@ -124,7 +124,9 @@ fn row(label: &str, value: &str, width: usize) -> String {
     format!("{label:LABEL_COLUMNS$}{value}")
 }
 
-fn rows(diagnosis: &Diagnosis, disclosure: Disclosure) -> Vec<(String, String)> {
+/// The report in rows of a label and a value.
+#[must_use]
+pub fn diagnosis_rows(diagnosis: &Diagnosis, disclosure: Disclosure) -> Vec<(String, String)> {
     let mut rows = Vec::new();
     let mut add = |label: &str, value: String| rows.push((label.to_owned(), value));
     for interface in &diagnosis.interfaces {

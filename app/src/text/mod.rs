@@ -3,20 +3,28 @@
 //! Whatever a peer has chosen (names, devices, details) passes [`shown`] on its way into a sentence,
 //! so that it can neither steer a terminal nor pass for something else.
 
+#[cfg(feature = "gui")]
+mod desktop;
 mod diagnosis;
 mod failure;
 mod units;
+#[cfg(feature = "gui")]
+mod window;
 mod wrap;
 
 use fardrop_shared::name::display_safe;
 
 use crate::engine::event::{
-    LeftOut, LinkName, OfferDigest, Outcome, Progress, Receipt, Rung, ShownCode,
+    LeftOut, LinkName, OfferDigest, Outcome, Progress, Receipt, Rung, ShownCode, Who,
 };
 
-pub use diagnosis::{Disclosure, diagnosis, hint, verdict};
+#[cfg(feature = "gui")]
+pub use desktop::*;
+pub use diagnosis::{Disclosure, diagnosis, diagnosis_rows, hint, verdict};
 pub use failure::{failure, file_failed};
 pub use units::{count, duration, grouped, rate, round_trip, size, time_left};
+#[cfg(feature = "gui")]
+pub use window::*;
 pub use wrap::wrapped;
 
 /// Longest name that is shown, in characters; the rest is cut.
@@ -64,6 +72,9 @@ pub const CONNECTING: &str = "Looking for the sender...";
 
 /// The connection was lost; more may follow on the same line.
 pub const INTERRUPTED: &str = "The connection was lost; looking for the other machine again.";
+
+/// Nobody wishes any more that the bytes stand still.
+pub const RESUMED: &str = "Going on.";
 
 /// Ctrl-C was seen.
 pub const STOPPING: &str = "Stopping; the other side is being told. Ctrl-C again quits at once.";
@@ -317,6 +328,15 @@ pub fn interrupted(kept: u64) -> String {
         return INTERRUPTED.to_owned();
     }
     format!("{INTERRUPTED} {} need not be sent again.", size(kept))
+}
+
+/// The bytes stand still because somebody wishes it.
+#[must_use]
+pub const fn paused(by: Who) -> &'static str {
+    match by {
+        Who::Here => "Paused.",
+        Who::Peer => "Paused by the other side.",
+    }
 }
 
 /// Everything arrived; for the one who sent it.

@@ -143,6 +143,7 @@ fn names_from_a_peer_are_harmless_wherever_they_are_shown() {
             kept: 0,
             conflicts: 0,
             free: Some(1),
+            destination: None,
         },
     );
     let lines = [
@@ -259,6 +260,7 @@ fn offer_names_count_size_room_and_conflicts() {
             kept: 1000,
             conflicts: 2,
             free: Some(5_000_000_000),
+            destination: None,
         },
     );
     assert_eq!(

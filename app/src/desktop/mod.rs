@@ -1,0 +1,144 @@
+//! What the desktop around the window does for it: file dialogs, the clipboard, opening what has
+//! arrived, notifications, light or dark.
+//!
+//! The window's requests come over a bounded channel and are answered over another: any of this may
+//! take seconds, and a frame waits for nothing. Nothing here knows egui.
+
+mod bus;
+mod clipboard;
+mod dialog;
+pub mod display;
+mod errands;
+mod notify;
+mod open;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::Builder;
+
+use thiserror::Error;
+
+use crate::gui::desktop::{DesktopReply, DesktopRequest, DesktopService};
+
+use clipboard::Job;
+use errands::Errand;
+
+pub use bus::{Appearance, appearance};
+
+/// Requests that may wait for the clipboard, and as many for the rest. A person cannot click faster
+/// than they are answered, unless the desktop hangs.
+const REQUEST_QUEUE: usize = 16;
+
+/// What the desktop would not do.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DesktopError {
+    /// There is no clipboard, or another program holds it.
+    #[error("{0}")]
+    Clipboard(String),
+    /// No program opens it.
+    #[error("{reason}")]
+    Open {
+        /// What was to be opened.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// Nothing shows notifications.
+    #[error("{0}")]
+    Notify(String),
+    /// Sixteen requests before this one are not answered yet.
+    #[error("the desktop does not answer")]
+    Hangs,
+}
+
+/// Wakes the window once a reply is there.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// Serves the window until it is gone, on threads of its own; `wake` is called from them after each
+/// reply. A dialog that is open when the window goes stays until the process ends.
+pub fn serve(service: DesktopService, wake: Wake) -> io::Result<()> {
+    let DesktopService { requests, replies } = service;
+    let outbox = Outbox { replies, wake };
+    let (clipboard, jobs) = sync_channel(REQUEST_QUEUE);
+    let (errands, orders) = sync_channel(REQUEST_QUEUE);
+    let answers = outbox.clone();
+    Builder::new()
+        .name("clipboard".to_owned())
+        .spawn(move || clipboard::serve(&jobs, &answers))?;
+    let answers = outbox.clone();
+    Builder::new()
+        .name("errands".to_owned())
+        .spawn(move || errands::serve(&orders, &answers))?;
+    Builder::new()
+        .name("desktop".to_owned())
+        .spawn(move || hand_on(&requests, &clipboard, &errands, &outbox))?;
+    Ok(())
+}
+
+/// Gives each request to whom it concerns.
+fn hand_on(
+    requests: &Receiver<DesktopRequest>,
+    clipboard: &SyncSender<Job>,
+    errands: &SyncSender<Errand>,
+    outbox: &Outbox,
+) {
+    while let Ok(request) = requests.recv() {
+        let refused = match request {
+            DesktopRequest::CopyText(text) => refused(clipboard, Job::Copy(text)),
+            DesktopRequest::Paste => refused(clipboard, Job::Paste),
+            DesktopRequest::ChooseFiles => refused(errands, Errand::ChooseFiles),
+            DesktopRequest::ChooseFolder(folder) => refused(errands, Errand::ChooseFolder(folder)),
+            DesktopRequest::Open(path) => refused(errands, Errand::Open(path)),
+            DesktopRequest::ShowInFolder(path) => refused(errands, Errand::ShowInFolder(path)),
+            DesktopRequest::Notify { title, body } => {
+                refused(errands, Errand::Notify { title, body })
+            }
+        };
+        if let Some(request) = refused {
+            outbox.failed(request, &DesktopError::Hangs);
+        }
+    }
+}
+
+/// Queues something, or gives it back as it was asked for.
+fn refused<T: Into<DesktopRequest>>(queue: &SyncSender<T>, job: T) -> Option<DesktopRequest> {
+    match queue.try_send(job) {
+        Ok(()) => None,
+        Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => Some(job.into()),
+    }
+}
+
+/// Where the threads put their replies.
+#[derive(Clone)]
+struct Outbox {
+    replies: SyncSender<DesktopReply>,
+    wake: Wake,
+}
+
+impl Outbox {
+    /// Waits while the window has not fetched what is there. A window that is gone needs no reply.
+    fn put(&self, reply: DesktopReply) {
+        if self.replies.send(reply).is_ok() {
+            (self.wake)();
+        }
+    }
+
+    fn failed(&self, request: DesktopRequest, error: &DesktopError) {
+        self.put(DesktopReply::Failed {
+            request,
+            problem: error.to_string(),
+        });
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Outbox").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
+
+use super::open::Opener;
+use super::*;
+use crate::gui::desktop::channels;
+
+/// Longer than any errand takes.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
+#[test]
+fn text_is_cut_between_characters() {
+    assert_eq!(clipboard::cut("short".to_owned()), "short");
+    let long = clipboard::cut("é".repeat(40_000));
+    assert_eq!(long.len(), 64 * 1024);
+    let odd = clipboard::cut(format!("x{}", "é".repeat(40_000)));
+    assert_eq!(odd.len(), 64 * 1024 - 1);
+}
+
+#[test]
+fn only_whole_paths_that_exist_are_opened() {
+    let mut opener = Opener::default();
+    for path in ["--version", "https://example.org", "here.txt"] {
+        let failed = opener.open(Path::new(path));
+        assert!(matches!(failed, Err(DesktopError::Open { .. })), "{path}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let gone = folder.path().join("gone.txt");
+    let failed = opener.show_in_folder(&gone).expect_err("it is not there");
+    let DesktopError::Open { path, .. } = failed else {
+        panic!("{failed}");
+    };
+    assert_eq!(path, gone);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_failing_opener_is_told_of_and_a_lasting_one_is_not() {
+    let mut opener = Opener::default();
+    let path = Path::new("/");
+    let run = |opener: &mut Opener, script: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        opener.run(command, path.as_os_str(), path)
+    };
+    assert_eq!(run(&mut opener, "exit 0"), Ok(()));
+    let failed = run(&mut opener, "exit 4").expect_err("it said so");
+    assert!(failed.to_string().contains('4'), "{failed}");
+    // It lasts until the pipe that it reads from is closed.
+    let (reader, writer) = io::pipe().expect("a pipe");
+    assert_eq!(
+        opener.watch(Command::new("cat").stdin(reader), path),
+        Ok(())
+    );
+    drop(writer);
+    let missing = Command::new("fardrop-has-no-such-opener");
+    assert!(opener.run(missing, path.as_os_str(), path).is_err());
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+#[test]
+fn markup_in_a_notification_is_shown_and_not_obeyed() {
+    assert_eq!(
+        notify::escaped("<b>Ada</b> & \"Bob\""),
+        "&lt;b&gt;Ada&lt;/b&gt; &amp; \"Bob\""
+    );
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+#[test]
+fn a_colour_scheme_is_read_however_it_is_wrapped() {
+    use zbus::zvariant::Value;
+
+    let wrapped = |number: u32| Value::Value(Box::new(Value::Value(Box::new(number.into()))));
+    assert_eq!(bus::scheme(&Value::from(1_u32)), Some(Appearance::Dark));
+    assert_eq!(bus::scheme(&wrapped(2)), Some(Appearance::Light));
+    assert_eq!(bus::scheme(&wrapped(0)), None);
+    assert_eq!(bus::scheme(&Value::from("dark")), None);
+}
+
+#[test]
+fn a_reply_wakes_the_window() {
+    let woken = Arc::new(AtomicUsize::new(0));
+    let (sender, woke) = sync_channel(16);
+    let counter = Arc::clone(&woken);
+    let (window, service) = channels();
+    serve(
+        service,
+        Arc::new(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            let _ = sender.send(());
+        }),
+    )
+    .expect("threads");
+    let request = DesktopRequest::Open(PathBuf::from("not/whole"));
+    window.requests.send(request.clone()).expect("it is served");
+    woke.recv_timeout(PATIENCE).expect("a reply");
+    let Ok(DesktopReply::Failed { request: told, .. }) = window.replies.try_recv() else {
+        panic!("it was opened");
+    };
+    assert_eq!(told, request);
+    assert_eq!(woken.load(Ordering::Relaxed), 1);
+}

@@ -1,0 +1,121 @@
+//! What the window asks of the desktop around it, and what it is answered: plain values over bounded
+//! channels, so that no frame waits for a dialog and tests play the desktop.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender};
+
+/// Requests that may wait for the desktop. A person cannot outrun this; what does not fit is dropped,
+/// and the person presses again.
+pub const REQUEST_QUEUE: usize = 32;
+
+/// Replies that may wait for the window; the desktop waits when they are not fetched.
+pub const REPLY_QUEUE: usize = 32;
+
+/// Something that only the desktop can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DesktopRequest {
+    /// Let the person choose files to send. Answered by [`DesktopReply::Chosen`].
+    ChooseFiles,
+    /// Let the person choose a folder. Answered by [`DesktopReply::Chosen`].
+    ChooseFolder(FolderUse),
+    /// Put text into the clipboard.
+    CopyText(String),
+    /// Read the clipboard: files if there are any, else text. Answered by [`DesktopReply::Pasted`].
+    Paste,
+    /// Open a file or folder with the program that the person has for it.
+    Open(PathBuf),
+    /// Show it in its folder.
+    ShowInFolder(PathBuf),
+    /// Tell the person something while the window is not in front.
+    Notify {
+        /// What it is about.
+        title: String,
+        /// What there is to know.
+        body: String,
+    },
+}
+
+/// What a folder is chosen for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FolderUse {
+    /// To be sent.
+    Send,
+    /// To receive what is offered now.
+    ReceiveOffer,
+    /// To receive from now on.
+    ReceiveAlways,
+}
+
+/// What a request came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DesktopReply {
+    /// What the person chose; nothing if the dialog was closed.
+    Chosen {
+        /// What it was chosen for; `None` for files to send.
+        folder: Option<FolderUse>,
+        /// The paths.
+        paths: Vec<PathBuf>,
+    },
+    /// There is no dialog on this desktop: the window shows its own picker.
+    NoDialog {
+        /// What should have been chosen; `None` for files to send.
+        folder: Option<FolderUse>,
+    },
+    /// What the clipboard holds.
+    Pasted(Clipboard),
+    /// Text is in the clipboard.
+    Copied,
+    /// A request came to nothing; why, in words for the person.
+    Failed {
+        /// The request.
+        request: DesktopRequest,
+        /// The system's own error.
+        problem: String,
+    },
+}
+
+/// What a clipboard holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Clipboard {
+    /// Files and folders.
+    Files(Vec<PathBuf>),
+    /// Text.
+    Text(String),
+    /// Nothing that can be pasted here.
+    Empty,
+}
+
+/// The window's end of the two channels.
+#[derive(Debug)]
+pub struct Desktop {
+    /// Where requests go.
+    pub requests: SyncSender<DesktopRequest>,
+    /// Where replies come from. Whoever sends one wakes the window afterwards.
+    pub replies: Receiver<DesktopReply>,
+}
+
+/// The desktop's end of the two channels.
+#[derive(Debug)]
+pub struct DesktopService {
+    /// Where requests come from.
+    pub requests: Receiver<DesktopRequest>,
+    /// Where replies go.
+    pub replies: SyncSender<DesktopReply>,
+}
+
+/// The two ends.
+#[must_use]
+pub fn channels() -> (Desktop, DesktopService) {
+    let (requests, asked) = std::sync::mpsc::sync_channel(REQUEST_QUEUE);
+    let (replies, told) = std::sync::mpsc::sync_channel(REPLY_QUEUE);
+    (
+        Desktop {
+            requests,
+            replies: told,
+        },
+        DesktopService {
+            requests: asked,
+            replies,
+        },
+    )
+}

@@ -1,0 +1,216 @@
+//! The window: turns events into pictures, and what a person does into commands.
+//!
+//! `logic` drains the engine and the desktop into the `Model`, which knows nothing of egui; `ui` reads it
+//! and returns `Action`s, and those become commands to the engine or requests to the desktop. No frame
+//! blocks, hashes or touches a file.
+
+mod action;
+mod app;
+pub mod desktop;
+mod keeper;
+mod model;
+#[cfg(test)]
+mod tests;
+mod theme;
+mod views;
+mod widgets;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use thiserror::Error;
+
+use crate::args::CommonArgs;
+use crate::config::Settings;
+use crate::desktop as surroundings;
+use crate::desktop::display::Display;
+use crate::engine::{self, EngineHandle, Wake};
+use crate::failure::Failure;
+use crate::history;
+use crate::instance::{Errand, Errands};
+use crate::launch::Launch;
+use crate::signals::Stop;
+use crate::text;
+use app::App;
+use desktop::Desktop;
+use keeper::Keeper;
+use model::Moment;
+
+/// Size of a new window, in points.
+const WINDOW_SIZE: [f32; 2] = [760.0, 620.0];
+
+/// Smallest window, in points: a narrow phone's width.
+const WINDOW_MIN: [f32; 2] = [360.0, 480.0];
+
+/// Shortest time between two frames that nobody at this machine asked for: progress is read, not
+/// watched.
+const FRAME_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Why there is no window.
+#[derive(Debug, Error)]
+pub enum WindowError {
+    /// The system gave none: no display, or no graphics; its own error.
+    #[error("{}", text::window_failed(.0))]
+    System(String),
+    /// There is no display at all.
+    #[error("{}", text::NO_DISPLAY)]
+    NoDisplay,
+    /// The engine did not start.
+    #[error("{}", text::failure(.0, fardrop_shared::Role::Sender))]
+    Engine(Failure),
+    /// The system gave no thread.
+    #[error("{}", text::window_failed(&.0.to_string()))]
+    Thread(#[from] io::Error),
+}
+
+/// What a window begins with.
+#[derive(Debug)]
+struct Opening {
+    /// The running engine.
+    engine: EngineHandle,
+    /// What surrounds the window.
+    desktop: Desktop,
+    /// What shows it.
+    display: Display,
+    /// Writes the settings.
+    keeper: Keeper,
+    /// Keeps the history; `None` where there is no place for one.
+    history: Option<history::Keeper>,
+    /// Errands of later starts.
+    errands: Option<Errands>,
+    /// The person's settings.
+    settings: Settings,
+    /// Why they are not the person's own.
+    settings_problem: Option<String>,
+    /// What holds for this run, over the settings.
+    arguments: CommonArgs,
+    /// The folder for received files where the settings name none.
+    downloads: PathBuf,
+    /// The wish to stop, raised by signals: the window closes without a question.
+    stop: Stop,
+    /// What the program was started for.
+    errand: Errand,
+}
+
+/// Shows the window until it is closed, on the thread that the process began with.
+///
+/// # Errors
+/// When the system gives no window, or the engine does not start.
+pub fn run(launch: Launch) -> Result<(), WindowError> {
+    let display = Display::of_this_session(launch.settings.window.prefer_x11)
+        .ok_or(WindowError::NoDisplay)?;
+    let context = egui::Context::default();
+    let wake = waker(&context);
+    let engine = engine::start(
+        launch.settings.engine_config(&launch.arguments),
+        Arc::clone(&wake),
+    )
+    .map_err(WindowError::Engine)?;
+    let (desktop, service) = desktop::channels();
+    surroundings::serve(service, Arc::clone(&wake))?;
+    // Settings that are not understood are not written over.
+    let settings_file = launch
+        .settings_file
+        .filter(|_| launch.settings_problem.is_none());
+    let history = launch
+        .history_file
+        .map(|file| history::Keeper::start(file, Arc::clone(&wake)))
+        .transpose()?;
+    let errands = launch
+        .instance
+        .map(|instance| instance.listen(Arc::clone(&wake)))
+        .transpose()?;
+    launch.stop.tell({
+        let wake = Arc::clone(&wake);
+        move || wake()
+    });
+    let opening = Opening {
+        engine,
+        desktop,
+        display,
+        keeper: Keeper::start(settings_file, wake)?,
+        history,
+        errands,
+        settings: launch.settings,
+        settings_problem: launch.settings_problem.map(|error| error.to_string()),
+        arguments: launch.arguments,
+        downloads: downloads(),
+        stop: launch.stop,
+        errand: launch.errand,
+    };
+    show(context, opening)
+}
+
+fn show(context: egui::Context, opening: Opening) -> Result<(), WindowError> {
+    let viewport = egui::ViewportBuilder::default()
+        .with_title(text::APP_NAME)
+        .with_app_id("fardrop")
+        .with_inner_size(WINDOW_SIZE)
+        .with_min_inner_size(WINDOW_MIN)
+        .with_drag_and_drop(true);
+    let display = opening.display;
+    let options = eframe::NativeOptions {
+        viewport,
+        event_loop_builder: Some(Box::new(move |builder| display.choose_in(builder))),
+        persist_window: false,
+        ..eframe::NativeOptions::default()
+    };
+    eframe::run_native_ext(
+        text::APP_NAME,
+        options,
+        Some(context),
+        Box::new(move |creation| {
+            let opened = Instant::now();
+            let clock = Box::new(move || Moment {
+                running: opened.elapsed(),
+                wall: SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .map_or(0, |since| since.as_secs()),
+            });
+            Ok(Box::new(App::new(&creation.egui_ctx, opening, clock)))
+        }),
+    )
+    .map_err(|error| WindowError::System(reason(&error.to_string())))
+}
+
+/// What whoever has something new for the window calls. It asks for a frame, and for at most ten a
+/// second, the first at once.
+fn waker(context: &egui::Context) -> Wake {
+    let context = context.clone();
+    let last: Mutex<Option<Instant>> = Mutex::new(None);
+    Arc::new(move || {
+        let now = Instant::now();
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = last.map_or(Duration::ZERO, |last| {
+            FRAME_INTERVAL.saturating_sub(now.saturating_duration_since(last))
+        });
+        if wait.is_zero() {
+            *last = Some(now);
+            context.request_repaint();
+        } else {
+            context.request_repaint_after(wait);
+        }
+    })
+}
+
+/// The platform's folder for downloads; where it has none, the person's own folder.
+fn downloads() -> PathBuf {
+    directories::UserDirs::new().map_or_else(
+        || PathBuf::from("."),
+        |folders| {
+            folders
+                .download_dir()
+                .unwrap_or_else(|| folders.home_dir())
+                .to_owned()
+        },
+    )
+}
+
+/// What went wrong, without the place in a library's source that winit puts before it.
+fn reason(error: &str) -> String {
+    let place = error.split_once("os error at ");
+    let told = place.and_then(|(_, rest)| rest.split_once(": "));
+    told.map_or(error, |(_, reason)| reason).to_owned()
+}

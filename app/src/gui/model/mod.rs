@@ -1,0 +1,316 @@
+//! What the window knows. It is changed by what the engine and the desktop say and by what the person
+//! does, and by nothing else; it knows nothing of egui, and time is an argument.
+
+mod act;
+mod entry;
+mod memory;
+mod network;
+mod offer;
+mod rate;
+mod receive;
+mod session;
+mod share;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) use entry::{CodeEntry, code_in};
+pub(super) use network::{Network, ServerTest};
+pub(super) use offer::OfferView;
+pub(super) use rate::{RATES_KEPT, RateHistory};
+pub(super) use receive::Receive;
+pub(super) use session::{Direction, Phase, Session};
+pub(super) use share::Share;
+
+use crate::args::CommonArgs;
+use crate::config::Settings;
+use crate::engine::command::Command;
+use crate::engine::event::{SessionNumber, TaskNumber};
+use crate::gui::desktop::DesktopRequest;
+use crate::history::{Entry, EntryNumber};
+
+/// Transfers that are over and still shown; the oldest makes way.
+const ENDED_KEPT: usize = 20;
+
+/// Which screen is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Screen {
+    /// Sending, receiving, and what is going on.
+    Home,
+    /// A share: its code, what it offers, who receives it.
+    Share(TaskNumber),
+    /// What somebody offers.
+    Offer(SessionNumber),
+    /// What was sent and received.
+    History,
+    /// How the window and the engine are set.
+    Settings,
+    /// What this network allows.
+    Network,
+    /// What this is.
+    About,
+}
+
+/// A question that has to be answered before anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialog {
+    /// The window is to be closed while bytes move.
+    Close,
+    /// The history is to be cleared.
+    ClearHistory,
+    /// A share is to be stopped while somebody receives it.
+    StopShare(TaskNumber),
+}
+
+/// Something that the person started.
+#[derive(Debug)]
+pub(super) enum Task {
+    /// Files are offered.
+    Share(Box<Share>),
+    /// A code was typed.
+    Receive(Box<Receive>),
+    /// The network is looked at.
+    Diagnose,
+    /// A rendezvous is tested.
+    TestRendezvous,
+}
+
+/// Something to be done outside the model.
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// Ask the engine.
+    Engine(Command),
+    /// Ask the desktop.
+    Desktop(DesktopRequest),
+    /// Save the settings.
+    Save(Box<Settings>),
+    /// Put a transfer into the history.
+    Remember(Box<Entry>),
+    /// Take one out of it.
+    ForgetEntry(EntryNumber),
+    /// Take all out of it.
+    ClearHistory,
+    /// Bring the window to the front.
+    Forward,
+    /// Ask for the person's attention if the window is not in front.
+    Attention,
+    /// Hide the window; it closes when nothing moves any more.
+    Hide,
+    /// Close the window.
+    Close,
+}
+
+/// A moment, by both clocks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// Time since the window opened.
+    pub(super) running: Duration,
+    /// Seconds since 1970, by the clock on the wall.
+    pub(super) wall: u64,
+}
+
+/// What the window knows.
+#[derive(Debug)]
+pub(super) struct Model {
+    /// Which screen is shown.
+    pub(super) screen: Screen,
+    /// The question in front of it.
+    pub(super) dialog: Option<Dialog>,
+    /// Something that happened beside, until the person has seen it.
+    pub(super) notice: Option<String>,
+    /// The code field.
+    pub(super) entry: CodeEntry,
+    /// What was started, newest last.
+    pub(super) tasks: BTreeMap<TaskNumber, Task>,
+    /// How everything is set.
+    pub(super) settings: Settings,
+    /// A server's name as it is being typed.
+    pub(super) server_draft: String,
+    /// What was sent and received, oldest first.
+    pub(super) history: Arc<Vec<(EntryNumber, Entry)>>,
+    /// What is known of the network.
+    pub(super) network: Network,
+    /// The folder for received files where the settings name none.
+    downloads: PathBuf,
+    /// Whether the window has the keyboard.
+    in_front: bool,
+    /// Whether the last look into the clipboard was for files only.
+    files_only: bool,
+    /// What holds for this run, over the settings.
+    common: CommonArgs,
+    now: Duration,
+    wall: u64,
+    next_task: u64,
+    effects: VecDeque<Effect>,
+    closing: Closing,
+}
+
+/// Whether the window is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    /// No.
+    Open,
+    /// As soon as nothing moves any more.
+    WhenDone,
+    /// Now.
+    Now,
+}
+
+impl Model {
+    /// What a window knows when it opens. `common` holds for this run, over the settings.
+    pub(super) fn new(settings: Settings, downloads: PathBuf, common: CommonArgs) -> Self {
+        Self {
+            screen: Screen::Home,
+            dialog: None,
+            notice: None,
+            entry: CodeEntry::default(),
+            tasks: BTreeMap::new(),
+            settings,
+            server_draft: String::new(),
+            history: Arc::default(),
+            network: Network::default(),
+            downloads,
+            in_front: true,
+            files_only: false,
+            common,
+            now: Duration::ZERO,
+            wall: 0,
+            next_task: 1,
+            effects: VecDeque::new(),
+            closing: Closing::Open,
+        }
+    }
+
+    /// What is to be done next outside, until there is nothing.
+    pub(super) fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When something changes by itself that nobody tells of: a transfer that nothing is heard of is
+    /// stalled after a while. `None` if all that is shown stays as it is.
+    pub(super) fn poll_timeout(&self) -> Option<Duration> {
+        self.sessions()
+            .filter_map(|(_, session)| session.changes_at())
+            .filter(|at| *at > self.now)
+            .min()
+            .map(|at| at - self.now)
+    }
+
+    /// The moment of this frame.
+    pub(super) const fn moment(&self) -> Moment {
+        Moment {
+            running: self.now,
+            wall: self.wall,
+        }
+    }
+
+    /// Where received files go unless an offer says otherwise.
+    pub(super) fn destination(&self) -> PathBuf {
+        self.settings
+            .download
+            .clone()
+            .unwrap_or_else(|| self.downloads.clone())
+    }
+
+    /// Whether a rendezvous beyond this network is named.
+    pub(super) fn has_rendezvous(&self) -> bool {
+        !self.settings.rendezvous.is_empty() || !self.common.rendezvous.is_empty()
+    }
+
+    /// Every session, with its task.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = (TaskNumber, &Session)> {
+        self.tasks.iter().flat_map(|(number, task)| {
+            let sessions: Box<dyn Iterator<Item = &Session>> = match task {
+                Task::Share(share) => Box::new(share.sessions.values()),
+                Task::Receive(receive) => Box::new(receive.session.iter()),
+                Task::Diagnose | Task::TestRendezvous => Box::new(std::iter::empty()),
+            };
+            sessions.map(|session| (*number, session))
+        })
+    }
+
+    /// One session.
+    pub(super) fn session(&self, number: SessionNumber) -> Option<&Session> {
+        self.sessions()
+            .map(|(_, session)| session)
+            .find(|session| session.number == number)
+    }
+
+    /// A share.
+    pub(super) fn share(&self, task: TaskNumber) -> Option<&Share> {
+        match self.tasks.get(&task) {
+            Some(Task::Share(share)) => Some(share),
+            Some(Task::Receive(_) | Task::Diagnose | Task::TestRendezvous) | None => None,
+        }
+    }
+
+    /// Whether bytes have been agreed on somewhere and are not all there.
+    pub(super) fn busy(&self) -> bool {
+        self.sessions()
+            .any(|(_, session)| session.phase.under_way())
+    }
+
+    /// Offers that wait for an answer, oldest first.
+    pub(super) fn open_offers(&self) -> impl Iterator<Item = SessionNumber> {
+        self.sessions()
+            .filter(|(_, session)| session.phase == Phase::Deciding)
+            .map(|(_, session)| session.number)
+    }
+
+    fn session_mut(&mut self, number: SessionNumber) -> Option<&mut Session> {
+        self.tasks.values_mut().find_map(|task| match task {
+            Task::Share(share) => share.sessions.get_mut(&number),
+            Task::Receive(receive) => receive
+                .session
+                .as_mut()
+                .filter(|session| session.number == number),
+            Task::Diagnose | Task::TestRendezvous => None,
+        })
+    }
+
+    fn share_mut(&mut self, task: TaskNumber) -> Option<&mut Share> {
+        match self.tasks.get_mut(&task) {
+            Some(Task::Share(share)) => Some(share),
+            Some(Task::Receive(_) | Task::Diagnose | Task::TestRendezvous) | None => None,
+        }
+    }
+
+    fn start(&mut self, task: Task) -> TaskNumber {
+        let number = TaskNumber(self.next_task);
+        self.next_task += 1;
+        self.tasks.insert(number, task);
+        self.forget_old();
+        number
+    }
+
+    /// Lets go of the oldest transfers that are over, so that a window that is open for months does not
+    /// grow.
+    fn forget_old(&mut self) {
+        let over: Vec<TaskNumber> = self
+            .tasks
+            .iter()
+            .filter(|(number, task)| match task {
+                Task::Share(share) => share.ended && self.screen != Screen::Share(**number),
+                Task::Receive(receive) => receive.ended,
+                Task::Diagnose | Task::TestRendezvous => false,
+            })
+            .map(|(number, _)| *number)
+            .collect();
+        for number in over.iter().take(over.len().saturating_sub(ENDED_KEPT)) {
+            self.tasks.remove(number);
+        }
+    }
+
+    fn ask(&mut self, command: Command) {
+        self.effects.push_back(Effect::Engine(command));
+    }
+
+    fn request(&mut self, request: DesktopRequest) {
+        self.effects.push_back(Effect::Desktop(request));
+    }
+}

@@ -1,0 +1,30 @@
+//! A code that was typed: until the sender is found, and after.
+
+use super::Session;
+use crate::engine::command::TypedCode;
+use crate::failure::Failure;
+
+/// A code that was typed.
+#[derive(Debug)]
+pub(crate) struct Receive {
+    /// The code, to try again with.
+    pub(crate) code: TypedCode,
+    /// The transfer, once the sender is found.
+    pub(crate) session: Option<Session>,
+    /// Why it came to nothing before there was one.
+    pub(crate) failure: Option<Failure>,
+    /// Whether it is over.
+    pub(crate) ended: bool,
+}
+
+impl Receive {
+    /// A code that was typed just now.
+    pub(crate) const fn new(code: TypedCode) -> Self {
+        Self {
+            code,
+            session: None,
+            failure: None,
+            ended: false,
+        }
+    }
+}

@@ -1,0 +1,418 @@
+//! What the engine and the desktop say, and what becomes of it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::session::InUse;
+use super::{Closing, Direction, Effect, Model, Moment, OfferView, Phase, Screen, Session, Task};
+use crate::engine::command::{Command, ConflictPolicy, OFFER_ROWS_LIMIT};
+use crate::engine::event::{Event, OfferDigest, Outcome, Progress, SessionNumber, TaskNumber};
+use crate::failure::{Failure, FailureKind, Stage};
+use crate::gui::desktop::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
+use crate::text;
+
+impl Model {
+    /// Time passed. Called before anything else of a frame.
+    pub(crate) fn handle_time(&mut self, moment: Moment) {
+        self.now = self.now.max(moment.running);
+        self.wall = moment.wall;
+        let now = self.now;
+        for task in self.tasks.values_mut() {
+            match task {
+                Task::Share(share) => share
+                    .sessions
+                    .values_mut()
+                    .for_each(|session| session.handle_time(now)),
+                Task::Receive(receive) => {
+                    if let Some(session) = &mut receive.session {
+                        session.handle_time(now);
+                    }
+                }
+                Task::Diagnose | Task::TestRendezvous => {}
+            }
+        }
+        if self.closing == Closing::WhenDone && !self.busy() {
+            self.closing = Closing::Now;
+            self.effects.push_back(Effect::Close);
+        }
+    }
+
+    /// The newest progress of every running session.
+    pub(crate) fn handle_progress(&mut self, progress: &BTreeMap<SessionNumber, Progress>) {
+        let now = self.now;
+        for (number, newest) in progress {
+            if let Some(session) = self.session_mut(*number) {
+                session.handle_progress(now, newest);
+            }
+        }
+    }
+
+    /// Something happened in the engine.
+    pub(crate) fn handle_event(&mut self, event: Event) {
+        match event {
+            Event::Code { task, code } => self.with_share(task, |share| share.handle_code(code)),
+            Event::Scanned {
+                task,
+                files,
+                bytes,
+                left_out,
+            } => self.with_share(task, |share| share.scanned = Some((files, bytes, left_out))),
+            Event::LeftOut { task, name, reason } => {
+                self.with_share(task, |share| share.handle_left_out(name, reason));
+            }
+            Event::ShareContents { task, items } => self.with_share(task, |share| {
+                share.refused = None;
+                share.items = Some(items);
+            }),
+            Event::CodeDead { task, reason } => self.with_share(task, |share| {
+                share.dead = Some(reason);
+            }),
+            Event::Refused { task, failure } => self.with_share(task, |share| {
+                share.renewing = false;
+                share.refused = Some(failure);
+            }),
+            Event::WrongGuess {
+                task,
+                attempts_left,
+            } => self.handle_wrong_guess(task, attempts_left),
+            Event::Paired {
+                task,
+                session,
+                device,
+            } => self.handle_paired(task, session, device),
+            Event::Diagnosis { diagnosis, .. } => self.network.diagnosis = Some(diagnosis),
+            Event::RendezvousTested { task, result } => {
+                if let Some(test) = self.network.test_mut(task) {
+                    test.result = Some(result);
+                }
+            }
+            Event::Failed {
+                task,
+                session,
+                failure,
+            } => self.handle_failed(task, session, failure),
+            Event::Ended { task, outcome } => self.handle_ended(task, outcome),
+            Event::Offer { session, offer } => self.handle_offer(session, offer),
+            Event::Done {
+                session,
+                receipt,
+                places,
+            } => self.handle_done(session, receipt, places),
+            event @ (Event::Rung { .. }
+            | Event::Path { .. }
+            | Event::OfferPage { .. }
+            | Event::Accepted { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::FileFailed { .. }
+            | Event::Interrupted { .. }) => self.handle_session_event(event),
+        }
+    }
+
+    /// The engine is gone.
+    pub(crate) fn handle_engine_gone(&mut self) {
+        self.notice = Some(text::ENGINE_GONE.to_owned());
+        let gone = Failure::new(Stage::Transfer, FailureKind::Local);
+        for task in self.tasks.values_mut() {
+            match task {
+                Task::Share(share) => {
+                    share.ended = true;
+                    for session in share.sessions.values_mut() {
+                        session.handle_failed(gone.clone());
+                    }
+                }
+                Task::Receive(receive) => {
+                    receive.ended = true;
+                    if let Some(session) = &mut receive.session {
+                        session.handle_failed(gone.clone());
+                    }
+                }
+                Task::Diagnose | Task::TestRendezvous => {}
+            }
+        }
+    }
+
+    /// The desktop answered.
+    pub(crate) fn handle_reply(&mut self, reply: DesktopReply) {
+        match reply {
+            DesktopReply::Chosen { folder, paths } => self.handle_chosen(folder, paths),
+            DesktopReply::Pasted(Clipboard::Files(paths)) => self.send(paths),
+            // Its text went into a field, or was nothing.
+            DesktopReply::Pasted(Clipboard::Text(_) | Clipboard::Empty) if self.files_only => {}
+            DesktopReply::Pasted(Clipboard::Text(pasted)) => self.handle_pasted(&pasted),
+            DesktopReply::Pasted(Clipboard::Empty) => {
+                self.notice = Some(text::CLIPBOARD_EMPTY.to_owned());
+            }
+            DesktopReply::Copied => self.notice = Some(text::COPIED.to_owned()),
+            DesktopReply::NoDialog { .. } => self.notice = Some(text::NO_DIALOG.to_owned()),
+            // Nobody asked for a notification; that there is none troubles nobody.
+            DesktopReply::Failed {
+                request: DesktopRequest::Notify { .. },
+                ..
+            } => {}
+            DesktopReply::Failed { problem, .. } => {
+                self.notice = Some(text::desktop_failed(&problem));
+            }
+        }
+    }
+
+    /// Text was pasted: a code goes into the field, paths of files that a file manager copied as text
+    /// are not guessed at.
+    pub(crate) fn handle_pasted(&mut self, pasted: &str) {
+        self.entry.fill(pasted);
+        if !self.entry.typed().is_empty() {
+            self.screen = Screen::Home;
+        }
+    }
+
+    fn handle_chosen(&mut self, folder: Option<FolderUse>, paths: Vec<PathBuf>) {
+        match folder {
+            None | Some(FolderUse::Send) => self.send(paths),
+            Some(FolderUse::ReceiveAlways) => {
+                if let Some(path) = paths.into_iter().next() {
+                    let mut settings = self.settings.clone();
+                    settings.download = Some(path);
+                    self.set(settings);
+                }
+            }
+            Some(FolderUse::ReceiveOffer) => {
+                let Screen::Offer(number) = self.screen else {
+                    return;
+                };
+                let Some(destination) = paths.into_iter().next() else {
+                    return;
+                };
+                if let Some(view) = self
+                    .session_mut(number)
+                    .and_then(|session| session.view.as_mut())
+                {
+                    view.destination = Some(destination.clone());
+                    view.forget_rows();
+                    self.ask(Command::SetDestination {
+                        session: number,
+                        destination,
+                    });
+                }
+            }
+        }
+    }
+
+    fn handle_session_event(&mut self, event: Event) {
+        let now = self.now;
+        match event {
+            Event::Rung {
+                session,
+                rung,
+                state,
+                detail,
+            } => self.with_session(session, |session| session.handle_rung(rung, state, detail)),
+            Event::Path {
+                session,
+                kind,
+                link,
+                rtt,
+                ..
+            } => self.with_session(session, |session| {
+                session.handle_path(now, InUse { kind, link, rtt });
+            }),
+            Event::OfferPage {
+                session,
+                search,
+                matching,
+                first,
+                rows,
+            } => self.with_session(session, |session| {
+                if let Some(view) = &mut session.view {
+                    view.handle_page(&search, matching, first, rows);
+                }
+            }),
+            Event::Accepted { session, .. } => {
+                self.with_session(session, |session| session.handle_accepted(now));
+            }
+            Event::Paused { session, by } => {
+                self.with_session(session, |session| session.handle_pause(now, Some(by)));
+            }
+            Event::Resumed { session } => {
+                self.with_session(session, |session| session.handle_pause(now, None));
+            }
+            Event::FileFailed {
+                session,
+                name,
+                reason,
+            } => self.with_session(session, |session| session.handle_file_failed(name, reason)),
+            Event::Interrupted { session, kept } => {
+                self.with_session(session, |session| session.handle_interrupted(kept));
+            }
+            // `handle_event` hands on no other.
+            Event::Code { .. }
+            | Event::Scanned { .. }
+            | Event::LeftOut { .. }
+            | Event::ShareContents { .. }
+            | Event::CodeDead { .. }
+            | Event::Refused { .. }
+            | Event::WrongGuess { .. }
+            | Event::Paired { .. }
+            | Event::Offer { .. }
+            | Event::Done { .. }
+            | Event::Diagnosis { .. }
+            | Event::RendezvousTested { .. }
+            | Event::Failed { .. }
+            | Event::Ended { .. } => {}
+        }
+    }
+
+    fn handle_wrong_guess(&mut self, task: TaskNumber, attempts_left: u8) {
+        self.with_share(task, |share| share.wrong_guess = Some(attempts_left));
+        self.effects.push_back(Effect::Attention);
+    }
+
+    fn handle_paired(&mut self, task: TaskNumber, number: SessionNumber, device: String) {
+        let now = self.now;
+        match self.tasks.get_mut(&task) {
+            Some(Task::Share(share)) => {
+                let session = Session::new(number, Direction::Sending, device, now);
+                share.sessions.insert(number, session);
+            }
+            Some(Task::Receive(receive)) => {
+                let session = Session::new(number, Direction::Receiving, device, now);
+                receive.session = Some(session);
+            }
+            Some(Task::Diagnose | Task::TestRendezvous) | None => {}
+        }
+    }
+
+    fn handle_offer(&mut self, number: SessionNumber, offer: OfferDigest) {
+        let on_conflict = self.settings.on_conflict.unwrap_or(ConflictPolicy::Skip);
+        let Some(session) = self.session_mut(number) else {
+            return;
+        };
+        let device = session.device.clone();
+        session.offer = Some(offer.clone());
+        match session.direction {
+            Direction::Sending => session.phase = Phase::Asking,
+            Direction::Receiving => {
+                let again = session.view.is_some();
+                session.phase = Phase::Deciding;
+                session
+                    .view
+                    .get_or_insert_with(|| OfferView::new(on_conflict));
+                self.ask_for_rows(number, 0);
+                if again {
+                    return;
+                }
+                if self.screen == Screen::Home {
+                    self.screen = Screen::Offer(number);
+                }
+                self.effects.push_back(Effect::Attention);
+                self.notify(text::offer_title(&device), text::offer_amount(&offer));
+            }
+        }
+    }
+
+    fn handle_done(
+        &mut self,
+        number: SessionNumber,
+        receipt: crate::engine::event::Receipt,
+        places: Vec<PathBuf>,
+    ) {
+        let Some(session) = self.session_mut(number) else {
+            return;
+        };
+        session.handle_done(receipt, places);
+        let title = match session.direction {
+            Direction::Sending => text::sent_title(&session.device),
+            Direction::Receiving => text::received_title(&session.device),
+        };
+        let body = text::receipt_amount(&receipt);
+        self.notify(title, body);
+        self.remember(number);
+    }
+
+    fn handle_failed(
+        &mut self,
+        task: TaskNumber,
+        session: Option<SessionNumber>,
+        failure: Failure,
+    ) {
+        if let Some(number) = session {
+            self.with_session(number, |session| session.handle_failed(failure));
+            self.remember(number);
+            if self.screen == Screen::Offer(number) {
+                self.screen = Screen::Home;
+            }
+            return;
+        }
+        match self.tasks.get_mut(&task) {
+            Some(Task::Share(share)) => share.failure = Some(failure),
+            Some(Task::Receive(receive)) => receive.failure = Some(failure),
+            Some(Task::Diagnose) => self.network.failure = Some(failure),
+            Some(Task::TestRendezvous) => {
+                if let Some(test) = self.network.test_mut(task) {
+                    test.result.get_or_insert(Err(failure.kind));
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn handle_ended(&mut self, task: TaskNumber, outcome: Outcome) {
+        match self.tasks.get_mut(&task) {
+            Some(Task::Share(share)) => {
+                share.ended = true;
+                share.code = None;
+            }
+            Some(Task::Receive(receive)) => {
+                receive.ended = true;
+                let stopped = outcome == Outcome::Interrupted && receive.session.is_none();
+                if stopped && receive.failure.is_none() {
+                    receive.failure = Some(Failure::new(Stage::Pairing, FailureKind::Cancelled));
+                }
+            }
+            Some(Task::Diagnose) => {
+                self.network.looking = false;
+                self.tasks.remove(&task);
+            }
+            Some(Task::TestRendezvous) => {
+                self.tasks.remove(&task);
+            }
+            None => {}
+        }
+    }
+
+    /// Asks for the page of an offer that holds a row, unless it is on its way.
+    pub(super) fn ask_for_rows(&mut self, number: SessionNumber, first: u64) {
+        let wanted = self
+            .session_mut(number)
+            .and_then(|session| session.view.as_mut())
+            .and_then(|view| {
+                let first = view.wanted_page(first..first.saturating_add(1))?;
+                Some((view.search.clone(), first))
+            });
+        if let Some((search, first)) = wanted {
+            self.ask(Command::ShowOffer {
+                session: number,
+                search,
+                first,
+                count: OFFER_ROWS_LIMIT,
+            });
+        }
+    }
+
+    fn notify(&mut self, title: String, body: String) {
+        if self.settings.window.notifications && !self.in_front {
+            self.request(DesktopRequest::Notify { title, body });
+        }
+    }
+
+    fn with_share(&mut self, task: TaskNumber, change: impl FnOnce(&mut super::Share)) {
+        if let Some(share) = self.share_mut(task) {
+            change(share);
+        }
+    }
+
+    fn with_session(&mut self, number: SessionNumber, change: impl FnOnce(&mut Session)) {
+        if let Some(session) = self.session_mut(number) {
+            change(session);
+        }
+    }
+}

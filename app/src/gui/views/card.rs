@@ -1,0 +1,458 @@
+//! Cards: a share, a code that was typed, and every state of a transfer.
+
+use egui::{Color32, Ui};
+
+use super::{Scene, card_ui, row_with_end_ui};
+use crate::engine::event::{RungState, TaskNumber, Who};
+use crate::failure::Failure;
+use crate::gui::action::Action;
+use crate::gui::model::{Direction, Phase, RATES_KEPT, Receive, Screen, Session, Share};
+use crate::gui::theme::{self, Palette};
+use crate::gui::widgets::{
+    Bar, Button, Icon, Weight, bar_ui, card_title_ui, graph_ui, sign_ui, text_ui, weak_ui,
+};
+use crate::text;
+use fardrop_shared::Role;
+
+/// Files that failed and are named on a card.
+const FAILED_SHOWN: usize = 3;
+
+/// A share's card.
+pub(super) fn share_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Share) {
+    let title = share_title(share);
+    card_ui(ui, |ui| {
+        title_row_ui(ui, scene, task, &title, share.ended);
+        if let Some((files, bytes, _)) = share.scanned {
+            weak_ui(ui, &text::offered_total(files, bytes));
+        }
+        match (&share.code, &share.failure) {
+            (_, Some(failure)) => failure_ui(ui, scene, failure, Role::Sender),
+            (Some(code), None) if share.dead.is_none() => {
+                text_ui(ui, &code.spoken);
+            }
+            (_, None) => {}
+        }
+        notices_ui(ui, share);
+        for session in share.sessions.values() {
+            ui.push_id(session.number.0, |ui| {
+                ui.separator();
+                session_ui(ui, scene, task, session);
+            });
+        }
+        if share.sessions.is_empty() && !share.ended {
+            let palette = Palette::of(ui);
+            sign_ui(ui, Icon::Clock, palette.text_weak, text::NOBODY_YET);
+        }
+        ui.horizontal_wrapped(|ui| {
+            if share.ended {
+                if again_button(ui, text::SEND_AGAIN, &title) {
+                    scene.actions.push(Action::Retry(task));
+                }
+                return;
+            }
+            let show = Button::new(text::SHOW_CODE)
+                .weight(Weight::Plain)
+                .described(text::button_of(text::SHOW_CODE, &title));
+            if show.show_ui(ui) {
+                scene.actions.push(Action::Show(Screen::Share(task)));
+            }
+            let stop = Button::new(text::STOP_SHARING)
+                .described(text::button_of(text::STOP_SHARING, &title));
+            if stop.show_ui(ui) {
+                scene.actions.push(Action::StopShare(task));
+            }
+        });
+    });
+}
+
+/// The card of a code that was typed.
+pub(super) fn receive_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, receive: &Receive) {
+    card_ui(ui, |ui| match (&receive.session, &receive.failure) {
+        (Some(session), _) => {
+            session_ui(ui, scene, task, session);
+            if !session.phase.running() && receive.ended {
+                let title = title(session);
+                ui.horizontal_wrapped(|ui| {
+                    if again_wanted(&session.phase) && again_button(ui, text::RETRY, &title) {
+                        scene.actions.push(Action::Retry(task));
+                    }
+                    let remove = Button::new(text::REMOVE)
+                        .weight(Weight::Quiet)
+                        .described(text::button_of(text::REMOVE, &title));
+                    if remove.show_ui(ui) {
+                        scene.actions.push(Action::Forget(task));
+                    }
+                });
+            }
+        }
+        (None, Some(failure)) => {
+            title_row_ui(ui, scene, task, text::RECEIVE_TITLE, receive.ended);
+            failure_ui(ui, scene, failure, Role::Receiver);
+            ui.horizontal_wrapped(|ui| {
+                if receive.ended && again_button(ui, text::RETRY, text::RECEIVE_TITLE) {
+                    scene.actions.push(Action::Retry(task));
+                }
+            });
+        }
+        (None, None) => {
+            let palette = Palette::of(ui);
+            card_title_ui(ui, text::RECEIVE_TITLE);
+            sign_ui(
+                ui,
+                Icon::Radio,
+                palette.accent_text,
+                text::LOOKING_FOR_SENDER,
+            );
+            let cancel = Button::new(text::CANCEL)
+                .described(text::button_of(text::CANCEL, text::LOOKING_FOR_SENDER));
+            if cancel.show_ui(ui) {
+                scene.actions.push(Action::CancelTask(task));
+            }
+        }
+    });
+}
+
+/// One transfer: who, how far, over what, and what can be done.
+pub(super) fn session_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, session: &Session) {
+    let palette = Palette::of(ui);
+    let title = title(session);
+    card_title_ui(ui, &title);
+    let (icon, color, words) = state(palette, session);
+    sign_ui(ui, icon, color, &words);
+    if let Phase::Failed(failure) = &session.phase {
+        let role = match session.direction {
+            Direction::Sending => Role::Sender,
+            Direction::Receiving => Role::Receiver,
+        };
+        failure_ui(ui, scene, failure, role);
+    }
+    if matches!(
+        session.phase,
+        Phase::Connecting | Phase::Reconnecting { .. }
+    ) {
+        ladder_ui(ui, session);
+    }
+    if session.phase.under_way() {
+        progress_ui(ui, session, &title);
+    }
+    if let Some(receipt) = &session.receipt {
+        weak_ui(ui, &text::receipt_amount(receipt));
+    } else if !session.phase.running() && session.kept() > 0 {
+        weak_ui(ui, &text::kept(session.kept()));
+    }
+    if let Some(path) = session.path.filter(|_| session.phase.running()) {
+        weak_ui(ui, &text::path_in_words(path.kind, path.link, path.rtt));
+    }
+    failed_files_ui(ui, session);
+    buttons_ui(ui, scene, task, session, &title);
+}
+
+/// What a transfer is called.
+pub(super) fn title(session: &Session) -> String {
+    match session.direction {
+        Direction::Sending => text::to_device(&session.device),
+        Direction::Receiving => text::from_device(&session.device),
+    }
+}
+
+/// What a share is called.
+pub(super) fn share_title(share: &Share) -> String {
+    let names: Vec<String> = match &share.items {
+        Some(items) => items.iter().map(|item| item.name.clone()).collect(),
+        None => share.first_names().collect(),
+    };
+    text::share_title(&names, names.len().saturating_sub(1))
+}
+
+/// What became of a code: guessed at, dead, being renewed.
+pub(super) fn notices_ui(ui: &mut Ui, share: &Share) {
+    if share.ended {
+        return;
+    }
+    let palette = Palette::of(ui);
+    let notice = match (share.dead, share.wrong_guess) {
+        (Some(crate::failure::FailureKind::CodeDead), _) => text::CODE_DEAD.to_owned(),
+        (Some(_), _) => text::CODE_TAKEN.to_owned(),
+        (None, Some(left)) => format!("{} {}", text::WRONG_CODE_TRIED, text::wrong_guess(left)),
+        (None, None) => return,
+    };
+    theme::notice(palette).show(ui, |ui| {
+        sign_ui(ui, Icon::Warning, palette.warning, &notice);
+    });
+}
+
+fn title_row_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, title: &str, over: bool) {
+    row_with_end_ui(
+        ui,
+        |ui| {
+            if over {
+                let remove = Button::icon_only(Icon::Cross, text::REMOVE)
+                    .described(text::button_of(text::REMOVE, title));
+                if remove.show_ui(ui) {
+                    scene.actions.push(Action::Forget(task));
+                }
+            }
+        },
+        |ui| card_title_ui(ui, title),
+    );
+}
+
+/// Every state has an icon and words; the colour only repeats them.
+fn state(palette: &Palette, session: &Session) -> (Icon, Color32, String) {
+    let device = &session.device;
+    if session.stopping && session.phase.running() {
+        return (
+            Icon::Cross,
+            palette.text_weak,
+            text::STATE_STOPPING.to_owned(),
+        );
+    }
+    match &session.phase {
+        Phase::Connecting => (
+            Icon::Radio,
+            palette.accent_text,
+            text::STATE_CONNECTING.to_owned(),
+        ),
+        Phase::Preparing => (
+            Icon::Radio,
+            palette.accent_text,
+            text::STATE_PREPARING.to_owned(),
+        ),
+        Phase::Asking => (Icon::Clock, palette.accent_text, text::state_asking(device)),
+        Phase::Deciding => (
+            Icon::Clock,
+            palette.warning,
+            text::STATE_DECIDING.to_owned(),
+        ),
+        Phase::Moving => {
+            let icon = match session.direction {
+                Direction::Sending => Icon::Up,
+                Direction::Receiving => Icon::Down,
+            };
+            (icon, palette.accent_text, text::STATE_MOVING.to_owned())
+        }
+        Phase::Stalled => (
+            Icon::Warning,
+            palette.warning,
+            text::STATE_STALLED.to_owned(),
+        ),
+        Phase::Reconnecting { kept } => (
+            Icon::Radio,
+            palette.warning,
+            text::state_reconnecting(*kept),
+        ),
+        Phase::Paused(by) => (
+            Icon::Pause,
+            palette.warning,
+            text::state_paused(*by, device),
+        ),
+        Phase::Verifying => (
+            Icon::Clock,
+            palette.accent_text,
+            text::STATE_VERIFYING.to_owned(),
+        ),
+        Phase::Done => {
+            let words = match session.direction {
+                Direction::Sending => text::state_sent(device),
+                Direction::Receiving => text::STATE_RECEIVED.to_owned(),
+            };
+            (Icon::Check, palette.good, words)
+        }
+        Phase::PartlyDone => {
+            let failed = session.receipt.map_or(0, |receipt| receipt.failed_files);
+            (Icon::Warning, palette.warning, text::state_partly(failed))
+        }
+        Phase::Declined(Who::Here) => (
+            Icon::Cross,
+            palette.text_weak,
+            text::STATE_DECLINED.to_owned(),
+        ),
+        Phase::Declined(Who::Peer) => (
+            Icon::Cross,
+            palette.warning,
+            text::state_declined_by(device),
+        ),
+        Phase::Cancelled(Who::Here) => (
+            Icon::Cross,
+            palette.text_weak,
+            text::STATE_CANCELLED.to_owned(),
+        ),
+        Phase::Cancelled(Who::Peer) => (
+            Icon::Cross,
+            palette.warning,
+            text::state_cancelled_by(device),
+        ),
+        Phase::Failed(_) => (Icon::Cross, palette.bad, text::STATE_FAILED.to_owned()),
+    }
+}
+
+fn ladder_ui(ui: &mut Ui, session: &Session) {
+    let palette = Palette::of(ui);
+    for step in &session.ladder {
+        let (icon, color, words) = match step.state {
+            RungState::Trying => (Icon::Radio, palette.accent_text, text::RUNG_TRYING),
+            RungState::Works => (Icon::Check, palette.good, text::RUNG_WORKS),
+            RungState::Failed => (Icon::Cross, palette.text_weak, text::RUNG_FAILED),
+        };
+        let line = text::rung_line(step.rung, words, &step.detail);
+        sign_ui(ui, icon, color, &line);
+    }
+}
+
+fn progress_ui(ui: &mut Ui, session: &Session, title: &str) {
+    let palette = Palette::of(ui);
+    let color = match session.phase {
+        Phase::Stalled | Phase::Paused(_) | Phase::Reconnecting { .. } => palette.warning,
+        _ => palette.accent,
+    };
+    let bar = Bar {
+        part: session.part(),
+        color,
+        name: &text::bar_name(title),
+    };
+    bar_ui(ui, &bar);
+    let Some(progress) = &session.progress else {
+        return;
+    };
+    let moving = session.phase == Phase::Moving;
+    let mut parts = vec![
+        text::progress_files(progress),
+        text::progress_bytes(progress),
+    ];
+    if moving {
+        parts.push(text::progress_rate(progress));
+        parts.extend(session.time_left.map(text::progress_left));
+    }
+    weak_ui(ui, &parts.join("  ·  "));
+    if moving {
+        let rates = session.rates.rates();
+        if rates.len() > 1 {
+            graph_ui(ui, &rates, RATES_KEPT, text::RATE_GRAPH);
+        }
+    }
+}
+
+fn failed_files_ui(ui: &mut Ui, session: &Session) {
+    let palette = Palette::of(ui);
+    for (name, reason) in session.failed.iter().take(FAILED_SHOWN) {
+        sign_ui(
+            ui,
+            Icon::Warning,
+            palette.warning,
+            &text::file_failed(name, *reason),
+        );
+    }
+    let more = session.failed.len().saturating_sub(FAILED_SHOWN);
+    if more > 0 {
+        weak_ui(ui, &text::more_failed(more as u64));
+    }
+}
+
+/// What happened and what to do; the same to copy.
+fn failure_ui(ui: &mut Ui, scene: &mut Scene<'_>, failure: &Failure, role: Role) {
+    let sentence = text::failure(failure, role);
+    text_ui(ui, &sentence);
+    let copy = Button::new(text::COPY_DETAILS)
+        .icon(Icon::Clipboard)
+        .weight(Weight::Quiet);
+    if copy.show_ui(ui) {
+        scene
+            .actions
+            .push(Action::Copy(text::failure_details(failure, &sentence)));
+    }
+}
+
+fn buttons_ui(
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    task: TaskNumber,
+    session: &Session,
+    title: &str,
+) {
+    let number = session.number;
+    ui.horizontal_wrapped(|ui| {
+        let mut button = |ui: &mut Ui, icon: Icon, label: &str, weight: Weight, action: Action| {
+            let button = Button::new(label)
+                .icon(icon)
+                .weight(weight)
+                .described(text::button_of(label, title));
+            if button.show_ui(ui) {
+                scene.actions.push(action);
+            }
+        };
+        match &session.phase {
+            Phase::Deciding => {
+                let action = Action::Show(Screen::Offer(number));
+                button(ui, Icon::Down, text::LOOK_AT_OFFER, Weight::Main, action);
+            }
+            Phase::Paused(Who::Here) => {
+                button(
+                    ui,
+                    Icon::Play,
+                    text::RESUME,
+                    Weight::Main,
+                    Action::Resume(number),
+                );
+            }
+            Phase::Moving | Phase::Stalled | Phase::Paused(Who::Peer) => {
+                button(
+                    ui,
+                    Icon::Pause,
+                    text::PAUSE,
+                    Weight::Plain,
+                    Action::Pause(number),
+                );
+            }
+            Phase::Done | Phase::PartlyDone => {
+                if let Some(place) = session.places.first() {
+                    let open = Action::Open(place.clone());
+                    button(ui, Icon::File, text::OPEN, Weight::Plain, open);
+                    let show = Action::ShowInFolder(place.clone());
+                    button(ui, Icon::Folder, text::SHOW_IN_FOLDER, Weight::Plain, show);
+                }
+            }
+            Phase::Connecting
+            | Phase::Preparing
+            | Phase::Asking
+            | Phase::Reconnecting { .. }
+            | Phase::Verifying
+            | Phase::Declined(_)
+            | Phase::Cancelled(_)
+            | Phase::Failed(_) => {}
+        }
+        if session.phase.running() && session.phase != Phase::Deciding && !session.stopping {
+            let action = match session.direction {
+                Direction::Sending => Action::Cancel(number),
+                // A receive has one session, and nothing is left of it without.
+                Direction::Receiving => Action::CancelTask(task),
+            };
+            button(ui, Icon::Cross, text::CANCEL, Weight::Plain, action);
+        }
+    });
+}
+
+fn again_button(ui: &mut Ui, label: &str, title: &str) -> bool {
+    Button::new(label)
+        .icon(Icon::Again)
+        .described(text::button_of(label, title))
+        .show_ui(ui)
+}
+
+/// Whether the same once more makes sense.
+const fn again_wanted(phase: &Phase) -> bool {
+    match phase {
+        Phase::PartlyDone | Phase::Cancelled(_) => true,
+        Phase::Failed(failure) => failure.kind.worth_retrying(),
+        Phase::Connecting
+        | Phase::Preparing
+        | Phase::Asking
+        | Phase::Deciding
+        | Phase::Moving
+        | Phase::Stalled
+        | Phase::Reconnecting { .. }
+        | Phase::Paused(_)
+        | Phase::Verifying
+        | Phase::Done
+        | Phase::Declined(_) => false,
+    }
+}

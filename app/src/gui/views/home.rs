@@ -1,0 +1,166 @@
+//! The first screen: send, receive, and what is going on.
+
+use egui::{Sense, Stroke, Ui, vec2};
+
+use super::{Dropping, Scene, card, card_ui, history, page_ui};
+use crate::gui::action::Action;
+use crate::gui::desktop::FolderUse;
+use crate::gui::model::{Screen, Task};
+use crate::gui::theme::{self, Palette};
+use crate::gui::widgets::{
+    Button, Icon, Weight, card_title_ui, code_field_ui, icon_ui, text_ui, title_ui, weak_ui,
+};
+use crate::text;
+
+/// Draws it.
+pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    page_ui(ui, Screen::Home, |ui| {
+        ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;
+        if ui.available_width() < theme::NARROW {
+            receive_ui(ui, scene);
+            send_ui(ui, scene);
+        } else {
+            ui.columns_const(|[left, right]| {
+                send_ui(left, scene);
+                receive_ui(right, scene);
+            });
+        }
+        if !scene.model.has_rendezvous() {
+            without_rendezvous_ui(ui, scene);
+        }
+        transfers_ui(ui, scene);
+        recent_ui(ui, scene);
+    });
+}
+
+fn send_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    card_ui(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme::SPACE;
+        card_title_ui(ui, text::SEND_TITLE);
+        drop_zone_ui(ui, scene.dropping);
+        if Button::new(text::CHOOSE_FILES)
+            .icon(Icon::File)
+            .weight(Weight::Main)
+            .wide()
+            .show_ui(ui)
+        {
+            scene.actions.push(Action::ChooseFiles);
+        }
+        ui.horizontal_wrapped(|ui| {
+            if Button::new(text::CHOOSE_FOLDER)
+                .icon(Icon::Folder)
+                .show_ui(ui)
+            {
+                scene.actions.push(Action::ChooseFolder(FolderUse::Send));
+            }
+            if Button::new(text::PASTE).icon(Icon::Clipboard).show_ui(ui) {
+                scene.actions.push(Action::Paste);
+            }
+        });
+    });
+}
+
+/// The whole window takes what is dropped; this says so.
+fn drop_zone_ui(ui: &mut Ui, dropping: Dropping) {
+    let palette = Palette::of(ui);
+    let hint = match dropping {
+        Dropping::Told => text::DROP_HINT,
+        Dropping::Untold => text::CHOOSE_HINT,
+    };
+    let inner = egui::Frame::new()
+        .inner_margin(egui::Margin::symmetric(16, 12))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.vertical_centered(|ui| {
+                icon_ui(ui, Icon::Up, theme::ICON_LARGE, palette.accent);
+                weak_ui(ui, hint);
+            });
+        });
+    let rect = inner.response.rect;
+    ui.interact(rect, ui.scope_id().with("drop zone"), Sense::hover());
+    let corners = [
+        rect.left_top(),
+        rect.right_top(),
+        rect.right_bottom(),
+        rect.left_bottom(),
+        rect.left_top(),
+    ];
+    ui.painter().extend(egui::Shape::dashed_line(
+        &corners,
+        Stroke::new(1.5, palette.edge),
+        6.0,
+        4.0,
+    ));
+}
+
+fn receive_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    card_ui(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme::SPACE;
+        card_title_ui(ui, text::RECEIVE_TITLE);
+        text_ui(ui, text::CODE_LABEL);
+        let fresh = scene.fresh && scene.model.dialog.is_none();
+        code_field_ui(ui, &scene.model.entry, fresh, &mut scene.actions);
+        let ready = scene.model.entry.whole();
+        if Button::new(text::RECEIVE)
+            .icon(Icon::Down)
+            .weight(Weight::Main)
+            .enabled(ready)
+            .wide()
+            .show_ui(ui)
+        {
+            scene.actions.push(Action::Receive);
+        }
+        weak_ui(ui, &text::goes_into(&scene.model.destination()));
+    });
+}
+
+fn without_rendezvous_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(theme::SPACE, theme::SPACE_TIGHT);
+        weak_ui(ui, text::NO_RENDEZVOUS);
+        if Button::new(text::SET_ONE).show_ui(ui) {
+            scene.actions.push(Action::Show(Screen::Settings));
+        }
+    });
+}
+
+/// The newest of the history, and the way to all of it.
+fn recent_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    let entries = &scene.model.history;
+    if entries.is_empty() {
+        return;
+    }
+    title_ui(ui, text::RECENT_TITLE);
+    for (number, entry) in entries.iter().rev().take(history::RECENT) {
+        ui.push_id(("recent", number.0), |ui| {
+            history::entry_ui(ui, scene, *number, entry);
+        });
+    }
+    if entries.len() > history::RECENT && Button::new(text::ALL_HISTORY).show_ui(ui) {
+        scene.actions.push(Action::Show(Screen::History));
+    }
+}
+
+fn transfers_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    let model = scene.model;
+    let shown = |task: &Task| match task {
+        Task::Share(_) | Task::Receive(_) => true,
+        Task::Diagnose | Task::TestRendezvous => false,
+    };
+    if !model.tasks.values().any(shown) {
+        return;
+    }
+    title_ui(ui, text::TRANSFERS_TITLE);
+    // Newest first.
+    for (number, task) in model.tasks.iter().rev() {
+        match task {
+            Task::Share(share) => {
+                ui.push_id(number.0, |ui| card::share_ui(ui, scene, *number, share));
+            }
+            Task::Receive(receive) => {
+                ui.push_id(number.0, |ui| card::receive_ui(ui, scene, *number, receive));
+            }
+            Task::Diagnose | Task::TestRendezvous => {}
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The screens. They read the model, draw, and say what the person did.
+
+mod about;
+mod card;
+mod dialog;
+mod history;
+mod home;
+mod network;
+mod offer;
+mod settings;
+mod share;
+
+use egui::{CentralPanel, Id, Key, Margin, Panel, ScrollArea, Ui};
+
+use super::action::Action;
+use super::model::{Model, Screen};
+use super::theme::{self, Palette};
+use super::widgets::{Button, Icon, Weight, follow_focus_ui, ring_ui, text_ui, title_ui};
+use crate::text;
+
+/// Whether files can be dropped on the window: on Wayland nobody tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dropping {
+    /// They can.
+    Told,
+    /// Nobody would tell us; do not speak of it.
+    Untold,
+}
+
+/// What a screen draws from, and where it puts what the person did.
+pub(super) struct Scene<'a> {
+    /// What there is to show.
+    pub(super) model: &'a Model,
+    /// What the person did in this frame.
+    pub(super) actions: Vec<Action>,
+    /// Whether the screen has just been turned to: it may choose what has the focus.
+    pub(super) fresh: bool,
+    /// Whether files can be dropped.
+    pub(super) dropping: Dropping,
+}
+
+/// Draws the window.
+pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    top_ui(ui, scene);
+    match scene.model.screen {
+        Screen::Home => home::show_ui(ui, scene),
+        Screen::Share(task) => share::show_ui(ui, scene, task),
+        Screen::Offer(session) => offer::show_ui(ui, scene, session),
+        Screen::History => history::show_ui(ui, scene),
+        Screen::Settings => settings::show_ui(ui, scene),
+        Screen::Network => network::show_ui(ui, scene),
+        Screen::About => about::show_ui(ui, scene),
+    }
+    dialog::show_ui(ui, scene);
+    held_files_ui(ui);
+    ring_ui(ui);
+    let away = matches!(scene.model.screen, Screen::Share(_) | Screen::Offer(_));
+    let escaped = scene.model.dialog.is_none() && ui.input(|input| input.key_pressed(Key::Escape));
+    if away && escaped && !ui.ctx().any_popup_open() {
+        scene.actions.push(Action::Show(Screen::Home));
+    }
+}
+
+/// The tabs, offers that wait, and what has just happened beside.
+fn top_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    let palette = Palette::of(ui);
+    let frame = egui::Frame::new()
+        .fill(palette.card)
+        .inner_margin(Margin::symmetric(theme::EDGE, 6));
+    Panel::top("tabs").frame(frame).show(ui, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = egui::vec2(theme::SPACE_TIGHT, theme::SPACE_TIGHT);
+            ui.spacing_mut().button_padding.x = 10.0;
+            for (screen, label) in [
+                (Screen::Home, text::TAB_HOME),
+                (Screen::History, text::TAB_HISTORY),
+                (Screen::Network, text::TAB_NETWORK),
+                (Screen::Settings, text::TAB_SETTINGS),
+                (Screen::About, text::TAB_ABOUT),
+            ] {
+                let weight = Weight::Tab(scene.model.screen == screen);
+                if Button::new(label).weight(weight).show_ui(ui) {
+                    scene.actions.push(Action::Show(screen));
+                }
+            }
+            let here = scene.model.screen;
+            let waiting = scene
+                .model
+                .open_offers()
+                .filter(|number| here != Screen::Offer(*number));
+            let waiting: Vec<_> = waiting.collect();
+            if let Some(first) = waiting.first() {
+                let label = text::offers_wait(waiting.len());
+                let button = Button::new(&label).icon(Icon::Down).weight(Weight::Main);
+                if button.show_ui(ui) {
+                    scene.actions.push(Action::Show(Screen::Offer(*first)));
+                }
+            }
+        });
+        if let Some(notice) = &scene.model.notice {
+            theme::notice(palette).show(ui, |ui| {
+                row_with_end_ui(
+                    ui,
+                    |ui| {
+                        let dismiss = Button::icon_only(Icon::Cross, text::DISMISS);
+                        if dismiss.show_ui(ui) {
+                            scene.actions.push(Action::DismissNotice);
+                        }
+                    },
+                    |ui| {
+                        text_ui(ui, notice);
+                    },
+                );
+            });
+        }
+    });
+}
+
+/// A column of content that scrolls, in the middle of the window and not too wide.
+fn page_ui<R>(ui: &mut Ui, screen: Screen, content: impl FnOnce(&mut Ui) -> R) -> R {
+    let palette = Palette::of(ui);
+    let frame = egui::Frame::new().fill(palette.ground);
+    CentralPanel::default()
+        .frame(frame)
+        .show(ui, |ui| {
+            ScrollArea::vertical()
+                .id_salt(Id::unique(("page", format!("{screen:?}"))))
+                .auto_shrink(false)
+                .show(ui, |ui| {
+                    let margin = f32::from(theme::EDGE);
+                    let width = (ui.available_width() - margin * 2.0).max(0.0);
+                    let column = width.min(theme::CONTENT_WIDTH);
+                    let side = margin + (width - column) / 2.0;
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "half of a window's width in points fits"
+                    )]
+                    let margin = Margin::symmetric(side.min(120.0) as i8, theme::EDGE);
+                    egui::Frame::new()
+                        .inner_margin(margin)
+                        .show(ui, |ui| {
+                            ui.set_max_width(column);
+                            let result = content(ui);
+                            follow_focus_ui(ui);
+                            result
+                        })
+                        .inner
+                })
+                .inner
+        })
+        .inner
+}
+
+/// A line with something at its right end, which keeps its place, and the rest before it. What is at
+/// the right end comes first in the tab order.
+fn row_with_end_ui(ui: &mut Ui, end: impl FnOnce(&mut Ui), rest: impl FnOnce(&mut Ui)) {
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        end(ui);
+        ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), rest);
+    });
+}
+
+/// A title with a way back before it.
+fn back_title_ui(ui: &mut Ui, scene: &mut Scene<'_>, title: &str) {
+    ui.horizontal(|ui| {
+        if Button::icon_only(Icon::Back, text::BACK).show_ui(ui) {
+            scene.actions.push(Action::Show(Screen::Home));
+        }
+        title_ui(ui, title);
+    });
+}
+
+/// A card.
+fn card_ui<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
+    theme::card(Palette::of(ui))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            content(ui)
+        })
+        .inner
+}
+
+/// Says what happens when files that are held over the window are let go.
+fn held_files_ui(ui: &Ui) {
+    if ui.input(|input| input.raw.hovered_files.is_empty()) {
+        return;
+    }
+    let palette = Palette::of(ui);
+    let screen = ui.ctx().content_rect();
+    let layer = egui::LayerId::new(egui::Order::Foreground, Id::unique("held files"));
+    let painter = ui.ctx().layer_painter(layer);
+    painter.rect_filled(screen, 0, palette.ground.gamma_multiply(0.92));
+    painter.rect_stroke(
+        screen.shrink(theme::SPACE),
+        theme::CARD_ROUND,
+        egui::Stroke::new(theme::FOCUS_LINE, palette.accent),
+        egui::StrokeKind::Inside,
+    );
+    painter.text(
+        screen.center(),
+        egui::Align2::CENTER_CENTER,
+        text::DROP_NOW,
+        egui::TextStyle::Heading.resolve(ui.style()),
+        palette.text,
+    );
+}

@@ -1,0 +1,278 @@
+//! An offer: who, how much, what exactly, where to; and yes or no.
+
+use egui::{Checkbox, Label, Margin, Panel, RichText, ScrollArea, TextEdit, Ui, vec2};
+
+use super::{Scene, back_title_ui, card_ui, page_ui, row_with_end_ui};
+use crate::engine::command::ConflictPolicy;
+use crate::engine::event::{Conflict, OfferDigest, OfferRow, SessionNumber};
+use crate::gui::action::Action;
+use crate::gui::desktop::FolderUse;
+use crate::gui::model::{OfferView, Phase, Screen};
+use crate::gui::theme::{self, Palette};
+use crate::gui::widgets::{
+    Button, Icon, Weight, card_title_ui, icon_ui, name_ui, sign_ui, text_ui, weak_ui,
+};
+use crate::text;
+
+/// Longest text that is searched for, in characters.
+const SEARCH_LIMIT: usize = 100;
+
+/// What the conflicts may become, with their words.
+pub(super) const POLICIES: [(ConflictPolicy, &str); 3] = [
+    (ConflictPolicy::Skip, text::CONFLICT_SKIP),
+    (ConflictPolicy::Rename, text::CONFLICT_RENAME),
+    (ConflictPolicy::Replace, text::CONFLICT_REPLACE),
+];
+
+/// Draws it.
+pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>, number: SessionNumber) {
+    let model = scene.model;
+    let open = model
+        .session(number)
+        .filter(|session| session.phase == Phase::Deciding)
+        .and_then(|session| Some((session, session.offer.as_ref()?, session.view.as_ref()?)));
+    let Some((session, digest, view)) = open else {
+        page_ui(ui, Screen::Offer(number), |ui| {
+            back_title_ui(ui, scene, text::OFFER_OVER);
+        });
+        return;
+    };
+    answer_ui(ui, scene, number, digest, view);
+    page_ui(ui, Screen::Offer(number), |ui| {
+        ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;
+        back_title_ui(ui, scene, &text::offer_title(&session.device));
+        place_ui(ui, scene, digest, view);
+        list_ui(ui, scene, number, digest, view);
+        if digest.conflicts > 0 {
+            conflicts_ui(ui, scene, number, digest, view);
+        }
+    });
+}
+
+/// Yes or no, always in sight. The focus begins on no.
+fn answer_ui(
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    number: SessionNumber,
+    digest: &OfferDigest,
+    view: &OfferView,
+) {
+    let palette = Palette::of(ui);
+    let frame = egui::Frame::new()
+        .fill(palette.card)
+        .inner_margin(Margin::symmetric(theme::EDGE, 8));
+    Panel::bottom("answer").frame(frame).show(ui, |ui| {
+        let something = view.takes_something(digest);
+        let fits = view.fits(digest) != Some(false);
+        ui.horizontal_wrapped(|ui| {
+            let decline = Button::new(text::DECLINE).icon(Icon::Cross).response_ui(ui);
+            if scene.fresh {
+                decline.request_focus();
+            }
+            if decline.clicked() {
+                scene.actions.push(Action::Decline(number));
+            }
+            let accept = Button::new(text::ACCEPT)
+                .icon(Icon::Check)
+                .weight(Weight::Main)
+                .enabled(something && fits);
+            if accept.show_ui(ui) {
+                scene.actions.push(Action::Accept(number));
+            }
+            if !something {
+                weak_ui(ui, text::NOTHING_CHOSEN);
+            }
+        });
+    });
+}
+
+fn place_ui(ui: &mut Ui, scene: &mut Scene<'_>, digest: &OfferDigest, view: &OfferView) {
+    let palette = Palette::of(ui);
+    card_ui(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme::SPACE;
+        card_title_ui(ui, &text::offer_amount(digest));
+        let folder = view
+            .destination
+            .clone()
+            .or_else(|| digest.destination.clone())
+            .unwrap_or_else(|| scene.model.destination());
+        row_with_end_ui(
+            ui,
+            |ui| {
+                let change = Button::new(text::CHANGE)
+                    .icon(Icon::Folder)
+                    .described(text::button_of(text::CHANGE, text::SAVE_INTO));
+                if change.show_ui(ui) {
+                    scene
+                        .actions
+                        .push(Action::ChooseFolder(FolderUse::ReceiveOffer));
+                }
+            },
+            |ui| {
+                ui.vertical(|ui| {
+                    weak_ui(ui, text::SAVE_INTO);
+                    text_ui(ui, &text::path_shown(&folder));
+                });
+            },
+        );
+        if let (Some(free), Some(fits)) = (digest.free, view.fits(digest)) {
+            let (icon, color) = if fits {
+                (Icon::Check, palette.good)
+            } else {
+                (Icon::Warning, palette.bad)
+            };
+            sign_ui(ui, icon, color, &text::room(free, fits));
+        }
+        if digest.kept > 0 {
+            sign_ui(ui, Icon::Check, palette.good, &text::kept_here(digest.kept));
+        }
+    });
+}
+
+fn list_ui(
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    number: SessionNumber,
+    digest: &OfferDigest,
+    view: &OfferView,
+) {
+    card_ui(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme::SPACE;
+        let many = digest.files.saturating_add(digest.folders) > 1;
+        if many {
+            let mut search = view.search.clone();
+            let field = TextEdit::singleline(&mut search)
+                .id(egui::Id::unique(("search offer", number.0)))
+                .hint_text(text::SEARCH_OFFER)
+                .char_limit(SEARCH_LIMIT)
+                .desired_width(f32::INFINITY)
+                .min_size(vec2(0.0, theme::TARGET_MAIN))
+                .align(egui::Align2::LEFT_CENTER)
+                .margin(Margin::symmetric(10, 4));
+            let field = ui.add(field).accessible_name(text::SEARCH_OFFER);
+            if field.changed() {
+                scene.actions.push(Action::SearchOffer(number, search));
+            }
+        }
+        match view.matching {
+            None => {
+                weak_ui(ui, text::LIST_COMING);
+            }
+            Some(0) => {
+                weak_ui(ui, text::NOTHING_MATCHES);
+            }
+            Some(matching) => {
+                if many {
+                    weak_ui(ui, &text::matching(matching));
+                }
+                rows_ui(ui, scene, number, view, matching);
+            }
+        }
+    });
+}
+
+/// Only the rows in sight are drawn, and only the pages around them are here.
+fn rows_ui(
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    number: SessionNumber,
+    view: &OfferView,
+    matching: u64,
+) {
+    let total = usize::try_from(matching).unwrap_or(usize::MAX);
+    let height = theme::ROW_HEIGHT;
+    #[expect(clippy::cast_precision_loss, reason = "a few rows fit a screen")]
+    let most = (ui.ctx().content_rect().height() * 0.45)
+        .max(height * 4.0)
+        .min((height + theme::SPACE_TIGHT) * total.min(1000) as f32);
+    ui.spacing_mut().item_spacing.y = theme::SPACE_TIGHT;
+    ScrollArea::vertical()
+        .id_salt(("offer rows", number.0))
+        .max_height(most)
+        .min_scrolled_height(most)
+        .auto_shrink([false, true])
+        .show_rows(ui, height, total, |ui, range| {
+            let rows = range.start as u64..range.end as u64;
+            for at in rows.clone() {
+                let here = at
+                    .checked_sub(view.first)
+                    .and_then(|at| view.rows.get(usize::try_from(at).ok()?));
+                match here {
+                    Some(row) => {
+                        ui.push_id(row.index, |ui| row_ui(ui, scene, number, view, row));
+                    }
+                    None => {
+                        ui.add_space(height);
+                    }
+                }
+            }
+            scene.actions.push(Action::SeeRows(number, rows));
+            super::follow_focus_ui(ui);
+        });
+}
+
+fn row_ui(
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    number: SessionNumber,
+    view: &OfferView,
+    row: &OfferRow,
+) {
+    let palette = Palette::of(ui);
+    let size = vec2(ui.available_width(), theme::ROW_HEIGHT);
+    let layout = egui::Layout::right_to_left(egui::Align::Center);
+    ui.allocate_ui_with_layout(size, layout, |ui| {
+        ui.set_min_height(theme::ROW_HEIGHT);
+        let amount = text::item_amount(row.folder, row.files, row.bytes);
+        ui.label(RichText::new(amount).small().color(palette.text_weak));
+        if let Some(mark) = conflict_mark(row.conflict) {
+            ui.label(RichText::new(mark).small().color(palette.warning));
+        }
+        if !row.folder && (row.executable || text::names_a_program(&row.name)) {
+            ui.label(RichText::new(text::PROGRAM).small().color(palette.bad));
+            icon_ui(ui, Icon::Warning, theme::ICON, palette.bad);
+        }
+        ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+            let mut wanted = view.wanted(row);
+            let free = !view.inside_unwanted(row);
+            let check = ui
+                .add_enabled(free, Checkbox::without_text(&mut wanted))
+                .accessible_name(text::take_row(&row.name));
+            if check.changed() {
+                scene
+                    .actions
+                    .push(Action::SetWanted(number, row.index, wanted));
+            }
+            let icon = if row.folder { Icon::Folder } else { Icon::File };
+            icon_ui(ui, icon, theme::ICON, palette.text_weak);
+            name_ui(ui, &row.name);
+        });
+    });
+}
+
+const fn conflict_mark(conflict: Option<Conflict>) -> Option<&'static str> {
+    match conflict {
+        Some(Conflict::SameSize) => Some(text::SAME_SIZE),
+        Some(Conflict::Differs) => Some(text::NAME_TAKEN),
+        None => None,
+    }
+}
+
+fn conflicts_ui(
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    number: SessionNumber,
+    digest: &OfferDigest,
+    view: &OfferView,
+) {
+    card_ui(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme::SPACE;
+        card_title_ui(ui, text::CONFLICT_TITLE);
+        ui.add(Label::new(text::conflicts(digest.conflicts)).wrap());
+        for (policy, label) in POLICIES {
+            if ui.radio(view.on_conflict == policy, label).clicked() {
+                scene.actions.push(Action::SetConflict(number, policy));
+            }
+        }
+    });
+}

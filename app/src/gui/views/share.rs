@@ -1,0 +1,249 @@
+//! Ready to send: the code, what is offered, who receives.
+
+use egui::{Label, RichText, Ui};
+
+use super::{Scene, back_title_ui, card, card_ui, page_ui, row_with_end_ui};
+use crate::engine::event::{ShareItem, ShownCode, TaskNumber};
+use crate::gui::action::Action;
+use crate::gui::desktop::FolderUse;
+use crate::gui::model::{Screen, Share};
+use crate::gui::theme::{self, Palette};
+use crate::gui::widgets::{
+    Button, Icon, Weight, card_title_ui, icon_ui, name_ui, qr_ui, sign_ui, text_ui, weak_ui,
+};
+use crate::text;
+use fardrop_shared::Role;
+
+/// Things left out that are named; the rest is counted.
+const LEFT_OUT_SHOWN: usize = 5;
+
+/// Draws it.
+pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber) {
+    page_ui(ui, Screen::Share(task), |ui| {
+        ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;
+        let Some(share) = scene.model.share(task) else {
+            back_title_ui(ui, scene, text::SHARE_OVER);
+            return;
+        };
+        let title = if share.ended {
+            text::SHARE_OVER
+        } else {
+            text::READY_TITLE
+        };
+        back_title_ui(ui, scene, title);
+        if !share.ended {
+            code_card_ui(ui, scene, task, share);
+        }
+        receivers_ui(ui, scene, task, share);
+        offered_ui(ui, scene, task, share);
+        if !share.ended {
+            let stop = Button::new(text::STOP_SHARING).icon(Icon::Cross);
+            if stop.show_ui(ui) {
+                scene.actions.push(Action::StopShare(task));
+            }
+        }
+    });
+}
+
+fn code_card_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Share) {
+    card_ui(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme::SPACE;
+        match &share.code {
+            Some(code) if share.dead.is_none() => {
+                if ui.available_width() < theme::NARROW {
+                    code_ui(ui, scene, code);
+                    qr_row_ui(ui, code);
+                } else {
+                    row_with_end_ui(
+                        ui,
+                        |ui| qr_ui(ui, &code.uri, theme::QR_SIDE, text::QR_NAME),
+                        |ui| {
+                            ui.vertical(|ui| code_ui(ui, scene, code));
+                        },
+                    );
+                }
+            }
+            Some(_) => {}
+            None => {
+                text_ui(ui, text::CODE_COMING);
+            }
+        }
+        card::notices_ui(ui, share);
+        if share.renewing {
+            text_ui(ui, text::RENEWING);
+        } else if share.dead.is_some() || share.wrong_guess.is_some() {
+            let weight = if share.dead.is_some() {
+                Weight::Main
+            } else {
+                Weight::Plain
+            };
+            let fresh = Button::new(text::FRESH_CODE)
+                .icon(Icon::Again)
+                .weight(weight);
+            if fresh.show_ui(ui) {
+                scene.actions.push(Action::RenewCode(task));
+            }
+        }
+        if let Some(failure) = share.failure.as_ref().or(share.refused.as_ref()) {
+            let palette = Palette::of(ui);
+            let sentence = text::failure(failure, Role::Sender);
+            sign_ui(ui, Icon::Warning, palette.bad, &sentence);
+        }
+    });
+}
+
+fn qr_row_ui(ui: &mut Ui, code: &ShownCode) {
+    let side = theme::QR_SIDE.min(ui.available_width());
+    ui.vertical_centered(|ui| qr_ui(ui, &code.uri, side, text::QR_NAME));
+}
+
+fn code_ui(ui: &mut Ui, scene: &mut Scene<'_>, code: &ShownCode) {
+    let palette = Palette::of(ui);
+    weak_ui(ui, text::READ_OUT);
+    // As large as one line allows: a code that breaks in two is read out wrong.
+    let style = theme::code_style();
+    let mut font = style.resolve(ui.style());
+    let letters = code.spoken.chars().count().max(1);
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a code has some dozens of letters"
+    )]
+    let per_letter = ui.available_width() / letters as f32;
+    // A letter of the fixed-width font is 0.6 of its size wide.
+    font.size = font.size.min(per_letter / 0.62).max(theme::CODE_MIN);
+    let shown = RichText::new(&code.spoken)
+        .font(font)
+        .color(palette.text)
+        .strong();
+    let response = ui.add(Label::new(shown).wrap().selectable(true));
+    let response = response.accessible_name(text::code_name(code));
+    let _ = response;
+    weak_ui(ui, &text::spelled(code));
+    ui.horizontal_wrapped(|ui| {
+        let copy = Button::new(text::COPY_CODE)
+            .icon(Icon::Clipboard)
+            .weight(Weight::Main)
+            .response_ui(ui);
+        if scene.fresh {
+            copy.request_focus();
+        }
+        if copy.clicked() {
+            let whole = code.with_server.as_ref().unwrap_or(&code.spoken);
+            scene.actions.push(Action::Copy(whole.clone()));
+        }
+        if Button::new(text::COPY_LINK)
+            .icon(Icon::Clipboard)
+            .show_ui(ui)
+        {
+            scene.actions.push(Action::Copy(code.uri.clone()));
+        }
+    });
+}
+
+fn receivers_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Share) {
+    card_ui(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme::SPACE;
+        card_title_ui(ui, text::RECEIVERS_TITLE);
+        if share.sessions.is_empty() {
+            let palette = Palette::of(ui);
+            if !share.ended {
+                sign_ui(ui, Icon::Clock, palette.text_weak, text::NOBODY_YET);
+            }
+            return;
+        }
+        for session in share.sessions.values() {
+            ui.push_id(session.number.0, |ui| {
+                ui.separator();
+                card::session_ui(ui, scene, task, session);
+            });
+        }
+    });
+}
+
+fn offered_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Share) {
+    card_ui(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme::SPACE;
+        card_title_ui(ui, text::OFFERED_TITLE);
+        match share.scanned {
+            Some((files, bytes, _)) => weak_ui(ui, &text::offered_total(files, bytes)),
+            None => weak_ui(ui, text::LOOKING_THROUGH),
+        };
+        match &share.items {
+            Some(items) => {
+                let removable = items.len() > 1 && !share.ended;
+                for item in items {
+                    ui.push_id(item.number.0, |ui| {
+                        item_ui(ui, scene, task, item, removable);
+                    });
+                }
+            }
+            None => {
+                for name in share.first_names() {
+                    name_ui(ui, &name);
+                }
+            }
+        }
+        left_out_ui(ui, share);
+        if !share.ended {
+            ui.horizontal_wrapped(|ui| {
+                if Button::new(text::ADD_FILES).icon(Icon::Plus).show_ui(ui) {
+                    scene.actions.push(Action::ChooseFiles);
+                }
+                if Button::new(text::ADD_FOLDER).icon(Icon::Plus).show_ui(ui) {
+                    scene.actions.push(Action::ChooseFolder(FolderUse::Send));
+                }
+            });
+        }
+    });
+}
+
+fn item_ui(
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    task: TaskNumber,
+    item: &ShareItem,
+    removable: bool,
+) {
+    let palette = Palette::of(ui);
+    row_with_end_ui(
+        ui,
+        |ui| {
+            if removable {
+                let remove = Button::icon_only(Icon::Cross, text::REMOVE_ITEM)
+                    .described(text::remove_item(&item.name));
+                if remove.show_ui(ui) {
+                    scene.actions.push(Action::RemoveItem(task, item.number));
+                }
+            }
+            let amount = text::item_amount(item.folder, item.files, item.bytes);
+            ui.label(RichText::new(amount).color(palette.text_weak));
+        },
+        |ui| {
+            let icon = if item.folder {
+                Icon::Folder
+            } else {
+                Icon::File
+            };
+            icon_ui(ui, icon, theme::ICON, palette.text_weak);
+            name_ui(ui, &item.name);
+        },
+    );
+}
+
+fn left_out_ui(ui: &mut Ui, share: &Share) {
+    let left_out = share.scanned.map_or(0, |(_, _, left_out)| left_out);
+    let known = share.left_out.len() as u64;
+    if left_out.max(known) == 0 {
+        return;
+    }
+    let palette = Palette::of(ui);
+    let count = text::left_out_count(left_out.max(known));
+    sign_ui(ui, Icon::Warning, palette.warning, &count);
+    for (name, reason) in share.left_out.iter().take(LEFT_OUT_SHOWN) {
+        weak_ui(ui, &text::left_out(name, reason));
+    }
+    let more = left_out.max(known).saturating_sub(LEFT_OUT_SHOWN as u64);
+    if more > 0 {
+        weak_ui(ui, &text::more_failed(more));
+    }
+}

@@ -1,0 +1,68 @@
+//! What the screens are made of: a few things egui has not, in this window's looks.
+
+mod bar;
+mod button;
+mod code_field;
+mod focus;
+mod graph;
+mod icon;
+mod name;
+mod qr;
+
+pub(super) use bar::{Bar, bar_ui};
+pub(super) use button::{Button, Weight};
+pub(super) use code_field::code_field_ui;
+pub(super) use focus::{follow_focus_ui, ring_ui};
+pub(super) use graph::graph_ui;
+pub(super) use icon::{Icon, icon_ui};
+pub(super) use name::{name_ui, safe};
+pub(super) use qr::qr_ui;
+
+use egui::{Label, RichText, Ui};
+
+use super::theme::{self, Palette};
+
+/// A screen's title.
+pub(super) fn title_ui(ui: &mut Ui, text: &str) {
+    heading(ui, text, egui::TextStyle::Heading);
+}
+
+/// A card's title.
+pub(super) fn card_title_ui(ui: &mut Ui, text: &str) {
+    heading(ui, text, theme::subheading());
+}
+
+/// Text that says something beside, over as many lines as it needs.
+pub(super) fn weak_ui(ui: &mut Ui, text: &str) -> egui::Response {
+    let palette = Palette::of(ui);
+    let text = RichText::new(safe(ui, text)).color(palette.text_weak);
+    ui.add(Label::new(text).wrap())
+}
+
+/// Text, over as many lines as it needs.
+pub(super) fn text_ui(ui: &mut Ui, text: &str) -> egui::Response {
+    let text = safe(ui, text);
+    ui.add(Label::new(text).wrap())
+}
+
+/// An icon with a sentence beside it: no state is told by colour alone.
+pub(super) fn sign_ui(ui: &mut Ui, icon: Icon, color: egui::Color32, text: &str) {
+    ui.horizontal(|ui| {
+        icon_ui(ui, icon, theme::ICON, color);
+        let text = safe(ui, text);
+        ui.add(Label::new(RichText::new(text).color(color)).wrap());
+    });
+}
+
+fn heading(ui: &mut Ui, text: &str, style: egui::TextStyle) {
+    let palette = Palette::of(ui);
+    let shown = RichText::new(safe(ui, text))
+        .text_style(style)
+        .color(palette.text)
+        .strong();
+    let response = ui.add(Label::new(shown).wrap());
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_role(egui::accesskit::Role::Heading);
+        node.set_label(text.to_owned());
+    });
+}

@@ -1,0 +1,94 @@
+//! A TCP port on loopback, and a token in a private file that says who may use it.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rand::RngCore;
+use rand::rngs::OsRng;
+use subtle::ConstantTimeEq;
+
+use super::super::WORD_TIME;
+
+/// The file that says where: the port, 2 bytes little-endian, and the token.
+const ADDRESS_NAME: &str = "instance.port";
+
+/// Bytes of a token: more than can be guessed.
+const TOKEN_LENGTH: usize = 32;
+
+/// Where visitors come in.
+#[derive(Debug)]
+pub(in super::super) struct Door {
+    listener: TcpListener,
+    token: [u8; TOKEN_LENGTH],
+    folder: PathBuf,
+}
+
+/// A visitor, seen from either side.
+pub(in super::super) type Visit = TcpStream;
+
+impl Door {
+    /// Listens, and says where in `folder`; whoever calls this holds the lock.
+    pub(in super::super) fn open(folder: &Path) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let mut token = [0; TOKEN_LENGTH];
+        OsRng.try_fill_bytes(&mut token).map_err(io::Error::other)?;
+        let path = folder.join(ADDRESS_NAME);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path)?;
+        let port = listener.local_addr()?.port();
+        file.write_all(&[&port.to_le_bytes()[..], &token].concat())?;
+        Ok(Self {
+            listener,
+            token,
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// The next visitor that has the token; waits for one.
+    pub(in super::super) fn answer(&self) -> io::Result<Visit> {
+        let (mut stream, _) = self.listener.accept()?;
+        stream.set_read_timeout(Some(WORD_TIME))?;
+        stream.set_write_timeout(Some(WORD_TIME))?;
+        let mut token = [0; TOKEN_LENGTH];
+        stream.read_exact(&mut token)?;
+        if bool::from(token.ct_eq(&self.token)) {
+            Ok(stream)
+        } else {
+            Err(io::ErrorKind::PermissionDenied.into())
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        // The next start would remove it as well.
+        let _ = fs::remove_file(self.folder.join(ADDRESS_NAME));
+    }
+}
+
+/// Visits whoever listens, with the token from `folder`.
+pub(in super::super) fn knock(folder: &Path, patience: Duration) -> io::Result<Visit> {
+    let known = fs::read(folder.join(ADDRESS_NAME))?;
+    let Some((port, token)) = known.split_first_chunk::<2>() else {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    };
+    if token.len() != TOKEN_LENGTH {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, u16::from_le_bytes(*port)));
+    let mut stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    stream.write_all(token)?;
+    Ok(stream)
+}

@@ -1,0 +1,197 @@
+use std::fs;
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use super::door::loopback;
+use super::*;
+
+/// A first instance, and word of every errand that reached it.
+fn first(folder: &Path) -> (Errands, Receiver<()>) {
+    let Start::First(instance) = start(folder, &Errand::default()).expect("it starts") else {
+        panic!("somebody else is the first");
+    };
+    let (woken, wakes) = sync_channel(16);
+    let wake = Arc::new(move || woken.send(()).expect("the test waits"));
+    (instance.listen(wake).expect("a thread"), wakes)
+}
+
+fn errand(paths: &[&str], link: Option<&str>) -> Errand {
+    Errand {
+        paths: paths.iter().map(PathBuf::from).collect(),
+        link: link.map(|link| TypedCode(link.to_owned())),
+    }
+}
+
+#[test]
+fn a_second_start_hands_its_errand_to_the_first() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("run");
+    let (errands, wakes) = first(&folder);
+    for sent in [
+        errand(&["/a b", "/\u{e9}"], None),
+        errand(&[], Some("fardrop:417-acid-lemon")),
+        errand(&[], None),
+    ] {
+        let started = start(&folder, &sent).expect("it hands over");
+        assert!(matches!(started, Start::HandedOver));
+        wakes
+            .recv_timeout(Duration::from_secs(30))
+            .expect("it is woken");
+        assert_eq!(errands.poll(), Some(sent));
+        assert_eq!(errands.poll(), None);
+    }
+}
+
+#[test]
+fn many_starts_at_once_give_one_first() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("run");
+    let (errands, wakes) = first(&folder);
+    let second = |number: usize| {
+        let sent = errand(&[&format!("/{number}")], None);
+        let started = start(&folder, &sent);
+        assert!(matches!(started, Ok(Start::HandedOver)), "{started:?}");
+    };
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let second = &second;
+            scope.spawn(move || second(number));
+        }
+    });
+    let mut paths = Vec::new();
+    for _ in 0..8 {
+        wakes.recv_timeout(Duration::from_secs(30)).expect("woken");
+        paths.extend(errands.poll().expect("an errand").paths);
+    }
+    paths.sort();
+    let expected: Vec<_> = (0..8)
+        .map(|number| PathBuf::from(format!("/{number}")))
+        .collect();
+    assert_eq!(paths, expected);
+}
+
+#[test]
+fn what_a_killed_first_left_behind_is_no_obstacle() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("run");
+    door::make_private(&folder).expect("a folder");
+    // A lock file that nobody holds, and a socket that nobody listens at.
+    fs::write(folder.join(LOCK_NAME), "").expect("it writes");
+    #[cfg(unix)]
+    drop(std::os::unix::net::UnixListener::bind(folder.join("instance.sock")).expect("a socket"));
+    let (errands, _wakes) = first(&folder);
+    drop(errands);
+    let again = start(&folder, &Errand::default()).expect("it starts");
+    assert!(matches!(again, Start::First(_)));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_others_may_enter_is_refused() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let home = tempfile::tempdir().expect("a folder");
+    let open = home.path().join("open");
+    fs::create_dir(&open).expect("a folder");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).expect("permissions");
+    let own = home.path().join("own");
+    door::make_private(&own).expect("a folder");
+    let mode = own.metadata().expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let link = home.path().join("link");
+    symlink(&own, &link).expect("a link");
+    for folder in [open, link] {
+        let refused = start(&folder, &Errand::default());
+        assert!(
+            matches!(refused, Err(InstanceError::Folder { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
+fn nonsense_is_neither_understood_nor_kept_in_memory() {
+    let message = |paths: &[&str], rest: &[u8]| {
+        let message = Message {
+            paths: paths.iter().map(OsString::from).collect(),
+            link: None,
+        };
+        let mut body = postcard::to_stdvec(&message).expect("it encodes");
+        body.extend(rest);
+        [&MAGIC[..], &(body.len() as u32).to_le_bytes(), &body].concat()
+    };
+    assert!(read_errand(&mut &message(&["/a"], &[])[..]).is_ok());
+    let too_long = [&MAGIC[..], &u32::MAX.to_le_bytes()].concat();
+    for bytes in [
+        message(&["relative"], &[]),
+        message(&["/a"], &[0]),
+        message(&["/a"], &[])[..14].to_vec(),
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        too_long,
+        Vec::new(),
+    ] {
+        assert!(read_errand(&mut &bytes[..]).is_err(), "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_visitor_that_says_nonsense_does_not_keep_others_out() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("run");
+    let (errands, wakes) = first(&folder);
+    let mut visit = door::knock(&folder, Duration::from_secs(30)).expect("it answers");
+    visit.write_all(&[7; 64]).expect("it writes");
+    let mut answer = Vec::new();
+    // It closes, perhaps with bytes of ours unread.
+    let _ = visit.read_to_end(&mut answer);
+    assert!(answer.is_empty(), "{answer:?}");
+    let sent = errand(&["/a"], None);
+    assert!(matches!(start(&folder, &sent), Ok(Start::HandedOver)));
+    wakes.recv_timeout(Duration::from_secs(30)).expect("woken");
+    assert_eq!(errands.poll(), Some(sent));
+}
+
+#[test]
+fn the_way_over_loopback_asks_for_the_token() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path();
+    let door = loopback::Door::open(folder).expect("a port");
+    let address = fs::read(folder.join("instance.port")).expect("it is there");
+    let patience = Duration::from_secs(30);
+
+    let mut visit = loopback::knock(folder, patience).expect("it connects");
+    visit.write_all(b"hello").expect("it writes");
+    let mut heard = [0; 5];
+    let mut answered = door.answer().expect("the token is right");
+    answered.read_exact(&mut heard).expect("it reads");
+    assert_eq!(&heard, b"hello");
+
+    let mut forged = address;
+    forged[10] ^= 1;
+    fs::write(folder.join("instance.port"), forged).expect("it writes");
+    let _visit = loopback::knock(folder, patience).expect("it connects");
+    let refused = door.answer().expect_err("the token is wrong");
+    assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
+}
+
+#[test]
+fn a_command_line_is_paths_and_at_most_one_link() {
+    let home = tempfile::tempdir().expect("a folder");
+    let file = home.path().join("a.txt");
+    fs::write(&file, "a").expect("it writes");
+    let named = |names: &[&str]| Errand::from_named(names.iter().map(OsString::from).collect());
+    let path = file.to_str().expect("Unicode");
+    assert_eq!(
+        named(&[path, "FarDrop:417-acid-lemon"]),
+        Ok(Errand {
+            paths: vec![file.clone()],
+            link: Some(TypedCode("FarDrop:417-acid-lemon".to_owned())),
+        })
+    );
+    assert_eq!(named(&[]), Ok(Errand::default()));
+    assert_eq!(named(&["fardrop:a", "fardrop:b"]), Err("fardrop:b".into()));
+    assert_eq!(named(&[path, "/nothing/here"]), Err("/nothing/here".into()));
+    assert!(named(&["."]).expect("a folder").paths[0].is_absolute());
+}

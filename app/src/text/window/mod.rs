@@ -1,0 +1,150 @@
+//! What the window says.
+
+mod history;
+mod screens;
+mod transfers;
+
+pub use history::*;
+pub use screens::*;
+pub use transfers::*;
+
+/// The program's name, as it stands in a title.
+pub const APP_NAME: &str = "Fardrop";
+
+/// Longest name that a row or a card shows, in characters; the middle of a longer one is left out.
+const ROW_NAME_LIMIT: usize = 72;
+
+/// Longest device name that a card shows, in characters.
+const DEVICE_LIMIT: usize = 40;
+
+/// Longest ending that is taken for a file's type, in characters with its dot.
+const TYPE_LIMIT: usize = 12;
+
+/// Endings that a system may run when they are opened, in lower case. Not complete, and no promise: a
+/// file without the mark may do harm as well.
+const PROGRAM_TYPES: [&str; 33] = [
+    ".app",
+    ".appimage",
+    ".apk",
+    ".bat",
+    ".cmd",
+    ".com",
+    ".cpl",
+    ".deb",
+    ".desktop",
+    ".dmg",
+    ".exe",
+    ".hta",
+    ".jar",
+    ".js",
+    ".jse",
+    ".lnk",
+    ".msi",
+    ".msp",
+    ".pif",
+    ".pkg",
+    ".ps1",
+    ".py",
+    ".reg",
+    ".rpm",
+    ".run",
+    ".scr",
+    ".sh",
+    ".url",
+    ".vbe",
+    ".vbs",
+    ".wsf",
+    ".wsh",
+    ".xll",
+];
+
+/// There is no window to be had.
+#[must_use]
+pub fn window_failed(problem: &str) -> String {
+    format!(
+        "The window cannot be opened ({problem}). `fardrop send` and `fardrop receive` do the same \
+         in a terminal."
+    )
+}
+
+/// A device's name, harmless and short.
+#[must_use]
+pub fn device(name: &str) -> String {
+    let shown = super::shown(name.trim(), DEVICE_LIMIT);
+    if shown.is_empty() {
+        "a computer without a name".to_owned()
+    } else {
+        shown
+    }
+}
+
+/// A file's name in two harmless parts: all but its type, and its type with the dot. The two are never
+/// drawn as one text, so that no letter in the first can move the second.
+#[must_use]
+pub fn name_and_type(name: &str) -> (String, String) {
+    let start = name.rfind('/').map_or(0, |slash| slash + 1);
+    let dot = name[start..]
+        .rfind('.')
+        .map(|at| start + at)
+        // `.profile` is all name, `file.` has no type.
+        .filter(|at| *at > start && *at + 1 < name.len())
+        .filter(|at| name[*at..].chars().count() <= TYPE_LIMIT);
+    let (stem, ending) = name.split_at(dot.unwrap_or(name.len()));
+    (
+        super::shown(stem, ROW_NAME_LIMIT),
+        super::shown(ending, TYPE_LIMIT * 8),
+    )
+}
+
+/// Whether a name is that of something that a system may run when it is opened.
+#[must_use]
+pub fn names_a_program(name: &str) -> bool {
+    let name = name.trim_end_matches(['.', ' ']).to_lowercase();
+    PROGRAM_TYPES.iter().any(|ending| name.ends_with(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, stem: &str, ending: &str) {
+        assert_eq!(name_and_type(name), (stem.to_owned(), ending.to_owned()));
+    }
+
+    #[test]
+    fn a_type_stands_apart_from_its_name() {
+        check("report.pdf", "report", ".pdf");
+        check("a/b.c/archive.tar.gz", "a/b.c/archive.tar", ".gz");
+        check("README", "README", "");
+        check(".profile", ".profile", "");
+        check("trailing.", "trailing.", "");
+        check(
+            "no type.because it is a sentence",
+            "no type.because it is a sentence",
+            "",
+        );
+    }
+
+    #[test]
+    fn hostile_names_are_harmless_and_end_in_their_true_type() {
+        check("invoice\u{202e}fdp.exe", "invoice\\u{202e}fdp", ".exe");
+        check("a\nb.txt", "a\\nb", ".txt");
+        let long = format!("{}.exe", "x".repeat(4092));
+        let (stem, ending) = name_and_type(&long);
+        assert!(stem.chars().count() <= ROW_NAME_LIMIT, "{stem}");
+        assert_eq!(ending, ".exe");
+        let (stem, _) = name_and_type("../../etc/passwd");
+        assert_eq!(stem, "../../etc/passwd");
+    }
+
+    #[test]
+    fn programs_are_known_by_their_ending() {
+        for program in ["setup.EXE", "a.b.sh", "evil.scr ", "x.desktop."] {
+            assert!(names_a_program(program), "{program}");
+        }
+        for harmless in ["photo.jpg", "exe", "notes.txt"] {
+            assert!(!names_a_program(harmless), "{harmless}");
+        }
+    }
+}

@@ -1,0 +1,527 @@
+//! The words of the screens.
+
+use std::path::Path;
+use std::time::Duration;
+
+use fardrop_shared::diagnosis::{Hint, Prospect};
+
+use super::device;
+use crate::engine::event::{OfferDigest, Rung, ShownCode};
+use crate::failure::FailureKind;
+use crate::text::{count, grouped, round_trip, shown, size};
+
+/// Longest path of this machine that is shown, in characters.
+const PATH_LIMIT: usize = 80;
+
+/// Longest account of a problem that is shown, in characters.
+const PROBLEM_LIMIT: usize = 300;
+
+/// The tabs.
+pub const TAB_HOME: &str = "Home";
+/// See [`TAB_HOME`].
+pub const TAB_SETTINGS: &str = "Settings";
+/// See [`TAB_HOME`].
+pub const TAB_HISTORY: &str = "History";
+/// See [`TAB_HOME`].
+pub const TAB_NETWORK: &str = "Network";
+/// See [`TAB_HOME`].
+pub const TAB_ABOUT: &str = "About";
+
+/// Sending, on the first screen.
+pub const SEND_TITLE: &str = "Send";
+/// What can be done there, where files can be dropped.
+pub const DROP_HINT: &str = "Drop files or folders anywhere in this window";
+/// The same where no drop is told to us.
+pub const CHOOSE_HINT: &str = "Choose what to send; you get a code to read out";
+/// While files are held over the window.
+pub const DROP_NOW: &str = "Drop to send";
+/// A button.
+pub const CHOOSE_FILES: &str = "Choose files";
+/// A button.
+pub const CHOOSE_FOLDER: &str = "Choose folder";
+/// A button.
+pub const PASTE: &str = "Paste";
+/// Receiving, on the first screen.
+pub const RECEIVE_TITLE: &str = "Receive";
+/// Above the code field.
+pub const CODE_LABEL: &str = "Code that the other person reads out";
+/// In the code field.
+pub const CODE_HINT: &str = "417-acid-lemon";
+/// A button.
+pub const RECEIVE: &str = "Receive";
+/// What goes on.
+pub const TRANSFERS_TITLE: &str = "Transfers";
+/// No rendezvous is configured.
+pub const NO_RENDEZVOUS: &str = "No rendezvous server is set: this works on this network, and beyond \
+     it where your router opens a port.";
+/// A button beside that.
+pub const SET_ONE: &str = "Set one";
+
+/// A code's number is none.
+pub const CODE_NUMBER_BAD: &str = "A code begins with its number, of three to nine digits.";
+/// A code that cannot become one.
+pub const CODE_MALFORMED: &str = "That is not a code: it is too long, or what follows the @ is no \
+     server.";
+
+/// The clipboard holds nothing to send or to type.
+pub const CLIPBOARD_EMPTY: &str = "The clipboard holds no files and no code.";
+/// Text went into the clipboard.
+pub const COPIED: &str = "Copied.";
+/// There are no dialogs on this desktop.
+pub const NO_DIALOG: &str = "This desktop has no dialog to choose files with. Drop them on the window, \
+     copy them in a file manager and paste them here, or start `fardrop FILE`.";
+/// A button on a notice.
+pub const DISMISS: &str = "Dismiss";
+/// A button.
+pub const BACK: &str = "Back";
+
+/// A button on a row.
+pub const REMOVE_ITEM: &str = "Remove";
+/// An offer that is gone.
+pub const OFFER_OVER: &str = "This offer is over";
+/// Too much was asked of the engine at once.
+pub const ENGINE_BUSY: &str = "Fardrop is busy; do that again in a moment.";
+/// Too much was asked of the desktop at once.
+pub const DESKTOP_BUSY: &str = "The desktop does not answer; do that again in a moment.";
+
+/// A share's screen.
+pub const READY_TITLE: &str = "Ready to send";
+/// The share is over.
+pub const SHARE_OVER: &str = "This share is over";
+/// While there is no code yet.
+pub const CODE_COMING: &str = "The code is being made...";
+/// Above the code.
+pub const READ_OUT: &str = "Read this code out to the other person";
+/// A button.
+pub const COPY_CODE: &str = "Copy code";
+/// A button.
+pub const COPY_LINK: &str = "Copy link";
+/// The QR code, to a screen reader.
+pub const QR_NAME: &str = "QR code of the link";
+/// What is offered.
+pub const OFFERED_TITLE: &str = "What is offered";
+/// A button.
+pub const ADD_FILES: &str = "Add files";
+/// A button.
+pub const ADD_FOLDER: &str = "Add folder";
+/// While files are looked through.
+pub const LOOKING_THROUGH: &str = "Looking through the files...";
+/// Who receives.
+pub const RECEIVERS_TITLE: &str = "Receivers";
+/// Nobody receives yet.
+pub const NOBODY_YET: &str = "Waiting for the other person to type the code.";
+/// A button.
+pub const STOP_SHARING: &str = "Stop sharing";
+/// A button.
+pub const FRESH_CODE: &str = "Fresh code, same files";
+/// While a fresh code is made.
+pub const RENEWING: &str = "A fresh code is being made...";
+/// Somebody guessed at the code.
+pub const WRONG_CODE_TRIED: &str = "Someone tried a wrong code.";
+/// The code is dead by guesses.
+pub const CODE_DEAD: &str = "Someone tried wrong codes too often, so this one is dead. The files are \
+     still here.";
+/// The code's number was given away.
+pub const CODE_TAKEN: &str =
+    "The rendezvous gave this code's number away. The files are still here.";
+
+/// Above the list of an offer.
+pub const SEARCH_OFFER: &str = "Search the files";
+/// While the list is made.
+pub const LIST_COMING: &str = "The list is being made...";
+/// Nothing matches.
+pub const NOTHING_MATCHES: &str = "Nothing matches.";
+/// A mark.
+pub const PROGRAM: &str = "program";
+/// A mark: there is one of this name and size already.
+pub const SAME_SIZE: &str = "there already?";
+/// A mark: there is another one of this name.
+pub const NAME_TAKEN: &str = "name taken";
+/// A folder is named.
+pub const SAVE_INTO: &str = "Save into";
+/// A button.
+pub const CHANGE: &str = "Change";
+/// What to do about conflicts.
+pub const CONFLICT_TITLE: &str = "Where a name is taken";
+/// See [`CONFLICT_TITLE`].
+pub const CONFLICT_SKIP: &str = "Skip what is identical, keep both where they differ";
+/// See [`CONFLICT_TITLE`].
+pub const CONFLICT_RENAME: &str = "Keep both, always";
+/// See [`CONFLICT_TITLE`].
+pub const CONFLICT_REPLACE: &str = "Replace the old ones";
+/// A button.
+pub const ACCEPT: &str = "Accept";
+/// A button.
+pub const DECLINE: &str = "Decline";
+/// Nothing is chosen.
+pub const NOTHING_CHOSEN: &str = "Nothing is chosen.";
+
+/// Settings: what this machine is called.
+pub const DEVICE_LABEL: &str = "Name of this computer, as others see it";
+/// Settings: where files go.
+pub const FOLDER_LABEL: &str = "Folder for received files";
+/// Settings: servers.
+pub const SERVERS_LABEL: &str = "Rendezvous servers";
+/// What they are for.
+pub const SERVERS_HELP: &str = "Two machines on different networks meet at one. It swaps their \
+     addresses and nothing else.";
+/// In the field for a server.
+pub const SERVER_HINT: &str = "rv.example.org:4840";
+/// That field.
+pub const SERVER_LABEL: &str = "Another server, as host:port";
+/// A button.
+pub const ADD: &str = "Add";
+/// A button.
+pub const TEST: &str = "Test";
+/// A test runs.
+pub const TESTING: &str = "Testing...";
+/// Settings: words of a code.
+pub const WORDS_LABEL: &str = "Words in a code";
+/// Settings: a share's end.
+pub const ONCE_LABEL: &str = "End a share with its first receiver";
+/// Settings: routers.
+pub const MAPPING_LABEL: &str = "Ask routers to open a port";
+/// Settings: conflicts.
+pub const CONFLICTS_LABEL: &str = "Where the name of a received file is taken";
+/// Settings: ask about conflicts.
+pub const CONFLICT_ASK: &str = "Ask each time";
+/// Settings: looks.
+pub const THEME_LABEL: &str = "Theme";
+/// See [`THEME_LABEL`].
+pub const THEME_SYSTEM: &str = "As the system";
+/// See [`THEME_LABEL`].
+pub const THEME_LIGHT: &str = "Light";
+/// See [`THEME_LABEL`].
+pub const THEME_DARK: &str = "Dark";
+/// Settings: size of text.
+pub const TEXT_SIZE_LABEL: &str = "Size of everything";
+/// Settings: motion.
+pub const MOTION_LABEL: &str = "Reduce motion";
+/// Settings: notifications.
+pub const NOTIFICATIONS_LABEL: &str = "Tell me of offers and ends while the window is not in front";
+/// Settings: closing.
+pub const CLOSING_LABEL: &str = "Closing the window while files move";
+/// See [`CLOSING_LABEL`].
+pub const CLOSE_ASK: &str = "Ask";
+/// See [`CLOSING_LABEL`].
+pub const CLOSE_STOP: &str = "Stop the transfers";
+/// See [`CLOSING_LABEL`].
+pub const CLOSE_FINISH: &str = "Finish them out of sight";
+/// Settings: X11.
+pub const X11_LABEL: &str =
+    "Use X11 rather than Wayland, for files to be dropped (from the next start)";
+/// A group of settings.
+pub const GROUP_TRANSFERS: &str = "Sending and receiving";
+/// See [`GROUP_TRANSFERS`].
+pub const GROUP_NETWORK: &str = "Meeting others";
+/// See [`GROUP_TRANSFERS`].
+pub const GROUP_WINDOW: &str = "This window";
+/// A button.
+pub const LESS: &str = "Less";
+/// A button.
+pub const MORE: &str = "More";
+
+/// The network's screen.
+pub const NETWORK_TITLE: &str = "What this network allows";
+/// What it is for.
+pub const NETWORK_HELP: &str = "Fardrop tries these ways to another machine, from the top. Looking \
+     takes up to five seconds and needs no other person.";
+/// A button.
+pub const LOOK: &str = "Look at this network";
+/// A button.
+pub const LOOK_AGAIN: &str = "Look again";
+/// A button.
+pub const COPY_REPORT: &str = "Copy report";
+/// The report below.
+pub const REPORT_TITLE: &str = "Report";
+/// What is not in it.
+pub const REPORT_HELP: &str = "It names no address, server or interface: anybody may see it.";
+
+/// What this is.
+pub const ABOUT_WHAT: &str = "Files straight from one machine to another, encrypted from end to end. No \
+     upload to a third party, no account, no size limit.";
+/// Licences.
+pub const LICENCES_TITLE: &str = "Licences";
+/// See [`LICENCES_TITLE`].
+pub const LICENCES: [&str; 4] = [
+    "Fardrop: MIT or Apache-2.0, as you like.",
+    "The words of the codes: EFF short word list 2, Electronic Frontier Foundation, CC BY 3.0 US; one \
+     word is spelled otherwise.",
+    "The letters of this window: Ubuntu font, Ubuntu Font Licence 1.0; Hack, MIT and Bitstream Vera \
+     licences.",
+    "Built with egui, quinn, rustls, tokio and other free software, under MIT, Apache-2.0, ISC, BSD and \
+     like licences; Cargo.lock in the source names each.",
+];
+
+/// A dialog.
+pub const CLOSE_TITLE: &str = "Files are still moving";
+/// What it asks.
+pub const CLOSE_QUESTION: &str = "What has crossed is kept: after a new start with a new code, only the \
+     rest is sent.";
+/// A button.
+pub const CLOSE_KEEP: &str = "Keep the window open";
+/// A button.
+pub const CLOSE_NOW: &str = "Stop and close";
+/// A button.
+pub const CLOSE_WHEN_DONE: &str = "Close when done";
+/// A dialog.
+pub const STOP_TITLE: &str = "Somebody is receiving";
+/// What it asks.
+pub const STOP_QUESTION: &str =
+    "Stopping the share stops that too. What has crossed is kept over there.";
+/// A button.
+pub const STOP_KEEP: &str = "Keep sharing";
+
+/// The version.
+#[must_use]
+pub fn version() -> String {
+    format!("Version {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// A word of the code field is none.
+#[must_use]
+pub fn word_unknown(position: usize) -> String {
+    format!("Word {position} is not one of Fardrop's words; nothing was tried.")
+}
+
+/// A word of the code field may be several.
+#[must_use]
+pub fn word_ambiguous(position: usize) -> String {
+    format!("Word {position} could be several of Fardrop's words.")
+}
+
+/// A completion, to a screen reader.
+#[must_use]
+pub fn complete_word(word: &str) -> String {
+    format!("Complete the word: {word}")
+}
+
+/// The desktop did not do what was asked.
+#[must_use]
+pub fn desktop_failed(problem: &str) -> String {
+    format!(
+        "The desktop did not do that: {}.",
+        shown(problem.trim_end_matches('.'), PROBLEM_LIMIT)
+    )
+}
+
+/// The settings could not be saved.
+#[must_use]
+pub fn settings_unsaved(problem: &str) -> String {
+    format!(
+        "The settings hold until the window is closed; they could not be saved: {}.",
+        shown(problem.trim_end_matches('.'), PROBLEM_LIMIT)
+    )
+}
+
+/// A code spelled: `417, A C I D, L E M O N`.
+#[must_use]
+pub fn spelled(code: &ShownCode) -> String {
+    code.spoken
+        .split('-')
+        .map(|part| {
+            if part.bytes().all(|b| b.is_ascii_digit()) {
+                return part.to_owned();
+            }
+            let letters: Vec<String> = part.to_uppercase().chars().map(String::from).collect();
+            letters.join(" ")
+        })
+        .collect::<Vec<_>>()
+        .join("   ")
+}
+
+/// The code, to a screen reader.
+#[must_use]
+pub fn code_name(code: &ShownCode) -> String {
+    format!("Code: {}", code.spoken.replace('-', " "))
+}
+
+/// A path of this machine, on one line.
+#[must_use]
+pub fn path_shown(path: &Path) -> String {
+    shown(&path.to_string_lossy(), PATH_LIMIT)
+}
+
+/// Where received files go.
+#[must_use]
+pub fn goes_into(folder: &Path) -> String {
+    format!("Files go into {}", path_shown(folder))
+}
+
+/// A line of the report.
+#[must_use]
+pub fn report_row(label: &str, value: &str) -> String {
+    format!("{label}: {value}")
+}
+
+/// What a person should know or could do, in a window.
+#[must_use]
+pub const fn window_hint(hint: Hint) -> &'static str {
+    match hint {
+        Hint::NameServer => {
+            "No rendezvous server is set, so nothing beyond this network was tested: set one under \
+             Settings."
+        }
+        other => super::super::hint(other),
+    }
+}
+
+/// What is offered in all.
+#[must_use]
+pub fn offered_total(files: u64, bytes: u64) -> String {
+    format!("{}, {}", count(files, "file", "files"), size(bytes))
+}
+
+/// Something that was named: what is in it.
+#[must_use]
+pub fn item_amount(folder: bool, files: u64, bytes: u64) -> String {
+    if folder {
+        offered_total(files, bytes)
+    } else {
+        size(bytes)
+    }
+}
+
+/// Removes something from a share.
+#[must_use]
+pub fn remove_item(name: &str) -> String {
+    format!("Remove {}", crate::text::name(name))
+}
+
+/// What was left out.
+#[must_use]
+pub fn left_out_count(left_out: u64) -> String {
+    format!("{} left out:", count(left_out, "thing is", "things are"))
+}
+
+/// Who offers.
+#[must_use]
+pub fn offer_title(from: &str) -> String {
+    format!("{} wants to send you files", device(from))
+}
+
+/// How much is offered.
+#[must_use]
+pub fn offer_amount(offer: &OfferDigest) -> String {
+    let mut amount = count(offer.files, "file", "files");
+    if offer.folders > 0 {
+        amount.push_str(" in ");
+        amount.push_str(&count(offer.folders, "folder", "folders"));
+    }
+    amount.push_str(", ");
+    amount.push_str(&size(offer.bytes));
+    amount
+}
+
+/// An offer waits, on another screen.
+#[must_use]
+pub fn offers_wait(number: usize) -> String {
+    count(number as u64, "offer waits", "offers wait")
+}
+
+/// Whether it fits.
+#[must_use]
+pub fn room(free: u64, fits: bool) -> String {
+    if fits {
+        format!("There is room for {}.", size(free))
+    } else {
+        format!(
+            "It does not fit: there is room for {} only. Choose less, or another folder.",
+            size(free)
+        )
+    }
+}
+
+/// What is here already.
+#[must_use]
+pub fn kept_here(kept: u64) -> String {
+    format!("{} are here already from an earlier try.", size(kept))
+}
+
+/// How many names are taken.
+#[must_use]
+pub fn conflicts(number: u64) -> String {
+    format!(
+        "{} here with the same name.",
+        count(number, "file is already", "files are already")
+    )
+}
+
+/// How many rows match.
+#[must_use]
+pub fn matching(number: u64) -> String {
+    count(number, "entry", "entries")
+}
+
+/// A row's checkbox, to a screen reader.
+#[must_use]
+pub fn take_row(name: &str) -> String {
+    format!("Take {}", crate::text::name(name))
+}
+
+/// How many words, and what that is worth.
+#[must_use]
+pub fn words_worth(words: u8) -> String {
+    format!(
+        "{} words: one guess in {} hits",
+        words,
+        grouped(1296_u64.saturating_pow(words.into()))
+    )
+}
+
+/// A size in percent.
+#[must_use]
+pub fn percent(percent: u16) -> String {
+    format!("{percent} %")
+}
+
+/// Tests a server.
+#[must_use]
+pub fn test_server(server: &str) -> String {
+    format!("Test {}", crate::text::name(server))
+}
+
+/// Removes a server.
+#[must_use]
+pub fn remove_server(server: &str) -> String {
+    format!("Remove {}", crate::text::name(server))
+}
+
+/// What a test came to.
+#[must_use]
+pub fn server_tested(server: &str, result: Result<Duration, FailureKind>) -> String {
+    let server = crate::text::name(server);
+    match result {
+        Ok(time) => format!("{server} answers, {} there and back.", round_trip(time)),
+        Err(FailureKind::UdpBlocked) => {
+            format!("{server} is there, but UDP does not get through to it.")
+        }
+        Err(FailureKind::Version) => {
+            format!("{server} is there, but of a version that this app does not understand.")
+        }
+        Err(_) => format!("{server} does not answer: check its name, and that it runs."),
+    }
+}
+
+/// How a rung of the ladder is called, alone.
+#[must_use]
+pub const fn rung_name(rung: Rung) -> &'static str {
+    match rung {
+        Rung::Local => "On the same network",
+        Rung::Ipv6 => "Over IPv6",
+        Rung::Mapped => "Through a port that a router opens",
+        Rung::Punched => "Through both routers",
+        Rung::ManyPort => "Through both routers, over many ports",
+    }
+}
+
+/// What can be expected of it.
+#[must_use]
+pub const fn prospect(prospect: Prospect) -> &'static str {
+    match prospect {
+        Prospect::Open => "open",
+        Prospect::Depends => "depends on the other router",
+        Prospect::Closed => "closed",
+        Prospect::Untested => "not tested",
+    }
+}

@@ -1,0 +1,268 @@
+//! The words of a transfer, in every state that it can be in.
+
+use std::time::Duration;
+
+use super::device;
+use crate::engine::event::{LinkName, Progress, Receipt, Rung, Who};
+use crate::failure::Failure;
+use crate::text::{count, duration, grouped, rate, round_trip, size};
+
+/// A path is looked for.
+pub const STATE_CONNECTING: &str = "Connecting";
+/// There is a path, and not yet an offer.
+pub const STATE_PREPARING: &str = "Connected; exchanging the list of files";
+/// The bytes move.
+pub const STATE_MOVING: &str = "Transferring";
+/// They do not.
+pub const STATE_STALLED: &str = "Stalled: nothing has arrived for a few seconds";
+/// This person paused.
+pub const STATE_PAUSED: &str = "Paused";
+/// The last files are checked.
+pub const STATE_VERIFYING: &str = "Verifying on disk";
+/// This person said no.
+pub const STATE_DECLINED: &str = "You declined";
+/// This person stopped it.
+pub const STATE_CANCELLED: &str = "You stopped it";
+/// The person asked to stop it.
+pub const STATE_STOPPING: &str = "Stopping";
+/// It failed.
+pub const STATE_FAILED: &str = "Failed";
+/// This person is asked.
+pub const STATE_DECIDING: &str = "Waiting for your answer";
+/// The sender is looked for.
+pub const LOOKING_FOR_SENDER: &str = "Looking for the sender";
+
+/// A button.
+pub const PAUSE: &str = "Pause";
+/// A button.
+pub const RESUME: &str = "Resume";
+/// A button.
+pub const CANCEL: &str = "Cancel";
+/// A button.
+pub const RETRY: &str = "Try again";
+/// A button.
+pub const SEND_AGAIN: &str = "Send again";
+/// A button.
+pub const REMOVE: &str = "Remove from this list";
+/// A button.
+pub const OPEN: &str = "Open";
+/// A button.
+pub const SHOW_IN_FOLDER: &str = "Show in folder";
+/// A button.
+pub const LOOK_AT_OFFER: &str = "Look at the offer";
+/// A button.
+pub const SHOW_CODE: &str = "Code and files";
+/// A button.
+pub const COPY_DETAILS: &str = "Copy details";
+/// The graph, to a screen reader.
+pub const RATE_GRAPH: &str = "Rate in the last minute";
+/// A step of the ladder.
+pub const RUNG_TRYING: &str = "trying";
+/// See [`RUNG_TRYING`].
+pub const RUNG_WORKS: &str = "works";
+/// See [`RUNG_TRYING`].
+pub const RUNG_FAILED: &str = "no way";
+
+/// A card's title, for what goes out.
+#[must_use]
+pub fn to_device(name: &str) -> String {
+    format!("To {}", device(name))
+}
+
+/// A card's title, for what comes in.
+#[must_use]
+pub fn from_device(name: &str) -> String {
+    format!("From {}", device(name))
+}
+
+/// A share's card.
+#[must_use]
+pub fn share_title(names: &[String], more: usize) -> String {
+    let first = names.first().map_or("", String::as_str);
+    let first = crate::text::shown(first, 40);
+    match more {
+        0 => format!("Sending {first}"),
+        more => format!("Sending {first} and {}", count(more as u64, "more", "more")),
+    }
+}
+
+/// The other person is asked.
+#[must_use]
+pub fn state_asking(name: &str) -> String {
+    format!("Waiting for {} to accept", device(name))
+}
+
+/// The connection was lost.
+#[must_use]
+pub fn state_reconnecting(kept: u64) -> String {
+    if kept == 0 {
+        "Connection lost; looking for the other machine again".to_owned()
+    } else {
+        format!(
+            "Connection lost; looking for the other machine again (kept {})",
+            size(kept)
+        )
+    }
+}
+
+/// Somebody paused.
+#[must_use]
+pub fn state_paused(by: Who, name: &str) -> String {
+    match by {
+        Who::Here => STATE_PAUSED.to_owned(),
+        Who::Peer => format!("Paused by {}", device(name)),
+    }
+}
+
+/// Sent, and verified over there.
+#[must_use]
+pub fn state_sent(name: &str) -> String {
+    format!("Done, verified on {}'s disk", device(name))
+}
+
+/// Received, and verified here.
+pub const STATE_RECEIVED: &str = "Done, verified on this disk";
+
+/// Some files are missing.
+#[must_use]
+pub fn state_partly(failed: u64) -> String {
+    format!(
+        "Partly done: {} missing",
+        count(failed, "file is", "files are")
+    )
+}
+
+/// The other person said no.
+#[must_use]
+pub fn state_declined_by(name: &str) -> String {
+    format!("{} declined", device(name))
+}
+
+/// The other person stopped it.
+#[must_use]
+pub fn state_cancelled_by(name: &str) -> String {
+    format!("{} stopped it", device(name))
+}
+
+/// A step of the ladder, as it stands; `detail` is what was found.
+#[must_use]
+pub fn rung_line(rung: Rung, state: &str, detail: &str) -> String {
+    let name = super::rung_name(rung);
+    if detail.is_empty() {
+        format!("{name}: {state}")
+    } else {
+        format!("{name}: {state} ({})", crate::text::name(detail))
+    }
+}
+
+/// A failure as it is copied, for whoever is asked for help. It names no code.
+#[must_use]
+pub fn failure_details(failure: &Failure, sentence: &str) -> String {
+    format!(
+        "Fardrop {}\n{sentence}\nstage: {}\nkind: {}",
+        env!("CARGO_PKG_VERSION"),
+        failure.stage.name(),
+        failure.kind.name()
+    )
+}
+
+/// How far it is.
+#[must_use]
+pub fn progress_bytes(progress: &Progress) -> String {
+    format!("{} of {}", size(progress.bytes), size(progress.total))
+}
+
+/// How many files are there.
+#[must_use]
+pub fn progress_files(progress: &Progress) -> String {
+    format!(
+        "{} of {}",
+        grouped(progress.files),
+        count(progress.files_total, "file", "files")
+    )
+}
+
+/// How fast.
+#[must_use]
+pub fn progress_rate(progress: &Progress) -> String {
+    rate(progress.rate)
+}
+
+/// How long still.
+#[must_use]
+pub fn progress_left(left: Duration) -> String {
+    format!("{} left", duration(left))
+}
+
+/// The bar, to a screen reader.
+#[must_use]
+pub fn bar_name(title: &str) -> String {
+    format!("Progress: {title}")
+}
+
+/// Over which path, in plain words.
+#[must_use]
+pub fn path_in_words(kind: Rung, link: LinkName, rtt: Duration) -> String {
+    let way = match kind {
+        Rung::Local => "straight over your own network",
+        Rung::Ipv6 => "straight over IPv6",
+        Rung::Mapped => "straight through a port that a router opened",
+        Rung::Punched => "straight through both routers",
+        Rung::ManyPort => "straight through both routers, over many ports",
+    };
+    let protocol = match link {
+        LinkName::Quic => "",
+        LinkName::Gbn => ", fallback protocol",
+    };
+    format!("{way}{protocol}, {} there and back", round_trip(rtt))
+}
+
+/// What has come of it.
+#[must_use]
+pub fn receipt_amount(receipt: &Receipt) -> String {
+    let mut amount = format!(
+        "{}, {} in {}",
+        count(receipt.files, "file", "files"),
+        size(receipt.bytes),
+        duration(receipt.elapsed)
+    );
+    if receipt.resumed > 0 {
+        amount.push_str("; ");
+        amount.push_str(&size(receipt.resumed));
+        amount.push_str(" were there already");
+    }
+    amount
+}
+
+/// What was kept of something that failed.
+#[must_use]
+pub fn kept(kept: u64) -> String {
+    format!(
+        "{} are kept: the same again sends only the rest.",
+        size(kept)
+    )
+}
+
+/// More files failed than are named.
+#[must_use]
+pub fn more_failed(more: u64) -> String {
+    format!("and {} more", grouped(more))
+}
+
+/// A notification.
+#[must_use]
+pub fn sent_title(name: &str) -> String {
+    format!("Sent to {}", device(name))
+}
+
+/// A notification.
+#[must_use]
+pub fn received_title(name: &str) -> String {
+    format!("Received from {}", device(name))
+}
+
+/// What a button is about, to a screen reader: `Pause: To Ada's laptop`.
+#[must_use]
+pub fn button_of(button: &str, title: &str) -> String {
+    format!("{button}: {title}")
+}

@@ -1,0 +1,207 @@
+//! One running window, with a home of its own.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use fardrop_tests::peer;
+use x11rb::protocol::xproto::{ConfigureWindowAux, ConnectionExt as _, Window};
+use x11rb::wrapper::ConnectionExt as _;
+
+use super::accessible::{Part, Reader, Role};
+use super::drag;
+use super::input::Keyboard;
+use super::screen::Screen;
+
+/// Clock ticks of a second in `/proc/PID/stat`: fixed for programs outside of the kernel.
+const TICKS: f64 = 100.0;
+
+/// What a window needs to be driven.
+pub(crate) struct Stage<'a> {
+    /// Where it is shown.
+    pub(crate) screen: &'a Screen,
+    /// Who reads it.
+    pub(crate) reader: &'a Reader,
+    /// Who types.
+    pub(crate) keyboard: &'a Keyboard<'a>,
+}
+
+/// A running window. Dropping it kills it.
+pub(crate) struct Instance<'a> {
+    stage: &'a Stage<'a>,
+    home: PathBuf,
+    process: Child,
+    /// The window on the X server.
+    pub(crate) window: Window,
+    /// From the start of the process to the first picture that can be read.
+    pub(crate) first_frame: Duration,
+}
+
+impl<'a> Instance<'a> {
+    /// Starts one for the person called `name`, whose home is made if it is not there, and waits until
+    /// it shows something.
+    pub(crate) fn start(stage: &'a Stage<'a>, name: &str, arguments: &[&OsStr]) -> Result<Self> {
+        Self::start_with(stage, name, arguments, |_| {})
+    }
+
+    /// The same, with what else the process is to be given.
+    pub(crate) fn start_with(
+        stage: &'a Stage<'a>,
+        name: &str,
+        arguments: &[&OsStr],
+        prepare: impl FnOnce(&mut Command),
+    ) -> Result<Self> {
+        let home = stage.screen.folder().join(name);
+        let runtime = home.join("run");
+        fs::create_dir_all(home.join("Downloads"))?;
+        fs::create_dir_all(&runtime)?;
+        set_private(&runtime)?;
+        let mut command = Command::new(peer::binary("fardrop")?);
+        stage.screen.lend_to(&mut command);
+        for (variable, folder) in [
+            ("HOME", ""),
+            ("XDG_CONFIG_HOME", ".config"),
+            ("XDG_DATA_HOME", ".local/share"),
+            ("XDG_STATE_HOME", ".local/state"),
+            ("XDG_CACHE_HOME", ".cache"),
+            ("XDG_RUNTIME_DIR", "run"),
+        ] {
+            command.env(variable, home.join(folder));
+        }
+        for variable in ["FARDROP_CONFIG", "FARDROP_CODE", "FARDROP_RENDEZVOUS"] {
+            command.env_remove(variable);
+        }
+        // Loopback only: nothing of this reaches a network, and no router is asked for anything.
+        command
+            .args(["--no-mdns", "--no-port-mapping", "--name", name])
+            .args(arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit());
+        prepare(&mut command);
+        let started = Instant::now();
+        let process = command.spawn().with_context(|| format!("{command:?}"))?;
+        let mut instance = Self {
+            stage,
+            home,
+            process,
+            window: 0,
+            first_frame: Duration::ZERO,
+        };
+        instance.wait("anything", |parts| {
+            parts.iter().any(|part| part.depth > 1).then_some(())
+        })?;
+        instance.first_frame = started.elapsed();
+        instance.window = stage
+            .screen
+            .window_of(instance.id())?
+            .context("no window of that process")?;
+        Ok(instance)
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// A file or folder in the home of its person.
+    pub(crate) fn home(&self, path: &str) -> PathBuf {
+        self.home.join(path)
+    }
+
+    /// Puts it somewhere on the screen, in some size, in pixels.
+    pub(crate) fn place(&self, left: i32, top: i32, width: u32, height: u32) -> Result<()> {
+        let place = ConfigureWindowAux::new()
+            .x(left)
+            .y(top)
+            .width(width)
+            .height(height);
+        let x = &self.stage.screen.x;
+        x.configure_window(self.window, &place)?;
+        Ok(x.sync()?)
+    }
+
+    /// Waits until `look` finds something in its windows.
+    pub(crate) fn wait<T>(&self, what: &str, look: impl Fn(&[Part]) -> Option<T>) -> Result<T> {
+        self.stage.reader.wait(self.id(), what, look)
+    }
+
+    /// Waits for a part of this role whose name has `name` in it, and that can be used.
+    pub(crate) fn find(&self, role: Role, name: &str) -> Result<Part> {
+        self.wait(&format!("{role:?} {name:?}"), |parts| {
+            let fits = |part: &&Part| part.role == role && part.name.contains(name);
+            parts
+                .iter()
+                .find(|part| fits(part) && part.enabled())
+                .cloned()
+        })
+    }
+
+    /// Waits until some part's name has this text in it, and gives that name.
+    pub(crate) fn read(&self, text: &str) -> Result<String> {
+        self.wait(&format!("text {text:?}"), |parts| {
+            let found = parts.iter().find(|part| part.name.contains(text))?;
+            Some(found.name.clone())
+        })
+    }
+
+    /// Waits for a button, and does what a click on it does.
+    pub(crate) fn press(&self, name: &str) -> Result<()> {
+        let button = self.find(Role::BUTTON, name)?;
+        self.stage.reader.press(&button)
+    }
+
+    /// Types into it.
+    pub(crate) fn type_text(&self, text: &str) -> Result<()> {
+        self.stage.keyboard.face(self.window)?;
+        self.stage.keyboard.type_text(text)
+    }
+
+    /// Drops files onto its middle, as a file manager does.
+    pub(crate) fn drop_files(&self, files: &[&Path]) -> Result<()> {
+        drag::drop_files(self.stage.screen, self.window, files)
+    }
+
+    /// Seconds of a core that it has used so far.
+    pub(crate) fn cpu(&self) -> Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()))?;
+        // The second field, in brackets, may hold anything; user and system time are the 14th and 15th.
+        let (_, rest) = stat.rsplit_once(") ").context("an odd stat")?;
+        let ticks: Vec<&str> = rest.split(' ').collect();
+        let used = ticks[11].parse::<f64>()? + ticks[12].parse::<f64>()?;
+        Ok(used / TICKS)
+    }
+
+    /// The memory that it has in use, in bytes.
+    pub(crate) fn memory(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        Ok(kilobytes.context("an odd status")?.trim().parse::<u64>()? * 1024)
+    }
+
+    /// Kills it at once (SIGKILL).
+    pub(crate) fn kill(mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Instance<'_> {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way nothing of it is left.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn set_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}

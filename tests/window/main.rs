@@ -1,0 +1,39 @@
+//! Tier 4: real windows on a display without a monitor, found through the accessibility tree and
+//! driven as a person does it: keys, drops, the clipboard.
+#![cfg(target_os = "linux")]
+
+mod accessible;
+mod drag;
+mod input;
+mod instance;
+mod screen;
+
+use accessible::Reader;
+use anyhow::Result;
+use input::Keyboard;
+use instance::Stage;
+use screen::Screen;
+
+/// Runs a test on a desktop of its own; says so and does nothing where there can be none.
+fn on_a_desktop(test: impl FnOnce(&Stage<'_>) -> Result<()>) -> Result<()> {
+    let Some(screen) = Screen::start()? else {
+        return Ok(());
+    };
+    let reader = Reader::start(&screen)?;
+    let keyboard = Keyboard::new(&screen)?;
+    test(&Stage {
+        screen: &screen,
+        reader: &reader,
+        keyboard: &keyboard,
+    })
+}
+
+#[test]
+fn smoke() -> Result<()> {
+    on_a_desktop(|stage| {
+        let window = instance::Instance::start(stage, "Ada", &[])?;
+        println!("first {:?} mem {}", window.first_frame, window.memory()?);
+        println!("{}", accessible::outline(&stage.reader.parts(window.id())?));
+        Ok(())
+    })
+}
