@@ -150,6 +150,10 @@ pub const ROUND_PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// The longest such time.
 pub const ROUND_PAUSE_LAST: Duration = Duration::from_secs(4);
 
+/// How long QUIC has for its handshake, beside two round trips, over a path whose probes work: several
+/// of its own repetitions on an ordinary line, and less than people notice as a pause.
+pub const QUIC_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Longest component of a name, in bytes of UTF-8 (ext4, APFS), and also in UTF-16 units (NTFS).
 pub const MAX_COMPONENT_BYTES: usize = 255;
 
