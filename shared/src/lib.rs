@@ -8,6 +8,7 @@ pub mod choice;
 pub mod code;
 pub mod congestion;
 pub mod diagnosis;
+pub mod gbn;
 pub mod limits;
 pub mod name;
 pub mod offer;
