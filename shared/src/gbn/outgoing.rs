@@ -160,6 +160,25 @@ impl Outgoing {
         None
     }
 
+    /// What of a part that was sent is not known to have arrived.
+    pub(super) fn missing(&self, range: &Range<u64>, finished: bool) -> Option<Piece> {
+        let missing = self.acknowledged.first_missing(range);
+        let end_missing = finished && !self.finish_acknowledged;
+        match missing {
+            Some(missing) => Some(Piece {
+                finished: end_missing && missing.end == range.end,
+                range: missing,
+                new: false,
+            }),
+            None if end_missing => Some(Piece {
+                range: range.end..range.end,
+                finished: true,
+                new: false,
+            }),
+            None => None,
+        }
+    }
+
     /// A piece from [`Self::peek`] is being sent.
     pub(super) fn take(&mut self, piece: &Piece) {
         if piece.finished {

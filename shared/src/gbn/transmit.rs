@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::keys::TAG_LENGTH;
+use super::outgoing::Piece;
 use super::segment::{Head, OFFSET_LENGTH, write_data, write_head};
 use super::sent::Sending;
 use super::{Connection, Stage, Timer, Transmit};
@@ -30,7 +31,7 @@ enum Content {
     /// What is next.
     Next,
     /// This again.
-    Again { range: Range<u64>, finished: bool },
+    Again(Piece),
     /// Nothing, but it is to be acknowledged.
     Ping,
     /// Nothing, but it is to be acknowledged, and as long as possible.
@@ -121,14 +122,12 @@ impl Connection {
         };
         let content = if self.outgoing.has_something() {
             Content::Next
-        } else if let Some((newest, oldest)) = self.sent.ends_in_flight() {
-            let record = if left > 0 { newest } else { oldest };
-            Content::Again {
-                range: record.range(),
-                finished: record.finished,
-            }
         } else {
-            Content::Ping
+            let ends = self.sent.ends_in_flight();
+            let record = ends.map(|(newest, oldest)| if left > 0 { newest } else { oldest });
+            record
+                .and_then(|record| self.outgoing.missing(&record.range(), record.finished))
+                .map_or(Content::Ping, Content::Again)
         };
         self.write_segment(now, size, &content, buffer)
     }
@@ -238,10 +237,11 @@ impl Connection {
                     self.write_part(start, &piece.range, piece.finished, &mut sending, buffer);
                 }
             }
-            Content::Again { range, finished } => {
+            Content::Again(piece) => {
+                let range = &piece.range;
                 let room = end.saturating_sub(buffer.len() + OFFSET_LENGTH) as u64;
                 let cut = range.start..range.end.min(range.start + room);
-                let finished = *finished && cut.end == range.end;
+                let finished = piece.finished && cut.end == range.end;
                 self.statistics.repeated_bytes += cut.end - cut.start;
                 self.write_part(start, &cut, finished, &mut sending, buffer);
             }
