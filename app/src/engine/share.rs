@@ -326,14 +326,14 @@ impl Share {
 async fn open(context: &Context, words: u8) -> Result<(Lobby, Option<Embedded>), Failure> {
     let config = &context.config;
     if !config.rendezvous.is_empty() {
-        let lobby = Lobby::open(&config.rendezvous, words, config.ipv6).await;
+        let lobby = Lobby::open(&config.rendezvous, words, config.ipv6, config.transports).await;
         return lobby
             .map(|lobby| (lobby, None))
             .map_err(|error| meet_failure(&error));
     }
     let mut embedded = Embedded::start(config.ipv6)
         .map_err(|error| Failure::new(Stage::Rendezvous, FailureKind::Local).with_detail(error))?;
-    let lobby = Lobby::open(&[embedded.here()], words, config.ipv6)
+    let lobby = Lobby::open(&[embedded.here()], words, config.ipv6, config.transports)
         .await
         .map_err(|error| meet_failure(&error))?;
     if config.mdns {

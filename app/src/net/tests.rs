@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use fardrop_rendezvous::{Bounds, Config, Listen, Need, Server};
 use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
-use fardrop_shared::pairing::{Hello, PeerKey};
+use fardrop_shared::pairing::{Hello, PeerKey, Transports};
 
 use super::meeting::{MeetingPlace, Word};
 use super::socket::PeerSocket;
@@ -58,6 +58,7 @@ async fn visit(code: &PairingCode, servers: &[String]) -> Result<Met, MeetError>
         device: "receiver",
         place: options(),
         mdns: false,
+        transports: Transports::ALL,
     };
     visitor.meet().await
 }
@@ -88,7 +89,9 @@ async fn host(lobby: &mut Lobby) -> Result<(Box<PeerKey>, Hello), u8> {
 fn two_who_know_the_code_meet() {
     run(async {
         let servers = [serve()];
-        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+            .await
+            .unwrap();
         let code = lobby.code().clone();
         let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &servers));
         let ((key, peer), met) = (hosted.unwrap(), met.unwrap());
@@ -112,7 +115,9 @@ fn two_who_know_the_code_meet() {
 fn a_code_that_names_its_server_needs_no_other() {
     run(async {
         let servers = [serve()];
-        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+            .await
+            .unwrap();
         let code = lobby.code().clone().with_server(Some(&servers[0])).unwrap();
         let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &[]));
         assert!(hosted.is_ok() && met.is_ok());
@@ -123,7 +128,9 @@ fn a_code_that_names_its_server_needs_no_other() {
 fn three_wrong_codes_and_the_right_one_is_refused_as_well() {
     run(async {
         let servers = [serve()];
-        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+            .await
+            .unwrap();
         let right = lobby.code().clone();
         let rng = &mut rand::thread_rng();
         let guesses = async {
@@ -167,7 +174,9 @@ fn a_server_that_does_not_answer_is_passed_over() {
         // A socket that nobody reads.
         let silent = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let servers = [silent.local_addr().unwrap().to_string(), serve()];
-        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+            .await
+            .unwrap();
         let code = lobby.code().clone();
         let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &servers));
         assert!(hosted.is_ok() && met.is_ok());
@@ -179,7 +188,7 @@ fn no_server_at_all_is_said() {
     run(async {
         let silent = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let servers = [silent.local_addr().unwrap().to_string()];
-        let lobby = Lobby::open(&servers, 2, true).await;
+        let lobby = Lobby::open(&servers, 2, true, Transports::ALL).await;
         assert!(matches!(lobby, Err(MeetError::Unreachable)), "{lobby:?}");
     });
 }
@@ -189,7 +198,9 @@ fn a_server_that_falls_silent_is_stood_in_for_by_the_next() {
     run(async {
         let both = [serve_until_aborted(), serve_until_aborted()];
         let servers = both.each_ref().map(|(name, _)| name.clone());
-        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+            .await
+            .unwrap();
         let code = lobby.code().clone();
         let holder = both
             .iter()

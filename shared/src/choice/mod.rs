@@ -40,6 +40,8 @@ pub struct LinkChooser {
     state: State,
     /// When QUIC has had its time.
     patient_until: Instant,
+    /// QUIC was tried, and failed or took too long.
+    given_up: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +64,7 @@ impl LinkChooser {
             role,
             state: State::Trying,
             patient_until: now + QUIC_PATIENCE + 2 * rtt,
+            given_up: false,
         };
         match first {
             Transport::Quic => {}
@@ -80,6 +83,7 @@ impl LinkChooser {
 
     /// QUIC failed, and will not be tried again.
     pub fn handle_quic_failed(&mut self) {
+        self.given_up |= self.state == State::Trying;
         self.leave_quic(State::Insisting);
     }
 
@@ -93,6 +97,7 @@ impl LinkChooser {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.state == State::Trying && now >= self.patient_until {
+            self.given_up = true;
             self.leave_quic(State::Proposing);
         }
     }
@@ -110,6 +115,12 @@ impl LinkChooser {
             State::Decided(transport) => Some(transport),
             State::Trying | State::Proposing | State::Insisting => None,
         }
+    }
+
+    /// Whether QUIC was tried from here, and failed or took too long.
+    #[must_use]
+    pub const fn has_given_quic_up(&self) -> bool {
+        self.given_up
     }
 
     /// Whether QUIC is to be kept going.

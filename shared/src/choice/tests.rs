@@ -1,3 +1,8 @@
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the only way to some Instant; all later times are counted from it"
+)]
+
 use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha8Rng;
@@ -23,6 +28,7 @@ fn receiver_gives_quic_up_after_two_round_trips_and_a_second() {
     receiver.handle_timeout(due);
     assert_eq!(receiver.decision(), Some(Transport::GoBackN));
     assert!(!receiver.tries_quic() && receiver.speaks_go_back_n());
+    assert!(receiver.has_given_quic_up());
 }
 
 #[test]
@@ -55,6 +61,7 @@ fn decision_is_final() {
 fn what_is_known_beforehand_costs_no_time() {
     let (receiver, _) = chooser(Role::Receiver, Transport::GoBackN);
     assert_eq!(receiver.decision(), Some(Transport::GoBackN));
+    assert!(!receiver.has_given_quic_up(), "nothing was learned");
     let (sender, _) = chooser(Role::Sender, Transport::GoBackN);
     assert!(sender.speaks_go_back_n());
     assert_eq!(sender.poll_timeout(), None);
