@@ -78,7 +78,7 @@ impl Connection {
     }
 
     /// The peer is there, with this salt.
-    fn handle_proof(&mut self, now: Instant, salt: Salt, rtt: Duration) {
+    fn handle_proof(&mut self, now: Instant, salt: Salt, rtt: Option<Duration>) {
         if self.handshake.peer() == Some(salt) {
             // It has not heard ours yet, or not known that we have heard.
             self.opening_due |= !self.confirmed;
@@ -98,7 +98,9 @@ impl Connection {
         self.ping = true;
         if self.stage == Stage::Opening {
             self.stage = Stage::Open;
-            self.rtt.handle_sample(rtt, Duration::ZERO);
+            if let Some(rtt) = rtt {
+                self.rtt.handle_sample(rtt, Duration::ZERO);
+            }
             self.tell(Event::Connected);
         }
         self.handle_sound(now);
@@ -338,8 +340,8 @@ impl Connection {
                 // Until they are sent.
                 self.last_eliciting_at = now;
             }
-            // They only wake: what is due is found when sending.
-            Timer::Acknowledge | Timer::Pacing => {}
+            // It only wakes: what the pace allows is found when sending.
+            Timer::Pacing => {}
             Timer::Mtu => self.mtu.handle_raise(),
             Timer::KeepAlive => self.ping = true,
             Timer::Idle => {

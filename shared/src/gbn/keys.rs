@@ -354,3 +354,85 @@ fn expand(prk: &Hkdf<Sha256>, label: &[u8], number: u8, into: &mut [u8]) {
         // RFC 5869 gives up to 255 blocks, and this is one.
         .expect("32 bytes are one block");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Cipher, GENERATION_SHIFT, Key, Opener, Sealer, TAG_LENGTH};
+
+    fn both(cipher: Cipher) -> (Sealer, Opener) {
+        let root = Key::from_bytes([5; 32]);
+        let salt = [6; 64];
+        (
+            Sealer::new(&root, &salt, cipher),
+            Opener::new(&root, &salt, cipher),
+        )
+    }
+
+    fn seal(sealer: &mut Sealer, packet_number: u64) -> Vec<u8> {
+        let mut buffer = vec![0; 8];
+        buffer.extend_from_slice(b"body");
+        sealer.seal(packet_number, &mut buffer, 0);
+        assert_eq!(buffer.len(), 8 + 4 + TAG_LENGTH);
+        buffer
+    }
+
+    #[track_caller]
+    fn check(opener: &mut Opener, sealed: &[u8], packet_number: u64, opens: bool) {
+        let mut datagram = sealed.to_vec();
+        assert_eq!(opener.packet_number(&datagram), Some(packet_number));
+        let body = opener.open(packet_number, &mut datagram);
+        assert_eq!(body, opens.then_some(&b"body"[..]));
+    }
+
+    #[test]
+    fn keys_change_with_the_packet_number_and_packets_may_overtake_one_another() {
+        for cipher in [Cipher::Aes128Gcm, Cipher::ChaCha20Poly1305] {
+            let (mut sealer, mut opener) = both(cipher);
+            let border = 1 << GENERATION_SHIFT;
+            let numbers = [0, border - 2, border - 1, border, border + 1, 2 * border];
+            let sealed = numbers.map(|number| seal(&mut sealer, number));
+            for at in [0, 1, 3, 2, 4, 5] {
+                check(&mut opener, &sealed[at], numbers[at], true);
+            }
+            // The one before the last key is gone.
+            check(&mut opener, &sealed[2], numbers[2], false);
+            check(&mut opener, &sealed[4], numbers[4], true);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_far_ahead_is_not_looked_for() {
+        let (mut sealer, mut opener) = both(Cipher::Aes128Gcm);
+        let far = seal(&mut sealer, 2 << GENERATION_SHIFT);
+        check(&mut opener, &far, 2 << GENERATION_SHIFT, false);
+    }
+
+    #[test]
+    fn the_same_body_never_looks_the_same() {
+        let (mut sealer, _) = both(Cipher::Aes128Gcm);
+        let one = seal(&mut sealer, 1);
+        let two = seal(&mut sealer, 2);
+        assert!(one.iter().zip(&two).filter(|(one, two)| one == two).count() < 6);
+    }
+
+    #[test]
+    fn what_was_turned_or_cut_does_not_open() {
+        let (mut sealer, mut opener) = both(Cipher::ChaCha20Poly1305);
+        let sealed = seal(&mut sealer, 9);
+        for bit in 0..sealed.len() * 8 {
+            let mut datagram = sealed.clone();
+            datagram[bit / 8] ^= 1 << (bit % 8);
+            let opened = opener
+                .packet_number(&datagram)
+                .and_then(|number| opener.open(number, &mut datagram).map(<[u8]>::len));
+            assert_eq!(opened, None, "bit {bit}");
+        }
+        for length in 0..sealed.len() {
+            let mut datagram = sealed[..length].to_vec();
+            let opened = opener
+                .packet_number(&datagram)
+                .and_then(|number| opener.open(number, &mut datagram).map(<[u8]>::len));
+            assert_eq!(opened, None, "length {length}");
+        }
+    }
+}

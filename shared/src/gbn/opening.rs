@@ -14,7 +14,8 @@
 //!
 //! Sealed with ChaCha20-Poly1305 under a key from the sending side's root key and the random bytes, which
 //! are new in every packet. `p` is random, 0 to 255, and no more than in a packet that is answered. Clocks
-//! are in microseconds, integers little-endian. What of the peer is not known is zero.
+//! are in microseconds, integers little-endian. What of the peer is not known is zero; so is its clock where
+//! the answer was not immediate, since the two clocks may run apart.
 //!
 //! An opening that names our salt was sent after we made it, so its sender is there now, and its own salt
 //! is believed. One that does not may be old: it is answered, and nothing else follows from it.
@@ -46,6 +47,9 @@ pub(super) type Salt = [u8; 32];
 
 const NO_SALT: Salt = [0; 32];
 
+/// What stands for a clock that is not known, or was read too long ago; clocks count from 1.
+const NO_CLOCK: u64 = 0;
+
 /// What an opening says.
 #[derive(Debug, Clone, Copy)]
 struct Opening {
@@ -63,8 +67,8 @@ pub(super) enum Opened {
     /// The peer is there, with this salt.
     Proved {
         salt: Salt,
-        /// From our opening to this one.
-        rtt: Duration,
+        /// From our opening to this one, if it was answered without delay.
+        rtt: Option<Duration>,
     },
 }
 
@@ -78,8 +82,8 @@ pub(super) struct Handshake {
     started: Instant,
     /// What is to be answered: its salt, its clock and its padding.
     asked: Option<(Salt, u64, u16)>,
-    /// The newest of the peer's clock that was heard with its salt, and when.
-    heard: Option<(Salt, u64, Instant)>,
+    /// The peer's clock, when it last proved itself, and when that was.
+    heard: Option<(u64, Instant)>,
     seen: [[u8; RANDOM_LENGTH]; REMEMBERED],
     seen_next: usize,
     interval: Duration,
@@ -129,14 +133,13 @@ impl Handshake {
             return None;
         }
         let since_start = now.saturating_duration_since(self.started);
-        let rtt = since_start.checked_sub(Duration::from_micros(opening.peer_clock));
-        if proved && rtt.is_none() {
-            return None;
-        }
+        let rtt = (opening.peer_clock != NO_CLOCK)
+            .then(|| since_start.checked_sub(Duration::from_micros(opening.peer_clock - 1)))
+            .flatten();
         self.seen[self.seen_next] = random;
         self.seen_next = (self.seen_next + 1) % REMEMBERED;
-        self.heard = Some((opening.own, opening.clock, now));
-        if let (true, Some(rtt)) = (proved, rtt) {
+        if proved {
+            self.heard = Some((opening.clock, now));
             return Some(Opened::Proved {
                 salt: opening.own,
                 rtt,
@@ -164,16 +167,12 @@ impl Handshake {
 
     /// Appends an opening: an answer if one is owed.
     pub(super) fn write(&mut self, now: Instant, random: &mut Random, buffer: &mut Vec<u8>) {
-        let clock = micros(now.saturating_duration_since(self.started));
+        let clock = micros(now.saturating_duration_since(self.started)).saturating_add(1);
         let (peer, peer_clock, most) = match (self.asked.take(), self.peer, self.heard) {
             (Some((salt, clock, padding)), _, _) => (salt, clock, padding),
-            (None, Some(salt), Some((heard, clock, at))) if heard == salt => {
-                // Its clock as it must be by now, so that our own waiting is none of the round trip.
-                let waited = micros(now.saturating_duration_since(at));
-                (salt, clock.saturating_add(waited), PADDING - 1)
-            }
-            (None, Some(salt), _) => (salt, u64::MAX, PADDING - 1),
-            (None, None, _) => (NO_SALT, 0, PADDING - 1),
+            (None, Some(salt), Some((clock, at))) if now == at => (salt, clock, PADDING - 1),
+            (None, Some(salt), _) => (salt, NO_CLOCK, PADDING - 1),
+            (None, None, _) => (NO_SALT, NO_CLOCK, PADDING - 1),
         };
         let opening = Opening {
             own: self.salt,

@@ -11,8 +11,6 @@ pub(super) enum Timer {
     Loss,
     /// Nothing was acknowledged for too long.
     Probe,
-    /// What has arrived is to be acknowledged now.
-    Acknowledge,
     /// The pace allows more.
     Pacing,
     /// A larger packet may be tried.
@@ -28,11 +26,10 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Opening,
         Self::Loss,
         Self::Probe,
-        Self::Acknowledge,
         Self::Pacing,
         Self::Mtu,
         Self::KeepAlive,

@@ -152,12 +152,12 @@ impl Connection {
         max_datagrams: usize,
         buffer: &mut Vec<u8>,
     ) -> Option<usize> {
+        let size = usize::from(self.mtu.current());
         if !self.outgoing.has_something() {
-            self.app_limited = true;
+            self.app_limited = self.sent.in_flight() + size as u64 <= self.controller.window();
             return None;
         }
         self.app_limited = false;
-        let size = usize::from(self.mtu.current());
         let mut allowed = self.allowed(now, size as u64)?;
         let most = max_datagrams.clamp(1, MAX_BATCH / size.max(1));
         buffer.reserve(size * most.min(allowed / size));

@@ -80,7 +80,6 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, conditions: [Conditions; 2]) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        #[expect(clippy::disallowed_methods, reason = "a world has to begin somewhere")]
         let now = Instant::now() + Duration::from_secs(1000);
         let mut roots = [[0; 32]; 2];
         for root in &mut roots {
