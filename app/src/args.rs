@@ -194,11 +194,11 @@ pub enum OnConflict {
 /// `--link`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LinkChoice {
-    /// The best that works
+    /// QUIC, or Go-Back-N where QUIC does not get through
     Auto,
-    /// QUIC
+    /// QUIC and nothing else
     Quic,
-    /// Go-Back-N (not built yet)
+    /// Go-Back-N, Fardrop's own, which runs where QUIC cannot
     Gbn,
 }
 

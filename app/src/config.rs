@@ -7,16 +7,20 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use fardrop_shared::pairing::Transports;
 use ron::extensions::Extensions;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::args::CommonArgs;
+use crate::args::{CommonArgs, LinkChoice};
 use crate::engine::EngineConfig;
 use crate::engine::command::ConflictPolicy;
 
 /// Names another settings file than the platform's.
 pub const CONFIG_VARIABLE: &str = "FARDROP_CONFIG";
+
+/// Names another folder for what is remembered than the platform's; empty, nothing is.
+const MEMORY_VARIABLE: &str = "FARDROP_MEMORY";
 
 /// Fewest secret words in a code: 20.7 bits.
 pub const WORDS_MIN: u8 = 2;
@@ -231,6 +235,12 @@ impl Settings {
             mdns: self.mdns && !common.no_mdns,
             port_mapping: self.port_mapping && !common.no_port_mapping,
             reconnect: Duration::from_secs(common.reconnect.into()),
+            transports: match common.link {
+                LinkChoice::Auto => Transports::ALL,
+                LinkChoice::Quic => Transports::QUIC,
+                LinkChoice::Gbn => Transports::GO_BACK_N,
+            },
+            memory: memory_folder(std::env::var_os(MEMORY_VARIABLE)),
         }
     }
 
@@ -278,6 +288,19 @@ pub fn settings_file(variable: Option<OsString>) -> Option<PathBuf> {
         Some(path) if !path.is_empty() => Some(PathBuf::from(path)),
         Some(_) | None => directories::ProjectDirs::from("", "", "fardrop")
             .map(|folders| folders.config_dir().join("settings.ron")),
+    }
+}
+
+/// Where things are remembered: the folder that `FARDROP_MEMORY` names, nowhere if it is empty, or the
+/// platform's own place.
+fn memory_folder(variable: Option<OsString>) -> Option<PathBuf> {
+    match variable {
+        Some(path) if path.is_empty() => None,
+        Some(path) => Some(PathBuf::from(path)),
+        None => directories::ProjectDirs::from("", "", "fardrop").map(|folders| {
+            let state = folders.state_dir();
+            state.unwrap_or_else(|| folders.cache_dir()).to_owned()
+        }),
     }
 }
 

@@ -62,6 +62,10 @@ pub enum FailureKind {
     CodeTaken,
     /// The two apps (or the app and the rendezvous) speak no common version.
     Version,
+    /// One side rules out every kind of link that the other allows.
+    LinkMismatch,
+    /// The only kind of link that is allowed does not come through.
+    LinkBlocked,
     /// UDP does not leave this network.
     UdpBlocked,
     /// Both routers map per destination: no direct path without help from one of them.
@@ -111,6 +115,8 @@ impl FailureKind {
             Self::CodeDead => "code-dead",
             Self::CodeTaken => "code-taken",
             Self::Version => "version",
+            Self::LinkMismatch => "link-mismatch",
+            Self::LinkBlocked => "link-blocked",
             Self::UdpBlocked => "udp-blocked",
             Self::BothNatsSymmetric => "both-nats-symmetric",
             Self::Firewalled => "firewalled",
@@ -149,6 +155,8 @@ impl FailureKind {
             Self::CodeDead
             | Self::CodeTaken
             | Self::Version
+            | Self::LinkMismatch
+            | Self::LinkBlocked
             | Self::UdpBlocked
             | Self::BothNatsSymmetric
             | Self::PeerMisbehaved

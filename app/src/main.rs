@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use fardrop::args::{Action, Cli, CommonArgs, LinkChoice};
+use fardrop::args::{Action, Cli, CommonArgs};
 use fardrop::cli::{self, Console, Context, Exit, Output};
 use fardrop::config::{self, Settings};
 use fardrop::engine::{self, EngineHandle};
@@ -97,11 +96,6 @@ fn with_engine(
     role: Role,
     face: impl FnOnce(Context<'_>) -> Result<Exit>,
 ) -> Result<Exit> {
-    if common.link == LinkChoice::Gbn {
-        Cli::command()
-            .error(ErrorKind::InvalidValue, text::LINK_NOT_BUILT)
-            .exit();
-    }
     let settings = match load_settings() {
         Ok(settings) => settings,
         Err(error) => {

@@ -4,9 +4,11 @@
 //! and time and randomness are arguments. After any input, drain the transmits and the events, then
 //! read the timeout.
 
+pub mod choice;
 pub mod code;
 pub mod congestion;
 pub mod diagnosis;
+pub mod gbn;
 pub mod limits;
 pub mod name;
 pub mod offer;

@@ -150,6 +150,10 @@ pub const ROUND_PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// The longest such time.
 pub const ROUND_PAUSE_LAST: Duration = Duration::from_secs(4);
 
+/// How long QUIC has for its handshake, beside two round trips, over a path whose probes work: several
+/// of its own repetitions on an ordinary line, and less than people notice as a pause.
+pub const QUIC_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Longest component of a name, in bytes of UTF-8 (ext4, APFS), and also in UTF-16 units (NTFS).
 pub const MAX_COMPONENT_BYTES: usize = 255;
 
@@ -162,3 +166,32 @@ pub const MAX_NAME_DEPTH: usize = 128;
 /// Most files and folders of an offer, those on the way to a file included: their hashes, at some
 /// 16 bytes for a file and 32 for a folder, stay within half of the 64 MiB that a transfer may use.
 pub const MAX_OFFER_NAMES: usize = 1_000_000;
+
+/// Bytes of the stream that Go-Back-N's receiver keeps for its reader, holes included: what a gigabit
+/// carries in 100 ms. With [`GBN_SEND_BUFFER`] and the books of packets (5 MiB) a link stays under
+/// 32 MiB a side, both ways busy.
+pub const GBN_RECEIVE_WINDOW: u64 = 13 << 20;
+
+/// Bytes of the stream that its sender keeps until they are acknowledged: as many.
+pub const GBN_SEND_BUFFER: u64 = 13 << 20;
+
+/// What Go-Back-N may have in flight before it knows anything, in bytes: as much as QUIC here. At 100 ms
+/// it saves two round trips over ten packets (RFC 6928), and a line of 5 Mbit/s carries it in as long.
+pub const GBN_INITIAL_WINDOW: u64 = 64_000;
+
+/// The longest datagram that certainly passes, in bytes of UDP payload: what every IPv4 host takes in
+/// (RFC 791: 576 bytes, of which headers take up to 68).
+pub const GBN_LEAST_MTU: u16 = 508;
+
+/// The longest datagram that is ever tried, in bytes of UDP payload: jumbo frames of 9,000 bytes.
+pub const GBN_MOST_MTU: u16 = 8972;
+
+/// Time to the second of Go-Back-N's first packets; it doubles from there.
+pub const GBN_OPENING_INTERVAL_FIRST: Duration = Duration::from_millis(100);
+
+/// The longest such time.
+pub const GBN_OPENING_INTERVAL_LAST: Duration = Duration::from_secs(1);
+
+/// Longest time between two probes of a peer that does not acknowledge, unless the round trip is longer:
+/// a path that comes back is noticed as soon.
+pub const GBN_PROBE_LONGEST: Duration = Duration::from_secs(2);

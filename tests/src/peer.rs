@@ -172,6 +172,7 @@ impl PeerCommand {
             .arg(action)
             .arg("--json")
             .env("FARDROP_CONFIG", "/nonexistent/settings.ron")
+            .env("FARDROP_MEMORY", "")
             .env_remove("FARDROP_RENDEZVOUS")
             .env_remove("FARDROP_CODE");
         Ok(Self { command })

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use fardrop_shared::SessionId;
-use fardrop_shared::pairing::Hello;
+use fardrop_shared::pairing::{Hello, Transports};
 use tokio::task::JoinSet;
 
 use super::embedded::Embedded;
@@ -27,6 +27,7 @@ pub(super) struct Lodging {
     words: u8,
     mdns: bool,
     ipv6: bool,
+    transports: Transports,
     servers: Vec<String>,
     /// The code as it was told last.
     code: Option<ShownCode>,
@@ -59,13 +60,14 @@ impl Lodging {
         } else {
             (None, config.rendezvous.clone())
         };
-        let lobby = take_place(servers.clone(), words, config.ipv6).await?;
+        let lobby = take_place(servers.clone(), words, config.ipv6, config.transports).await?;
         let mut lodging = Self {
             lobby: None,
             embedded,
             words,
             mdns: config.mdns,
             ipv6: config.ipv6,
+            transports: config.transports,
             servers,
             code: None,
             moving: JoinSet::new(),
@@ -120,8 +122,9 @@ impl Lodging {
     /// Begins to take a fresh place with a fresh code; the present one counts until then.
     pub(super) fn renew(&mut self) {
         self.moving.abort_all();
+        let servers = self.servers.clone();
         self.moving
-            .spawn(take_place(self.servers.clone(), self.words, self.ipv6));
+            .spawn(take_place(servers, self.words, self.ipv6, self.transports));
     }
 
     /// Gives up the place: whoever asks for it in the next half minute is told so.
@@ -189,8 +192,13 @@ impl Lodging {
     }
 }
 
-async fn take_place(servers: Vec<String>, words: u8, ipv6: bool) -> Result<Lobby, Failure> {
-    Lobby::open(&servers, words, ipv6)
+async fn take_place(
+    servers: Vec<String>,
+    words: u8,
+    ipv6: bool,
+    transports: Transports,
+) -> Result<Lobby, Failure> {
+    Lobby::open(&servers, words, ipv6, transports)
         .await
         .map_err(|error| meet_failure(&error))
 }

@@ -8,6 +8,7 @@ mod embedded;
 pub mod event;
 pub mod handle;
 mod lodging;
+mod networks;
 mod path;
 mod receive;
 mod report;
@@ -20,10 +21,12 @@ mod share;
 mod tests;
 mod view;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
+use fardrop_shared::pairing::Transports;
 pub use handle::EngineHandle;
 use handle::{COMMAND_QUEUE, EVENT_QUEUE, ProgressBoard};
 use report::Reporter;
@@ -47,6 +50,10 @@ pub struct EngineConfig {
     pub port_mapping: bool,
     /// How long a path that was lost is looked for again.
     pub reconnect: Duration,
+    /// What may carry a link.
+    pub transports: Transports,
+    /// The folder for what is remembered from one run to the next; nothing is, without one.
+    pub memory: Option<PathBuf>,
 }
 
 /// Called whenever there is something new for a face: an event or progress.

@@ -111,6 +111,7 @@ impl Receive<'_> {
             device: &config.device,
             place: self.context.place_options(),
             mdns: config.mdns,
+            transports: config.transports,
         };
         let met = visitor
             .meet()

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::cancel::{Cancel, CancelHandle, cancel};
 use super::command::{Command, Decision};
 use super::event::{Event, ItemNumber, Outcome, SessionNumber, TaskNumber};
+use super::networks::Networks;
 use super::report::Reporter;
 use super::view::PageRequest;
 use super::{EngineConfig, doctor, receive, share};
@@ -35,6 +36,8 @@ const RELEASE_TIME: Duration = Duration::from_millis(2500);
 pub(super) struct Context {
     pub(super) config: Arc<EngineConfig>,
     pub(super) reporter: Arc<Reporter>,
+    /// Networks in which QUIC did not come through.
+    pub(super) networks: Networks,
     notices: mpsc::Sender<Notice>,
     port_mapping: MappingPermit,
 }
@@ -168,6 +171,7 @@ pub(super) async fn run(
     let reporter = Arc::new(reporter);
     let mut run = Run {
         context: Context {
+            networks: Networks::new(config.memory.clone()),
             config: Arc::new(config),
             reporter: Arc::clone(&reporter),
             notices,

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::Role;
+use fardrop_shared::choice::Transport;
+use fardrop_shared::gbn::Keys;
 use fardrop_shared::pairing::{Hello, PeerKey};
 use fardrop_shared::path::PathKeys;
 use fardrop_shared::transfer::FileReason;
@@ -19,7 +21,7 @@ use super::run::Context;
 use super::view::{OfferView, PageRequest, show_pages};
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::link::{self, CloseCode, Credentials, Identity, Link, LinkError, LinkHandle, LinkKind};
-use crate::net::{Acquainted, MeetError, Place, Search};
+use crate::net::{Acquainted, MeetError, NetworkName, Place, Search};
 use crate::transfer::{self, Standing, Summary, TransferError};
 
 /// How often the face is given new progress: ten times a second.
@@ -71,18 +73,43 @@ pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Path
         identity: pair.identity,
         peer_fingerprint: *pair.peer.fingerprint(),
         binding_key: *pair.key.quic_binding().as_bytes(),
+        go_back_n: Keys::new(&pair.key, pair.role),
+        transports: pair.key.agreement().transports,
     };
+    let network = path.network.clone();
+    let first = first_transport(context, network.clone()).await;
     let connected = tokio::select! {
-        connected = link::connect(path, credentials) => connected,
+        connected = link::connect(path, credentials, first) => connected,
         failure = watch.follow(|| None) => return Err(failure),
     };
-    let link = connected.map_err(|error| link_failure(Stage::Link, &error))?;
+    let connected = connected.map_err(|error| link_failure(Stage::Link, &error))?;
+    if let Some(network) = network.filter(|_| connected.quic_failed) {
+        let networks = context.networks.clone();
+        // Nobody waits for it.
+        drop(tokio::task::spawn_blocking(move || {
+            networks.remember(&network);
+        }));
+    }
+    let link = connected.link;
     let name = match link.handle.kind() {
         LinkKind::Quic => LinkName::Quic,
         LinkKind::GoBackN => LinkName::Gbn,
     };
     watch.on_link(name, link.handle.rtt()).await;
     Ok((link, watch))
+}
+
+/// What to begin with: QUIC, unless it did not come through in this network lately.
+async fn first_transport(context: &Context, network: Option<NetworkName>) -> Transport {
+    let Some(network) = network else {
+        return Transport::Quic;
+    };
+    let networks = context.networks.clone();
+    let lacks_quic = tokio::task::spawn_blocking(move || networks.lack_quic(&network)).await;
+    match lacks_quic {
+        Ok(true) => Transport::GoBackN,
+        Ok(false) | Err(_) => Transport::Quic,
+    }
 }
 
 /// What a running transfer is watched by, and what the person wants of it.
@@ -281,6 +308,7 @@ pub(super) fn link_failure(stage: Stage, error: &LinkError) -> Failure {
         LinkError::Closed(CloseCode::Done | CloseCode::Abandoned | CloseCode::Other(_))
         | LinkError::TimedOut
         | LinkError::Transport(_) => FailureKind::PeerGone,
+        LinkError::QuicBlocked => FailureKind::LinkBlocked,
         LinkError::Closed(CloseCode::ProtocolViolation)
         | LinkError::Unauthenticated
         | LinkError::Protocol(_) => FailureKind::PeerMisbehaved,
@@ -289,7 +317,10 @@ pub(super) fn link_failure(stage: Stage, error: &LinkError) -> Failure {
     match error {
         LinkError::Protocol(what) => failure.with_detail(what),
         LinkError::Transport(what) => failure.with_detail(what),
-        LinkError::Closed(_) | LinkError::TimedOut | LinkError::Unauthenticated => failure,
+        LinkError::Closed(_)
+        | LinkError::TimedOut
+        | LinkError::QuicBlocked
+        | LinkError::Unauthenticated => failure,
     }
 }
 
@@ -359,6 +390,7 @@ pub(super) fn meet_failure(error: &MeetError) -> Failure {
         MeetError::WrongCode => (Stage::Pairing, FailureKind::WrongCode),
         MeetError::CodeDead => (Stage::Pairing, FailureKind::CodeDead),
         MeetError::Version => (Stage::Pairing, FailureKind::Version),
+        MeetError::NoCommonTransport => (Stage::Pairing, FailureKind::LinkMismatch),
         MeetError::SenderSilent => (Stage::Pairing, FailureKind::PeerGone),
         MeetError::Socket(_) => (Stage::Rendezvous, FailureKind::Local),
     };
@@ -374,6 +406,7 @@ pub(super) fn meet_failure(error: &MeetError) -> Failure {
         | MeetError::WrongCode
         | MeetError::CodeDead
         | MeetError::Version
+        | MeetError::NoCommonTransport
         | MeetError::SenderSilent => failure,
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_rendezvous::{Bounds, Config, Listen, Need, Server};
+use fardrop_shared::pairing::Transports;
 
 use super::command::{
     Command, ConflictPolicy, Decision, OnDeadCode, OnMissing, ReceiveOptions, ShareLifetime,
@@ -67,6 +68,8 @@ fn engine(server: &str, device: &str) -> EngineHandle {
         mdns: false,
         port_mapping: false,
         reconnect: Duration::from_secs(5),
+        transports: Transports::ALL,
+        memory: None,
     };
     start(config, Arc::new(|| {})).unwrap()
 }

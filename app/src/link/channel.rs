@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 
+use super::gbn::{Reader, Writer};
 use super::{CONTROL_MESSAGE_LIMIT, LinkError};
 
 /// The sending half of the control channel.
@@ -79,6 +80,7 @@ pub struct DataSender {
 #[derive(Debug)]
 enum SendHalf {
     Quic(quinn::SendStream),
+    GoBackN(Writer),
     #[cfg(test)]
     Pipe(tokio::io::DuplexStream),
 }
@@ -90,10 +92,17 @@ impl DataSender {
         }
     }
 
+    pub(super) const fn go_back_n(stream: Writer) -> Self {
+        Self {
+            stream: SendHalf::GoBackN(stream),
+        }
+    }
+
     /// Hands `bytes` to the transport without copying them, as soon as it has room.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), LinkError> {
         match &mut self.stream {
             SendHalf::Quic(stream) => stream.write_chunk(bytes).await.map_err(from_write_error),
+            SendHalf::GoBackN(stream) => stream.write(bytes).await,
             #[cfg(test)]
             SendHalf::Pipe(stream) => tokio::io::AsyncWriteExt::write_all(stream, &bytes)
                 .await
@@ -107,6 +116,10 @@ impl DataSender {
             SendHalf::Quic(mut stream) => stream
                 .finish()
                 .map_err(|_| LinkError::Protocol("the peer stopped a stream")),
+            SendHalf::GoBackN(mut stream) => {
+                stream.finish();
+                Ok(())
+            }
             #[cfg(test)]
             SendHalf::Pipe(_) => Ok(()),
         }
@@ -125,6 +138,7 @@ impl DataSender {
                     Err(quinn::StoppedError::ZeroRttRejected) => Err(LinkError::Unauthenticated),
                 }
             }
+            SendHalf::GoBackN(stream) => stream.finish_delivered().await,
             #[cfg(test)]
             SendHalf::Pipe(stream) => tokio::io::AsyncWriteExt::shutdown(stream)
                 .await
@@ -142,6 +156,7 @@ pub struct DataReceiver {
 #[derive(Debug)]
 enum ReceiveHalf {
     Quic(quinn::RecvStream),
+    GoBackN(Reader),
     #[cfg(test)]
     Pipe(tokio::io::DuplexStream),
 }
@@ -153,10 +168,17 @@ impl DataReceiver {
         }
     }
 
+    pub(super) const fn go_back_n(stream: Reader) -> Self {
+        Self {
+            stream: ReceiveHalf::GoBackN(stream),
+        }
+    }
+
     /// Reads what has arrived, at least one byte; `None` at the end of the stream. Cancel-safe.
     pub async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, LinkError> {
         match &mut self.stream {
             ReceiveHalf::Quic(stream) => stream.read(buffer).await.map_err(from_read_error),
+            ReceiveHalf::GoBackN(stream) => stream.read(buffer).await,
             #[cfg(test)]
             ReceiveHalf::Pipe(stream) => {
                 match tokio::io::AsyncReadExt::read(stream, buffer).await {

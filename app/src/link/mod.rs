@@ -6,6 +6,9 @@
 
 mod channel;
 mod congestion;
+mod connect;
+mod gbn;
+mod junction;
 mod quic;
 mod settings;
 #[cfg(test)]
@@ -16,8 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use channel::{ControlReceiver, ControlSender, DataReceiver, DataSender};
+pub use connect::{Connected, Credentials, connect};
+use gbn::GbnCarrier;
 use quic::QuicCarrier;
-pub use quic::{Credentials, connect};
 use thiserror::Error;
 pub use tls::Identity;
 
@@ -42,6 +46,9 @@ pub enum LinkError {
     /// The peer broke the protocol.
     #[error("the peer broke the protocol: {0}")]
     Protocol(&'static str),
+    /// QUIC alone is allowed, and does not come through.
+    #[error("QUIC does not come through")]
+    QuicBlocked,
     /// The transport failed otherwise.
     #[error("the transport failed: {0}")]
     Transport(String),
@@ -121,6 +128,7 @@ pub struct LinkHandle {
 #[derive(Debug, Clone)]
 enum Carrier {
     Quic(Arc<QuicCarrier>),
+    GoBackN(Arc<GbnCarrier>),
     #[cfg(test)]
     Pipe(Arc<channel::Pipe>),
 }
@@ -141,11 +149,28 @@ impl Link {
     }
 }
 
+impl Link {
+    fn over_go_back_n(
+        control_sender: ControlSender,
+        control_receiver: ControlReceiver,
+        carrier: GbnCarrier,
+    ) -> Self {
+        Self {
+            control_sender,
+            control_receiver,
+            handle: LinkHandle {
+                carrier: Carrier::GoBackN(Arc::new(carrier)),
+            },
+        }
+    }
+}
+
 impl LinkHandle {
     /// Opens a data stream towards the peer.
     pub async fn open_data(&self) -> Result<DataSender, LinkError> {
         match &self.carrier {
             Carrier::Quic(quic) => Ok(DataSender::quic(quic.connection.open_uni().await?)),
+            Carrier::GoBackN(carrier) => carrier.open_data().await,
             #[cfg(test)]
             Carrier::Pipe(pipe) => Ok(pipe.open()),
         }
@@ -155,6 +180,7 @@ impl LinkHandle {
     pub async fn accept_data(&self) -> Result<DataReceiver, LinkError> {
         match &self.carrier {
             Carrier::Quic(quic) => Ok(DataReceiver::quic(quic.connection.accept_uni().await?)),
+            Carrier::GoBackN(carrier) => carrier.accept_data().await,
             #[cfg(test)]
             Carrier::Pipe(pipe) => pipe.accept().await,
         }
@@ -165,6 +191,7 @@ impl LinkHandle {
     pub const fn kind(&self) -> LinkKind {
         match &self.carrier {
             Carrier::Quic(_) => LinkKind::Quic,
+            Carrier::GoBackN(_) => LinkKind::GoBackN,
             #[cfg(test)]
             Carrier::Pipe(_) => LinkKind::GoBackN,
         }
@@ -175,6 +202,7 @@ impl LinkHandle {
     pub fn rtt(&self) -> Duration {
         match &self.carrier {
             Carrier::Quic(quic) => quic.connection.rtt(),
+            Carrier::GoBackN(carrier) => carrier.rtt(),
             #[cfg(test)]
             Carrier::Pipe(_) => Duration::ZERO,
         }
@@ -184,6 +212,7 @@ impl LinkHandle {
     pub async fn closed(&self) -> LinkError {
         match &self.carrier {
             Carrier::Quic(quic) => quic.connection.closed().await.into(),
+            Carrier::GoBackN(carrier) => carrier.closed().await,
             #[cfg(test)]
             Carrier::Pipe(pipe) => pipe.closed().await,
         }
@@ -198,6 +227,7 @@ impl LinkHandle {
         }
         match &self.carrier {
             Carrier::Quic(quic) => quic.drained().await,
+            Carrier::GoBackN(carrier) => carrier.drained().await,
             #[cfg(test)]
             Carrier::Pipe(_) => {}
         }
@@ -207,6 +237,7 @@ impl LinkHandle {
     pub fn close(&self, code: CloseCode) {
         match &self.carrier {
             Carrier::Quic(quic) => quic.close(code),
+            Carrier::GoBackN(carrier) => carrier.close(code),
             #[cfg(test)]
             Carrier::Pipe(pipe) => pipe.close(code),
         }

@@ -4,6 +4,7 @@
 //! proves inside the connection that it holds the key from the pairing: HMAC-SHA-256 under the
 //! binding key over its role and the TLS exporter (RFC 9266).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,18 +12,17 @@ use std::time::Duration;
 use fardrop_shared::Role;
 use hmac::{Hmac, Mac};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{ClientConfig, Connection, Endpoint, ServerConfig, TokioRuntime, TransportConfig};
+use quinn::{
+    AsyncUdpSocket, ClientConfig, Connection, Endpoint, ServerConfig, TokioRuntime, TransportConfig,
+};
 use sha2::Sha256;
 
 use super::channel::{ControlReceiver, ControlSender, DataReceiver, DataSender};
 use super::congestion::Steering;
 use super::settings;
 use super::tls::{Identity, SERVER_NAME};
-use super::{CloseCode, Link, LinkError};
+use super::{CloseCode, Credentials, Link, LinkError};
 use crate::net::Path;
-
-/// How long the handshake and the proofs may take over a path whose probes were answered.
-const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long a connection that was closed with more to say may take to tell the peer so.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
@@ -35,18 +35,8 @@ const FAREWELL_DEADLINE: Duration = Duration::from_millis(20);
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 const EXPORTER_LENGTH: usize = 32;
 
-/// What makes the connection between the two people's apps, and no other, acceptable.
-#[derive(Debug)]
-pub struct Credentials {
-    /// Which side this is.
-    pub role: Role,
-    /// Our certificate.
-    pub identity: Identity,
-    /// SHA-256 of the peer's, from its sealed hello.
-    pub peer_fingerprint: [u8; 32],
-    /// The key from the pairing that proofs are made with.
-    pub binding_key: [u8; 32],
-}
+/// Length of a proof, in bytes.
+const PROOF_LENGTH: usize = 32;
 
 /// A QUIC connection with what must live as long.
 #[derive(Debug)]
@@ -71,13 +61,18 @@ impl Drop for Following {
 }
 
 /// Moves an endpoint to every socket that takes the place of the first.
-fn follow(path: &Path, endpoint: Endpoint, steering: Steering) -> Following {
+fn follow(
+    path: &Path,
+    endpoint: Endpoint,
+    steering: Steering,
+    wrap: impl Fn(Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> + Send + 'static,
+) -> Following {
     let mut follower = path.follow();
     Following(tokio::spawn(async move {
         loop {
             let socket = follower.changed().await;
             steering.path_changed();
-            if let Err(error) = endpoint.rebind_abstract(socket) {
+            if let Err(error) = endpoint.rebind_abstract(wrap(socket)) {
                 tracing::debug!(%error, "the endpoint does not change over");
             }
         }
@@ -113,75 +108,148 @@ impl QuicCarrier {
     }
 }
 
-/// Makes a link over `path`.
-///
-/// # Errors
-/// [`LinkError::TimedOut`] when no connection came about in ten seconds,
-/// [`LinkError::Unauthenticated`] when the other end does not hold the pairing's keys.
-pub async fn connect(path: Path, credentials: Credentials) -> Result<Link, LinkError> {
-    tokio::time::timeout(HANDSHAKE_DEADLINE, connect_patiently(path, credentials))
-        .await
-        .unwrap_or(Err(LinkError::TimedOut))
+/// QUIC on its way.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    role: Role,
+    binding_key: [u8; 32],
+    endpoint: Endpoint,
+    /// What the side that connects does it with.
+    dialing: Option<(ClientConfig, SocketAddr)>,
+    steering: Steering,
+    following: Following,
 }
 
-async fn connect_patiently(path: Path, credentials: Credentials) -> Result<Link, LinkError> {
-    let Credentials {
-        role,
-        identity,
-        peer_fingerprint,
-        binding_key,
-    } = credentials;
-    let steering = Steering::default();
-    let transport = settings::transport(path.rtt, path.payload_limit, &steering);
-    let (endpoint, connecting) = match role {
-        Role::Sender => {
-            let endpoint = endpoint(
-                &path,
-                Some(server_config(identity, peer_fingerprint, transport)?),
-            )?;
-            (endpoint, None)
-        }
-        Role::Receiver => {
-            let config = client_config(identity, peer_fingerprint, transport)?;
-            (endpoint(&path, None)?, Some(config))
-        }
-    };
-    let following = follow(&path, endpoint.clone(), steering.clone());
-    let connection = match connecting {
-        Some(config) => dial(&endpoint, config, &path).await?,
-        None => accept(&endpoint).await?,
-    };
-    path.confirm();
-    let (send, receive) = match role {
-        Role::Sender => connection.accept_bi().await?,
-        Role::Receiver => connection.open_bi().await?,
-    };
-    let mut control_sender = ControlSender::new(DataSender::quic(send));
-    let mut control_receiver = ControlReceiver::new(DataReceiver::quic(receive));
-    let proved = prove(
-        role,
-        &binding_key,
-        &connection,
-        &mut control_sender,
-        &mut control_receiver,
-    );
-    if let Err(error) = proved.await {
-        steering.begin_closing();
-        connection.close(CloseCode::ProtocolViolation.to_wire().into(), &[]);
-        return Err(error);
-    }
-    Ok(Link::over_quic(
-        control_sender,
-        control_receiver,
-        QuicCarrier {
-            connection,
-            steering,
-            orderly: AtomicBool::new(false),
+/// A connection with the peer at its other end.
+#[derive(Debug)]
+pub(super) struct Ready {
+    connection: Connection,
+    /// The control channel, where the peer has said something on it.
+    control: Option<(ControlSender, ControlReceiver)>,
+}
+
+impl Attempt {
+    /// Begins, over `path`'s sockets as `wrap` makes them.
+    pub(super) fn begin(
+        path: &Path,
+        credentials: Credentials,
+        wrap: impl Fn(Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket> + Send + 'static,
+    ) -> Result<Self, LinkError> {
+        let Credentials {
+            role,
+            identity,
+            peer_fingerprint,
+            binding_key,
+            ..
+        } = credentials;
+        let steering = Steering::default();
+        let transport = settings::transport(path.rtt, path.payload_limit, &steering);
+        let (server, dialing) = match role {
+            Role::Sender => {
+                let config = server_config(identity, peer_fingerprint, transport)?;
+                (Some(config), None)
+            }
+            Role::Receiver => {
+                let config = client_config(identity, peer_fingerprint, transport)?;
+                (None, Some((config, path.peer_address())))
+            }
+        };
+        let endpoint = Endpoint::new_with_abstract_socket(
+            settings::endpoint(),
+            server,
+            wrap(path.socket()),
+            Arc::new(TokioRuntime),
+        )
+        .map_err(|error| LinkError::Transport(error.to_string()))?;
+        Ok(Self {
+            following: follow(path, endpoint.clone(), steering.clone(), wrap),
+            role,
+            binding_key,
             endpoint,
-            _following: following,
-            _path: path,
-        },
-    ))
+            dialing,
+            steering,
+        })
+    }
+
+    /// Waits until QUIC works: where this side connects, for its handshake; where it accepts, for the
+    /// peer's proof inside the connection, with which the peer has made up its mind.
+    pub(super) async fn ready(&mut self) -> Result<Ready, LinkError> {
+        if let Some((config, peer)) = self.dialing.take() {
+            let connection = dial(&self.endpoint, config, peer).await?;
+            return Ok(Ready {
+                connection,
+                control: None,
+            });
+        }
+        let connection = accept(&self.endpoint).await?;
+        let (send, receive) = connection.accept_bi().await?;
+        let sender = ControlSender::new(DataSender::quic(send));
+        let mut receiver = ControlReceiver::new(DataReceiver::quic(receive));
+        self.refusing(
+            &connection,
+            hear_proof(self.role, &self.binding_key, &connection, &mut receiver),
+        )
+        .await?;
+        Ok(Ready {
+            connection,
+            control: Some((sender, receiver)),
+        })
+    }
+
+    /// Exchanges the proofs that are still to be exchanged: the receiver of the files first, since the
+    /// sender has more to lose.
+    pub(super) async fn finish(self, ready: Ready, path: Path) -> Result<Link, LinkError> {
+        let Ready {
+            connection,
+            control,
+        } = ready;
+        path.confirmer().confirm();
+        let (role, key) = (self.role, &self.binding_key);
+        let (sender, receiver) = match control {
+            Some((mut sender, receiver)) => {
+                sender.send(&own_proof(role, key, &connection)?).await?;
+                (sender, receiver)
+            }
+            None => {
+                let (send, receive) = connection.open_bi().await?;
+                let mut sender = ControlSender::new(DataSender::quic(send));
+                let mut receiver = ControlReceiver::new(DataReceiver::quic(receive));
+                sender.send(&own_proof(role, key, &connection)?).await?;
+                self.refusing(
+                    &connection,
+                    hear_proof(role, key, &connection, &mut receiver),
+                )
+                .await?;
+                (sender, receiver)
+            }
+        };
+        Ok(Link::over_quic(
+            sender,
+            receiver,
+            QuicCarrier {
+                connection,
+                steering: self.steering,
+                orderly: AtomicBool::new(false),
+                endpoint: self.endpoint,
+                _following: self.following,
+                _path: path,
+            },
+        ))
+    }
+
+    /// Closes the connection if what was said in it was wrong.
+    async fn refusing<T>(
+        &self,
+        connection: &Connection,
+        hearing: impl Future<Output = Result<T, LinkError>>,
+    ) -> Result<T, LinkError> {
+        let heard = hearing.await;
+        if heard.is_err() {
+            self.steering.begin_closing();
+            connection.close(CloseCode::ProtocolViolation.to_wire().into(), &[]);
+        }
+        heard
+    }
 }
 
 fn client_config(
@@ -212,10 +280,10 @@ fn server_config(
 async fn dial(
     endpoint: &Endpoint,
     config: ClientConfig,
-    path: &Path,
+    peer: SocketAddr,
 ) -> Result<Connection, LinkError> {
     let connecting = endpoint
-        .connect_with(config, path.peer_address(), SERVER_NAME)
+        .connect_with(config, peer, SERVER_NAME)
         .map_err(|error| LinkError::Transport(error.to_string()))?;
     connecting.await.map_err(handshake_error)
 }
@@ -229,43 +297,38 @@ async fn accept(endpoint: &Endpoint) -> Result<Connection, LinkError> {
     connecting.await.map_err(handshake_error)
 }
 
-fn endpoint(path: &Path, server: Option<ServerConfig>) -> Result<Endpoint, LinkError> {
-    Endpoint::new_with_abstract_socket(
-        settings::endpoint(),
-        server,
-        path.socket(),
-        Arc::new(TokioRuntime),
-    )
-    .map_err(|error| LinkError::Transport(error.to_string()))
-}
-
-/// Exchanges the proofs: the receiver of the files first, since the sender has more to lose.
-async fn prove(
+/// What shows the peer that this side holds the pairing's key, and that nobody sits in between.
+fn own_proof(
     role: Role,
     key: &[u8; 32],
     connection: &Connection,
-    sender: &mut ControlSender,
+) -> Result<[u8; PROOF_LENGTH], LinkError> {
+    let proof = proof(key, role, &exporter(connection)?);
+    Ok(proof.finalize().into_bytes().into())
+}
+
+/// Hears the same of the peer.
+async fn hear_proof(
+    role: Role,
+    key: &[u8; 32],
+    connection: &Connection,
     receiver: &mut ControlReceiver,
 ) -> Result<(), LinkError> {
-    let mut exporter = [0; EXPORTER_LENGTH];
-    connection
-        .export_keying_material(&mut exporter, EXPORTER_LABEL, &[])
-        .map_err(|_| LinkError::Unauthenticated)?;
-    let ours = proof(key, role, &exporter).finalize().into_bytes();
-    if role == Role::Receiver {
-        sender.send(&ours).await?;
-    }
     let theirs = receiver
         .receive()
         .await?
         .ok_or(LinkError::Unauthenticated)?;
-    proof(key, role.peer(), &exporter)
+    proof(key, role.peer(), &exporter(connection)?)
         .verify_slice(&theirs)
+        .map_err(|_| LinkError::Unauthenticated)
+}
+
+fn exporter(connection: &Connection) -> Result<[u8; EXPORTER_LENGTH], LinkError> {
+    let mut exporter = [0; EXPORTER_LENGTH];
+    connection
+        .export_keying_material(&mut exporter, EXPORTER_LABEL, &[])
         .map_err(|_| LinkError::Unauthenticated)?;
-    if role == Role::Sender {
-        sender.send(&ours).await?;
-    }
-    Ok(())
+    Ok(exporter)
 }
 
 fn proof(key: &[u8; 32], role: Role, exporter: &[u8; EXPORTER_LENGTH]) -> Hmac<Sha256> {

@@ -38,6 +38,9 @@ const TIME_THRESHOLD: f32 = 1.25;
 /// the first MTU, or nothing is ever sent.
 const INITIAL_WINDOW: u64 = 64 * 1024;
 
+/// The shortest payload that a path must take for QUIC (RFC 9000, section 14), in bytes.
+pub(super) const LEAST_PAYLOAD: u16 = 1200;
+
 /// The longest payload that a socket takes, in bytes.
 const LONGEST_PAYLOAD: u16 = 65_507;
 
@@ -60,7 +63,7 @@ pub(super) fn transport(
 ) -> Arc<TransportConfig> {
     let window = (2.0 * DESIGN_RATE * rtt.as_secs_f64()).clamp(WINDOW_LEAST, WINDOW_MOST) as u32;
     let mut mtu_discovery = MtuDiscoveryConfig::default();
-    mtu_discovery.upper_bound(payload_limit);
+    mtu_discovery.upper_bound(payload_limit.max(LEAST_PAYLOAD));
     let mut config = TransportConfig::default();
     config
         .allow_spin(false)

@@ -1,13 +1,16 @@
-//! QUIC between two sockets on loopback.
+//! Links between two sockets on loopback.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 use fardrop_shared::Role;
+use fardrop_shared::choice::Transport;
+use fardrop_shared::gbn::Keys;
+use fardrop_shared::pairing::{Cipher, Transports};
 use fardrop_shared::path::{Candidate, CandidateKind, Nat, PathKeys, Whereabouts};
 
-use super::{CloseCode, Credentials, Identity, Link, LinkError, connect};
+use super::{CloseCode, Connected, Credentials, Identity, Link, LinkError, LinkKind, connect};
 use crate::net::{Acquainted, Path, PathNews, Place, PlaceOptions, PortMappers, Search};
 
 const KEYS: PathKeys<'static> = PathKeys {
@@ -71,24 +74,49 @@ fn credentials(role: Role, identity: Identity, peer_fingerprint: [u8; 32]) -> Cr
         identity,
         peer_fingerprint,
         binding_key: [7; 32],
+        go_back_n: Keys::from_roots([8; 32], [9; 32], role, Cipher::ChaCha20Poly1305),
+        transports: Transports::QUIC,
     }
 }
 
-async fn links() -> (Link, Link) {
+/// Both ends, each allowing these transports and beginning with its own.
+async fn connected(transports: Transports, firsts: [Transport; 2]) -> (Connected, Connected) {
     let (left, right) = paths().await;
     let (a, b) = (Identity::generate().unwrap(), Identity::generate().unwrap());
     let (pin_a, pin_b) = (a.fingerprint(), b.fingerprint());
+    let end = |role, identity, pin| Credentials {
+        transports,
+        ..credentials(role, identity, pin)
+    };
     let (left, right) = tokio::join!(
-        connect(left, credentials(Role::Sender, a, pin_b)),
-        connect(right, credentials(Role::Receiver, b, pin_a)),
+        connect(left, end(Role::Sender, a, pin_b), firsts[0]),
+        connect(right, end(Role::Receiver, b, pin_a), firsts[1]),
     );
     (left.unwrap(), right.unwrap())
 }
 
+/// The sender's and the receiver's end over either transport.
+async fn links(kind: LinkKind) -> (Link, Link) {
+    let transports = match kind {
+        LinkKind::Quic => Transports::QUIC,
+        LinkKind::GoBackN => Transports::GO_BACK_N,
+    };
+    let (left, right) = connected(transports, [Transport::Quic; 2]).await;
+    assert_eq!(left.link.handle.kind(), kind);
+    (left.link, right.link)
+}
+
+/// Runs the same over both transports.
+fn over_both(check: impl AsyncFn(LinkKind)) {
+    for kind in [LinkKind::Quic, LinkKind::GoBackN] {
+        run(check(kind));
+    }
+}
+
 #[test]
 fn control_messages_and_data_cross() {
-    run(async {
-        let (mut sender, mut receiver) = links().await;
+    over_both(async |kind| {
+        let (mut sender, mut receiver) = links(kind).await;
         sender.control_sender.send(b"offer").await.unwrap();
         assert_eq!(
             receiver.control_receiver.receive().await.unwrap().unwrap(),
@@ -132,8 +160,12 @@ fn another_certificate_is_refused() {
         let (a, b) = (Identity::generate().unwrap(), Identity::generate().unwrap());
         let pin_b = b.fingerprint();
         let (left, right) = tokio::join!(
-            connect(left, credentials(Role::Sender, a, pin_b)),
-            connect(right, credentials(Role::Receiver, b, [0; 32])),
+            connect(left, credentials(Role::Sender, a, pin_b), Transport::Quic),
+            connect(
+                right,
+                credentials(Role::Receiver, b, [0; 32]),
+                Transport::Quic
+            ),
         );
         assert!(matches!(left, Err(LinkError::Unauthenticated)), "{left:?}");
         assert!(
@@ -152,8 +184,8 @@ fn the_right_certificate_with_another_pairing_key_is_refused() {
         let mut wrong = credentials(Role::Receiver, b, pin_a);
         wrong.binding_key = [8; 32];
         let (left, right) = tokio::join!(
-            connect(left, credentials(Role::Sender, a, pin_b)),
-            connect(right, wrong)
+            connect(left, credentials(Role::Sender, a, pin_b), Transport::Quic),
+            connect(right, wrong, Transport::Quic)
         );
         assert!(matches!(left, Err(LinkError::Unauthenticated)), "{left:?}");
         assert!(right.is_err());
@@ -162,8 +194,8 @@ fn the_right_certificate_with_another_pairing_key_is_refused() {
 
 #[test]
 fn a_control_message_over_the_limit_is_not_sent() {
-    run(async {
-        let (mut sender, _receiver) = links().await;
+    over_both(async |kind| {
+        let (mut sender, _receiver) = links(kind).await;
         let long = vec![0; super::CONTROL_MESSAGE_LIMIT + 1];
         assert!(matches!(
             sender.control_sender.send(&long).await,
@@ -176,10 +208,10 @@ fn a_control_message_over_the_limit_is_not_sent() {
 fn a_close_in_the_middle_of_data_is_heard_at_once() {
     /// Well under the idle time-out, after which a silent peer counts as gone.
     const SOON: Duration = Duration::from_secs(5);
-    run(async {
+    over_both(async |kind| {
         let content: Bytes = vec![42; 1_000_000].into();
         for megabytes in 1..=8 {
-            let (sender, receiver) = links().await;
+            let (sender, receiver) = links(kind).await;
             let write = async {
                 let mut data = sender.handle.open_data().await.unwrap();
                 for _ in 0..megabytes {
@@ -204,5 +236,137 @@ fn a_close_in_the_middle_of_data_is_heard_at_once() {
                 "{error}"
             );
         }
+    });
+}
+
+#[test]
+fn both_ends_come_to_the_same_transport() {
+    use Transport::{GoBackN, Quic};
+    let cases = [
+        ([Quic, Quic], Some(LinkKind::Quic)),
+        ([Quic, GoBackN], Some(LinkKind::GoBackN)),
+        // QUIC may be ready before the receiver hears that the sender begins otherwise.
+        ([GoBackN, Quic], None),
+        ([GoBackN, GoBackN], Some(LinkKind::GoBackN)),
+    ];
+    for (firsts, expected) in cases {
+        run(async {
+            let (left, right) = connected(Transports::ALL, firsts).await;
+            let kind = left.link.handle.kind();
+            assert_eq!(kind, right.link.handle.kind(), "{firsts:?}");
+            assert!(
+                expected.is_none_or(|expected| expected == kind),
+                "{firsts:?}"
+            );
+            assert!(
+                !left.quic_failed && !right.quic_failed,
+                "nothing was learned"
+            );
+            let (mut left, mut right) = (left.link, right.link);
+            left.control_sender.send(b"offer").await.unwrap();
+            let heard = right.control_receiver.receive().await.unwrap();
+            assert_eq!(heard.unwrap(), b"offer");
+        });
+    }
+}
+
+#[test]
+fn data_streams_follow_one_another() {
+    over_both(async |kind| {
+        let (sender, receiver) = links(kind).await;
+        for number in 0..5 {
+            let mut out = sender.handle.open_data().await.unwrap();
+            out.write(vec![number; 100_000].into()).await.unwrap();
+            out.finish().unwrap();
+            let mut stream = receiver.handle.accept_data().await.unwrap();
+            let mut got = Vec::new();
+            let mut buffer = [0; 70_000];
+            while let Some(length) = stream.read(&mut buffer).await.unwrap() {
+                got.extend_from_slice(&buffer[..length]);
+            }
+            assert_eq!(got, vec![number; 100_000]);
+        }
+    });
+}
+
+#[test]
+fn a_reader_that_stands_still_stops_nothing_else_on_go_back_n() {
+    run(async {
+        let (mut sender, mut receiver) = links(LinkKind::GoBackN).await;
+        let mut out = sender.handle.open_data().await.unwrap();
+        let content: Bytes = vec![1; 1 << 20].into();
+        let stuck = async {
+            // More than all windows together: it never ends.
+            for _ in 0..64 {
+                out.write(content.clone()).await.unwrap();
+            }
+        };
+        let talk = async {
+            for number in 0..1000_u32 {
+                let message = number.to_le_bytes();
+                sender.control_sender.send(&message).await.unwrap();
+                let heard = receiver.control_receiver.receive().await.unwrap();
+                assert_eq!(heard.unwrap(), message);
+                receiver.control_sender.send(&message).await.unwrap();
+                let heard = sender.control_receiver.receive().await.unwrap();
+                assert_eq!(heard.unwrap(), message);
+            }
+        };
+        tokio::select! {
+            () = stuck => panic!("something has read 64 MiB"),
+            () = talk => {}
+        }
+    });
+}
+
+#[test]
+fn all_messages_have_arrived_once_the_channel_is_finished() {
+    over_both(async |kind| {
+        let (mut sender, mut receiver) = links(kind).await;
+        for number in 0..100_u8 {
+            sender.control_sender.send(&[number; 1000]).await.unwrap();
+        }
+        sender.control_sender.finish().await.unwrap();
+        sender.handle.close(CloseCode::Declined);
+        for number in 0..100_u8 {
+            let message = receiver.control_receiver.receive().await.unwrap();
+            assert_eq!(message.unwrap(), [number; 1000]);
+        }
+        assert!(receiver.control_receiver.receive().await.unwrap().is_none());
+    });
+}
+
+#[test]
+fn a_link_that_is_dropped_is_closed() {
+    over_both(async |kind| {
+        let (sender, receiver) = links(kind).await;
+        drop(sender);
+        let error = receiver.handle.closed().await;
+        assert!(
+            matches!(error, LinkError::Closed(CloseCode::Done)),
+            "{error}"
+        );
+        let refused = receiver.handle.open_data().await;
+        assert!(refused.is_err());
+    });
+}
+
+#[test]
+fn other_keys_make_no_go_back_n() {
+    run(async {
+        let (left, right) = paths().await;
+        let (a, b) = (Identity::generate().unwrap(), Identity::generate().unwrap());
+        let mut ours = credentials(Role::Sender, a, [0; 32]);
+        ours.transports = Transports::GO_BACK_N;
+        let mut theirs = credentials(Role::Receiver, b, [0; 32]);
+        theirs.transports = Transports::GO_BACK_N;
+        theirs.go_back_n =
+            Keys::from_roots([1; 32], [9; 32], Role::Receiver, Cipher::ChaCha20Poly1305);
+        let (left, right) = tokio::join!(
+            connect(left, ours, Transport::Quic),
+            connect(right, theirs, Transport::Quic),
+        );
+        assert!(matches!(left, Err(LinkError::TimedOut)), "{left:?}");
+        assert!(matches!(right, Err(LinkError::TimedOut)), "{right:?}");
     });
 }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use fardrop_shared::pairing::Ciphers;
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls13_signature};
@@ -97,7 +98,7 @@ fn provider() -> Arc<CryptoProvider> {
     let aes = ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
     let chacha = ring::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256;
     Arc::new(CryptoProvider {
-        cipher_suites: if has_aes() {
+        cipher_suites: if Ciphers::of_this_processor().contains(Ciphers::AES_128_GCM) {
             vec![aes, chacha]
         } else {
             vec![chacha, aes]
@@ -105,21 +106,6 @@ fn provider() -> Arc<CryptoProvider> {
         kx_groups: vec![ring::kx_group::X25519],
         ..ring::default_provider()
     })
-}
-
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-fn has_aes() -> bool {
-    std::arch::is_x86_feature_detected!("aes")
-}
-
-#[cfg(target_arch = "aarch64")]
-fn has_aes() -> bool {
-    std::arch::is_aarch64_feature_detected!("aes")
-}
-
-#[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
-fn has_aes() -> bool {
-    false
 }
 
 /// Accepts one certificate.

@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
 use super::demux::{Demux, PEER};
-use super::interfaces::Interfaces;
+use super::interfaces::{Interfaces, NetworkName};
 use super::keeper::{Keeper, KeeperNews};
 use super::meeting::MeetingPlace;
 use super::pathway::Pathway;
@@ -105,6 +105,8 @@ pub struct Path {
     pub rtt: Duration,
     /// Longest UDP payload worth trying, in bytes: what the interface takes.
     pub payload_limit: u16,
+    /// The network through which it leaves this machine, if it does.
+    pub network: Option<NetworkName>,
     route: watch::Receiver<Option<Arc<Demux>>>,
     gone: watch::Receiver<bool>,
     first: Arc<Demux>,
@@ -204,9 +206,11 @@ impl Search {
     #[must_use]
     pub fn path(&mut self, report: &PathReport) -> Option<Path> {
         let first = self.route.borrow_and_update().clone()?;
+        let interfaces = Interfaces::look();
         Some(Path {
             rtt: report.rtt,
-            payload_limit: Interfaces::look().payload_limit(report.remote),
+            payload_limit: interfaces.payload_limit(report.remote),
+            network: interfaces.network_towards(report.remote),
             route: self.route.clone(),
             gone: self.gone.subscribe(),
             first,
@@ -245,9 +249,21 @@ impl Path {
         }
     }
 
-    /// The transport heard the peer: both sides use this path.
-    pub fn confirm(&self) {
-        self.first.confirm();
+    /// What is to be told once the transport has heard the peer: both sides use this path.
+    #[must_use]
+    pub fn confirmer(&self) -> PathConfirmer {
+        PathConfirmer(Arc::clone(&self.first))
+    }
+}
+
+/// Tells a path that both sides use it.
+#[derive(Debug)]
+pub struct PathConfirmer(Arc<Demux>);
+
+impl PathConfirmer {
+    /// The transport heard the peer.
+    pub fn confirm(self) {
+        self.0.confirm();
     }
 }
 

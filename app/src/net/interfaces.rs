@@ -1,5 +1,6 @@
 //! This machine's own addresses.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use fardrop_shared::diagnosis::{InterfaceKind, InterfaceReport};
@@ -10,9 +11,6 @@ use netdev::interface::types::InterfaceType;
 /// Host candidates of ordinary interfaces that are offered at most, and as many of others: the peer uses
 /// 20 candidates of all kinds.
 const HOST_CANDIDATES: usize = 10;
-
-/// Payload that fits any path QUIC can use (RFC 9000, section 14), in bytes.
-const SMALLEST_PAYLOAD: u16 = 1200;
 
 /// IPv4 and UDP headers; IPv6's are 20 bytes longer.
 const HEADERS_V4: u32 = 28;
@@ -94,18 +92,11 @@ impl Interfaces {
     /// for path MTU discovery, which without it would spend seconds on sizes that cannot be.
     #[must_use]
     pub fn payload_limit(&self, remote: SocketAddr) -> u16 {
-        let own = self
-            .all
-            .iter()
-            .find(|each| addresses(each).any(|ip| ip == remote.ip()));
-        let interface = match own {
+        let interface = if self.is_own(remote) {
             // Packets to one's own address never leave the machine.
-            Some(_) => self.all.iter().find(|each| each.is_loopback()),
-            None => local_address_towards(remote).and_then(|local| {
-                self.all
-                    .iter()
-                    .find(|each| addresses(each).any(|ip| ip == local))
-            }),
+            self.all.iter().find(|each| each.is_loopback())
+        } else {
+            self.towards(remote)
         };
         let mtu = interface.and_then(|each| each.mtu).unwrap_or(1500);
         let headers = if remote.is_ipv4() {
@@ -114,9 +105,69 @@ impl Interfaces {
             HEADERS_V6
         };
         let payload = mtu.saturating_sub(headers).min(65_507 - 20);
-        u16::try_from(payload)
-            .unwrap_or(u16::MAX)
-            .max(SMALLEST_PAYLOAD)
+        u16::try_from(payload).unwrap_or(u16::MAX)
+    }
+
+    /// The network through which `remote` is reached; `None` on the machine itself.
+    pub(super) fn network_towards(&self, remote: SocketAddr) -> Option<NetworkName> {
+        if self.is_own(remote) {
+            return None;
+        }
+        let interface = self.towards(remote)?;
+        let mut name = Vec::new();
+        if let Some(gateway) = &interface.gateway {
+            // Many homes have the same addresses, but not the same router.
+            name.extend_from_slice(&gateway.mac_addr.octets());
+            name.extend(gateway.ipv4.iter().flat_map(|ip| ip.octets()));
+        }
+        for net in &interface.ipv4 {
+            name.extend_from_slice(&net.network().octets());
+            name.push(net.prefix_len());
+        }
+        for net in &interface.ipv6 {
+            // Those that privacy extensions change belong to the same prefix.
+            if !net.addr().is_unicast_link_local() {
+                name.extend_from_slice(&net.network().octets());
+            }
+        }
+        Some(NetworkName::new(name))
+    }
+
+    fn is_own(&self, remote: SocketAddr) -> bool {
+        let ip = remote.ip();
+        self.all
+            .iter()
+            .any(|each| addresses(each).any(|own| own == ip))
+    }
+
+    /// The interface through which packets to `remote` leave.
+    fn towards(&self, remote: SocketAddr) -> Option<&Interface> {
+        let local = local_address_towards(remote)?;
+        self.all
+            .iter()
+            .find(|each| addresses(each).any(|ip| ip == local))
+    }
+}
+
+/// What tells one network from another: its router and its prefixes. Not to be shown or kept as it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NetworkName(Vec<u8>);
+
+impl NetworkName {
+    pub(crate) const fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// To be hashed.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for NetworkName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NetworkName(..)")
     }
 }
 

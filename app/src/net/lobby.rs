@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::code::{Locator, PairingCode};
-use fardrop_shared::pairing::{Hello, PeerKey, RunFailure, SenderEvent, SenderPairing};
+use fardrop_shared::pairing::{Hello, PeerKey, RunFailure, SenderEvent, SenderPairing, Transports};
 use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, order};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
 use fardrop_shared::{Role, SessionId};
@@ -84,16 +84,21 @@ pub struct Lobby {
 }
 
 impl Lobby {
-    /// Takes a place at one of `servers` and a code of that many words.
+    /// Takes a place at one of `servers` and a code of that many words; links may run over `transports`.
     ///
     /// # Errors
     /// [`MeetError`] when no server gives one.
-    pub async fn open(servers: &[String], words: u8, ipv6: bool) -> Result<Self, MeetError> {
+    pub async fn open(
+        servers: &[String],
+        words: u8,
+        ipv6: bool,
+        transports: Transports,
+    ) -> Result<Self, MeetError> {
         let mut worst = MeetError::Unreachable;
         for digits in DIGITS {
             for _ in 0..TRIES_PER_LENGTH {
                 let locator = Locator::random(digits, &mut rand::thread_rng());
-                match Self::open_at(servers, locator, words, ipv6).await {
+                match Self::open_at(servers, locator, words, ipv6, transports).await {
                     Ok(lobby) => return Ok(lobby),
                     Err(MeetError::Taken) => worst = MeetError::Taken,
                     Err(error) => return Err(error),
@@ -169,11 +174,12 @@ impl Lobby {
         locator: Locator,
         words: u8,
         ipv6: bool,
+        transports: Transports,
     ) -> Result<Self, MeetError> {
         // Not kept in a variable: it may not cross an await.
         let rng = rand::thread_rng;
         let code = PairingCode::generate(locator, usize::from(words), &mut rng());
-        let pairing = SenderPairing::new(code.clone(), capabilities());
+        let pairing = SenderPairing::new(code.clone(), capabilities(transports));
         let mut lobby = Self {
             announcer: Announcer::new(Arc::new(PeerSocket::bind(0, ipv6)?)),
             announcements: Vec::new(),

@@ -30,8 +30,10 @@ use thiserror::Error;
 pub use demux::Demux;
 pub use discovery::Advertisement;
 pub use doctor::{Examination, diagnose};
-pub use find_path::{Acquainted, Path, PathError, PathFollower, PathNews, PathReport, Search};
-pub use interfaces::Interfaces;
+pub use find_path::{
+    Acquainted, Path, PathConfirmer, PathError, PathFollower, PathNews, PathReport, Search,
+};
+pub use interfaces::{Interfaces, NetworkName};
 pub use lobby::{Lobby, LobbyEvent};
 pub use mapping::{
     Attempt, AttemptState, MappingError, MappingPermit, MappingProtocol, PortMapper, PortMappers,
@@ -42,9 +44,9 @@ pub use socket::PeerSocket;
 pub use time_server::time_server;
 pub use visit::{Met, Visitor};
 
-/// What this build can do towards a peer: QUIC.
-fn capabilities() -> Capabilities {
-    Capabilities::new(Transports::QUIC, Ciphers::CHACHA20_POLY1305)
+/// What this side can do towards a peer with these transports.
+fn capabilities(transports: Transports) -> Capabilities {
+    Capabilities::new(transports, Ciphers::of_this_processor())
 }
 
 /// Why two peers did not meet at a rendezvous.
@@ -77,6 +79,9 @@ pub enum MeetError {
     /// No common version with the peer or the server.
     #[error("no common version")]
     Version,
+    /// One side rules out every transport that the other allows.
+    #[error("no common transport")]
+    NoCommonTransport,
     /// The sender was there and says nothing more.
     #[error("the sender does not answer")]
     SenderSilent,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fardrop_rendezvous::{Bounds, Config, Listen, Need, Server};
 use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
-use fardrop_shared::pairing::{Hello, PeerKey};
+use fardrop_shared::pairing::{Hello, PeerKey, Transports};
 
 use super::look::look;
 use super::meeting::{MeetingPlace, Word};
@@ -60,6 +60,7 @@ async fn visit(code: &PairingCode, servers: &[String]) -> Result<Met, MeetError>
         device: "receiver",
         place: options(),
         mdns: false,
+        transports: Transports::ALL,
     };
     visitor.meet().await
 }
@@ -120,7 +121,9 @@ fn a_second_port_that_is_named_as_well_is_asked_once() {
 fn two_who_know_the_code_meet() {
     run(async {
         let servers = [serve()];
-        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+            .await
+            .unwrap();
         let code = lobby.code().clone();
         let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &servers));
         let ((key, peer), met) = (hosted.unwrap(), met.unwrap());
@@ -144,7 +147,9 @@ fn two_who_know_the_code_meet() {
 fn a_code_that_names_its_server_needs_no_other() {
     run(async {
         let servers = [serve()];
-        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+            .await
+            .unwrap();
         let code = lobby.code().clone().with_server(Some(&servers[0])).unwrap();
         let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &[]));
         assert!(hosted.is_ok() && met.is_ok());
@@ -155,7 +160,9 @@ fn a_code_that_names_its_server_needs_no_other() {
 fn three_wrong_codes_and_the_right_one_is_refused_as_well() {
     run(async {
         let servers = [serve()];
-        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+            .await
+            .unwrap();
         let right = lobby.code().clone();
         let rng = &mut rand::thread_rng();
         let guesses = async {
@@ -199,7 +206,9 @@ fn a_server_that_does_not_answer_is_passed_over() {
         // A socket that nobody reads.
         let silent = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let servers = [silent.local_addr().unwrap().to_string(), serve()];
-        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+            .await
+            .unwrap();
         let code = lobby.code().clone();
         let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &servers));
         assert!(hosted.is_ok() && met.is_ok());
@@ -211,7 +220,7 @@ fn no_server_at_all_is_said() {
     run(async {
         let silent = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let servers = [silent.local_addr().unwrap().to_string()];
-        let lobby = Lobby::open(&servers, 2, true).await;
+        let lobby = Lobby::open(&servers, 2, true, Transports::ALL).await;
         assert!(matches!(lobby, Err(MeetError::Unreachable)), "{lobby:?}");
     });
 }
@@ -221,7 +230,9 @@ fn a_server_that_falls_silent_is_stood_in_for_by_the_next() {
     run(async {
         let both = [serve_until_aborted(), serve_until_aborted()];
         let servers = both.each_ref().map(|(name, _)| name.clone());
-        let mut lobby = Lobby::open(&servers, 2, true).await.unwrap();
+        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+            .await
+            .unwrap();
         let code = lobby.code().clone();
         let holder = both
             .iter()

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::code::PairingCode;
-use fardrop_shared::pairing::{Hello, PairingFailure, PeerKey, ReceiverEvent, ReceiverPairing};
+use fardrop_shared::pairing::{
+    Hello, PairingFailure, PeerKey, ReceiverEvent, ReceiverPairing, Transports,
+};
 use fardrop_shared::path::Nat;
 use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, order};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
@@ -73,6 +75,8 @@ pub struct Visitor<'a> {
     pub place: PlaceOptions,
     /// Whether multicast DNS is used.
     pub mdns: bool,
+    /// What may carry the link.
+    pub transports: Transports,
 }
 
 /// Two peers that know the same code.
@@ -290,7 +294,7 @@ impl Visit<'_> {
             let code = self.visitor.code.clone();
             self.pairing = Some(ReceiverPairing::new(
                 code,
-                capabilities(),
+                capabilities(self.visitor.transports),
                 session,
                 now,
                 rng,
@@ -357,6 +361,7 @@ impl Visit<'_> {
                 PairingFailure::CodeDead => MeetError::CodeDead,
                 PairingFailure::Closed => MeetError::NoSuchCode,
                 PairingFailure::Version { .. } => MeetError::Version,
+                PairingFailure::NoCommonTransport => MeetError::NoCommonTransport,
                 PairingFailure::SenderVanished
                 | PairingFailure::HelloMissing
                 | PairingFailure::Disturbed => MeetError::SenderSilent,

@@ -47,6 +47,8 @@ pub fn file_failed(name: &str, reason: FailureKind) -> String {
         | FailureKind::CodeDead
         | FailureKind::CodeTaken
         | FailureKind::Version
+        | FailureKind::LinkMismatch
+        | FailureKind::LinkBlocked
         | FailureKind::UdpBlocked
         | FailureKind::BothNatsSymmetric
         | FailureKind::Firewalled
@@ -120,6 +122,8 @@ const fn sender_words(kind: FailureKind) -> (&'static str, &'static str) {
         | FailureKind::NobodyNearby
         | FailureKind::CodeTaken
         | FailureKind::Version
+        | FailureKind::LinkMismatch
+        | FailureKind::LinkBlocked
         | FailureKind::UdpBlocked
         | FailureKind::BothNatsSymmetric
         | FailureKind::Firewalled
@@ -179,6 +183,8 @@ const fn receiver_words(kind: FailureKind) -> (&'static str, &'static str) {
         | FailureKind::NobodyNearby
         | FailureKind::CodeTaken
         | FailureKind::Version
+        | FailureKind::LinkMismatch
+        | FailureKind::LinkBlocked
         | FailureKind::UdpBlocked
         | FailureKind::BothNatsSymmetric
         | FailureKind::Firewalled
@@ -192,6 +198,18 @@ const fn receiver_words(kind: FailureKind) -> (&'static str, &'static str) {
         | FailureKind::Local => words_for_both(kind),
     }
 }
+
+/// What happened and what to do, where `--link` leaves nothing over.
+const LINK_MISMATCH: (&str, &str) = (
+    "The two sides were told to use different kinds of connection",
+    "Leave --link out on both machines, or give both the same",
+);
+
+/// The same where it leaves only what does not get through.
+const LINK_BLOCKED: (&str, &str) = (
+    "The only kind of connection that --link allows does not get through between the two machines",
+    "Leave --link out on both machines: Fardrop then finds another way by itself",
+);
 
 /// What happened and what to do, where both are told the same.
 const fn words_for_both(kind: FailureKind) -> (&'static str, &'static str) {
@@ -217,6 +235,8 @@ const fn words_for_both(kind: FailureKind) -> (&'static str, &'static str) {
             "The two sides have versions that do not understand each other",
             "Install the newest Fardrop on both machines",
         ),
+        FailureKind::LinkMismatch => LINK_MISMATCH,
+        FailureKind::LinkBlocked => LINK_BLOCKED,
         FailureKind::UdpBlocked | FailureKind::BothNatsSymmetric | FailureKind::Firewalled => {
             words_without_path(kind)
         }

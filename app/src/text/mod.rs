@@ -85,9 +85,6 @@ pub const EXAMINING: &str = "Looking at this network; it takes up to five second
 /// The person stopped it, and that is all there is to say.
 pub const STOPPED: &str = "Stopped.";
 
-/// `--link gbn` before there is Go-Back-N.
-pub const LINK_NOT_BUILT: &str = "--link gbn is not built yet; use auto or quic";
-
 /// The engine ended without saying how.
 pub const ENGINE_GONE: &str = "Fardrop stopped because of a fault of its own; run it again with -v, \
      and please report what it prints.";
@@ -224,7 +221,7 @@ pub const fn rung(rung: Rung) -> &'static str {
 pub const fn link(link: LinkName) -> &'static str {
     match link {
         LinkName::Quic => "QUIC",
-        LinkName::Gbn => "Go-Back-N",
+        LinkName::Gbn => "fallback protocol",
     }
 }
 

@@ -18,7 +18,7 @@ const STAGES: [Stage; 8] = [
     Stage::Disk,
 ];
 
-const KINDS: [FailureKind; 25] = [
+const KINDS: [FailureKind; 27] = [
     FailureKind::RendezvousUnreachable,
     FailureKind::RendezvousBusy,
     FailureKind::NoSuchCode,
@@ -27,6 +27,8 @@ const KINDS: [FailureKind; 25] = [
     FailureKind::CodeDead,
     FailureKind::CodeTaken,
     FailureKind::Version,
+    FailureKind::LinkMismatch,
+    FailureKind::LinkBlocked,
     FailureKind::UdpBlocked,
     FailureKind::BothNatsSymmetric,
     FailureKind::Firewalled,

@@ -317,6 +317,7 @@ impl From<LinkError> for TransferError {
             )
             | LinkError::TimedOut
             | LinkError::Unauthenticated
+            | LinkError::QuicBlocked
             | LinkError::Transport(_)) => Self::PeerGone(other),
         }
     }

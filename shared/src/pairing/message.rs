@@ -79,6 +79,37 @@ impl Ciphers {
     pub const CHACHA20_POLY1305: Self = Self(1);
     /// AES-128-GCM: to be named only where the processor has instructions for it.
     pub const AES_128_GCM: Self = Self(2);
+
+    /// Those that the processor this runs on is quick at.
+    #[must_use]
+    pub fn of_this_processor() -> Self {
+        if has_aes() {
+            Self(Self::CHACHA20_POLY1305.0 | Self::AES_128_GCM.0)
+        } else {
+            Self::CHACHA20_POLY1305
+        }
+    }
+
+    /// Whether all of `other` are in this set.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+fn has_aes() -> bool {
+    std::arch::is_x86_feature_detected!("aes")
+}
+
+#[cfg(target_arch = "aarch64")]
+fn has_aes() -> bool {
+    std::arch::is_aarch64_feature_detected!("aes")
+}
+
+#[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+const fn has_aes() -> bool {
+    false
 }
 
 /// The cipher that both have agreed on.
@@ -237,7 +268,7 @@ pub(super) enum Refusal {
     WrongWords,
     /// The code was guessed at too often.
     CodeDead,
-    /// There is nothing that both can speak.
+    /// There is nothing that both can speak: where the versions fit, no transport.
     Version(VersionRange),
     /// The sender has stopped sharing.
     Closed,

@@ -41,6 +41,9 @@ pub enum PairingFailure {
         /// What the sender speaks.
         theirs: VersionRange,
     },
+    /// The versions fit, and one side rules out every transport that the other allows.
+    #[error("the two sides allow no common transport")]
+    NoCommonTransport,
     /// The sender has stopped sharing.
     #[error("the sender has stopped sharing")]
     Closed,
@@ -204,8 +207,8 @@ impl ReceiverPairing {
             }
         };
         let Some(agreement) = self.capabilities.agree(&opening.capabilities) else {
-            let theirs = opening.capabilities.versions;
-            self.end(ReceiverEvent::Failed(PairingFailure::Version { theirs }));
+            let failure = self.nothing_common(opening.capabilities.versions);
+            self.end(ReceiverEvent::Failed(failure));
             return;
         };
         let Some(secret) = agreeing.finish(&opening.share) else {
@@ -259,10 +262,18 @@ impl ReceiverPairing {
         self.fail(match refusal {
             Refusal::WrongWords => PairingFailure::WrongWords,
             Refusal::CodeDead => PairingFailure::CodeDead,
-            Refusal::Version(theirs) => PairingFailure::Version { theirs },
+            Refusal::Version(theirs) => self.nothing_common(theirs),
             Refusal::Closed => PairingFailure::Closed,
             Refusal::Failed => PairingFailure::Disturbed,
         });
+    }
+
+    /// Why there is nothing that both can speak, where the sender speaks these versions.
+    fn nothing_common(&self, theirs: VersionRange) -> PairingFailure {
+        match self.capabilities.versions.newest_common(theirs) {
+            Some(_) => PairingFailure::NoCommonTransport,
+            None => PairingFailure::Version { theirs },
+        }
     }
 
     fn fail(&mut self, failure: PairingFailure) {

@@ -39,6 +39,11 @@ const SENDER_SIDE: u8 = b'B';
 pub struct Key([u8; 32]);
 
 impl Key {
+    /// A key from elsewhere.
+    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The key itself.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {

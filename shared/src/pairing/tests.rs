@@ -422,6 +422,22 @@ fn those_with_no_common_version_are_told_so() {
 }
 
 #[test]
+fn one_side_ruling_out_the_others_only_transport_is_no_matter_of_versions() {
+    let only = |transports| Capabilities::new(transports, Ciphers::CHACHA20_POLY1305);
+    let mut world = World::new("417-acid-lemon");
+    world.sender = SenderPairing::new(code("417-acid-lemon"), only(Transports::QUIC));
+    let mut receiver = world.receiver_with("417-acid-lemon", only(Transports::GO_BACK_N));
+    world.run(&mut receiver);
+    check_failed(&mut receiver, PairingFailure::NoCommonTransport);
+    assert_eq!(world.sender.attempts_left(), 3);
+    let mut receiver = world.receiver_with("417-acid-lemon", only(Transports::ALL));
+    world.run(&mut receiver);
+    world.check_paired(&mut receiver);
+    let key = world.sender_key(receiver.session()).unwrap();
+    assert_eq!(key.agreement().transports, Transports::QUIC);
+}
+
+#[test]
 fn what_is_unknown_is_ignored() {
     let later = Capabilities {
         versions: VersionRange {

@@ -1,0 +1,190 @@
+//! From a path to a link: which transport carries it, and that transport's connection.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fardrop_shared::Role;
+use fardrop_shared::choice::{LinkChooser, Transport};
+use fardrop_shared::gbn::Keys;
+use fardrop_shared::pairing::Transports;
+use quinn::AsyncUdpSocket;
+
+use super::gbn::{self, Core};
+use super::junction::{Junction, Switch};
+use super::quic::{Attempt, Ready};
+use super::settings::LEAST_PAYLOAD;
+use super::tls::Identity;
+use super::{Link, LinkError};
+use crate::net::Path;
+
+/// How long all of it may take over a path whose probes were answered.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What makes the connection between the two people's apps, and no other, acceptable.
+#[derive(Debug)]
+pub struct Credentials {
+    /// Which side this is.
+    pub role: Role,
+    /// Our certificate.
+    pub identity: Identity,
+    /// SHA-256 of the peer's, from its sealed hello.
+    pub peer_fingerprint: [u8; 32],
+    /// The key from the pairing that proofs are made with.
+    pub binding_key: [u8; 32],
+    /// The keys from the pairing for Go-Back-N.
+    pub go_back_n: Keys,
+    /// What both sides allow.
+    pub transports: Transports,
+}
+
+/// A link, and what was learned on the way to it.
+#[derive(Debug)]
+pub struct Connected {
+    /// The link.
+    pub link: Link,
+    /// Whether QUIC was tried from here, over a path that stayed as it was, and did not come through.
+    pub quic_failed: bool,
+}
+
+/// Makes a link over `path`, beginning with `first` where both transports are allowed.
+///
+/// # Errors
+/// [`LinkError::Unauthenticated`] when the other end does not hold the pairing's keys,
+/// [`LinkError::QuicBlocked`] when QUIC alone is allowed and does not come through,
+/// [`LinkError::TimedOut`] when nothing has come about in ten seconds.
+pub async fn connect(
+    path: Path,
+    credentials: Credentials,
+    first: Transport,
+) -> Result<Connected, LinkError> {
+    let transports = credentials.transports;
+    let quic_fits = path.payload_limit >= LEAST_PAYLOAD;
+    let connecting = async {
+        if !transports.contains(Transports::QUIC) {
+            let core = core(&credentials, &path);
+            return connected(gbn::connect(core, path).await, false);
+        }
+        if transports.contains(Transports::GO_BACK_N) {
+            let first = if quic_fits { first } else { Transport::GoBackN };
+            return choose(path, credentials, first).await;
+        }
+        if !quic_fits {
+            return Err(LinkError::QuicBlocked);
+        }
+        let mut attempt = Attempt::begin(&path, credentials, |socket| socket)?;
+        let ready = attempt.ready().await?;
+        connected(attempt.finish(ready, path).await, false)
+    };
+    match tokio::time::timeout(DEADLINE, connecting).await {
+        Ok(Err(LinkError::TimedOut)) | Err(_) if transports == Transports::QUIC => {
+            Err(LinkError::QuicBlocked)
+        }
+        Ok(outcome) => outcome,
+        Err(_) => Err(LinkError::TimedOut),
+    }
+}
+
+/// Tries QUIC and listens for Go-Back-N, or the other way round, until it is settled which it is.
+async fn choose(
+    path: Path,
+    credentials: Credentials,
+    first: Transport,
+) -> Result<Connected, LinkError> {
+    let core = core(&credentials, &path);
+    let mut chooser = LinkChooser::new(credentials.role, first, path.rtt, Instant::now());
+    if chooser.decision() == Some(Transport::GoBackN) {
+        return connected(gbn::connect(core, path).await, false);
+    }
+    let switch = Switch::new(Arc::clone(&core));
+    let mut attempt = Attempt::begin(&path, credentials, {
+        let switch = Arc::clone(&switch);
+        move |socket| Junction::new(socket, &switch)
+    })?;
+    match settle(&path, &mut chooser, &mut attempt, &switch, &core).await? {
+        Settled::Quic(ready) => {
+            switch.leave_to_quic();
+            connected(attempt.finish(*ready, path).await, false)
+        }
+        Settled::GoBackN { moved } => {
+            switch.cut_quic_off();
+            drop(attempt);
+            let quic_failed = chooser.has_given_quic_up() && !moved;
+            tracing::info!(quic_failed, "Go-Back-N carries the link");
+            connected(gbn::connect(core, path).await, quic_failed)
+        }
+    }
+}
+
+/// What carries the link.
+enum Settled {
+    Quic(Box<Ready>),
+    GoBackN {
+        /// Whether the path has changed meanwhile.
+        moved: bool,
+    },
+}
+
+async fn settle(
+    path: &Path,
+    chooser: &mut LinkChooser,
+    attempt: &mut Attempt,
+    switch: &Switch,
+    core: &Core,
+) -> Result<Settled, LinkError> {
+    let mut follower = path.follow();
+    let mut socket: Arc<dyn AsyncUdpSocket> = path.socket();
+    let mut moved = false;
+    let mut quic = std::pin::pin!(attempt.ready());
+    loop {
+        if chooser.decision() == Some(Transport::GoBackN) {
+            return Ok(Settled::GoBackN { moved });
+        }
+        let mut due = chooser.poll_timeout();
+        if chooser.speaks_go_back_n() {
+            gbn::send_waiting(core, path, &*socket);
+            due = core.poll_timeout();
+        }
+        tokio::select! {
+            ready = &mut quic, if chooser.tries_quic() => match ready {
+                Ok(ready) => {
+                    chooser.handle_quic_ready();
+                    return Ok(Settled::Quic(Box::new(ready)));
+                }
+                // Somebody else holds the other end of the path, or wants it to look like that.
+                Err(LinkError::Unauthenticated) => return Err(LinkError::Unauthenticated),
+                Err(error) => {
+                    tracing::debug!(%error, "QUIC failed");
+                    chooser.handle_quic_failed();
+                }
+            },
+            () = switch.heard() => chooser.handle_go_back_n_heard(),
+            () = sleep_until(due) => {
+                let now = Instant::now();
+                chooser.handle_timeout(now);
+                core.handle_timeout(now);
+            }
+            changed = follower.changed() => {
+                socket = changed;
+                moved = true;
+                core.handle_path_change(Instant::now());
+            }
+        }
+    }
+}
+
+fn core(credentials: &Credentials, path: &Path) -> Arc<Core> {
+    let keys = credentials.go_back_n.clone();
+    Core::new(credentials.role, keys, path.payload_limit)
+}
+
+fn connected(link: Result<Link, LinkError>, quic_failed: bool) -> Result<Connected, LinkError> {
+    link.map(|link| Connected { link, quic_failed })
+}
+
+/// Sleeps until then; for ever without a time.
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,188 @@
+//! A link over Go-Back-N: `fardrop_shared::gbn` on the very socket that found the path.
+//!
+//! Both sides begin at the same time. The keys are the pairing's, so that the link is the peer's once it
+//! is there; nothing is said over it before. On the one ordered stream each way go the link's channels:
+//! `frame` says how, `mux` who may send how much.
+
+mod core;
+mod driver;
+mod frame;
+mod mux;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use quinn::AsyncUdpSocket;
+
+pub(super) use self::core::Core;
+use self::driver::{Driver, datagrams};
+use self::frame::Channel;
+use super::channel::{ControlReceiver, ControlSender, DataReceiver, DataSender};
+use super::{CloseCode, Link, LinkError};
+use crate::net::Path;
+
+/// How long a link that was closed with more to say may take to tell the peer so.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The same where everything was said: time for the close to leave.
+const FAREWELL_DEADLINE: Duration = Duration::from_millis(20);
+
+/// A connection of Go-Back-N with the task that drives it.
+#[derive(Debug)]
+pub(super) struct GbnCarrier {
+    core: Arc<Core>,
+}
+
+/// Sends what a connection that nobody drives yet wants sent, as far as the socket takes it.
+pub(super) fn send_waiting(core: &Core, path: &Path, socket: &dyn AsyncUdpSocket) {
+    let mut buffer = Vec::new();
+    let now = std::time::Instant::now();
+    while let Some(transmit) = core.poll_transmit(now, 1, &mut buffer) {
+        // What does not get out is as good as lost on the way, and comes again.
+        let _ = socket.try_send(&datagrams(path, &buffer, transmit));
+        buffer.clear();
+    }
+}
+
+/// Makes a link over `path`, which nothing else uses any more.
+///
+/// # Errors
+/// What ended the connection before it was one. Waits for ever for a peer that does not answer.
+pub(super) async fn connect(core: Arc<Core>, path: Path) -> Result<Link, LinkError> {
+    let carrier = GbnCarrier {
+        core: Arc::clone(&core),
+    };
+    let confirm = path.confirmer();
+    tokio::spawn(Driver::run(Arc::clone(&core), path));
+    core.connected().await?;
+    confirm.confirm();
+    let sender = Writer::new(&core, Channel::Control);
+    let receiver = Reader::new(&core, Channel::Control);
+    Ok(Link::over_go_back_n(
+        ControlSender::new(DataSender::go_back_n(sender)),
+        ControlReceiver::new(DataReceiver::go_back_n(receiver)),
+        carrier,
+    ))
+}
+
+impl GbnCarrier {
+    pub(super) async fn open_data(&self) -> Result<DataSender, LinkError> {
+        self.core.open_data().await?;
+        let writer = Writer::new(&self.core, Channel::Data);
+        Ok(DataSender::go_back_n(writer))
+    }
+
+    pub(super) async fn accept_data(&self) -> Result<DataReceiver, LinkError> {
+        self.core.accept_data().await?;
+        let reader = Reader::new(&self.core, Channel::Data);
+        Ok(DataReceiver::go_back_n(reader))
+    }
+
+    pub(super) fn rtt(&self) -> Duration {
+        self.core.rtt()
+    }
+
+    pub(super) async fn closed(&self) -> LinkError {
+        self.core.closed().await
+    }
+
+    pub(super) fn close(&self, code: CloseCode) {
+        self.core.close(code);
+    }
+
+    /// Waits until the peer can know that the link was closed.
+    pub(super) async fn drained(&self) {
+        let deadline = if self.core.is_orderly() {
+            FAREWELL_DEADLINE
+        } else {
+            CLOSE_DEADLINE
+        };
+        let _ = tokio::time::timeout(deadline, self.core.drained()).await;
+    }
+}
+
+impl Drop for GbnCarrier {
+    fn drop(&mut self) {
+        // The driver tells the peer, and ends.
+        self.core.close(CloseCode::Done);
+    }
+}
+
+/// The sending half of a channel.
+#[derive(Debug)]
+pub(super) struct Writer {
+    core: Arc<Core>,
+    channel: Channel,
+    ended: bool,
+}
+
+impl Writer {
+    fn new(core: &Arc<Core>, channel: Channel) -> Self {
+        Self {
+            core: Arc::clone(core),
+            channel,
+            ended: false,
+        }
+    }
+
+    pub(super) async fn write(&self, bytes: Bytes) -> Result<(), LinkError> {
+        self.core.write(self.channel, bytes).await
+    }
+
+    pub(super) fn finish(&mut self) {
+        if !self.ended {
+            self.ended = true;
+            self.core.end(self.channel);
+        }
+    }
+
+    /// Ends the control channel, and waits until the peer has all of it.
+    pub(super) async fn finish_delivered(&mut self) -> Result<(), LinkError> {
+        self.finish();
+        self.core.heard().await
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// The receiving half of a channel.
+#[derive(Debug)]
+pub(super) struct Reader {
+    core: Arc<Core>,
+    channel: Channel,
+    ended: bool,
+}
+
+impl Reader {
+    fn new(core: &Arc<Core>, channel: Channel) -> Self {
+        Self {
+            core: Arc::clone(core),
+            channel,
+            ended: false,
+        }
+    }
+
+    pub(super) async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, LinkError> {
+        if self.ended || buffer.is_empty() {
+            return Ok(None);
+        }
+        let read = self.core.read(self.channel, buffer).await?;
+        self.ended = read.is_none();
+        Ok(read)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if self.channel == Channel::Data && !self.ended {
+            self.core.leave_data();
+        }
+    }
+}

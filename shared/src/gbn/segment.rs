@@ -1,0 +1,348 @@
+//! Segments: every datagram of a connection after its first packets.
+//!
+//! ```text
+//!  0          8                                            n - 16       n
+//!  +----------+--------------------------------------------+------------+
+//!  | masked   | sealed body                                | tag        |
+//!  | number   |                                            |            |
+//!  +----------+--------------------------------------------+------------+
+//!
+//!  body  0       1         3          then, as the flags say, in this order
+//!        +-------+---------+---------+-----------------+---------+----------+----------+
+//!        | flags | settled | proof   | acknowledgement | code    | offset   | bytes    |
+//!        |       | 2       | 4       |                 | 4       | 6        |          |
+//!        +-------+---------+---------+-----------------+---------+----------+----------+
+//!                           ELICITS   ACKNOWLEDGES      CLOSES    DATA       DATA
+//!
+//!  flags DATA 1, FINISHED 2, ACKNOWLEDGES 4, ELICITS 8, CLOSES 16, AT_ONCE 32
+//!
+//!  acknowledgement
+//!        0        6       8       12      18       22      23
+//!        +--------+-------+-------+-------+--------+-------+------------------------------+
+//!        | newest | floor | delay | limit | digest | count | runs: length, gap, length .. |
+//!        +--------+-------+-------+-------+--------+-------+------------------------------+
+//! ```
+//!
+//! Integers are little-endian; lengths and gaps of runs are LEB128.
+//!
+//! * `number`: xor a mask that the tag gives (`keys`). Never used twice, also not for the same bytes.
+//! * `settled`: how far below this packet's number the oldest one is that is still waited for. What is
+//!   older need not be acknowledged, and is not taken in any more.
+//! * `proof`: random. Who acknowledges a packet must have seen it.
+//! * `newest` is the highest number that has arrived, `floor` how far below it the account ends, `delay`
+//!   for how many microseconds the acknowledgement was held back, `limit` the offset in the stream up to
+//!   which there is room. The runs go downward from `newest`: so many have arrived, so many before them
+//!   are missing, and so on, none of it below the floor. `digest` is the sum of the proofs in the runs.
+//! * `bytes` are those of the stream from `offset`, to the end of the body. FINISHED says that the stream
+//!   ends with them. Without data the body ends in any number of zeros, which are not looked at.
+//! * `ELICITS` asks for an acknowledgement, `AT_ONCE` for one without delay.
+
+use super::arrivals::Run;
+use super::keys::MAX_PACKET_NUMBER;
+
+/// Bytes of a packet number.
+pub(super) const NUMBER_LENGTH: usize = 8;
+
+/// Bytes of an offset.
+pub(super) const OFFSET_LENGTH: usize = 6;
+
+/// Streams end here: 281 TB.
+pub(super) const MAX_OFFSET: u64 = (1 << 48) - 1;
+
+const DATA: u8 = 1;
+const FINISHED: u8 = 2;
+const ACKNOWLEDGES: u8 = 4;
+const ELICITS: u8 = 8;
+const CLOSES: u8 = 16;
+const AT_ONCE: u8 = 32;
+
+/// What has arrived, as the other end says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Acknowledgement<'a> {
+    pub(super) newest: u64,
+    pub(super) floor: u64,
+    pub(super) delay_us: u32,
+    pub(super) limit: u64,
+    pub(super) digest: u32,
+    runs: &'a [u8],
+    count: u8,
+}
+
+impl Acknowledgement<'_> {
+    /// The runs of numbers that have arrived, the newest first. Checked when decoded.
+    pub(super) fn runs(&self) -> impl Iterator<Item = std::ops::Range<u64>> {
+        Runs {
+            bytes: self.runs,
+            end: self.newest + 1,
+            left: self.count,
+            floor: self.floor,
+        }
+    }
+}
+
+struct Runs<'a> {
+    bytes: &'a [u8],
+    end: u64,
+    left: u8,
+    floor: u64,
+}
+
+impl Iterator for Runs<'_> {
+    type Item = std::ops::Range<u64>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let length = take_varint(&mut self.bytes)?;
+        let start = self.end.checked_sub(u64::from(length))?;
+        let run = start..self.end;
+        if run.is_empty() || start < self.floor {
+            return None;
+        }
+        if self.left > 0 {
+            let gap = take_varint(&mut self.bytes).filter(|&gap| gap > 0)?;
+            self.end = start.checked_sub(u64::from(gap))?;
+        }
+        Some(run)
+    }
+}
+
+/// A part of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Data<'a> {
+    pub(super) offset: u64,
+    pub(super) bytes: &'a [u8],
+    /// Whether the stream ends behind it.
+    pub(super) finished: bool,
+}
+
+/// A segment that is well-formed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Segment<'a> {
+    pub(super) packet_number: u64,
+    /// The oldest number that the other end still waits for.
+    pub(super) settled: u64,
+    /// Present if it is to be acknowledged.
+    pub(super) proof: Option<u32>,
+    /// Whether that is to be done without delay.
+    pub(super) at_once: bool,
+    pub(super) acknowledgement: Option<Acknowledgement<'a>>,
+    pub(super) close: Option<u32>,
+    pub(super) data: Option<Data<'a>>,
+}
+
+/// Decodes the body of a segment; `None` if it is malformed in any part.
+pub(super) fn decode(packet_number: u64, body: &[u8]) -> Option<Segment<'_>> {
+    let mut rest = body;
+    let flags = take::<1>(&mut rest)?[0];
+    let settled = u16::from_le_bytes(take(&mut rest)?);
+    if flags & !(DATA | FINISHED | ACKNOWLEDGES | ELICITS | CLOSES | AT_ONCE) != 0 {
+        return None;
+    }
+    let elicits = flags & ELICITS != 0;
+    if !elicits && flags & (DATA | FINISHED | AT_ONCE) != 0 || flags & (DATA | FINISHED) == FINISHED
+    {
+        return None;
+    }
+    Some(Segment {
+        packet_number,
+        settled: packet_number.checked_sub(u64::from(settled))?,
+        proof: if elicits {
+            Some(u32::from_le_bytes(take(&mut rest)?))
+        } else {
+            None
+        },
+        at_once: flags & AT_ONCE != 0,
+        acknowledgement: if flags & ACKNOWLEDGES != 0 {
+            Some(decode_acknowledgement(&mut rest)?)
+        } else {
+            None
+        },
+        close: if flags & CLOSES != 0 {
+            Some(u32::from_le_bytes(take(&mut rest)?))
+        } else {
+            None
+        },
+        data: if flags & DATA != 0 {
+            Some(decode_data(flags, rest)?)
+        } else {
+            None
+        },
+    })
+}
+
+fn decode_data(flags: u8, mut rest: &[u8]) -> Option<Data<'_>> {
+    let offset = u48(take(&mut rest)?);
+    (offset + rest.len() as u64 <= MAX_OFFSET).then_some(Data {
+        offset,
+        bytes: rest,
+        finished: flags & FINISHED != 0,
+    })
+}
+
+fn decode_acknowledgement<'a>(rest: &mut &'a [u8]) -> Option<Acknowledgement<'a>> {
+    let newest = u48(take(rest)?);
+    let floor = u16::from_le_bytes(take(rest)?);
+    let delay_us = u32::from_le_bytes(take(rest)?);
+    let limit = u48(take(rest)?);
+    let digest = u32::from_le_bytes(take(rest)?);
+    let [count] = take(rest)?;
+    let runs = *rest;
+    let acknowledgement = Acknowledgement {
+        newest,
+        floor: newest.checked_sub(u64::from(floor))?,
+        delay_us,
+        limit,
+        digest,
+        runs,
+        count,
+    };
+    let mut walk = Runs {
+        bytes: runs,
+        end: newest + 1,
+        left: count,
+        floor: acknowledgement.floor,
+    };
+    if count == 0 || walk.by_ref().count() != usize::from(count) {
+        return None;
+    }
+    *rest = walk.bytes;
+    Some(acknowledgement)
+}
+
+/// What a segment to be written says, its data aside.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head<'a> {
+    pub(super) packet_number: u64,
+    pub(super) settled: u64,
+    pub(super) proof: Option<u32>,
+    pub(super) at_once: bool,
+    pub(super) acknowledgement: Option<Account<'a>>,
+    pub(super) close: Option<u32>,
+}
+
+/// An acknowledgement to be written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Account<'a> {
+    /// Upward, at least one. Two that touch are one.
+    pub(super) runs: &'a std::collections::VecDeque<Run>,
+    pub(super) floor: u64,
+    pub(super) delay_us: u32,
+    pub(super) limit: u64,
+    /// Most runs to say, at most 255.
+    pub(super) most_runs: usize,
+}
+
+/// Begins a segment: all but its data. What follows is data or padding, and then it is sealed.
+pub(super) fn write_head(head: &Head<'_>, buffer: &mut Vec<u8>) -> usize {
+    let start = buffer.len();
+    buffer.extend_from_slice(&[0; NUMBER_LENGTH]);
+    let mut flags = 0;
+    let settled = head.packet_number.saturating_sub(head.settled);
+    let settled = u16::try_from(settled).unwrap_or(u16::MAX);
+    buffer.push(0);
+    buffer.extend_from_slice(&settled.to_le_bytes());
+    if let Some(proof) = head.proof {
+        flags |= ELICITS;
+        buffer.extend_from_slice(&proof.to_le_bytes());
+        if head.at_once {
+            flags |= AT_ONCE;
+        }
+    }
+    if let Some(account) = &head.acknowledgement
+        && write_account(account, buffer)
+    {
+        flags |= ACKNOWLEDGES;
+    }
+    if let Some(code) = head.close {
+        flags |= CLOSES;
+        buffer.extend_from_slice(&code.to_le_bytes());
+    }
+    buffer[start + NUMBER_LENGTH] = flags;
+    start
+}
+
+/// Begins the data of a segment whose head begins at `start`: its bytes follow, and nothing else.
+pub(super) fn write_data(start: usize, offset: u64, finished: bool, buffer: &mut Vec<u8>) {
+    let flags = &mut buffer[start + NUMBER_LENGTH];
+    *flags |= DATA;
+    if finished {
+        *flags |= FINISHED;
+    }
+    buffer.extend_from_slice(&offset.to_le_bytes()[..OFFSET_LENGTH]);
+}
+
+fn write_account(account: &Account<'_>, buffer: &mut Vec<u8>) -> bool {
+    let Some(newest) = account.runs.back() else {
+        return false;
+    };
+    let newest_number = newest.end - 1;
+    let floor = newest_number.saturating_sub(account.floor);
+    let floor = u16::try_from(floor).unwrap_or(u16::MAX);
+    buffer.extend_from_slice(&newest_number.to_le_bytes()[..6]);
+    buffer.extend_from_slice(&floor.to_le_bytes());
+    buffer.extend_from_slice(&account.delay_us.to_le_bytes());
+    buffer.extend_from_slice(&account.limit.min(MAX_OFFSET).to_le_bytes()[..6]);
+    let digest_at = buffer.len();
+    buffer.extend_from_slice(&[0; 5]);
+    let lowest = newest_number - u64::from(floor);
+    let mut digest = 0u32;
+    let mut count = 0u8;
+    let mut above = None;
+    let mut runs = account.runs.iter().rev().peekable();
+    while let Some(run) = runs.next() {
+        if run.start < lowest || usize::from(count) == account.most_runs {
+            break;
+        }
+        let mut start = run.start;
+        digest = digest.wrapping_add(run.sum);
+        // Pieces of one run are said as one.
+        while let Some(piece) = runs.next_if(|piece| piece.end == start && piece.start >= lowest) {
+            start = piece.start;
+            digest = digest.wrapping_add(piece.sum);
+        }
+        if let Some(above) = above {
+            push_varint(buffer, above - run.end);
+        }
+        push_varint(buffer, run.end - start);
+        above = Some(start);
+        count += 1;
+    }
+    buffer[digest_at..digest_at + 4].copy_from_slice(&digest.to_le_bytes());
+    buffer[digest_at + 4] = count;
+    true
+}
+
+fn push_varint(buffer: &mut Vec<u8>, value: u64) {
+    // Runs and gaps lie within the window of 65,536 packets above the floor.
+    let mut value = value as u32;
+    while value >= 0x80 {
+        buffer.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    buffer.push(value as u8);
+}
+
+fn take_varint(bytes: &mut &[u8]) -> Option<u32> {
+    let mut value = 0;
+    for shift in [0, 7, 14, 21] {
+        let [byte] = take(bytes)?;
+        value |= u32::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, rest) = bytes.split_first_chunk::<N>()?;
+    *bytes = rest;
+    Some(*taken)
+}
+
+fn u48(bytes: [u8; 6]) -> u64 {
+    let [a, b, c, d, e, f] = bytes;
+    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+}
+
+const _: () = assert!(MAX_PACKET_NUMBER >= MAX_OFFSET);

@@ -1,0 +1,7 @@
+//! Go-Back-N over lines on which everything goes wrong.
+
+mod line;
+mod looks;
+mod runs;
+mod shares;
+mod world;
