@@ -306,3 +306,10 @@ fn nomination_counts_though_there_is_no_room_for_its_pair() {
         run(&Scenario::random(seed));
     }
 }
+
+#[test]
+fn newest_nomination_is_checked_until_it_is_proved() {
+    for seed in [4121, 6833] {
+        run(&Scenario::random(seed));
+    }
+}
