@@ -313,3 +313,10 @@ fn newest_nomination_is_checked_until_it_is_proved() {
         run(&Scenario::random(seed));
     }
 }
+
+#[test]
+fn pair_that_stands_out_finds_room_among_all_that_were_learned() {
+    for seed in [6187, 7654, 12_178] {
+        found(&Scenario::random(seed));
+    }
+}

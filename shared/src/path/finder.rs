@@ -11,7 +11,7 @@ use super::found::{PathEvent, PathFailure};
 use super::many_port::{ManyPort, Plan};
 use super::probe::ProbeKind;
 use super::prober::{Pair, Prober, Received};
-use super::remotes::{Order, Remotes};
+use super::remotes::{Evidence, Order, Remotes};
 use super::{Nat, PathKeys, PathTransmit, SocketId, Whereabouts};
 use crate::Role;
 use crate::limits::{
@@ -270,7 +270,10 @@ impl PathFinder {
             return;
         }
         let own_kind = self.kind_of_stranger(pair);
-        let Some(index) = self.remotes.learn(now, pair, own_kind) else {
+        let Some(index) =
+            self.remotes
+                .learn(now, pair, own_kind, Evidence::Check(kind), self.chosen())
+        else {
             return;
         };
         self.remotes.on_check(now, index, kind);
@@ -305,7 +308,10 @@ impl PathFinder {
         self.on_nominee_answer(pair, rtt);
         // Many-port probes go to pairs that are kept only once they are answered.
         let own_kind = self.kind_of_stranger(pair);
-        let Some(index) = self.remotes.learn(now, pair, own_kind) else {
+        let Some(index) = self
+            .remotes
+            .learn(now, pair, own_kind, Evidence::Answer, self.chosen())
+        else {
             return;
         };
         if self.remotes.on_answer(index, rtt) && self.stage == Stage::Searching {

@@ -132,6 +132,14 @@ impl PathFinder {
         }
     }
 
+    /// The pair that this side has nominated, if it is about to.
+    pub(super) const fn chosen(&self) -> Option<usize> {
+        match self.stage {
+            Stage::Nominating { remote, .. } => Some(remote),
+            Stage::Searching | Stage::Settled | Stage::Failed => None,
+        }
+    }
+
     /// Uses the newest nomination whose pair is proved both ways, or else the newest: whoever repeats a
     /// nomination that was lost, from elsewhere, can show no pair that works.
     pub(super) fn follow(&mut self) {
