@@ -320,3 +320,8 @@ fn pair_that_stands_out_finds_room_among_all_that_were_learned() {
         found(&Scenario::random(seed));
     }
 }
+
+#[test]
+fn only_pair_that_works_is_tried_again_after_it_was_nominated_in_vain() {
+    found(&Scenario::random(5316));
+}

@@ -196,9 +196,14 @@ impl Remotes {
         news
     }
 
-    /// The pair was chosen and does not hold.
-    pub(super) fn refuse(&mut self, index: usize) {
-        self.all[index].refused = true;
+    /// The pair was chosen and does not hold. It is checked anew, like one that nobody has tried: where
+    /// nothing else works, chance may have been against it.
+    pub(super) fn refuse(&mut self, now: Instant, index: usize) {
+        let remote = &mut self.all[index];
+        remote.refused = true;
+        remote.rtt = None;
+        remote.sent = 0;
+        remote.next_at = now;
     }
 
     pub(super) fn on_check_sent(&mut self, now: Instant, index: usize) {

@@ -242,7 +242,7 @@ impl PathFinder {
         let target = self.remotes.at(remote);
         if sent >= MAX_NOMINATIONS {
             // It came through to us, and nothing of ours does.
-            self.remotes.refuse(remote);
+            self.remotes.refuse(now, remote);
             self.stage = Stage::Searching;
             return;
         }
