@@ -11,7 +11,7 @@ use super::found::{AgentEvent, AgentFailure, FoundPath, PathEvent, PathFailure};
 use super::meeting::{MeetingKeys, Update};
 use super::probe::ProbeKind;
 use super::prober::{Pair, Received};
-use super::upkeep::{Due, Upkeep};
+use super::upkeep::{Due, Peer, Upkeep};
 use super::{PathKeys, PathTransmit, SocketId, Whereabouts};
 use crate::limits::{ROUND_PAUSE_FIRST, ROUND_PAUSE_LAST, TRICKLE_AFTER};
 
@@ -59,24 +59,6 @@ enum Stage {
         next_round_at: Option<Instant>,
     },
     Over,
-}
-
-/// What is heard of the peer on a path that is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Peer {
-    Heard,
-    NotHeard,
-}
-
-impl Peer {
-    /// What tries whether the path carries again. Only who hears nothing cries for help: a cry costs the
-    /// other side its path, and if it cried in turn the two would take it from each other for ever.
-    const fn probe(self) -> ProbeKind {
-        match self {
-            Self::Heard => ProbeKind::KeepAlive,
-            Self::NotHeard => ProbeKind::Distress,
-        }
-    }
 }
 
 /// Finds a path to one peer, keeps it, and finds another one when it is lost.

@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::Traffic;
+use super::probe::ProbeKind;
 use super::prober::Pair;
 use crate::limits::{
     DISTRESS_INTERVAL_FIRST, DISTRESS_INTERVAL_LAST, KEEP_ALIVE_LONGEST, KEEP_ALIVE_SHORTEST,
@@ -25,6 +26,24 @@ pub(super) enum Due {
     Nothing,
     KeepAlive,
     Lost,
+}
+
+/// What is heard of the peer on a path that is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Peer {
+    Heard,
+    NotHeard,
+}
+
+impl Peer {
+    /// What tries whether the path carries again. Only who hears nothing cries for help: a cry costs the
+    /// other side its path, and if it cried in turn the two would take it from each other for ever.
+    pub(super) const fn probe(self) -> ProbeKind {
+        match self {
+            Self::Heard => ProbeKind::KeepAlive,
+            Self::NotHeard => ProbeKind::Distress,
+        }
+    }
 }
 
 /// The state of the path in use.
