@@ -132,13 +132,18 @@ pub const SUSPECT_AFTER: Duration = Duration::from_millis(200);
 /// round-trip time.
 pub const LOST_AFTER: Duration = Duration::from_millis(300);
 
+/// Probes that may go unanswered on a path on which something is heard all the same. They follow one
+/// another after [`KEEP_ALIVE_SHORTEST`], long enough for the fullest queue; ten seconds after the last
+/// answer a path is lost whatever is heard.
+pub const MAX_PROOFS: u32 = 6;
+
 /// How often a path with traffic is looked at, and one without.
 pub const UPKEEP_TICK: Duration = Duration::from_millis(100);
 
 /// See [`UPKEEP_TICK`].
 pub const UPKEEP_TICK_IDLE: Duration = Duration::from_millis(500);
 
-/// Time between cries for help over a path that was lost: as long as it has been lost, within these.
+/// Time between probes of a path that was lost: as long as it has been lost, within these.
 pub const DISTRESS_INTERVAL_FIRST: Duration = Duration::from_millis(200);
 
 /// See [`DISTRESS_INTERVAL_FIRST`].

@@ -306,3 +306,22 @@ fn nomination_counts_though_there_is_no_room_for_its_pair() {
         run(&Scenario::random(seed));
     }
 }
+
+#[test]
+fn newest_nomination_is_checked_until_it_is_proved() {
+    for seed in [4121, 6833] {
+        run(&Scenario::random(seed));
+    }
+}
+
+#[test]
+fn pair_that_stands_out_finds_room_among_all_that_were_learned() {
+    for seed in [6187, 7654, 12_178] {
+        found(&Scenario::random(seed));
+    }
+}
+
+#[test]
+fn only_pair_that_works_is_tried_again_after_it_was_nominated_in_vain() {
+    found(&Scenario::random(5316));
+}

@@ -11,7 +11,7 @@ use super::found::{AgentEvent, AgentFailure, FoundPath, PathEvent, PathFailure};
 use super::meeting::{MeetingKeys, Update};
 use super::probe::ProbeKind;
 use super::prober::{Pair, Received};
-use super::upkeep::{Due, Upkeep};
+use super::upkeep::{Due, Peer, Upkeep};
 use super::{PathKeys, PathTransmit, SocketId, Whereabouts};
 use crate::limits::{ROUND_PAUSE_FIRST, ROUND_PAUSE_LAST, TRICKLE_AFTER};
 
@@ -52,7 +52,10 @@ enum Stage {
     /// There was a path. With `next_round_at` the latest search has failed.
     Lost {
         since: Instant,
-        distress_at: Instant,
+        /// Whether the peer is heard there, by its probes.
+        peer: Peer,
+        /// When it is tried again.
+        probe_at: Instant,
         next_round_at: Option<Instant>,
     },
     Over,
@@ -166,7 +169,7 @@ impl PathAgent {
             return;
         }
         if update.round > self.round.number {
-            self.lose(now);
+            self.lose(now, Peer::Heard);
             self.begin_round(now, update.round);
         }
         self.round.finder.handle_remote(now, &update.whereabouts);
@@ -217,11 +220,7 @@ impl PathAgent {
                 }
             }
             Stage::Connected => self.keep_up(now, rng),
-            Stage::Lost {
-                since,
-                distress_at,
-                next_round_at,
-            } => self.look_again(now, since, distress_at, next_round_at, rng),
+            Stage::Lost { .. } => self.look_again(now, rng),
             Stage::Over => return,
         }
         self.round.finder.handle_timeout(now, rng);
@@ -255,10 +254,11 @@ impl PathAgent {
             Stage::Connected => Some(self.upkeep.due_at()),
             Stage::Lost {
                 since,
-                distress_at,
+                probe_at,
                 next_round_at,
+                ..
             } => {
-                let due = distress_at.min(since + self.patience);
+                let due = probe_at.min(since + self.patience);
                 Some(next_round_at.map_or(due, |at| due.min(at)))
             }
             Stage::Over => return None,
@@ -278,55 +278,63 @@ impl PathAgent {
     ) {
         let Some(path) = self.path else { return };
         let in_use = path.pair();
+        if received.pair() == Some(in_use) {
+            self.on_heard(now);
+        }
         match received {
             Received::KeepAlive { pair, sequence } => {
-                if pair == in_use {
-                    self.upkeep.on_heard(now);
-                } else if self.upkeep.on_heard_elsewhere(pair, sequence) {
+                if pair != in_use && self.upkeep.on_heard_elsewhere(pair, sequence) {
                     self.send_on_path(now, pair, ProbeKind::KeepAlive, rng);
                 }
             }
             Received::Answer { pair, rtt, .. } => {
                 if pair == in_use {
-                    self.upkeep.on_round_trip(rtt);
-                    self.upkeep.on_heard(now);
-                    self.revive();
+                    self.upkeep.on_answer(now, rtt);
+                    self.revive(path);
                 } else if self.upkeep.moves_to(pair) {
-                    let moved = FoundPath {
+                    self.upkeep.on_answer(now, rtt);
+                    self.connect(FoundPath {
                         socket: pair.socket,
                         remote: pair.remote,
                         rtt: Some(rtt),
                         ..path
-                    };
-                    self.path = Some(moved);
-                    self.stage = Stage::Connected;
-                    self.upkeep.on_heard(now);
-                    self.events.push_back(AgentEvent::Path(moved));
+                    });
                 }
             }
             Received::Distress(pair) => {
-                if pair == in_use && self.stage == Stage::Connected {
-                    self.lose(now);
+                let believed = pair == in_use && !self.upkeep.is_fresh(now);
+                if believed && self.stage == Stage::Connected {
+                    self.lose(now, Peer::Heard);
                     self.begin_round(now, self.round.number + 1);
                 }
             }
-            Received::Check(pair, _) | Received::Nomination { pair, .. } => {
-                if pair == in_use {
-                    self.upkeep.on_heard(now);
-                }
-            }
-            Received::Nothing => {}
+            Received::Check(..) | Received::Nomination { .. } | Received::Nothing => {}
+        }
+    }
+
+    /// A probe of the peer's came by the path in use.
+    fn on_heard(&mut self, now: Instant) {
+        self.upkeep.on_heard(now);
+        if let Stage::Lost { peer, .. } = &mut self.stage {
+            *peer = Peer::Heard;
         }
     }
 
     /// The path in use carries, both ways. To hear the peer is not enough: that it cries for help may be
     /// all that is heard.
-    fn revive(&mut self) {
-        if let (Stage::Lost { .. }, Some(path)) = (self.stage, self.path) {
-            self.stage = Stage::Connected;
-            self.meeting = Meeting::default();
-            self.events.push_back(AgentEvent::Path(path));
+    fn revive(&mut self, path: FoundPath) {
+        if let Stage::Lost { .. } = self.stage {
+            self.connect(path);
         }
+    }
+
+    /// This is the path from now on.
+    fn connect(&mut self, path: FoundPath) {
+        self.path = Some(path);
+        self.stage = Stage::Connected;
+        self.meeting = Meeting::default();
+        self.failed_rounds = 0;
+        self.events.push_back(AgentEvent::Path(path));
     }
 
     fn keep_up(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
@@ -338,42 +346,38 @@ impl PathAgent {
                 self.send_on_path(now, pair, ProbeKind::KeepAlive, rng);
             }
             Due::Lost => {
-                self.lose(now);
+                self.lose(now, Peer::NotHeard);
                 self.begin_round(now, self.round.number + 1);
             }
         }
     }
 
-    fn look_again(
-        &mut self,
-        now: Instant,
-        since: Instant,
-        distress_at: Instant,
-        next_round_at: Option<Instant>,
-        rng: &mut (impl RngCore + CryptoRng),
-    ) {
+    fn look_again(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
+        let Stage::Lost {
+            since,
+            peer,
+            probe_at,
+            next_round_at,
+        } = self.stage
+        else {
+            return;
+        };
         if now >= since + self.patience {
             self.stage = Stage::Over;
             self.events
                 .push_back(AgentEvent::Failed(AgentFailure::PeerGone));
             return;
         }
-        let mut next_round_at = next_round_at;
         if next_round_at.is_some_and(|at| now >= at) {
-            next_round_at = None;
             self.begin_round(now, self.round.number + 1);
         }
-        let mut distress_at = distress_at;
-        if let (true, Some(path)) = (now >= distress_at, self.path) {
-            let pair = path.pair();
-            self.send_on_path(now, pair, ProbeKind::Distress, rng);
-            distress_at = now + self.upkeep.distress_pause(now, since);
+        if let (true, Some(path)) = (now >= probe_at, self.path) {
+            self.send_on_path(now, path.pair(), peer.probe(), rng);
+            let next_at = now + self.upkeep.probe_pause(now, since);
+            if let Stage::Lost { probe_at, .. } = &mut self.stage {
+                *probe_at = next_at;
+            }
         }
-        self.stage = Stage::Lost {
-            since,
-            distress_at,
-            next_round_at,
-        };
     }
 
     fn send_on_path(
@@ -389,13 +393,14 @@ impl PathAgent {
     }
 
     /// The path in use does not carry, or the peer says so.
-    fn lose(&mut self, now: Instant) {
+    fn lose(&mut self, now: Instant, peer: Peer) {
         if self.stage == Stage::Connected {
             self.failed_rounds = 0;
             self.upkeep.on_lost();
             self.stage = Stage::Lost {
                 since: now,
-                distress_at: now,
+                peer,
+                probe_at: now,
                 next_round_at: None,
             };
             self.events.push_back(AgentEvent::Lost);
@@ -453,12 +458,8 @@ impl PathAgent {
 
     fn on_found(&mut self, now: Instant, path: FoundPath) {
         self.previous = None;
-        self.path = Some(path);
-        self.stage = Stage::Connected;
-        self.meeting = Meeting::default();
-        self.failed_rounds = 0;
         self.upkeep.on_path(now, path.rtt);
-        self.events.push_back(AgentEvent::Path(path));
+        self.connect(path);
     }
 
     fn on_round_failed(&mut self, now: Instant, failure: PathFailure) {
@@ -485,7 +486,7 @@ impl PathAgent {
             }
             // A path that was chosen does not hold, and it has not been missed so far.
             Stage::Connected if self.previous.is_none() => {
-                self.lose(now);
+                self.lose(now, Peer::NotHeard);
                 self.begin_round(now, self.round.number + 1);
             }
             Stage::Connected | Stage::Over => {}

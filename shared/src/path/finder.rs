@@ -11,7 +11,7 @@ use super::found::{PathEvent, PathFailure};
 use super::many_port::{ManyPort, Plan};
 use super::probe::ProbeKind;
 use super::prober::{Pair, Prober, Received};
-use super::remotes::{Order, Remotes};
+use super::remotes::{Evidence, Order, Remotes};
 use super::{Nat, PathKeys, PathTransmit, SocketId, Whereabouts};
 use crate::Role;
 use crate::limits::{
@@ -57,7 +57,8 @@ pub struct PathFinder {
     /// When the peer was first heard.
     heard_at: Option<Instant>,
     many_port: Option<ManyPort>,
-    /// What the sender has nominated, each pair with its newest number.
+    /// What the sender has nominated, each pair with its newest number: as many as there are pairs
+    /// that were learned, at most.
     nominations: Vec<Nomination>,
     /// The pair of the nomination that was followed last.
     followed: Option<Pair>,
@@ -164,16 +165,7 @@ impl PathFinder {
                 pair,
                 kind,
                 sequence,
-            } => self.on_nomination(
-                now,
-                Nomination {
-                    sequence,
-                    pair,
-                    kind,
-                    rtt: None,
-                },
-                rng,
-            ),
+            } => self.on_nomination(now, Nomination::new(now, sequence, pair, kind), rng),
             Received::Answer { pair, kind, rtt } => self.on_answer(now, pair, kind, rtt, rng),
             Received::KeepAlive { .. } | Received::Distress(_) | Received::Nothing => {}
         }
@@ -198,7 +190,8 @@ impl PathFinder {
                     self.punch_many_ports(now, rng);
                 }
             }
-            Stage::Settled | Stage::Failed => {}
+            Stage::Settled => self.check_nominee(now, rng),
+            Stage::Failed => {}
         }
     }
 
@@ -230,6 +223,7 @@ impl PathFinder {
                     self.next_check_due(),
                     self.nomination_due(),
                     self.many_port_at(),
+                    self.nominee_check_due(),
                 ]
                 .into_iter()
                 .flatten()
@@ -240,7 +234,8 @@ impl PathFinder {
                 let others = others.into_iter().flatten().filter(|_| self.is_unproved());
                 Some(others.fold(next_at, Instant::min))
             }
-            Stage::Settled | Stage::Failed => None,
+            Stage::Settled => self.nominee_check_due(),
+            Stage::Failed => None,
         }
     }
 
@@ -275,7 +270,10 @@ impl PathFinder {
             return;
         }
         let own_kind = self.kind_of_stranger(pair);
-        let Some(index) = self.remotes.learn(now, pair, own_kind) else {
+        let Some(index) =
+            self.remotes
+                .learn(now, pair, own_kind, Evidence::Check(kind), self.chosen())
+        else {
             return;
         };
         self.remotes.on_check(now, index, kind);
@@ -307,14 +305,13 @@ impl PathFinder {
         if !matches!(kind, ProbeKind::Check(_) | ProbeKind::Nomination(_)) {
             return;
         }
-        let mut nominations = self.nominations.iter_mut();
-        if let Some(nomination) = nominations.find(|known| known.pair == pair) {
-            nomination.rtt.get_or_insert(rtt);
-            self.follow();
-        }
+        self.on_nominee_answer(pair, rtt);
         // Many-port probes go to pairs that are kept only once they are answered.
         let own_kind = self.kind_of_stranger(pair);
-        let Some(index) = self.remotes.learn(now, pair, own_kind) else {
+        let Some(index) = self
+            .remotes
+            .learn(now, pair, own_kind, Evidence::Answer, self.chosen())
+        else {
             return;
         };
         if self.remotes.on_answer(index, rtt) && self.stage == Stage::Searching {
@@ -354,6 +351,7 @@ impl PathFinder {
         }
         self.nominate_when_due(now, rng);
         if self.stage == Stage::Searching {
+            self.check_nominee(now, rng);
             self.check_when_due(now, rng);
             self.punch_many_ports(now, rng);
         }

@@ -48,6 +48,20 @@ pub(super) enum Received {
     Nothing,
 }
 
+impl Received {
+    /// By which pair it came, if it says anything.
+    pub(super) const fn pair(self) -> Option<Pair> {
+        match self {
+            Self::Check(pair, _)
+            | Self::Nomination { pair, .. }
+            | Self::KeepAlive { pair, .. }
+            | Self::Distress(pair)
+            | Self::Answer { pair, .. } => Some(pair),
+            Self::Nothing => None,
+        }
+    }
+}
+
 /// A probe that may still be answered.
 #[derive(Debug)]
 struct Outstanding {

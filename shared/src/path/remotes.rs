@@ -1,5 +1,6 @@
 //! The pairs that are tried: what is known of each, and which is next.
 
+use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub(super) struct Remote {
     pub(super) rtt: Option<Duration>,
     /// It was chosen and did not hold.
     refused: bool,
+    /// Whether the peer was heard there without having named it.
+    learned: bool,
 }
 
 impl Remote {
@@ -38,6 +41,7 @@ impl Remote {
             next_at: now,
             rtt: None,
             refused: false,
+            learned: false,
         }
     }
 
@@ -77,6 +81,15 @@ pub(super) fn check_interval(number: usize) -> Duration {
         .min(CHECK_INTERVAL_LAST)
 }
 
+/// By what the peer was heard at a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// A check of what it takes for a path of this kind.
+    Check(PathKind),
+    /// An answer: the pair works.
+    Answer,
+}
+
 /// Which pairs are tried first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
@@ -112,17 +125,48 @@ impl Remotes {
     }
 
     /// The pair at which the peer was heard; a new one (peer-reflexive, RFC 8445 section 7.3.1.3) if
-    /// there is room for it.
-    pub(super) fn learn(&mut self, now: Instant, pair: Pair, kind: PathKind) -> Option<usize> {
+    /// there is room for it. The `chosen` one stays whatever comes.
+    ///
+    /// Where both NATs map per destination, each check may show the peer at a new address, and so may
+    /// each answer to it; a pair that stands out makes room for itself among them.
+    pub(super) fn learn(
+        &mut self,
+        now: Instant,
+        pair: Pair,
+        own_kind: PathKind,
+        evidence: Evidence,
+        chosen: Option<usize>,
+    ) -> Option<usize> {
         if let Some(known) = self.find(pair) {
             return Some(known);
         }
-        if self.learned >= MAX_PEER_REFLEXIVE {
-            return None;
+        let new = Remote {
+            learned: true,
+            ..Remote::new(pair, own_kind, now)
+        };
+        if self.learned < MAX_PEER_REFLEXIVE {
+            self.learned += 1;
+            self.all.push(new);
+            return Some(self.all.len() - 1);
         }
-        self.learned += 1;
-        self.all.push(Remote::new(pair, kind, now));
-        Some(self.all.len() - 1)
+        let (kind, worst) = self.worst_unproved(chosen)?;
+        let better = match evidence {
+            Evidence::Check(theirs) => PathKind::of_pair(own_kind, theirs) < kind,
+            Evidence::Answer => true,
+        };
+        better.then(|| {
+            self.all[worst] = new;
+            worst
+        })
+    }
+
+    /// Of the pairs that were learned and are not proved the one that would make the worst path.
+    fn worst_unproved(&self, but: Option<usize>) -> Option<(PathKind, usize)> {
+        let all = self.all.iter().enumerate();
+        all.filter(|(_, remote)| remote.learned && remote.rtt.is_none())
+            .filter(|(index, _)| Some(*index) != but)
+            .map(|(index, remote)| (remote.kind(), index))
+            .max_by_key(|(kind, index)| (*kind, Reverse(*index)))
     }
 
     pub(super) fn find(&self, pair: Pair) -> Option<usize> {
@@ -152,9 +196,14 @@ impl Remotes {
         news
     }
 
-    /// The pair was chosen and does not hold.
-    pub(super) fn refuse(&mut self, index: usize) {
-        self.all[index].refused = true;
+    /// The pair was chosen and does not hold. It is checked anew, like one that nobody has tried: where
+    /// nothing else works, chance may have been against it.
+    pub(super) fn refuse(&mut self, now: Instant, index: usize) {
+        let remote = &mut self.all[index];
+        remote.refused = true;
+        remote.rtt = None;
+        remote.sent = 0;
+        remote.next_at = now;
     }
 
     pub(super) fn on_check_sent(&mut self, now: Instant, index: usize) {

@@ -7,10 +7,11 @@
 use std::time::{Duration, Instant};
 
 use super::Traffic;
+use super::probe::ProbeKind;
 use super::prober::Pair;
 use crate::limits::{
     DISTRESS_INTERVAL_FIRST, DISTRESS_INTERVAL_LAST, KEEP_ALIVE_LONGEST, KEEP_ALIVE_SHORTEST,
-    LOST_AFTER, SUSPECT_AFTER, UPKEEP_TICK, UPKEEP_TICK_IDLE,
+    LOST_AFTER, MAX_PROOFS, SUSPECT_AFTER, UPKEEP_TICK, UPKEEP_TICK_IDLE,
 };
 
 /// Round-trip time assumed until one was measured: these two have just talked over a rendezvous.
@@ -27,15 +28,36 @@ pub(super) enum Due {
     Lost,
 }
 
+/// What is heard of the peer on a path that is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Peer {
+    Heard,
+    NotHeard,
+}
+
+impl Peer {
+    /// What tries whether the path carries again. Only who hears nothing cries for help: a cry costs the
+    /// other side its path, and if it cried in turn the two would take it from each other for ever.
+    pub(super) const fn probe(self) -> ProbeKind {
+        match self {
+            Self::Heard => ProbeKind::KeepAlive,
+            Self::NotHeard => ProbeKind::Distress,
+        }
+    }
+}
+
 /// The state of the path in use.
 #[derive(Debug)]
 pub(super) struct Upkeep {
     heard_at: Instant,
     sent_at: Instant,
     rtt: Duration,
+    /// When a probe on the path was last answered, which shows that it carries both ways.
+    answered_at: Option<Instant>,
     /// Since when an answer has been due.
     awaiting_since: Option<Instant>,
     suspicion: Option<Suspicion>,
+    proof: Proof,
     /// How long the path had been silent when something was sent that may still be unanswered.
     silence_before: Duration,
     /// Longest time in which nothing is sent.
@@ -54,14 +76,33 @@ struct Suspicion {
     next_at: Instant,
 }
 
+/// Asking for an answer, however much is heard. What the link hears may be anybody's: whoever repeats what
+/// the peer once sent, from the peer's address, could make a path seem alive for ever.
+#[derive(Debug, Clone, Copy)]
+struct Proof {
+    asked: u32,
+    next_at: Instant,
+}
+
+impl Proof {
+    fn new(now: Instant) -> Self {
+        Self {
+            asked: 0,
+            next_at: now + KEEP_ALIVE_LONGEST,
+        }
+    }
+}
+
 impl Upkeep {
-    pub(super) const fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             heard_at: now,
             sent_at: now,
             rtt: ASSUMED_RTT,
+            answered_at: None,
             awaiting_since: None,
             suspicion: None,
+            proof: Proof::new(now),
             silence_before: Duration::ZERO,
             keep_alive: KEEP_ALIVE_LONGEST,
             next_look_at: now,
@@ -99,8 +140,18 @@ impl Upkeep {
     }
 
     /// A probe on the path in use was answered.
-    pub(super) const fn on_round_trip(&mut self, rtt: Duration) {
+    pub(super) fn on_answer(&mut self, now: Instant, rtt: Duration) {
         self.rtt = rtt;
+        self.answered_at = Some(now);
+        self.proof = Proof::new(now);
+        self.on_heard(now);
+    }
+
+    /// Whether the path was shown to carry so lately that a cry for help which comes now may have been sent
+    /// before the peer heard us.
+    pub(super) fn is_fresh(&self, now: Instant) -> bool {
+        self.answered_at
+            .is_some_and(|at| now.saturating_duration_since(at) < self.rtt)
     }
 
     /// The peer's own upkeep came from another address than the path's: its NAT may have taken another
@@ -142,8 +193,8 @@ impl Upkeep {
         }
     }
 
-    /// Time to the next cry for help over a path that was lost at `since`.
-    pub(super) fn distress_pause(&self, now: Instant, since: Instant) -> Duration {
+    /// Time to the next probe of a path that was lost at `since`.
+    pub(super) fn probe_pause(&self, now: Instant, since: Instant) -> Duration {
         let lasting = now.saturating_duration_since(since);
         lasting.clamp(DISTRESS_INTERVAL_FIRST, DISTRESS_INTERVAL_LAST)
     }
@@ -152,11 +203,20 @@ impl Upkeep {
     pub(super) fn due_at(&self) -> Instant {
         let suspicion = self.suspicion.map(|suspicion| suspicion.next_at);
         let keep_alive = self.sent_at + self.keep_alive;
-        suspicion.unwrap_or_else(|| keep_alive.min(self.next_look_at))
+        let due = suspicion.unwrap_or_else(|| keep_alive.min(self.next_look_at));
+        due.min(self.proof.next_at)
     }
 
     /// What is to be done now.
     pub(super) fn due(&mut self, now: Instant) -> Due {
+        if now >= self.proof.next_at {
+            if self.proof.asked >= MAX_PROOFS {
+                return Due::Lost;
+            }
+            self.proof.asked += 1;
+            self.proof.next_at = now + KEEP_ALIVE_SHORTEST;
+            return Due::KeepAlive;
+        }
         if let Some(suspicion) = &mut self.suspicion {
             if now < suspicion.next_at {
                 return Due::Nothing;

@@ -11,8 +11,8 @@ use fardrop_tests::sim::nat::{
     Dependence, Firewall, Hairpin, Nat, NatConfig, PortAssignment, Refresh,
 };
 use fardrop_tests::sim::world::{
-    Conduct, HostId, INTERNET, Ipv6Transit, Isolation, NetworkId, RouterConfig, RouterId, Udp,
-    World,
+    Conduct, HostId, INTERNET, Ipv6Transit, Isolation, Machine, NetworkId, RouterConfig, RouterId,
+    Udp, World,
 };
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -21,7 +21,8 @@ use rand_chacha::ChaCha8Rng;
 use super::peer::{News, Peer};
 
 /// The rendezvous, with the port that it has besides.
-const RENDEZVOUS: (IpAddr, [u16; 2]) = (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), [4840, 4841]);
+pub(super) const RENDEZVOUS: (IpAddr, [u16; 2]) =
+    (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), [4840, 4841]);
 
 /// Somebody who listens in and makes trouble.
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 66));
@@ -30,10 +31,10 @@ const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 66));
 const SAMPLING_SOCKET: u16 = u16::MAX;
 
 /// How long a peer takes to find out where it is.
-const GATHERING: Duration = Duration::from_millis(400);
+pub(super) const GATHERING: Duration = Duration::from_millis(400);
 
 /// How long after the start what is late is known.
-const LATE: Duration = Duration::from_millis(700);
+pub(super) const LATE: Duration = Duration::from_millis(700);
 
 /// Two peers, and what is between them.
 #[derive(Debug, Clone)]
@@ -133,7 +134,7 @@ impl Side {
         }
     }
 
-    fn random(rng: &mut ChaCha8Rng, meeting: Meeting) -> Self {
+    pub(super) fn random(rng: &mut ChaCha8Rng, meeting: Meeting) -> Self {
         let nats = match meeting {
             Meeting::OneCarrier => 2,
             Meeting::Apart | Meeting::OneNetwork(_) => weighted(rng, &[(0, 5), (1, 75), (2, 20)]),
@@ -247,31 +248,14 @@ impl Scenario {
     /// Makes the world, lets both find out where they are, and tells each of the other.
     pub(super) fn build(&self) -> Meet {
         let now = Instant::now();
-        let mut world = World::new(self.seed, now, self.conditions.clone());
-        let (address, ports) = RENDEZVOUS;
-        world.add_host(vec![(INTERNET, address)], &ports, Conduct::Listens);
-        if self.disturbed {
-            let interval = Duration::from_millis(7);
-            world.add_host(
-                vec![(INTERNET, STRANGER)],
-                &[4000],
-                Conduct::Disturbs(interval),
-            );
-        }
-        let homes = self.add_homes(&mut world);
-        let found = [0, 1].map(|index| self.gather(&mut world, index, homes[index]));
+        let (mut world, homes) = self.lay_out(now, Conduct::Listens);
+        let found = [0, 1].map(|index| self.gather(&mut world, index, &homes[index]));
         let began_at = now + GATHERING;
         world.now = began_at;
-        // Which of the two is first is up to the seed.
-        let first = usize::from(!self.seed.is_multiple_of(2));
+        let hosts = homes.map(|home| home.host);
         let roles = [Role::Sender, Role::Receiver];
-        let mut hosts = Vec::new();
-        for (index, home) in homes.into_iter().enumerate() {
-            let starts_at = if index == first {
-                began_at
-            } else {
-                began_at + self.skew
-            };
+        for (index, host) in hosts.into_iter().enumerate() {
+            let starts_at = self.starts_at(began_at, index);
             let here = found[index].clone().into_iter();
             let news = here.zip(found[1 - index].clone());
             let news = news.zip([Duration::ZERO, LATE]);
@@ -281,73 +265,104 @@ impl Scenario {
                 there,
             });
             let peer = Peer::new(roles[index], news.collect(), began_at);
-            hosts.push(home.host);
-            world.set_conduct(home.host, Conduct::Runs(peer));
+            world.set_conduct(host, Conduct::Runs(peer));
         }
         Meet {
             world,
-            hosts: [hosts[0], hosts[1]],
+            hosts,
             began_at: began_at + self.skew,
         }
     }
 
-    fn add_homes(&self, world: &mut World<Peer>) -> [Home; 2] {
+    /// When a side starts. Which of the two is first is up to the seed.
+    pub(super) fn starts_at(&self, began_at: Instant, index: usize) -> Instant {
+        let first = usize::from(!self.seed.is_multiple_of(2));
+        if index == first {
+            began_at
+        } else {
+            began_at + self.skew
+        }
+    }
+
+    /// The world, with a rendezvous that does this, whoever disturbs, and both homes.
+    pub(super) fn lay_out<M: Machine>(
+        &self,
+        now: Instant,
+        rendezvous: Conduct<M>,
+    ) -> (World<M>, [Home; 2]) {
+        let mut world = World::new(self.seed, now, self.conditions.clone());
+        let (address, ports) = RENDEZVOUS;
+        world.add_host(vec![(INTERNET, address)], &ports, rendezvous);
+        if self.disturbed {
+            let interval = Duration::from_millis(7);
+            world.add_host(
+                vec![(INTERNET, STRANGER)],
+                &[4000],
+                Conduct::Disturbs(interval),
+            );
+        }
+        let homes = self.add_homes(&mut world);
+        (world, homes)
+    }
+
+    fn add_homes<M: Machine>(&self, world: &mut World<M>) -> [Home; 2] {
         let carrier = match self.meeting {
             Meeting::OneCarrier => {
-                let config = self.router(0, 1, Ipv4Addr::new(203, 0, 113, 30));
-                Some(world.add_network(INTERNET, Isolation::Open, config).0)
+                let config = self.router(&self.sides[0], 0, 1, Ipv4Addr::new(203, 0, 113, 30));
+                Some(world.add_network(INTERNET, Isolation::Open, config))
             }
             Meeting::Apart | Meeting::OneNetwork(_) => None,
         };
         let mut shared = None;
         [0, 1].map(|index| {
-            let (network, router) = match (self.meeting, shared) {
+            let uplink = match (self.meeting, shared.take()) {
                 (Meeting::OneNetwork(_), Some(shared)) => shared,
                 (Meeting::Apart | Meeting::OneNetwork(_) | Meeting::OneCarrier, _) => {
-                    self.add_uplink(world, index, carrier)
+                    self.add_uplink(world, &self.sides[index], index, carrier)
                 }
             };
-            shared = Some((network, router));
-            self.add_home(world, index, network, router)
+            shared = Some(uplink.clone());
+            self.add_home(world, index, &uplink)
         })
     }
 
-    /// A side's routers, the outermost first.
-    fn add_uplink(
+    /// A side's routers, the outermost first. `number` tells apart those of one world.
+    pub(super) fn add_uplink<M: Machine>(
         &self,
-        world: &mut World<Peer>,
-        index: usize,
-        carrier: Option<NetworkId>,
-    ) -> (NetworkId, Option<RouterId>) {
-        let side = &self.sides[index];
-        let number = u8::try_from(index).unwrap();
-        let mut place = (carrier.unwrap_or(INTERNET), None);
-        let own = side.nats.len() - usize::from(carrier.is_some());
+        world: &mut World<M>,
+        side: &Side,
+        number: usize,
+        carrier: Option<(NetworkId, RouterId)>,
+    ) -> Uplink {
+        let last = 10 + u8::try_from(number).unwrap();
+        let mut network = carrier.map_or(INTERNET, |(network, _)| network);
+        let mut routers: Vec<RouterId> = carrier.map(|(_, router)| router).into_iter().collect();
+        let own = side.nats.len() - routers.len();
         for layer in (0..own).rev() {
-            let external = if place.0 == INTERNET {
-                Ipv4Addr::new(203, 0, 113, 10 + number)
+            let external = if network == INTERNET {
+                Ipv4Addr::new(203, 0, 113, last)
             } else {
-                Ipv4Addr::new(100, 64, 0, 10 + number)
+                Ipv4Addr::new(100, 64, 0, last)
             };
             let isolation = match self.meeting {
                 Meeting::OneNetwork(isolation) if layer == 0 => isolation,
                 Meeting::Apart | Meeting::OneNetwork(_) | Meeting::OneCarrier => Isolation::Open,
             };
-            let config = self.router(index, layer, external);
-            let (network, router) = world.add_network(place.0, isolation, config);
-            place = (network, Some(router));
+            let config = self.router(side, number, layer, external);
+            let (inside, router) = world.add_network(network, isolation, config);
+            network = inside;
+            routers.push(router);
         }
-        place
+        Uplink { network, routers }
     }
 
-    fn router(&self, index: usize, layer: usize, external: Ipv4Addr) -> RouterConfig {
-        let side = &self.sides[index];
+    fn router(&self, side: &Side, number: usize, layer: usize, external: Ipv4Addr) -> RouterConfig {
         let config = NatConfig {
             external,
             ..side.nats[layer].clone()
         };
         let expiry = config.expiry;
-        let seed = self.seed * 4 + u64::try_from(index * 2 + layer).unwrap();
+        let seed = self.seed * 4 + u64::try_from(number * 2 + layer).unwrap();
         RouterConfig {
             nat: Some(Nat::new(config, seed)),
             ipv6: match side.ipv6 {
@@ -360,47 +375,37 @@ impl Scenario {
         }
     }
 
-    fn add_home(
-        &self,
-        world: &mut World<Peer>,
-        index: usize,
-        network: NetworkId,
-        router: Option<RouterId>,
-    ) -> Home {
+    fn add_home<M: Machine>(&self, world: &mut World<M>, index: usize, uplink: &Uplink) -> Home {
         let side = &self.sides[index];
+        let Uplink { network, .. } = *uplink;
+        let router = uplink.nearest();
         let own = [10, 20][index];
-        let at = |last| -> IpAddr {
-            if router.is_some() {
-                Ipv4Addr::new(192, 168, 1, last).into()
-            } else {
-                Ipv4Addr::new(198, 51, 100, last).into()
-            }
-        };
-        let mut interfaces = vec![(network, at(own))];
-        if side.ipv6 != Ipv6::Missing {
-            let ip = Ipv6Addr::new(0x2001, 0xdb8, u16::from(own), 0, 0, 0, 0, 1);
-            interfaces.push((network, ip.into()));
-        }
         if router.is_some() && side.doppelganger {
-            let other = [20, 10][index];
-            world.add_host(vec![(network, at(other))], &[5000], Conduct::Reflects);
+            let other = uplink.address([20, 10][index]);
+            world.add_host(vec![(network, other)], &[5000], Conduct::Reflects);
         }
         let neighbour = router.map(|_| {
-            let last = 30 + u8::try_from(index).unwrap();
-            world.add_host(vec![(network, at(last))], &[6000], Conduct::Listens)
+            let address = uplink.address(30 + u8::try_from(index).unwrap());
+            world.add_host(vec![(network, address)], &[6000], Conduct::Listens)
         });
+        let interfaces = uplink.interfaces(side, own);
         Home {
             host: world.add_host(interfaces, &[5000], Conduct::Listens),
-            router,
+            uplink: uplink.clone(),
             neighbour,
         }
     }
 
     /// What a peer finds out about where it is: what it can say at once, and what it can say later.
-    fn gather(&self, world: &mut World<Peer>, index: usize, home: Home) -> [Whereabouts; 2] {
+    pub(super) fn gather<M: Machine>(
+        &self,
+        world: &mut World<M>,
+        index: usize,
+        home: &Home,
+    ) -> [Whereabouts; 2] {
         let side = &self.sides[index];
         let opened = match side.opening {
-            Opening::Opened(Moment::Before) => open_port(world, home),
+            Opening::Opened(Moment::Before) => home.open_port(world),
             Opening::Opened(Moment::After | Moment::Late) | Opening::Refused => None,
             Opening::Lied(Lie::Nobody) => {
                 Some(SocketAddr::from(([203, 0, 113, 10 + index as u8], 9)))
@@ -409,7 +414,7 @@ impl Scenario {
         };
         let (reflexive, nat) = ask_rendezvous(world, home.host);
         let opened = match side.opening {
-            Opening::Opened(Moment::After | Moment::Late) => open_port(world, home),
+            Opening::Opened(Moment::After | Moment::Late) => home.open_port(world),
             Opening::Opened(Moment::Before) | Opening::Refused | Opening::Lied(_) => opened,
         };
         if let Some(neighbour) = home.neighbour {
@@ -440,22 +445,65 @@ impl Scenario {
     }
 }
 
-/// One peer's machine, its router, and another machine of its network.
-#[derive(Debug, Clone, Copy)]
-struct Home {
-    host: HostId,
-    router: Option<RouterId>,
+/// A network, and what stands between it and the internet.
+#[derive(Debug, Clone)]
+pub(super) struct Uplink {
+    network: NetworkId,
+    /// The outermost first.
+    pub(super) routers: Vec<RouterId>,
+}
+
+impl Uplink {
+    fn nearest(&self) -> Option<RouterId> {
+        self.routers.last().copied()
+    }
+
+    fn address(&self, last: u8) -> IpAddr {
+        if self.routers.is_empty() {
+            Ipv4Addr::new(198, 51, 100, last).into()
+        } else {
+            Ipv4Addr::new(192, 168, 1, last).into()
+        }
+    }
+
+    /// Those of a machine in this network, which is that side's.
+    pub(super) fn interfaces(&self, side: &Side, own: u8) -> Vec<(NetworkId, IpAddr)> {
+        let mut interfaces = vec![(self.network, self.address(own))];
+        if side.ipv6 != Ipv6::Missing {
+            let ip = Ipv6Addr::new(0x2001, 0xdb8, u16::from(own), 0, 0, 0, 0, 1);
+            interfaces.push((self.network, ip.into()));
+        }
+        interfaces
+    }
+
+    /// Has the router open a port for that machine.
+    pub(super) fn open_port<M: Machine>(
+        &self,
+        world: &mut World<M>,
+        host: HostId,
+    ) -> Option<SocketAddr> {
+        let now = world.now;
+        let inside = world.addresses(host)[0];
+        world.nat(self.nearest()?)?.forward(now, inside)
+    }
+}
+
+/// One peer's machine, where it is, and another machine of its network.
+#[derive(Debug, Clone)]
+pub(super) struct Home {
+    pub(super) host: HostId,
+    pub(super) uplink: Uplink,
     neighbour: Option<HostId>,
 }
 
-fn open_port(world: &mut World<Peer>, home: Home) -> Option<SocketAddr> {
-    let now = world.now;
-    let inside = world.addresses(home.host)[0];
-    world.nat(home.router?)?.forward(now, inside)
+impl Home {
+    fn open_port<M: Machine>(&self, world: &mut World<M>) -> Option<SocketAddr> {
+        self.uplink.open_port(world, self.host)
+    }
 }
 
 /// The reflexive address, and what two sockets at the rendezvous's two ports find out of the NAT.
-fn ask_rendezvous(world: &mut World<Peer>, host: HostId) -> (Option<SocketAddr>, Finding) {
+fn ask_rendezvous<M: Machine>(world: &mut World<M>, host: HostId) -> (Option<SocketAddr>, Finding) {
     let (address, ports) = RENDEZVOUS;
     let mut seen = Vec::new();
     for socket in [0, SAMPLING_SOCKET] {
@@ -464,9 +512,15 @@ fn ask_rendezvous(world: &mut World<Peer>, host: HostId) -> (Option<SocketAddr>,
             seen.extend(arrival.map(|arrival| arrival.from));
         }
     }
-    match seen[..] {
-        [first, second, ref later @ ..] => (Some(first), Finding::classify([first, second], later)),
-        _ => (None, Finding::Unknown),
+    (seen.first().copied(), classify(&seen))
+}
+
+/// What the mappings of two sockets tell of a NAT, those of the first towards two destinations before
+/// the others.
+pub(super) fn classify(seen: &[SocketAddr]) -> Finding {
+    match *seen {
+        [first, second, ref later @ ..] => Finding::classify([first, second], later),
+        _ => Finding::Unknown,
     }
 }
 

@@ -11,8 +11,8 @@ use rand_core::{CryptoRng, RngCore};
 use super::{PathFinder, Stage};
 use crate::Role;
 use crate::limits::{
-    CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, MAX_CHECKS, MAX_NOMINATIONS, MAX_PEER_REFLEXIVE,
-    NOMINATION_GRACE,
+    CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, MAX_CHECKS, MAX_CHECKS_PER_ADDRESS, MAX_NOMINATIONS,
+    MAX_PEER_REFLEXIVE, NOMINATION_GRACE,
 };
 use crate::path::candidate::PathKind;
 use crate::path::found::{FoundPath, PathEvent};
@@ -32,6 +32,22 @@ pub(super) struct Nomination {
     pub(super) kind: PathKind,
     /// How long an answer of the pair's took; it works both ways.
     pub(super) rtt: Option<Duration>,
+    /// Checks that were sent because it was nominated.
+    checks_sent: usize,
+    next_check_at: Instant,
+}
+
+impl Nomination {
+    pub(super) const fn new(now: Instant, sequence: u64, pair: Pair, kind: PathKind) -> Self {
+        Self {
+            sequence,
+            pair,
+            kind,
+            rtt: None,
+            checks_sent: 0,
+            next_check_at: now,
+        }
+    }
 }
 
 impl PathFinder {
@@ -45,25 +61,83 @@ impl PathFinder {
             return;
         }
         self.heard_at.get_or_insert(now);
-        let Nomination { pair, kind, .. } = nomination;
-        let room = self.nominations.len() < MAX_PEER_REFLEXIVE;
+        let Nomination { pair, sequence, .. } = nomination;
         let rtt = self
             .remotes
             .find(pair)
             .and_then(|index| self.remotes.at(index).rtt);
         let mut known = self.nominations.iter_mut();
-        match known.find(|known| known.pair == pair) {
-            Some(known) => known.sequence = known.sequence.max(nomination.sequence),
-            None if room => self.nominations.push(Nomination { rtt, ..nomination }),
-            None => {}
+        if let Some(known) = known.find(|known| known.pair == pair) {
+            known.sequence = known.sequence.max(sequence);
+            known.next_check_at = now;
+        } else {
+            self.make_room_for(sequence);
+            if self.nominations.len() < MAX_PEER_REFLEXIVE {
+                self.nominations.push(Nomination { rtt, ..nomination });
+            }
         }
-        let mut known = self.nominations.iter();
-        let unproved = known.any(|known| known.pair == pair && known.rtt.is_none());
-        if unproved && self.checks_sent < MAX_CHECKS {
-            self.checks_sent += 1;
-            self.prober.send(now, pair, ProbeKind::Check(kind), rng);
-        }
+        self.check_nominee(now, rng);
         self.follow();
+    }
+
+    /// Forgets the oldest nomination that is not proved, for a newer one.
+    fn make_room_for(&mut self, sequence: u64) {
+        if self.nominations.len() < MAX_PEER_REFLEXIVE {
+            return;
+        }
+        let known = self.nominations.iter().enumerate();
+        let oldest = known
+            .filter(|(_, known)| known.rtt.is_none() && known.sequence < sequence)
+            .min_by_key(|(_, known)| known.sequence);
+        if let Some((index, _)) = oldest {
+            self.nominations.swap_remove(index);
+        }
+    }
+
+    /// The newest nomination, while it is to be proved: older ones are what the sender has given up.
+    fn nominee(&self) -> Option<usize> {
+        let known = self.nominations.iter().enumerate();
+        let (index, newest) = known.max_by_key(|(_, known)| known.sequence)?;
+        let wanting = newest.rtt.is_none() && newest.checks_sent < MAX_CHECKS_PER_ADDRESS;
+        (wanting && self.checks_sent < MAX_CHECKS).then_some(index)
+    }
+
+    /// When the newest nomination's pair is to be checked. It may be lost, and the sender, which was
+    /// answered, says it no more.
+    pub(super) fn nominee_check_due(&self) -> Option<Instant> {
+        Some(self.nominations[self.nominee()?].next_check_at)
+    }
+
+    pub(super) fn check_nominee(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
+        let Some(index) = self.nominee() else {
+            return;
+        };
+        let nominee = &mut self.nominations[index];
+        if now < nominee.next_check_at {
+            return;
+        }
+        nominee.next_check_at = now + check_interval(nominee.checks_sent);
+        nominee.checks_sent += 1;
+        let (pair, kind) = (nominee.pair, nominee.kind);
+        self.checks_sent += 1;
+        self.prober.send(now, pair, ProbeKind::Check(kind), rng);
+    }
+
+    /// An answer proves a pair that was nominated.
+    pub(super) fn on_nominee_answer(&mut self, pair: Pair, rtt: Duration) {
+        let mut known = self.nominations.iter_mut();
+        if let Some(known) = known.find(|known| known.pair == pair) {
+            known.rtt.get_or_insert(rtt);
+            self.follow();
+        }
+    }
+
+    /// The pair that this side has nominated, if it is about to.
+    pub(super) const fn chosen(&self) -> Option<usize> {
+        match self.stage {
+            Stage::Nominating { remote, .. } => Some(remote),
+            Stage::Searching | Stage::Settled | Stage::Failed => None,
+        }
     }
 
     /// Uses the newest nomination whose pair is proved both ways, or else the newest: whoever repeats a
@@ -168,7 +242,7 @@ impl PathFinder {
         let target = self.remotes.at(remote);
         if sent >= MAX_NOMINATIONS {
             // It came through to us, and nothing of ours does.
-            self.remotes.refuse(remote);
+            self.remotes.refuse(now, remote);
             self.stage = Stage::Searching;
             return;
         }
