@@ -69,7 +69,10 @@ impl Connection {
             Stage::Opening | Stage::Open => {}
             Stage::Closing | Stage::Draining | Stage::Drained => return Handled::Ignored,
         }
-        match self.handshake.handle_datagram(now, datagram) {
+        match self
+            .handshake
+            .handle_datagram(now, datagram, self.confirmed)
+        {
             None => return Handled::Ignored,
             Some(Opened::Asked) => {}
             Some(Opened::Proved { salt, rtt }) => self.handle_proof(now, salt, rtt),
