@@ -3,5 +3,6 @@
 mod line;
 mod looks;
 mod runs;
+mod scenarios;
 mod shares;
 mod world;

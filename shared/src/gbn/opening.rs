@@ -121,10 +121,17 @@ impl Handshake {
         &self.keys
     }
 
-    /// Takes in a datagram; `None` if it is no opening of the peer's, or one seen before.
-    pub(super) fn handle_datagram(&mut self, now: Instant, datagram: &mut [u8]) -> Option<Opened> {
+    /// Takes in a datagram; `None` if it is no opening of the peer's, or one seen before. Once it is
+    /// `confirmed` that both ends have the other's salt, the peer has nothing more to say here.
+    pub(super) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        datagram: &mut [u8],
+        confirmed: bool,
+    ) -> Option<Opened> {
         let (random, opening, padding) = self.open(datagram)?;
-        if self.seen.contains(&random) || opening.own == NO_SALT {
+        let settled = confirmed && self.peer == Some(opening.own);
+        if settled || self.seen.contains(&random) || opening.own == NO_SALT {
             return None;
         }
         let proved = opening.peer == self.salt;

@@ -9,7 +9,7 @@ use super::segment::Acknowledgement;
 
 /// Most packets that are remembered, from the oldest whose account is open to the newest: three times what
 /// a gigabit has in flight at 100 ms in packets of 1452, and less than the peer keeps account of
-/// (`arrivals`). 48 bytes each.
+/// (`arrivals`). 40 bytes each.
 pub(super) const MAX_RECORDS: usize = 60_000;
 
 /// Of these, what only packets without data may use.
@@ -92,7 +92,7 @@ pub(super) struct Sent {
     sum: u32,
     /// No record before it is in flight.
     oldest: u64,
-    /// A run that is known to be acknowledged, so as not to look at it again.
+    /// The newest run that is known to be acknowledged, so as not to look at it again.
     known: Range<u64>,
     /// Numbers of packets that were declared lost and may yet turn out to be late, upward.
     lost: VecDeque<u64>,
@@ -154,7 +154,9 @@ impl Sent {
     /// The oldest number that an acknowledgement is still wanted for.
     pub(super) fn settled(&self) -> u64 {
         let oldest = self.oldest.max(self.base);
-        self.lost.front().map_or(oldest, |&lost| lost.min(oldest))
+        self.lost
+            .front()
+            .map_or(oldest, |&lost| lost.clamp(self.base, oldest))
     }
 
     /// Enters a packet under the next number.
@@ -227,7 +229,10 @@ impl Sent {
                     newest.max(self.take_run(self.known.end.max(run.start)..run.end, &mut acked));
                 self.known = run;
             } else {
-                newest = newest.max(self.take_run(run, &mut acked));
+                newest = newest.max(self.take_run(run.clone(), &mut acked));
+                if run.end >= self.known.end {
+                    self.known = run;
+                }
             }
         }
         self.advance_oldest();
@@ -445,5 +450,109 @@ impl Sent {
             }
         }
         self.advance_oldest();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::time::{Duration, Instant};
+
+    use super::super::arrivals::Run;
+    use super::super::segment::{Account, Head, decode, write_head};
+    use super::{MAX_RECORDS, Refused, Rtt, Sending, Sent, State};
+
+    #[expect(clippy::disallowed_methods, reason = "tests have to begin somewhere")]
+    fn epoch() -> Instant {
+        Instant::now()
+    }
+
+    /// Packets 0 to 4, each with a proof of its own.
+    fn five(now: Instant) -> Sent {
+        let mut sent = Sent::new();
+        for proof in [1, 10, 100, 1000, 10_000] {
+            let sending = Sending {
+                proof: Some(proof),
+                ..Sending::default()
+            };
+            sent.insert(now, &sending, 100);
+        }
+        sent
+    }
+
+    /// The body of a segment that acknowledges these runs.
+    fn body(runs: &[(u64, u64, u32)]) -> Vec<u8> {
+        let runs: VecDeque<Run> = runs
+            .iter()
+            .map(|&(start, end, sum)| Run { start, end, sum })
+            .collect();
+        let head = Head {
+            packet_number: 9,
+            settled: 0,
+            proof: None,
+            at_once: false,
+            acknowledgement: Some(Account {
+                runs: &runs,
+                floor: 0,
+                delay_us: 0,
+                limit: 0,
+                most_runs: 9,
+            }),
+            close: None,
+        };
+        let mut buffer = Vec::new();
+        write_head(&head, &mut buffer);
+        buffer.split_off(8)
+    }
+
+    #[track_caller]
+    fn check(runs: &[(u64, u64, u32)], expected: Result<(), Refused>) {
+        let body = body(runs);
+        let account = decode(9, &body).unwrap().acknowledgement.unwrap();
+        assert_eq!(five(epoch()).check(&account), expected);
+    }
+
+    #[test]
+    fn only_the_sum_of_the_right_proofs_is_one() {
+        check(&[(0, 5, 11_111)], Ok(()));
+        check(&[(1, 3, 110), (4, 5, 10_000)], Ok(()));
+        check(&[(1, 3, 110), (4, 5, 10_001)], Err(Refused::Unproved));
+        check(&[(0, 5, 10_111)], Err(Refused::Unproved));
+        check(&[(3, 6, 11_000)], Err(Refused::Unproved));
+    }
+
+    #[test]
+    fn what_was_overtaken_is_lost_and_what_is_forgotten_is_not_waited_for() {
+        let now = epoch();
+        let mut sent = five(now);
+        let mut rtt = Rtt::default();
+        rtt.handle_sample(Duration::from_millis(10), Duration::ZERO);
+        let body = body(&[(4, 5, 10_000)]);
+        let account = decode(9, &body).unwrap().acknowledgement.unwrap();
+        let heard = now + Duration::from_millis(10);
+        let mut acked = Vec::new();
+        sent.handle_acknowledgement(heard, &account, |number, _, late| {
+            acked.push((number, late))
+        });
+        assert_eq!(acked, [(4, false)]);
+        let mut lost = Vec::new();
+        let again = sent.detect_losses(heard, &rtt, |number, _| lost.push(number));
+        assert_eq!(lost, [0, 1]);
+        // A quarter of the round trip later.
+        assert_eq!(again, Some(heard + Duration::from_micros(2500)));
+        let again = sent.detect_losses(again.unwrap(), &rtt, |number, _| lost.push(number));
+        assert_eq!((lost, again), (vec![0, 1, 2, 3], None));
+        assert_eq!((sent.in_flight(), sent.settled()), (0, 0));
+        // A peer that never says anything makes room by force.
+        for _ in 0..MAX_RECORDS + 10 {
+            sent.insert(heard, &Sending::default(), 50);
+        }
+        assert_eq!(sent.len(), MAX_RECORDS);
+        assert!(sent.settled() >= sent.base);
+        assert!(
+            sent.records
+                .iter()
+                .all(|record| record.state == State::Unasked)
+        );
     }
 }

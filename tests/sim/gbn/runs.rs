@@ -278,3 +278,10 @@ fn whatever_goes_wrong_the_stream_is_right_third_shard() {
 fn whatever_goes_wrong_the_stream_is_right_fourth_shard() {
     check_shard(3);
 }
+
+/// A probe after a time-out sent again what had meanwhile arrived in another packet, and was not kept.
+#[test]
+fn a_probe_says_nothing_that_is_known_to_have_arrived() {
+    check(1600);
+    check(2417);
+}

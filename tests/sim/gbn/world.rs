@@ -69,6 +69,8 @@ pub(crate) struct World {
     counter: u64,
     /// Datagrams that were sent, by which end.
     pub(crate) kept: Vec<(usize, Vec<u8>)>,
+    /// One of the ends that is not there yet.
+    pub(crate) absent: Option<usize>,
     /// How often a datagram that is none is thrown in.
     pub(crate) meddling: f64,
     /// Where every datagram sent goes as well.
@@ -116,6 +118,7 @@ impl World {
             happenings: BinaryHeap::new(),
             counter: 0,
             kept: Vec::new(),
+            absent: None,
             meddling: 0.0,
             capture: None,
             batch: 16,
@@ -171,6 +174,7 @@ impl World {
             };
             self.now = self.now.max(at);
             match happening {
+                Happening::Arrival(which, _) if self.absent == Some(which) => {}
                 Happening::Arrival(which, mut datagram) => {
                     let now = self.local(which);
                     let connection = &mut self.ends[which].connection;
@@ -194,6 +198,9 @@ impl World {
 
     /// Does all that an end can do now.
     pub(crate) fn step(&mut self, which: usize) {
+        if self.absent == Some(which) {
+            return;
+        }
         let now = self.local(which);
         self.ends[which].connection.handle_timeout(now);
         let mut busy = true;
