@@ -1,5 +1,6 @@
 //! Helpers shared by the test tiers.
 
+pub mod fuzz;
 #[cfg(target_os = "linux")]
 pub mod lab;
 pub mod namespace;

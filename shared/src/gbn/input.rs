@@ -114,7 +114,7 @@ impl Connection {
         }
     }
 
-    fn take_segment(&mut self, now: Instant, segment: &Segment<'_>) -> Handled {
+    pub(super) fn take_segment(&mut self, now: Instant, segment: &Segment<'_>) -> Handled {
         if let Some(data) = &segment.data
             && self.incoming.check(data) == Taken::Refused
         {
@@ -164,8 +164,10 @@ impl Connection {
         if let Some(data) = &segment.data {
             self.incoming.insert(data);
         }
+        // Whoever has ended a stream waits for nothing but this.
+        let at_once = segment.at_once || segment.data.is_some_and(|data| data.finished);
         self.arrivals
-            .schedule(now, segment.proof.is_some(), segment.at_once);
+            .schedule(now, segment.proof.is_some(), at_once);
         self.tell_of_streams();
         Handled::Accepted
     }

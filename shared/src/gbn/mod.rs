@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 mod arrivals;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod incoming;
 mod input;
 mod keys;

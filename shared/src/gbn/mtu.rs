@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const USUAL: [u16; 5] = [1232, 1372, 1452, 1472, 8952];
 
 /// A difference that is not worth a probe, in bytes.
-const CLOSE_ENOUGH: u16 = 16;
+const CLOSE_ENOUGH: u16 = 24;
 
 /// Tries of one size (RFC 8899, section 5.1.2, MAX_PROBES).
 const MAX_TRIES: u8 = 3;
@@ -203,5 +203,94 @@ impl Mtu {
             .unwrap_or_else(|| self.current.midpoint(self.refused));
         self.trying = Some((size, 1));
         self.wanted.push(size);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Mtu, RAISE_AFTER};
+
+    #[expect(clippy::disallowed_methods, reason = "tests have to begin somewhere")]
+    fn epoch() -> Instant {
+        Instant::now()
+    }
+
+    /// Searches a path on which `passing` bytes pass; the sizes that were tried.
+    fn search(mtu: &mut Mtu, now: Instant, passing: u16) -> Vec<u16> {
+        let mut tried = Vec::new();
+        loop {
+            let mut sizes = Vec::new();
+            while let Some(size) = mtu.poll_probe(now) {
+                sizes.push(size);
+            }
+            if sizes.is_empty() {
+                return tried;
+            }
+            for size in sizes {
+                tried.push(size);
+                if size <= passing {
+                    mtu.handle_probe_arrived(size);
+                } else {
+                    mtu.handle_probe_lost(size);
+                }
+            }
+            assert!(tried.len() < 60, "{tried:?}");
+        }
+    }
+
+    #[test]
+    fn usual_sizes_are_found_with_one_probe_each() {
+        for (passing, probes) in [(1452, 4), (1472, 4)] {
+            let mut mtu = Mtu::new(508, 1472);
+            let tried = search(&mut mtu, epoch(), passing);
+            assert_eq!(mtu.current(), passing);
+            assert_eq!(tried.len(), probes, "{tried:?}");
+        }
+    }
+
+    #[test]
+    fn any_size_is_found_but_for_a_few_bytes() {
+        for most in [508, 1472, 8972] {
+            for passing in (508..9000).step_by(37) {
+                let mut mtu = Mtu::new(508, most);
+                search(&mut mtu, epoch(), passing);
+                let best = passing.min(most);
+                let found = mtu.current();
+                assert!(found <= best && best - found <= 24, "{found} of {best}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_size_that_did_not_pass_is_tried_again_later() {
+        let now = epoch();
+        let mut mtu = Mtu::new(508, 1472);
+        search(&mut mtu, now, 1000);
+        assert_eq!(mtu.raise_at(), Some(now + RAISE_AFTER));
+        assert_eq!(mtu.poll_probe(now + Duration::from_secs(1)), None);
+        mtu.handle_raise();
+        search(&mut mtu, now, 1400);
+        assert!((1376..=1400).contains(&mtu.current()));
+    }
+
+    #[test]
+    fn only_large_packets_that_fail_while_small_ones_pass_are_a_black_hole() {
+        let mut mtu = Mtu::new(508, 1472);
+        search(&mut mtu, epoch(), 1472);
+        // A row of losses in a flow that goes on.
+        assert!(!mtu.handle_arrived(20, 1472));
+        for number in 10..20 {
+            assert!(!mtu.handle_lost(number, 1472));
+        }
+        assert_eq!(mtu.current(), 1472);
+        // Small ones arrive, and no large one that was sent since.
+        for number in 21..24 {
+            assert!(!mtu.handle_lost(number, 1472));
+        }
+        assert!(!mtu.handle_arrived(30, 508));
+        assert!(mtu.handle_lost(24, 1472));
+        assert_eq!(mtu.current(), 508);
     }
 }

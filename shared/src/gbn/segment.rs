@@ -346,3 +346,112 @@ fn u48(bytes: [u8; 6]) -> u64 {
 }
 
 const _: () = assert!(MAX_PACKET_NUMBER >= MAX_OFFSET);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::{Account, Head, Run, decode, write_data, write_head};
+
+    /// The runs of `numbers`, upward.
+    fn runs(numbers: &[(u64, u64)]) -> VecDeque<Run> {
+        let run = |&(start, end): &(u64, u64)| Run {
+            start,
+            end,
+            sum: (end - start) as u32,
+        };
+        numbers.iter().map(run).collect()
+    }
+
+    fn head(runs: Option<&VecDeque<Run>>, most_runs: usize) -> Head<'_> {
+        Head {
+            packet_number: 0x0102,
+            settled: 0x0100,
+            proof: Some(0xdead_beef),
+            at_once: true,
+            acknowledgement: runs.map(|runs| Account {
+                runs,
+                floor: 3,
+                delay_us: 0x0304_0506,
+                limit: 0x0708_090a_0b0c,
+                most_runs,
+            }),
+            close: None,
+        }
+    }
+
+    #[test]
+    fn bytes_are_where_the_drawing_says() {
+        let runs = runs(&[(4, 6), (10, 300), (300, 310)]);
+        let mut buffer = Vec::new();
+        let start = write_head(&head(Some(&runs), 9), &mut buffer);
+        write_data(start, 0x0a0b_0c0d_0e0f, true, &mut buffer);
+        buffer.extend_from_slice(b"data");
+        let expected: &[&[u8]] = &[
+            &[0; 8],
+            &[0b10_1111, 2, 0, 0xef, 0xbe, 0xad, 0xde],
+            // 309, which is 306 above 3; the delay; the limit.
+            &[
+                0x35, 1, 0, 0, 0, 0, 0x32, 1, 6, 5, 4, 3, 0x0c, 0x0b, 0x0a, 9, 8, 7,
+            ],
+            // 300 + 2 packets; two runs: 300, a gap of 4, 2.
+            &[0x2e, 1, 0, 0, 2, 0xac, 2, 4, 2],
+            &[0x0f, 0x0e, 0x0d, 0x0c, 0x0b, 0x0a],
+            b"data",
+        ];
+        assert_eq!(buffer, expected.concat());
+    }
+
+    #[test]
+    fn what_was_said_is_understood() {
+        let runs = runs(&[(4, 6), (10, 300), (300, 310)]);
+        let mut buffer = Vec::new();
+        let start = write_head(&head(Some(&runs), 9), &mut buffer);
+        write_data(start, 77, false, &mut buffer);
+        let segment = decode(0x0102, &buffer[8..]).unwrap();
+        assert_eq!(segment.settled, 0x0100);
+        assert_eq!(segment.proof, Some(0xdead_beef));
+        assert!(segment.at_once);
+        let account = segment.acknowledgement.unwrap();
+        assert_eq!((account.newest, account.floor), (309, 3));
+        assert_eq!(account.runs().collect::<Vec<_>>(), [10..310, 4..6]);
+        assert_eq!(account.digest, 302);
+        assert_eq!(segment.data.unwrap().offset, 77);
+    }
+
+    #[test]
+    fn the_newest_runs_are_said_where_not_all_fit() {
+        let runs = runs(&[(4, 6), (10, 300), (300, 310), (400, 401)]);
+        let mut buffer = Vec::new();
+        write_head(&head(Some(&runs), 2), &mut buffer);
+        let segment = decode(0x0102, &buffer[8..]).unwrap();
+        let account = segment.acknowledgement.unwrap();
+        assert_eq!(account.runs().collect::<Vec<_>>(), [400..401, 10..310]);
+        assert_eq!(account.digest, 301);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_not_understood() {
+        let one = runs(&[(4, 6)]);
+        let mut buffer = Vec::new();
+        write_head(&head(Some(&one), 9), &mut buffer);
+        let body = &buffer[8..];
+        assert!(decode(0x0102, body).is_some());
+        for length in 0..body.len() {
+            assert!(decode(0x0102, &body[..length]).is_none(), "{length}");
+        }
+        // Older than any packet.
+        assert!(decode(1, body).is_none());
+        let with = |at: usize, byte: u8| {
+            let mut body = body.to_vec();
+            body[at] = byte;
+            decode(0x0102, &body).is_some()
+        };
+        assert!(with(0, body[0]));
+        // A flag that nobody knows; an end without data; haste without a wish.
+        assert!(!with(0, body[0] | 64) && !with(0, body[0] | 2));
+        assert!(!with(0, 32));
+        // More below the newest than there are; no run; a run that is empty, or reaches below the floor.
+        assert!(!with(13, 200) && !with(29, 0) && !with(30, 0) && !with(30, 4));
+    }
+}

@@ -9,7 +9,7 @@ use super::segment::Acknowledgement;
 
 /// Most packets that are remembered, from the oldest whose account is open to the newest: three times what
 /// a gigabit has in flight at 100 ms in packets of 1452, and less than the peer keeps account of
-/// (`arrivals`). 48 bytes each.
+/// (`arrivals`). 40 bytes each.
 pub(super) const MAX_RECORDS: usize = 60_000;
 
 /// Of these, what only packets without data may use.

@@ -1,0 +1,5 @@
+//! `fardrop_tests::fuzz::gbn_segment` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fardrop_tests::fuzz::gbn_segment(input));

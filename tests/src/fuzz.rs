@@ -1,0 +1,175 @@
+//! What is fuzzed: each target takes bytes, and panics where something does not hold.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use fardrop_shared::Role;
+use fardrop_shared::gbn::{Config, Connection, Event, Handled, Keys, fuzzing};
+use fardrop_shared::limits::{GBN_MOST_MTU, GBN_RECEIVE_WINDOW, GBN_SEND_BUFFER};
+use fardrop_shared::pairing::Cipher;
+
+/// Most steps of one script, so that each input is done with soon.
+const MOST_STEPS: usize = 300;
+
+/// Most entries in the books of one end: see `tests/sim/gbn/world.rs`.
+const MOST_ENTRIES: usize = 2 * 60_000 + 8192;
+
+/// The decoder of Go-Back-N's segments: six bytes of packet number, then a body.
+pub fn gbn_segment(input: &[u8]) {
+    let Some((number, body)) = input.split_first_chunk::<6>() else {
+        return;
+    };
+    let [a, b, c, d, e, f] = *number;
+    let packet_number = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+    fuzzing::decode_segment(packet_number, body);
+}
+
+/// One end of a connection, driven by a script: steps of a kind (1 byte), a length (2 bytes, little-endian)
+/// and so many bytes.
+pub fn gbn_connection(input: &[u8]) {
+    let mut script = Script::new();
+    let mut rest = input;
+    for _ in 0..MOST_STEPS {
+        let Some((&[kind, low, high], after)) = rest.split_first_chunk::<3>() else {
+            break;
+        };
+        let length = usize::from(u16::from_le_bytes([low, high])).min(after.len());
+        let (bytes, after) = after.split_at(length);
+        rest = after;
+        script.step(kind, bytes);
+    }
+}
+
+struct Script {
+    connection: Connection,
+    peer: Connection,
+    now: Instant,
+    /// The peer's next packet number, if the fuzzer chooses none.
+    next: u64,
+    buffer: Vec<u8>,
+}
+
+impl Script {
+    fn new() -> Self {
+        let now = Instant::now();
+        let end = |role, seed| {
+            let keys = Keys::from_roots([1; 32], [2; 32], role, Cipher::ChaCha20Poly1305);
+            Connection::new(Config::new(keys), [seed; 32], now)
+        };
+        let mut script = Self {
+            connection: end(Role::Sender, 3),
+            peer: end(Role::Receiver, 4),
+            now,
+            next: 1000,
+            buffer: Vec::new(),
+        };
+        // Set up by the book, so that what follows meets an open connection.
+        for _ in 0..4 {
+            script.exchange();
+        }
+        assert_eq!(script.connection.poll_event(), Some(Event::Connected));
+        script
+    }
+
+    fn exchange(&mut self) {
+        let ends = [&mut self.connection, &mut self.peer];
+        let [one, other] = ends;
+        for _ in 0..2 {
+            self.buffer.clear();
+            while let Some(transmit) = one.poll_transmit(self.now, 1, &mut self.buffer) {
+                let start = self.buffer.len() - transmit.size;
+                other.handle_datagram(self.now, &mut self.buffer[start..]);
+                if self.buffer.len() > 100_000 {
+                    break;
+                }
+            }
+            self.buffer.clear();
+            while let Some(transmit) = other.poll_transmit(self.now, 1, &mut self.buffer) {
+                let start = self.buffer.len() - transmit.size;
+                one.handle_datagram(self.now, &mut self.buffer[start..]);
+                if self.buffer.len() > 100_000 {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, kind: u8, bytes: &[u8]) {
+        match kind % 8 {
+            0 => {
+                let handled = self
+                    .connection
+                    .handle_datagram(self.now, &mut bytes.to_vec());
+                assert_eq!(handled, Handled::Ignored, "nobody sealed this");
+            }
+            1 => {
+                self.next += 1;
+                fuzzing::handle_body(&mut self.connection, self.now, self.next, bytes);
+            }
+            2 => {
+                if let Some((number, body)) = bytes.split_first_chunk::<6>() {
+                    let [a, b, c, d, e, f] = *number;
+                    let number = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+                    fuzzing::handle_body(&mut self.connection, self.now, number, body);
+                }
+            }
+            3 => {
+                let mut micros = [0; 4];
+                let length = bytes.len().min(4);
+                micros[..length].copy_from_slice(&bytes[..length]);
+                self.now += Duration::from_micros(u64::from(u32::from_le_bytes(micros)));
+                self.connection.handle_timeout(self.now);
+            }
+            4 => {
+                // Over, or ended: that nothing is taken then is as it should be.
+                let _ = self.connection.write(Bytes::copy_from_slice(bytes));
+            }
+            5 => while self.connection.read(10_000).is_some() {},
+            6 => self.command(bytes.first().copied().unwrap_or(0)),
+            _ => self.exchange(),
+        }
+        self.drain();
+    }
+
+    fn command(&mut self, which: u8) {
+        match which % 4 {
+            0 => self.connection.finish(),
+            1 => self.connection.path_changed(self.now),
+            2 => self.connection.close(self.now, 1),
+            _ => {
+                let zeros = Bytes::from(vec![0; 300_000]);
+                // As above.
+                let _ = self.connection.write(zeros);
+            }
+        }
+    }
+
+    /// What must hold after each step.
+    fn drain(&mut self) {
+        let mut bytes = 0;
+        loop {
+            self.buffer.clear();
+            let Some(transmit) = self
+                .connection
+                .poll_transmit(self.now, 44, &mut self.buffer)
+            else {
+                break;
+            };
+            let each = transmit.segment_size.unwrap_or(transmit.size);
+            assert!(each <= usize::from(GBN_MOST_MTU));
+            assert_eq!(transmit.size, self.buffer.len());
+            bytes += transmit.size;
+            assert!(bytes < 64 << 20, "it never stops");
+        }
+        for _ in 0..100 {
+            if self.connection.poll_event().is_none() {
+                break;
+            }
+        }
+        assert_eq!(self.connection.poll_event(), None);
+        let statistics = self.connection.statistics();
+        let most = GBN_RECEIVE_WINDOW + GBN_SEND_BUFFER + 2 * 65_536;
+        assert!(statistics.held_bytes <= most, "{statistics:?}");
+        assert!(statistics.entries <= MOST_ENTRIES, "{statistics:?}");
+    }
+}
