@@ -85,7 +85,7 @@ impl GbnCarrier {
     }
 
     pub(super) fn rtt(&self) -> Duration {
-        self.core.rtt()
+        self.core.rtt().unwrap_or(self.path.rtt)
     }
 
     pub(super) async fn closed(&self) -> LinkError {
