@@ -339,6 +339,54 @@ fn silent_black_hole_is_gone_around() -> Result<()> {
     Ok(())
 }
 
+/// Lets through some 20 MB a second, so that there is a middle of a transfer.
+const SLOW: &str = "table inet lab {
+  chain in {
+    type filter hook input priority filter
+    udp sport != 4840 limit rate over 20 mbytes/second burst 200 kbytes drop
+  }
+}
+";
+
+#[test]
+fn another_address_in_mid_transfer_is_followed() -> Result<()> {
+    let Some(cable) = Cable::lay("another_address_in_mid_transfer_is_followed", 1500)? else {
+        return Ok(());
+    };
+    cable.near.filter(SLOW)?;
+    let work = workplace()?;
+    let out = work.path().join("out");
+    std::fs::write(out.join("huge.bin"), tree::noise(99, 80_000_000))?;
+    let mut sender = PeerCommand::send(&cable.rendezvous, &out)?
+        .args(["--once", "--no-port-mapping", "--link", "gbn"])
+        .within(&cable.far)
+        .start()?;
+    let code = sender.code()?;
+    let mut receiver = PeerCommand::receive(&cable.rendezvous, &code, &work.path().join("in"))?
+        .args(["--no-port-mapping"])
+        .within(&cable.near)
+        .start()?;
+    for address in ["10.78.0.11", "10.78.0.12"] {
+        receiver.event_where("progress", |event| {
+            event["bytes"].as_u64() > Some(1_000_000)
+        })?;
+        cable.near.run("ip address flush dev cable")?;
+        let add = format!("ip address add {address}/24 dev cable");
+        cable.near.run(&add)?;
+        sender.event_where("path", |event| {
+            event["peer"]
+                .as_str()
+                .is_some_and(|peer| peer.starts_with(address))
+        })?;
+    }
+    let (received, sent) = (receiver.finish()?, sender.finish()?);
+    for run in [&received, &sent] {
+        assert_eq!(assert_done(run)["link"], "gbn");
+    }
+    assert_identical(&out, &work.path().join("in/out"));
+    Ok(())
+}
+
 /// Packets that a byte position must have been seen in.
 const CAPTURED: usize = 10_000;
 
