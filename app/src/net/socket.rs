@@ -93,7 +93,7 @@ impl PeerSocket {
             };
             let mut set = set_ip_mtu_discover(&self.io, v4);
             if self.dual_stack {
-                set = set.and(set_ipv6_mtu_discover(&self.io, v6));
+                set = set.and_then(|()| set_ipv6_mtu_discover(&self.io, v6));
             }
             if let Err(error) = set {
                 tracing::debug!(%error, ?fragments, "the system cuts packets as it likes");

@@ -58,7 +58,7 @@ pub(super) async fn connect(core: Arc<Core>, path: Path) -> Result<Link, LinkErr
     tokio::spawn(Driver::run(Arc::clone(&core), &path));
     let carrier = GbnCarrier {
         core: Arc::clone(&core),
-        path: path,
+        path,
     };
     core.connected().await?;
     carrier.path.confirm();
