@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A line of 100 Mbit/s shared for a minute: with one flow of TCP CUBIC, and with another file.
 #
-#   tests/bench/fairness.sh [SECONDS]
+#   [LINK=quic|gbn] tests/bench/fairness.sh [SECONDS]
 #
 # Over wanlink (WANLINK= names the program), a queue of one bandwidth-delay product, no loss, round
 # trips of 20 and 100 ms. Each of the two is wanted to get 30 to 70 % beside CUBIC, 40 to 60 % beside
@@ -9,12 +9,14 @@
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
+link=${LINK:-quic}
+
 seconds=${1:-60}
 
 # begin_file NAME: a sender and its receiver, in the background. Sets sender_process and receiver_process.
 begin_file() {
     mkdir "$work/$1.out"
-    start_sender "$near" "$1.send" "$work/file.bin" --rendezvous "$rendezvous_at" --once
+    start_sender "$near" "$1.send" "$work/file.bin" --rendezvous "$rendezvous_at" --link "$link" --once
     (FARDROP_CODE=$code inside "$far" "$fardrop" receive -o "$work/$1.out" --rendezvous "$rendezvous_at" \
         --yes --json >"$work/$1.json" 2>"$work/$1.err") &
     receiver_process=$!

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# One big file, tmpfs to tmpfs: fardrop against a bare quinn loop, turn and turn about.
+# One big file, tmpfs to tmpfs: fardrop over QUIC against a bare quinn loop, and over Go-Back-N against a
+# bare UDP loop that repairs nothing, turn and turn about.
 #
 #   tests/bench/goodput.sh [ROUNDS [MIB]]
 #
 # Over a veth cable at MTU 1500 between two namespaces (needs root), then on loopback. Gives the
-# medians, their ratio (at least 0.9 is wanted), CPU seconds per GiB and the peak memory of each end.
+# medians, their ratio (at least 0.9 is wanted of QUIC, and 0.8 of Go-Back-N over the cable), CPU seconds
+# per GiB and the peak memory of each end.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
 rounds=${1:-7}
 mib=${2:-2048}
 bare_quinn=$programs/bare_quinn
+bare_udp=$programs/bare_udp
 
 # bare NAMESPACE NAMESPACE ADDRESS MTU
 bare() {
@@ -27,11 +30,27 @@ bare() {
         .[0].peak_kib / 1024, .[1].peak_kib / 1024] | @tsv' "$work/bare.send.json" "$work/bare.receive.json"
 }
 
-# app NAMESPACE NAMESPACE: rate by the receiver's own clock, and by its whole life.
+# floor NAMESPACE NAMESPACE ADDRESS MTU
+floor() {
+    # The payload of the longest datagram that GSO takes.
+    local payload=$(($4 > 9000 ? 8972 : $4 - 28))
+    rm -f "$work/bare.out" "$work/bare.ready"
+    inside "$2" "$bare_udp" --payload "$payload" receive --listen "$3:4455" --output "$work/bare.out" \
+        --ready "$work/bare.ready" >"$work/bare.receive.json" &
+    local receiver=$!
+    wait_until 10 test -f "$work/bare.ready"
+    (inside "$1" "$bare_udp" --payload "$payload" send --to "$3:4455" --input "$work/big.bin") >"$work/bare.send.json"
+    wait "$receiver"
+    rm "$work/bare.out"
+    jq -rs --arg gib "$(compute "$mib / 1024")" '[.[1].mb_per_s, (.[0].cpu_seconds + .[1].cpu_seconds) / ($gib | tonumber),
+        .[0].peak_kib / 1024, .[1].peak_kib / 1024] | @tsv' "$work/bare.send.json" "$work/bare.receive.json"
+}
+
+# app NAMESPACE NAMESPACE LINK: rate by the receiver's own clock, and by its whole life.
 app() {
     rm -rf "$work/app.out"
     mkdir "$work/app.out"
-    start_measured_sender "$1" sender "$work/big.bin" --rendezvous "$rendezvous_at" --once
+    start_measured_sender "$1" sender "$work/big.bin" --rendezvous "$rendezvous_at" --link "$3" --once
     receive "$2" receiver -o "$work/app.out" --rendezvous "$rendezvous_at" ||
         fail "receive: $(tail -n 3 "$work/receiver.json" "$work/receiver.err")"
     wait "$sender_process" || fail "send: $(tail -n 3 "$work/sender.json" "$work/sender.err")"
@@ -52,27 +71,39 @@ column() {
 
 # compare TITLE NAMESPACE NAMESPACE ADDRESS MTU
 compare() {
-    local round bare_rate app_rate
+    local round name
     start_rendezvous "$3" "$4"
-    : >"$work/bare.tsv"
-    : >"$work/app.tsv"
+    rm -f "$work"/*.tsv
     for ((round = 1; round <= rounds; round++)); do
-        bare "$2" "$3" "$4" "$5" >>"$work/bare.tsv"
-        app "$2" "$3" >>"$work/app.tsv"
-        say "$1 $round/$rounds: bare $(tail -n 1 "$work/bare.tsv" | cut -f 1), fardrop $(tail -n 1 "$work/app.tsv" | cut -f 1) MB/s"
+        bare "$2" "$3" "$4" "$5" >>"$work/bare-quinn.tsv"
+        app "$2" "$3" quic >>"$work/quic.tsv"
+        floor "$2" "$3" "$4" "$5" >>"$work/bare-udp.tsv"
+        app "$2" "$3" gbn >>"$work/gbn.tsv"
+        say "$1 $round/$rounds: $(for name in bare-quinn quic bare-udp gbn; do
+            printf '%s %.0f  ' "$name" "$(tail -n 1 "$work/$name.tsv" | cut -f 1)"
+        done)MB/s"
     done
     stop "$rendezvous_process"
-    bare_rate=$(column "$work/bare.tsv" 1)
-    app_rate=$(column "$work/app.tsv" 1)
     printf '%s, %s MiB, medians of %s\n' "$1" "$mib" "$rounds"
     printf '                 MB/s   CPU s/GiB  peak MiB sender  receiver\n'
-    printf 'bare quinn  %9.0f %10.2f %12.1f %12.1f\n' "$bare_rate" "$(column "$work/bare.tsv" 2)" \
-        "$(column "$work/bare.tsv" 3)" "$(column "$work/bare.tsv" 4)"
-    printf 'fardrop     %9.0f %10.2f %12.1f %12.1f   (%.0f MB/s with start, pairing and exit)\n' "$app_rate" \
-        "$(column "$work/app.tsv" 2)" "$(column "$work/app.tsv" 3)" "$(column "$work/app.tsv" 4)" "$(column "$work/app.tsv" 5)"
-    at_least "$(compute "$app_rate / $bare_rate")" 0.9 "$1: goodput against the bare loop"
-    at_most "$(column "$work/app.tsv" 3)" 64 "$1: peak MiB of the sender"
-    at_most "$(column "$work/app.tsv" 4)" 64 "$1: peak MiB of the receiver"
+    for name in bare-quinn bare-udp quic gbn; do
+        printf '%-11s %9.0f %10.2f %12.1f %12.1f\n' "$name" "$(column "$work/$name.tsv" 1)" \
+            "$(column "$work/$name.tsv" 2)" "$(column "$work/$name.tsv" 3)" "$(column "$work/$name.tsv" 4)"
+    done
+    printf 'with start, pairing and exit: quic %.0f, gbn %.0f MB/s\n' "$(column "$work/quic.tsv" 5)" "$(column "$work/gbn.tsv" 5)"
+    at_least "$(ratio quic bare-quinn)" 0.9 "$1: goodput of QUIC against the bare loop"
+    if [[ $2 != - ]]; then
+        at_least "$(ratio gbn bare-udp)" 0.8 "$1: goodput of Go-Back-N against the floor"
+    fi
+    for name in quic gbn; do
+        at_most "$(column "$work/$name.tsv" 3)" 64 "$1: peak MiB of the sender over $name"
+        at_most "$(column "$work/$name.tsv" 4)" 64 "$1: peak MiB of the receiver over $name"
+    done
+}
+
+# ratio NAME NAME: of their median rates.
+ratio() {
+    compute "$(column "$work/$1.tsv" 1) / $(column "$work/$2.tsv" 1)"
 }
 
 begin

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Long lines that lose packets: the share of the line that a file gets, its start included.
 #
-#   tests/bench/long_lines.sh [ROUNDS [CELL...]]
+#   [LINK=quic|gbn] tests/bench/long_lines.sh [ROUNDS [CELL...]]
 #
 # A cell is a name from the table below, or the beginning of some; all of them without. Each is run
 # ROUNDS times over wanlink (WANLINK= names the program); a cell holds when its median is within 3
@@ -9,6 +9,8 @@
 # and at most, by a ping beside the transfer, in bandwidth-delay products.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
+
+link=${LINK:-quic}
 
 rounds=${1:-3}
 shift || true
@@ -70,7 +72,7 @@ one_run() {
     rm -rf "$work/out"
     mkdir "$work/out"
     ln -f "$work/$megabytes.bin" "$work/file.bin"
-    start_sender "$near" sender "$work/file.bin" --rendezvous "$rendezvous_at" --once
+    start_sender "$near" sender "$work/file.bin" --rendezvous "$rendezvous_at" --link "$link" --once
     receive "$far" receiver -o "$work/out" --rendezvous "$rendezvous_at" ||
         fail "receive: $(tail -n 3 "$work/receiver.json" "$work/receiver.err")"
     wait "$sender_process" || fail "send: $(tail -n 3 "$work/sender.json" "$work/sender.err")"
@@ -108,7 +110,7 @@ for ((round = 1; round <= rounds; round++)); do
         if is_wanted "${cell[0]}"; then one_run "${cell[@]}"; fi
     done 3< <(cells)
 done
-printf 'medians of %s: share of the line, dropped by the queue, ping beside it (mean, most)\n' "$rounds"
+printf 'link %s, medians of %s: share of the line, dropped by the queue, ping beside it (mean, most)\n' "$link" "$rounds"
 while read -r name rate rtt_ms queue _ figure drops rest <&3; do
     is_wanted "$name" || continue
     file=$work/$name.tsv

@@ -4,6 +4,7 @@ mod blocked;
 mod cli;
 mod discovery;
 mod doctor;
+mod gbn;
 mod interrupted;
 mod json;
 mod killed;

@@ -141,7 +141,7 @@ async fn settle(
         }
         let mut due = chooser.poll_timeout();
         if chooser.speaks_go_back_n() {
-            gbn::send_waiting(core, path, &*socket);
+            gbn::send_waiting(core, path.peer_address(), &*socket);
             due = core.poll_timeout();
         }
         tokio::select! {

@@ -203,7 +203,7 @@ impl Attempt {
             connection,
             control,
         } = ready;
-        path.confirmer().confirm();
+        path.confirm();
         let (role, key) = (self.role, &self.binding_key);
         let (sender, receiver) = match control {
             Some((mut sender, receiver)) => {

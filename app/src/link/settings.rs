@@ -47,6 +47,9 @@ const LONGEST_PAYLOAD: u16 = 65_507;
 /// Settings of one session's endpoint.
 pub(super) fn endpoint() -> EndpointConfig {
     let mut config = EndpointConfig::default();
+    // Where a middlebox drops QUIC, a packet without the fixed bit (RFC 9287) may still slip through: a
+    // link that comes about by such chances is worse than one that falls back at once.
+    config.grease_quic_bit(false);
     // What loopback and jumbo frames carry; path MTU discovery finds out whether it is so.
     if config.max_udp_payload_size(LONGEST_PAYLOAD).is_err() {
         tracing::debug!("quinn refused the longest payload");

@@ -18,7 +18,7 @@ use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::io::Interest;
 
 use super::pathway::Pathway;
-use super::socket::{PeerSocket, UDP_PAYLOAD_LIMIT, canonical};
+use super::socket::{Fragments, PeerSocket, UDP_PAYLOAD_LIMIT, canonical};
 
 /// What a transport takes for the peer's address (from RFC 3849's addresses, which nobody has).
 pub(super) const PEER: SocketAddr = SocketAddr::V6(SocketAddrV6::new(
@@ -55,6 +55,7 @@ impl Demux {
         remote: SocketAddr,
     ) -> Option<Arc<Self>> {
         let native = socket.to_native(remote)?;
+        socket.set_fragments(Fragments::Forbidden);
         Some(Arc::new(Self {
             pathway,
             id,

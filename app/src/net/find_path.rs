@@ -249,21 +249,9 @@ impl Path {
         }
     }
 
-    /// What is to be told once the transport has heard the peer: both sides use this path.
-    #[must_use]
-    pub fn confirmer(&self) -> PathConfirmer {
-        PathConfirmer(Arc::clone(&self.first))
-    }
-}
-
-/// Tells a path that both sides use it.
-#[derive(Debug)]
-pub struct PathConfirmer(Arc<Demux>);
-
-impl PathConfirmer {
-    /// The transport heard the peer.
-    pub fn confirm(self) {
-        self.0.confirm();
+    /// The transport heard the peer: both sides use this path.
+    pub fn confirm(&self) {
+        self.first.confirm();
     }
 }
 

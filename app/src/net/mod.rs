@@ -30,9 +30,7 @@ use thiserror::Error;
 pub use demux::Demux;
 pub use discovery::Advertisement;
 pub use doctor::{Examination, diagnose};
-pub use find_path::{
-    Acquainted, Path, PathConfirmer, PathError, PathFollower, PathNews, PathReport, Search,
-};
+pub use find_path::{Acquainted, Path, PathError, PathFollower, PathNews, PathReport, Search};
 pub use interfaces::{Interfaces, NetworkName};
 pub use lobby::{Lobby, LobbyEvent};
 pub use mapping::{

@@ -14,6 +14,15 @@ const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 /// Longest UDP payload over IPv4, in bytes.
 pub(super) const UDP_PAYLOAD_LIMIT: usize = 65_507;
 
+/// Whether datagrams may be cut on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fragments {
+    /// They may.
+    Allowed,
+    /// They arrive whole or not at all.
+    Forbidden,
+}
+
 /// A UDP socket that speaks IPv4 and, where the machine has it, IPv6.
 ///
 /// Addresses outside are always canonical: IPv4 peers are `SocketAddr::V4`, whatever the socket is.
@@ -59,11 +68,39 @@ impl PeerSocket {
         let socket = std::net::UdpSocket::from(socket);
         let state = UdpSocketState::new((&socket).into())?;
         let io = tokio::net::UdpSocket::from_std(socket)?;
-        Ok(Self {
+        let socket = Self {
             io,
             state,
             dual_stack,
-        })
+        };
+        socket.set_fragments(Fragments::Allowed);
+        Ok(socket)
+    }
+
+    /// Whether what is too long for the way may be cut on it, where the system leaves the choice (Linux).
+    /// At first it may: what is said in a pairing comes to more than some networks carry at once. A transport
+    /// wants to know what passes whole, and says so.
+    pub(super) fn set_fragments(&self, fragments: Fragments) {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::net::sockopt::{
+                Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover,
+                set_ipv6_mtu_discover,
+            };
+            let (v4, v6) = match fragments {
+                Fragments::Allowed => (Ipv4PathMtuDiscovery::DONT, Ipv6PathMtuDiscovery::DONT),
+                Fragments::Forbidden => (Ipv4PathMtuDiscovery::PROBE, Ipv6PathMtuDiscovery::PROBE),
+            };
+            let mut set = set_ip_mtu_discover(&self.io, v4);
+            if self.dual_stack {
+                set = set.and_then(|()| set_ipv6_mtu_discover(&self.io, v6));
+            }
+            if let Err(error) = set {
+                tracing::debug!(%error, ?fragments, "the system cuts packets as it likes");
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = fragments;
     }
 
     /// The local port.

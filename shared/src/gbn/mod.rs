@@ -409,6 +409,12 @@ impl Connection {
         self.rtt.smoothed()
     }
 
+    /// The same, once there is a sample of this path.
+    #[must_use]
+    pub fn measured_rtt(&self) -> Option<Duration> {
+        self.rtt.is_known().then(|| self.rtt.smoothed())
+    }
+
     /// The longest datagram that is known to pass, in bytes of UDP payload.
     #[must_use]
     pub const fn mtu(&self) -> u16 {

@@ -228,8 +228,9 @@ impl Core {
         self.wake_all();
     }
 
-    pub(super) fn rtt(&self) -> Duration {
-        self.state().connection.rtt()
+    /// The smoothed round-trip time, once there is one.
+    pub(super) fn rtt(&self) -> Option<Duration> {
+        self.state().connection.measured_rtt()
     }
 
     /// Hands bytes to the connection, all of them.

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -37,7 +38,7 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 /// One connection's task.
 pub(super) struct Driver {
     core: Arc<Core>,
-    path: Path,
+    peer: SocketAddr,
     socket: Arc<dyn AsyncUdpSocket>,
     poller: Pin<Box<dyn UdpPoller>>,
     sleep: Pin<Box<Sleep>>,
@@ -58,27 +59,29 @@ enum Work {
 
 impl Driver {
     /// Runs the connection until it is over and the peer knows, or will not hear of it.
-    pub(super) async fn run(core: Arc<Core>, path: Path) {
+    pub(super) fn run(core: Arc<Core>, path: &Path) -> impl Future<Output = ()> + use<> {
         let socket: Arc<dyn AsyncUdpSocket> = path.socket();
         let mut follower = path.follow();
         let mut driver = Self {
+            peer: path.peer_address(),
             poller: Arc::clone(&socket).create_io_poller(),
             socket,
             core,
-            path,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             received: vec![0; RECEIVE_BUFFERS * RECEIVE_BUFFER].into(),
             buffer: Vec::new(),
             pending: None,
             over_since: None,
         };
-        let error = loop {
-            tokio::select! {
-                error = poll_fn(|cx| driver.poll(cx)) => break error,
-                socket = follower.changed() => driver.change_over(socket),
-            }
-        };
-        driver.core.handle_end(error);
+        async move {
+            let error = loop {
+                tokio::select! {
+                    error = poll_fn(|cx| driver.poll(cx)) => break error,
+                    socket = follower.changed() => driver.change_over(socket),
+                }
+            };
+            driver.core.handle_end(error);
+        }
     }
 
     /// The path leads over another socket now.
@@ -157,7 +160,7 @@ impl Driver {
                     }
                 }
             };
-            let datagrams = datagrams(&self.path, &self.buffer, transmit);
+            let datagrams = datagrams(self.peer, &self.buffer, transmit);
             match self.socket.try_send(&datagrams) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.pending = Some(transmit);
@@ -202,12 +205,12 @@ impl Driver {
 
 /// What a socket takes, from what a connection gives.
 pub(super) fn datagrams<'a>(
-    path: &Path,
+    peer: SocketAddr,
     buffer: &'a [u8],
     transmit: Transmit,
 ) -> udp::Transmit<'a> {
     udp::Transmit {
-        destination: path.peer_address(),
+        destination: peer,
         ecn: None,
         contents: &buffer[..transmit.size],
         segment_size: transmit.segment_size,

@@ -11,6 +11,7 @@ mod mux;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,15 +35,17 @@ const FAREWELL_DEADLINE: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) struct GbnCarrier {
     core: Arc<Core>,
+    /// Looked after for as long as the link is used, though its connection may be over.
+    path: Path,
 }
 
 /// Sends what a connection that nobody drives yet wants sent, as far as the socket takes it.
-pub(super) fn send_waiting(core: &Core, path: &Path, socket: &dyn AsyncUdpSocket) {
+pub(super) fn send_waiting(core: &Core, peer: SocketAddr, socket: &dyn AsyncUdpSocket) {
     let mut buffer = Vec::new();
     let now = std::time::Instant::now();
     while let Some(transmit) = core.poll_transmit(now, 1, &mut buffer) {
         // What does not get out is as good as lost on the way, and comes again.
-        let _ = socket.try_send(&datagrams(path, &buffer, transmit));
+        let _ = socket.try_send(&datagrams(peer, &buffer, transmit));
         buffer.clear();
     }
 }
@@ -52,13 +55,13 @@ pub(super) fn send_waiting(core: &Core, path: &Path, socket: &dyn AsyncUdpSocket
 /// # Errors
 /// What ended the connection before it was one. Waits for ever for a peer that does not answer.
 pub(super) async fn connect(core: Arc<Core>, path: Path) -> Result<Link, LinkError> {
+    tokio::spawn(Driver::run(Arc::clone(&core), &path));
     let carrier = GbnCarrier {
         core: Arc::clone(&core),
+        path,
     };
-    let confirm = path.confirmer();
-    tokio::spawn(Driver::run(Arc::clone(&core), path));
     core.connected().await?;
-    confirm.confirm();
+    carrier.path.confirm();
     let sender = Writer::new(&core, Channel::Control);
     let receiver = Reader::new(&core, Channel::Control);
     Ok(Link::over_go_back_n(
@@ -82,7 +85,7 @@ impl GbnCarrier {
     }
 
     pub(super) fn rtt(&self) -> Duration {
-        self.core.rtt()
+        self.core.rtt().unwrap_or(self.path.rtt)
     }
 
     pub(super) async fn closed(&self) -> LinkError {

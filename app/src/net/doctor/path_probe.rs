@@ -11,7 +11,7 @@ use fardrop_shared::wire::rendezvous::{HELLO_BYTES, MAX_DATAGRAM, Reply, Request
 use super::super::interfaces::Interfaces;
 use super::super::look::Seen;
 use super::super::sleep_until;
-use super::super::socket::{PeerSocket, canonical};
+use super::super::socket::{Fragments, PeerSocket, canonical};
 
 /// The longest datagram tried, as UDP payload in bytes: what jumbo frames of 9000 carry over IPv4.
 const LONGEST: u16 = 8972;
@@ -104,6 +104,7 @@ pub(super) async fn probe(
     deadline: Instant,
 ) -> io::Result<PathReport> {
     let socket = PeerSocket::bind(0, ipv6)?;
+    socket.set_fragments(Fragments::Forbidden);
     let to = canonical(server.server);
     let prober = Prober {
         socket,
