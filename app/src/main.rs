@@ -10,13 +10,11 @@ use clap::{CommandFactory, Parser};
 use fardrop::args::{Action, Cli, CommonArgs, LinkChoice};
 use fardrop::cli::{self, Console, Context, Exit, Output};
 use fardrop::config::{self, Settings};
-#[cfg(feature = "gui")]
-use fardrop::desktop::{self, display::Display};
 use fardrop::engine::{self, EngineHandle};
-#[cfg(feature = "gui")]
-use fardrop::gui;
 use fardrop::signals::Stop;
 use fardrop::text;
+#[cfg(feature = "gui")]
+use fardrop::{gui, history, instance::Errand, launch::Launch};
 use fardrop_shared::Role;
 use tracing_subscriber::EnvFilter;
 
@@ -133,47 +131,21 @@ fn with_engine(
 
 /// Opens the window, and ends when it is closed.
 #[cfg(feature = "gui")]
-fn open_window(common: CommonArgs) -> Result<Exit> {
-    let settings = match load_settings() {
-        Ok(settings) => settings,
-        Err(error) => {
-            writeln!(
-                io::stderr(),
-                "{}",
-                text::settings_broken(&error.to_string())
-            )?;
-            return Ok(Exit::Usage);
-        }
+fn open_window(arguments: CommonArgs) -> Result<Exit> {
+    let settings_file = config::settings_file(std::env::var_os(config::CONFIG_VARIABLE));
+    let (settings, settings_problem) = match load_settings() {
+        Ok(settings) => (settings, None),
+        Err(error) => (Settings::default(), Some(error)),
     };
-    // Wayland only where the person prefers it or there is nothing else.
-    let Some(display) = Display::of_this_session(settings.window.prefer_x11) else {
-        writeln!(io::stderr(), "{}", text::NO_DISPLAY)?;
-        return Ok(Exit::Failed);
-    };
-    let window = gui::Window::new();
-    let wake = window.wake();
-    let engine = match engine::start(settings.engine_config(&common), window.wake()) {
-        Ok(engine) => engine,
-        Err(failure) => {
-            writeln!(io::stderr(), "{}", text::failure(&failure, Role::Sender))?;
-            return Ok(Exit::Failed);
-        }
-    };
-    let (desktop, service) = gui::desktop::channels();
-    desktop::serve(service, window.wake())?;
-    window.run(gui::Opening {
-        engine,
-        desktop,
-        display,
+    gui::run(Launch {
+        errand: Errand::default(),
+        instance: None,
         settings,
-        settings_file: config::settings_file(std::env::var_os(config::CONFIG_VARIABLE)),
-        arguments: common,
-        downloads: directories::UserDirs::new()
-            .and_then(|folders| folders.download_dir().map(Into::into))
-            .unwrap_or_else(|| ".".into()),
-        stop: Stop::on_signals_telling(move || wake()).context("signals cannot be watched")?,
-        paths: Vec::new(),
-        link: None,
+        settings_file,
+        settings_problem,
+        history_file: history::history_file(),
+        arguments,
+        stop: Stop::on_signals().context("signals cannot be watched")?,
     })?;
     Ok(Exit::Done)
 }

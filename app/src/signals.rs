@@ -1,25 +1,33 @@
 //! Ctrl-C and its kin, as a wish to stop that anyone may look at.
 
+use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Exit code of a program that its user interrupted: 128 and the number of SIGINT.
 const INTERRUPTED: i32 = 130;
 
 /// The person's wish to stop. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<Wish>);
+
+#[derive(Default)]
+struct Wish {
+    raised: AtomicBool,
+    teller: Mutex<Option<Box<dyn Fn() + Send>>>,
+}
+
+impl fmt::Debug for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Wish").field(&self.raised).finish()
+    }
+}
 
 impl Stop {
     /// Raised by SIGINT, SIGTERM and SIGHUP (Ctrl-C elsewhere) from now on. The second of them ends
     /// the process at once: whoever repeats it does not want to wait for the peer to be told.
     pub fn on_signals() -> io::Result<Self> {
-        Self::on_signals_telling(|| {})
-    }
-
-    /// The same, and calls `tell` from another thread once it is raised: for whoever sleeps until told.
-    pub fn on_signals_telling(tell: impl Fn() + Send + 'static) -> io::Result<Self> {
         let stop = Self::default();
         let raised = stop.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -35,7 +43,6 @@ impl Stop {
                 runtime.block_on(async {
                     signals.next().await;
                     raised.request();
-                    tell();
                     signals.next().await;
                     std::process::exit(INTERRUPTED);
                 });
@@ -43,15 +50,26 @@ impl Stop {
         Ok(stop)
     }
 
+    /// Calls `tell`, from whatever thread, when it is raised from now on: for whoever sleeps until told.
+    /// Only the last one is called.
+    pub fn tell(&self, tell: impl Fn() + Send + 'static) {
+        let mut teller = self.0.teller.lock().unwrap_or_else(PoisonError::into_inner);
+        *teller = Some(Box::new(tell));
+    }
+
     /// Raises it.
     pub fn request(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.raised.store(true, Ordering::Relaxed);
+        let teller = self.0.teller.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tell) = teller.as_ref() {
+            tell();
+        }
     }
 
     /// Whether it was raised.
     #[must_use]
     pub fn requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.raised.load(Ordering::Relaxed)
     }
 }
 

@@ -49,7 +49,7 @@ fn a_failing_opener_is_told_of_and_a_lasting_one_is_not() {
     let failed = run(&mut opener, "exit 4").expect_err("it said so");
     assert!(failed.to_string().contains('4'), "{failed}");
     // It lasts until the pipe that it reads from is closed.
-    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let (reader, writer) = io::pipe().expect("a pipe");
     assert_eq!(
         opener.watch(Command::new("cat").stdin(reader), path),
         Ok(())

@@ -8,6 +8,7 @@ use super::model::Screen;
 use crate::config::Settings;
 use crate::engine::command::ConflictPolicy;
 use crate::engine::event::{ItemNumber, SessionNumber, TaskNumber};
+use crate::history::EntryNumber;
 
 /// Something that the person did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +81,14 @@ pub(super) enum Action {
     TestServer(String),
     /// Look at the network.
     Diagnose,
+    /// Send what was sent before.
+    SendAgain(EntryNumber),
+    /// Take a transfer out of the history.
+    ForgetEntry(EntryNumber),
+    /// Take all out of the history; asks first.
+    ClearHistory,
+    /// Do so, asked and answered.
+    ConfirmClearHistory,
     /// The notice has been seen.
     DismissNotice,
     /// Close the window; asks first if bytes move.

@@ -1,7 +1,5 @@
 //! The window's loop: drains what happened, draws what is, does what the person asked for.
 
-use std::time::Duration;
-
 use eframe::Frame;
 use egui::{Context, Event, Key, UserAttentionType, ViewportCommand};
 
@@ -9,11 +7,13 @@ use super::Opening;
 use super::action::Action;
 use super::desktop::DesktopRequest;
 use super::keeper::{Keeper, Kept};
-use super::model::{Dialog, Effect, Model, Screen, code_in};
+use super::model::{Dialog, Effect, Model, Moment, Screen, code_in};
 use super::views::{self, Dropping, Scene};
 use super::{desktop, theme};
 use crate::config::Theme;
 use crate::engine::handle::{EngineHandle, Wait};
+use crate::history;
+use crate::instance::Errands;
 use crate::signals::Stop;
 use crate::text;
 
@@ -21,18 +21,22 @@ use crate::text;
 /// engine does not keep the window from answering.
 const EVENTS_PER_FRAME: usize = 256;
 
-/// Time since the window was opened.
-pub(super) type Clock = Box<dyn Fn() -> Duration>;
+/// Tells the time.
+pub(super) type Clock = Box<dyn Fn() -> Moment>;
 
 /// The window's state.
 pub(super) struct App {
     engine: EngineHandle,
     desktop: desktop::Desktop,
     keeper: Keeper,
+    history: Option<history::Keeper>,
+    errands: Option<Errands>,
     stop: Stop,
     model: Model,
     clock: Clock,
     dropping: Dropping,
+    /// The trouble with the history that was told last.
+    history_problem: Option<String>,
     /// What was shown in the last frame: whether a screen is new.
     shown: Option<(Screen, Option<Dialog>)>,
     styled: Option<(Theme, u16, bool)>,
@@ -41,17 +45,19 @@ pub(super) struct App {
 
 impl App {
     /// A window on a context, with what it begins with.
-    pub(super) fn new(context: &Context, opening: Opening, keeper: Keeper, clock: Clock) -> Self {
+    pub(super) fn new(context: &Context, opening: Opening, clock: Clock) -> Self {
         theme::apply(context);
         let mut model = Model::new(opening.settings, opening.downloads, opening.arguments);
-        model.send(opening.paths);
-        if let Some(link) = &opening.link {
-            model.handle_link(link);
-        }
+        model.notice = opening
+            .settings_problem
+            .map(|problem| text::settings_broken(&problem));
+        model.handle_errand(opening.errand);
         Self {
             engine: opening.engine,
             desktop: opening.desktop,
-            keeper,
+            keeper: opening.keeper,
+            history: opening.history,
+            errands: opening.errands,
             stop: opening.stop,
             model,
             clock,
@@ -60,6 +66,7 @@ impl App {
             } else {
                 Dropping::Untold
             },
+            history_problem: None,
             shown: None,
             styled: None,
             closing: false,
@@ -67,7 +74,7 @@ impl App {
     }
 
     /// Takes in what happened since the last frame.
-    fn drain(&mut self, now: Duration) {
+    fn drain(&mut self, now: Moment) {
         self.model.handle_time(now);
         for _ in 0..EVENTS_PER_FRAME {
             match self.engine.poll() {
@@ -84,6 +91,19 @@ impl App {
         self.model.handle_progress(&self.engine.progress());
         while let Ok(reply) = self.desktop.replies.try_recv() {
             self.model.handle_reply(reply);
+        }
+        while let Some(errand) = self.errands.as_ref().and_then(Errands::poll) {
+            self.model.handle_errand(errand);
+            self.model.come_forward();
+        }
+        if let Some(history) = &self.history {
+            self.model.history = history.entries();
+            if let Some(problem) = history.problem()
+                && self.history_problem.as_ref() != Some(&problem)
+            {
+                self.model.notice = Some(text::history_unsaved(&problem));
+                self.history_problem = Some(problem);
+            }
         }
         while let Some(kept) = self.keeper.poll() {
             match kept {
@@ -105,6 +125,18 @@ impl App {
                 }
                 Effect::Desktop(request) => self.request(request),
                 Effect::Save(settings) => self.keeper.save(*settings),
+                Effect::Remember(entry) => {
+                    self.change_history(|history| history.add(*entry));
+                }
+                Effect::ForgetEntry(number) => {
+                    self.change_history(|history| history.remove(number));
+                }
+                Effect::ClearHistory => self.change_history(history::Keeper::clear),
+                Effect::Forward => {
+                    context.send_viewport_cmd(ViewportCommand::Visible(true));
+                    context.send_viewport_cmd(ViewportCommand::Minimized(false));
+                    context.send_viewport_cmd(ViewportCommand::Focus);
+                }
                 Effect::Attention => {
                     let attention = UserAttentionType::Informational;
                     context.send_viewport_cmd(ViewportCommand::RequestUserAttention(attention));
@@ -115,6 +147,14 @@ impl App {
                     context.send_viewport_cmd(ViewportCommand::Close);
                 }
             }
+        }
+    }
+
+    fn change_history(&mut self, change: impl FnOnce(&history::Keeper) -> bool) {
+        if let Some(history) = &self.history
+            && !change(history)
+        {
+            self.model.notice = Some(text::HISTORY_BEHIND.to_owned());
         }
     }
 

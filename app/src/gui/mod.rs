@@ -15,22 +15,28 @@ mod theme;
 mod views;
 mod widgets;
 
-use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 
 use crate::args::CommonArgs;
 use crate::config::Settings;
+use crate::desktop as surroundings;
 use crate::desktop::display::Display;
-use crate::engine::EngineHandle;
+use crate::engine::{self, EngineHandle, Wake};
+use crate::failure::Failure;
+use crate::history;
+use crate::instance::{Errand, Errands};
+use crate::launch::Launch;
 use crate::signals::Stop;
 use crate::text;
 use app::App;
 use desktop::Desktop;
 use keeper::Keeper;
+use model::Moment;
 
 /// Size of a new window, in points.
 const WINDOW_SIZE: [f32; 2] = [760.0, 620.0];
@@ -48,109 +54,158 @@ pub enum WindowError {
     /// The system gave none: no display, or no graphics; its own error.
     #[error("{}", text::window_failed(.0))]
     System(String),
+    /// There is no display at all.
+    #[error("{}", text::NO_DISPLAY)]
+    NoDisplay,
+    /// The engine did not start.
+    #[error("{}", text::failure(.0, fardrop_shared::Role::Sender))]
+    Engine(Failure),
+    /// The system gave no thread.
+    #[error("{}", text::window_failed(&.0.to_string()))]
+    Thread(#[from] io::Error),
 }
 
 /// What a window begins with.
 #[derive(Debug)]
-pub struct Opening {
+struct Opening {
     /// The running engine.
-    pub engine: EngineHandle,
+    engine: EngineHandle,
     /// What surrounds the window.
-    pub desktop: Desktop,
+    desktop: Desktop,
     /// What shows it.
-    pub display: Display,
+    display: Display,
+    /// Writes the settings.
+    keeper: Keeper,
+    /// Keeps the history; `None` where there is no place for one.
+    history: Option<history::Keeper>,
+    /// Errands of later starts.
+    errands: Option<Errands>,
     /// The person's settings.
-    pub settings: Settings,
-    /// Where they are saved; `None` where they cannot or must not be.
-    pub settings_file: Option<PathBuf>,
+    settings: Settings,
+    /// Why they are not the person's own.
+    settings_problem: Option<String>,
     /// What holds for this run, over the settings.
-    pub arguments: CommonArgs,
+    arguments: CommonArgs,
     /// The folder for received files where the settings name none.
-    pub downloads: PathBuf,
+    downloads: PathBuf,
     /// The wish to stop, raised by signals: the window closes without a question.
-    pub stop: Stop,
-    /// Files that were named at the start, to be sent.
-    pub paths: Vec<PathBuf>,
-    /// A `fardrop:` link that was opened, or a code.
-    pub link: Option<String>,
+    stop: Stop,
+    /// What the program was started for.
+    errand: Errand,
 }
 
-/// A window that is not shown yet, so that the engine can be given a way to wake it.
-#[derive(Default)]
-pub struct Window {
-    context: egui::Context,
+/// Shows the window until it is closed, on the thread that the process began with.
+///
+/// # Errors
+/// When the system gives no window, or the engine does not start.
+pub fn run(launch: Launch) -> Result<(), WindowError> {
+    let display = Display::of_this_session(launch.settings.window.prefer_x11)
+        .ok_or(WindowError::NoDisplay)?;
+    let context = egui::Context::default();
+    let wake = waker(&context);
+    let engine = engine::start(
+        launch.settings.engine_config(&launch.arguments),
+        Arc::clone(&wake),
+    )
+    .map_err(WindowError::Engine)?;
+    let (desktop, service) = desktop::channels();
+    surroundings::serve(service, Arc::clone(&wake))?;
+    // Settings that are not understood are not written over.
+    let settings_file = launch
+        .settings_file
+        .filter(|_| launch.settings_problem.is_none());
+    let history = launch
+        .history_file
+        .map(|file| history::Keeper::start(file, Arc::clone(&wake)))
+        .transpose()?;
+    let errands = launch
+        .instance
+        .map(|instance| instance.listen(Arc::clone(&wake)))
+        .transpose()?;
+    launch.stop.tell({
+        let wake = Arc::clone(&wake);
+        move || wake()
+    });
+    let opening = Opening {
+        engine,
+        desktop,
+        display,
+        keeper: Keeper::start(settings_file, wake)?,
+        history,
+        errands,
+        settings: launch.settings,
+        settings_problem: launch.settings_problem.map(|error| error.to_string()),
+        arguments: launch.arguments,
+        downloads: downloads(),
+        stop: launch.stop,
+        errand: launch.errand,
+    };
+    show(context, opening)
 }
 
-impl fmt::Debug for Window {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Window").finish_non_exhaustive()
-    }
-}
-
-impl Window {
-    /// A window that is not shown yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// What the engine and the desktop call when there is something new. It asks for a frame, and
-    /// for at most ten a second, the first at once.
-    pub fn wake(&self) -> Arc<dyn Fn() + Send + Sync> {
-        let context = self.context.clone();
-        let last: Mutex<Option<Instant>> = Mutex::new(None);
-        Arc::new(move || {
-            let now = Instant::now();
-            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            let wait = last.map_or(Duration::ZERO, |last| {
-                FRAME_INTERVAL.saturating_sub(now.saturating_duration_since(last))
+fn show(context: egui::Context, opening: Opening) -> Result<(), WindowError> {
+    let viewport = egui::ViewportBuilder::default()
+        .with_title(text::APP_NAME)
+        .with_app_id("fardrop")
+        .with_inner_size(WINDOW_SIZE)
+        .with_min_inner_size(WINDOW_MIN)
+        .with_drag_and_drop(true);
+    let display = opening.display;
+    let options = eframe::NativeOptions {
+        viewport,
+        event_loop_builder: Some(Box::new(move |builder| display.choose_in(builder))),
+        persist_window: false,
+        ..eframe::NativeOptions::default()
+    };
+    eframe::run_native_ext(
+        text::APP_NAME,
+        options,
+        Some(context),
+        Box::new(move |creation| {
+            let opened = Instant::now();
+            let clock = Box::new(move || Moment {
+                running: opened.elapsed(),
+                wall: SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .map_or(0, |since| since.as_secs()),
             });
-            if wait.is_zero() {
-                *last = Some(now);
-                context.request_repaint();
-            } else {
-                context.request_repaint_after(wait);
-            }
-        })
-    }
+            Ok(Box::new(App::new(&creation.egui_ctx, opening, clock)))
+        }),
+    )
+    .map_err(|error| WindowError::System(reason(&error.to_string())))
+}
 
-    /// Shows the window until it is closed, on the thread that the process began with.
-    ///
-    /// # Errors
-    /// When the system gives no window.
-    pub fn run(self, opening: Opening) -> Result<(), WindowError> {
-        let viewport = egui::ViewportBuilder::default()
-            .with_title(text::APP_NAME)
-            .with_app_id("fardrop")
-            .with_inner_size(WINDOW_SIZE)
-            .with_min_inner_size(WINDOW_MIN)
-            .with_drag_and_drop(true);
-        let display = opening.display;
-        let keeper = Keeper::start(opening.settings_file.clone(), self.wake())
-            .map_err(|error| WindowError::System(error.to_string()))?;
-        let options = eframe::NativeOptions {
-            viewport,
-            event_loop_builder: Some(Box::new(move |builder| display.choose_in(builder))),
-            persist_window: false,
-            ..eframe::NativeOptions::default()
-        };
-        eframe::run_native_ext(
-            text::APP_NAME,
-            options,
-            Some(self.context),
-            Box::new(move |creation| {
-                let opened = Instant::now();
-                let clock = Box::new(move || opened.elapsed());
-                Ok(Box::new(App::new(
-                    &creation.egui_ctx,
-                    opening,
-                    keeper,
-                    clock,
-                )))
-            }),
-        )
-        .map_err(|error| WindowError::System(reason(&error.to_string())))
-    }
+/// What whoever has something new for the window calls. It asks for a frame, and for at most ten a
+/// second, the first at once.
+fn waker(context: &egui::Context) -> Wake {
+    let context = context.clone();
+    let last: Mutex<Option<Instant>> = Mutex::new(None);
+    Arc::new(move || {
+        let now = Instant::now();
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = last.map_or(Duration::ZERO, |last| {
+            FRAME_INTERVAL.saturating_sub(now.saturating_duration_since(last))
+        });
+        if wait.is_zero() {
+            *last = Some(now);
+            context.request_repaint();
+        } else {
+            context.request_repaint_after(wait);
+        }
+    })
+}
+
+/// The platform's folder for downloads; where it has none, the person's own folder.
+fn downloads() -> PathBuf {
+    directories::UserDirs::new().map_or_else(
+        || PathBuf::from("."),
+        |folders| {
+            folders
+                .download_dir()
+                .unwrap_or_else(|| folders.home_dir())
+                .to_owned()
+        },
+    )
 }
 
 /// What went wrong, without the place in a library's source that winit puts before it.

@@ -11,6 +11,8 @@ use crate::engine::command::{
 use crate::engine::event::{SessionNumber, TaskNumber};
 use crate::gui::action::Action;
 use crate::gui::desktop::DesktopRequest;
+use crate::history::EntryNumber;
+use crate::instance::Errand;
 
 impl Model {
     /// The person did something.
@@ -59,6 +61,15 @@ impl Model {
             Action::AddServer => self.add_server(),
             Action::TestServer(server) => self.test_server(server),
             Action::Diagnose => self.diagnose(),
+            Action::SendAgain(number) => self.send_again(number),
+            Action::ForgetEntry(number) => {
+                self.effects.push_back(Effect::ForgetEntry(number));
+            }
+            Action::ClearHistory => self.dialog = Some(Dialog::ClearHistory),
+            Action::ConfirmClearHistory => {
+                self.dialog = None;
+                self.effects.push_back(Effect::ClearHistory);
+            }
             Action::DismissNotice => self.notice = None,
             Action::Close => self.close(),
             Action::CloseNow => self.close_now(),
@@ -85,10 +96,22 @@ impl Model {
         self.in_front = in_front;
     }
 
-    /// A link or a code was handed over by another start of the program.
-    pub(crate) fn handle_link(&mut self, link: &str) {
-        self.handle_pasted(link);
-        self.effects.push_back(Effect::Attention);
+    /// What this or another start of the program was for.
+    pub(crate) fn handle_errand(&mut self, errand: Errand) {
+        if let Some(link) = &errand.link {
+            self.handle_pasted(&link.0);
+        }
+        if !errand.paths.is_empty() {
+            // Not more of the share that happens to be looked at.
+            self.screen = Screen::Home;
+            self.send(errand.paths);
+        }
+    }
+
+    /// Another start of the program wants the window to be seen.
+    pub(crate) fn come_forward(&mut self) {
+        self.closing = Closing::Open;
+        self.effects.push_back(Effect::Forward);
     }
 
     /// Sends files: more of the share that is looked at, or a share of their own. What is named twice is
@@ -295,6 +318,17 @@ impl Model {
                 self.tasks.insert(task, other);
             }
             None => {}
+        }
+    }
+
+    fn send_again(&mut self, number: EntryNumber) {
+        let sources = self
+            .history
+            .iter()
+            .find(|(each, _)| *each == number)
+            .map(|(_, entry)| entry.sources.clone());
+        if let Some(sources) = sources {
+            self.send(sources);
         }
     }
 

@@ -9,19 +9,19 @@ use crate::text;
 
 /// What is typed into the code field. It is a secret: `Debug` does not show it.
 #[derive(Default, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct CodeEntry {
     typed: String,
     /// What was wrong when it was sent off, until it is changed.
     refused: Option<String>,
 }
 
-impl fmt::Debug for Entry {
+impl fmt::Debug for CodeEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").finish_non_exhaustive()
+        f.debug_struct("CodeEntry").finish_non_exhaustive()
     }
 }
 
-impl Entry {
+impl CodeEntry {
     /// Takes what the person typed or pasted. A separator behind enough letters of a word makes the word
     /// whole, unless the person is taking letters away.
     pub(crate) fn set(&mut self, typed: String) {

@@ -3,6 +3,7 @@
 
 mod act;
 mod entry;
+mod memory;
 mod network;
 mod offer;
 mod rate;
@@ -15,9 +16,10 @@ mod told;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) use entry::{Entry, code_in};
+pub(super) use entry::{CodeEntry, code_in};
 pub(super) use network::{Network, ServerTest};
 pub(super) use offer::OfferView;
 pub(super) use rate::{RATES_KEPT, RateHistory};
@@ -30,6 +32,7 @@ use crate::config::Settings;
 use crate::engine::command::Command;
 use crate::engine::event::{SessionNumber, TaskNumber};
 use crate::gui::desktop::DesktopRequest;
+use crate::history::{Entry, EntryNumber};
 
 /// Transfers that are over and still shown; the oldest makes way.
 const ENDED_KEPT: usize = 20;
@@ -43,6 +46,8 @@ pub(super) enum Screen {
     Share(TaskNumber),
     /// What somebody offers.
     Offer(SessionNumber),
+    /// What was sent and received.
+    History,
     /// How the window and the engine are set.
     Settings,
     /// What this network allows.
@@ -56,6 +61,8 @@ pub(super) enum Screen {
 pub(super) enum Dialog {
     /// The window is to be closed while bytes move.
     Close,
+    /// The history is to be cleared.
+    ClearHistory,
     /// A share is to be stopped while somebody receives it.
     StopShare(TaskNumber),
 }
@@ -82,12 +89,29 @@ pub(super) enum Effect {
     Desktop(DesktopRequest),
     /// Save the settings.
     Save(Box<Settings>),
+    /// Put a transfer into the history.
+    Remember(Box<Entry>),
+    /// Take one out of it.
+    ForgetEntry(EntryNumber),
+    /// Take all out of it.
+    ClearHistory,
+    /// Bring the window to the front.
+    Forward,
     /// Ask for the person's attention if the window is not in front.
     Attention,
     /// Hide the window; it closes when nothing moves any more.
     Hide,
     /// Close the window.
     Close,
+}
+
+/// A moment, by both clocks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// Time since the window opened.
+    pub(super) running: Duration,
+    /// Seconds since 1970, by the clock on the wall.
+    pub(super) wall: u64,
 }
 
 /// What the window knows.
@@ -100,13 +124,15 @@ pub(super) struct Model {
     /// Something that happened beside, until the person has seen it.
     pub(super) notice: Option<String>,
     /// The code field.
-    pub(super) entry: Entry,
+    pub(super) entry: CodeEntry,
     /// What was started, newest last.
     pub(super) tasks: BTreeMap<TaskNumber, Task>,
     /// How everything is set.
     pub(super) settings: Settings,
     /// A server's name as it is being typed.
     pub(super) server_draft: String,
+    /// What was sent and received, oldest first.
+    pub(super) history: Arc<Vec<(EntryNumber, Entry)>>,
     /// What is known of the network.
     pub(super) network: Network,
     /// The folder for received files where the settings name none.
@@ -118,6 +144,7 @@ pub(super) struct Model {
     /// What holds for this run, over the settings.
     common: CommonArgs,
     now: Duration,
+    wall: u64,
     next_task: u64,
     effects: VecDeque<Effect>,
     closing: Closing,
@@ -141,16 +168,18 @@ impl Model {
             screen: Screen::Home,
             dialog: None,
             notice: None,
-            entry: Entry::default(),
+            entry: CodeEntry::default(),
             tasks: BTreeMap::new(),
             settings,
             server_draft: String::new(),
+            history: Arc::default(),
             network: Network::default(),
             downloads,
             in_front: true,
             files_only: false,
             common,
             now: Duration::ZERO,
+            wall: 0,
             next_task: 1,
             effects: VecDeque::new(),
             closing: Closing::Open,
@@ -170,6 +199,14 @@ impl Model {
             .filter(|at| *at > self.now)
             .min()
             .map(|at| at - self.now)
+    }
+
+    /// The moment of this frame.
+    pub(super) const fn moment(&self) -> Moment {
+        Moment {
+            running: self.now,
+            wall: self.wall,
+        }
     }
 
     /// Where received files go unless an offer says otherwise.

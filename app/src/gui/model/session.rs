@@ -161,6 +161,8 @@ pub(crate) struct Session {
     pub(crate) places: Vec<PathBuf>,
     /// Whether the person has stopped it; the engine's word for that follows.
     pub(crate) stopping: bool,
+    /// Whether it is in the history.
+    pub(crate) recorded: bool,
     moved_at: Duration,
     time_left_at: Option<Duration>,
 }
@@ -189,6 +191,7 @@ impl Session {
             receipt: None,
             places: Vec::new(),
             stopping: false,
+            recorded: false,
             moved_at: now,
             time_left_at: None,
         }

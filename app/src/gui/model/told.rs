@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::session::InUse;
-use super::{Closing, Direction, Effect, Model, OfferView, Phase, Screen, Session, Task};
+use super::{Closing, Direction, Effect, Model, Moment, OfferView, Phase, Screen, Session, Task};
 use crate::engine::command::{Command, ConflictPolicy, OFFER_ROWS_LIMIT};
 use crate::engine::event::{Event, OfferDigest, Outcome, Progress, SessionNumber, TaskNumber};
 use crate::failure::{Failure, FailureKind, Stage};
@@ -13,9 +12,10 @@ use crate::gui::desktop::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::text;
 
 impl Model {
-    /// Time since the window opened. Called before anything else of a frame.
-    pub(crate) fn handle_time(&mut self, now: Duration) {
-        self.now = self.now.max(now);
+    /// Time passed. Called before anything else of a frame.
+    pub(crate) fn handle_time(&mut self, moment: Moment) {
+        self.now = self.now.max(moment.running);
+        self.wall = moment.wall;
         let now = self.now;
         for task in self.tasks.values_mut() {
             match task {
@@ -325,6 +325,7 @@ impl Model {
         };
         let body = text::receipt_amount(&receipt);
         self.notify(title, body);
+        self.remember(number);
     }
 
     fn handle_failed(
@@ -335,6 +336,7 @@ impl Model {
     ) {
         if let Some(number) = session {
             self.with_session(number, |session| session.handle_failed(failure));
+            self.remember(number);
             if self.screen == Screen::Offer(number) {
                 self.screen = Screen::Home;
             }

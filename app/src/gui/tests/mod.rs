@@ -6,6 +6,7 @@ mod paint;
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -15,9 +16,13 @@ use super::Opening;
 use super::app::App;
 use super::desktop::{self, DesktopService};
 use super::keeper::Keeper;
-use crate::config::{Settings, Theme};
+use super::model::Moment;
+use crate::args::Cli;
+use crate::config::{Settings, Theme, WindowSettings};
+use crate::desktop::display::Display;
 use crate::engine::EngineHandle;
 use crate::engine::handle::Script;
+use crate::instance::Errand;
 use crate::signals::Stop;
 
 /// A window, and all that surrounds it, in the hands of a test.
@@ -44,7 +49,7 @@ impl Desk {
         let now = Rc::new(Cell::new(Duration::ZERO));
         let clock = Rc::clone(&now);
         let settings = Settings {
-            window: crate::config::WindowSettings {
+            window: WindowSettings {
                 theme: look.theme,
                 text_percent: look.percent,
                 ..settings.window.clone()
@@ -54,14 +59,16 @@ impl Desk {
         let opening = Opening {
             engine: handle,
             desktop,
-            display: crate::desktop::display::Display::X11,
+            display: Display::X11,
+            keeper: Keeper::start(None, Arc::new(|| {})).expect("a thread"),
+            history: None,
+            errands: None,
             settings,
-            settings_file: None,
-            arguments: crate::args::Cli::parse_from(["fardrop"]).common,
+            settings_problem: None,
+            arguments: Cli::parse_from(["fardrop"]).common,
             downloads: PathBuf::from("/home/ada/Downloads"),
             stop: Stop::default(),
-            paths: Vec::new(),
-            link: None,
+            errand: Errand::default(),
         };
         let harness = Harness::builder()
             .with_size(look.size)
@@ -73,9 +80,11 @@ impl Desk {
             .renderer(paint::Painter::default())
             .with_render_cursor(false)
             .build_eframe(move |creation| {
-                let keeper = Keeper::start(None, std::sync::Arc::new(|| {})).expect("a thread");
-                let clock = Box::new(move || clock.get());
-                App::new(&creation.egui_ctx, opening, keeper, clock)
+                let clock = Box::new(move || Moment {
+                    running: clock.get(),
+                    wall: 1_700_000_000 + clock.get().as_secs(),
+                });
+                App::new(&creation.egui_ctx, opening, clock)
             });
         Self {
             harness,

@@ -27,6 +27,14 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
                 (text::CLOSE_NOW, Action::CloseNow),
             ],
         ),
+        Some(Dialog::ClearHistory) => ask_ui(
+            ui,
+            scene,
+            text::CLEAR_TITLE,
+            text::CLEAR_QUESTION,
+            (text::CLEAR_KEEP, Action::DismissDialog),
+            &[(text::CLEAR_HISTORY, Action::ConfirmClearHistory)],
+        ),
         Some(Dialog::StopShare(task)) => ask_ui(
             ui,
             scene,

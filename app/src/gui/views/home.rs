@@ -2,7 +2,7 @@
 
 use egui::{Sense, Stroke, Ui, vec2};
 
-use super::{Dropping, Scene, card, card_ui, page_ui};
+use super::{Dropping, Scene, card, card_ui, history, page_ui};
 use crate::gui::action::Action;
 use crate::gui::desktop::FolderUse;
 use crate::gui::model::{Screen, Task};
@@ -29,6 +29,7 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             without_rendezvous_ui(ui, scene);
         }
         transfers_ui(ui, scene);
+        recent_ui(ui, scene);
     });
 }
 
@@ -121,6 +122,23 @@ fn without_rendezvous_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             scene.actions.push(Action::Show(Screen::Settings));
         }
     });
+}
+
+/// The newest of the history, and the way to all of it.
+fn recent_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    let entries = &scene.model.history;
+    if entries.is_empty() {
+        return;
+    }
+    title_ui(ui, text::RECENT_TITLE);
+    for (number, entry) in entries.iter().rev().take(history::RECENT) {
+        ui.push_id(("recent", number.0), |ui| {
+            history::entry_ui(ui, scene, *number, entry);
+        });
+    }
+    if entries.len() > history::RECENT && Button::new(text::ALL_HISTORY).show_ui(ui) {
+        scene.actions.push(Action::Show(Screen::History));
+    }
 }
 
 fn transfers_ui(ui: &mut Ui, scene: &mut Scene<'_>) {

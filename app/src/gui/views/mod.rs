@@ -3,6 +3,7 @@
 mod about;
 mod card;
 mod dialog;
+mod history;
 mod home;
 mod network;
 mod offer;
@@ -45,6 +46,7 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         Screen::Home => home::show_ui(ui, scene),
         Screen::Share(task) => share::show_ui(ui, scene, task),
         Screen::Offer(session) => offer::show_ui(ui, scene, session),
+        Screen::History => history::show_ui(ui, scene),
         Screen::Settings => settings::show_ui(ui, scene),
         Screen::Network => network::show_ui(ui, scene),
         Screen::About => about::show_ui(ui, scene),
@@ -71,6 +73,7 @@ fn top_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             ui.spacing_mut().button_padding.x = 10.0;
             for (screen, label) in [
                 (Screen::Home, text::TAB_HOME),
+                (Screen::History, text::TAB_HISTORY),
                 (Screen::Network, text::TAB_NETWORK),
                 (Screen::Settings, text::TAB_SETTINGS),
                 (Screen::About, text::TAB_ABOUT),

@@ -7,7 +7,7 @@ use super::button::{Button, Weight};
 use super::icon::Icon;
 use super::sign_ui;
 use crate::gui::action::Action;
-use crate::gui::model::Entry;
+use crate::gui::model::CodeEntry;
 use crate::gui::theme::{self, Palette};
 use crate::text;
 
@@ -17,7 +17,7 @@ const LETTERS_MAX: usize = 512;
 /// Draws the field, what could be typed next, and what is wrong with what is typed.
 pub(crate) fn code_field_ui(
     ui: &mut Ui,
-    entry: &Entry,
+    entry: &CodeEntry,
     take_focus: bool,
     actions: &mut Vec<Action>,
 ) {
@@ -54,7 +54,7 @@ pub(crate) fn code_field_ui(
 }
 
 /// The words that may be meant, as buttons.
-fn completions_ui(ui: &mut Ui, entry: &Entry, field: Id, actions: &mut Vec<Action>) {
+fn completions_ui(ui: &mut Ui, entry: &CodeEntry, field: Id, actions: &mut Vec<Action>) {
     let words: Vec<&str> = draft::completions(entry.typed()).collect();
     if words.is_empty() {
         return;

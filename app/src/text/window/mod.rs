@@ -1,8 +1,10 @@
 //! What the window says.
 
+mod history;
 mod screens;
 mod transfers;
 
+pub use history::*;
 pub use screens::*;
 pub use transfers::*;
 

@@ -21,6 +21,8 @@ pub const TAB_HOME: &str = "Home";
 /// See [`TAB_HOME`].
 pub const TAB_SETTINGS: &str = "Settings";
 /// See [`TAB_HOME`].
+pub const TAB_HISTORY: &str = "History";
+/// See [`TAB_HOME`].
 pub const TAB_NETWORK: &str = "Network";
 /// See [`TAB_HOME`].
 pub const TAB_ABOUT: &str = "About";
