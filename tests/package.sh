@@ -100,13 +100,13 @@ without_display() {
 # The menu entry opens the window, and so does a link.
 from_the_menu() {
     [ "$(inside fardrop --version)" = "fardrop $version" ] || fail "fardrop --version"
-    inside gio mime x-scheme-handler/fardrop | grep -q fardrop.desktop || fail "nobody opens fardrop: links"
+    inside gio mime x-scheme-handler/fardrop | grep fardrop.desktop >/dev/null || fail "nobody opens fardrop: links"
     local how
     for how in "launch /usr/share/applications/fardrop.desktop" "open fardrop:417-acid-lemon"; do
         # shellcheck disable=SC2086 # two words
         inside gio $how >"$work/log" 2>&1 || { cat "$work/log"; fail "gio $how"; }
         local end=$((SECONDS + patience))
-        until xwininfo -display "$display" -root -tree | grep -q '"Fardrop"'; do
+        until xwininfo -display "$display" -root -tree | grep '"Fardrop"' >/dev/null; do
             [ "$SECONDS" -lt "$end" ] || { cat "$work/log"; fail "gio $how: no window"; }
             sleep 0.2
         done
@@ -116,7 +116,7 @@ from_the_menu() {
         for process in /proc/[0-9]*; do
             [ "$(readlink "$process/exe")" != "$root/usr/bin/fardrop" ] || kill "${process#/proc/}"
         done
-        until ! xwininfo -display "$display" -root -tree | grep -q '"Fardrop"'; do
+        until ! xwininfo -display "$display" -root -tree | grep '"Fardrop"' >/dev/null; do
             [ "$SECONDS" -lt "$end" ] || fail "SIGTERM does not end it"
             sleep 0.2
         done

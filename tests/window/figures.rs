@@ -29,10 +29,11 @@ const FILES: usize = 10_000;
 const TURNS: usize = 60;
 
 /// Sees every picture that a window shows.
-struct Pictures(Screen);
+pub(crate) struct Pictures(Screen);
 
 impl Pictures {
-    fn of(screen: &Screen, window: &Instance<'_>) -> Result<Self> {
+    /// From now on.
+    pub(crate) fn of(screen: &Screen, window: &Instance<'_>) -> Result<Self> {
         let own = screen.again()?;
         own.x.damage_query_version(1, 1)?.reply()?;
         let damage = own.x.generate_id()?;
@@ -43,7 +44,7 @@ impl Pictures {
     }
 
     /// Waits until none has come for `quiet`, or until `limit` is over, and counts them.
-    fn count(&self, quiet: Duration, limit: Duration) -> Result<usize> {
+    pub(crate) fn count(&self, quiet: Duration, limit: Duration) -> Result<usize> {
         let end = Instant::now() + limit;
         let mut times = Vec::new();
         while Instant::now() < end {

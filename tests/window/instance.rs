@@ -13,7 +13,7 @@ use x11rb::wrapper::ConnectionExt as _;
 
 use super::accessible::{Part, Reader, Role};
 use super::drag;
-use super::input::Keyboard;
+use super::input::{Key, Keyboard};
 use super::screen::Screen;
 
 /// How large a window is at first, in pixels: everything of most screens is to be seen.
@@ -198,6 +198,12 @@ impl<'a> Instance<'a> {
     pub(crate) fn type_text(&self, text: &str) -> Result<()> {
         self.stage.keyboard.face(self.window)?;
         self.stage.keyboard.type_text(text)
+    }
+
+    /// Presses a key in it.
+    pub(crate) fn tap(&self, key: Key) -> Result<()> {
+        self.stage.keyboard.face(self.window)?;
+        self.stage.keyboard.tap(key)
     }
 
     /// Drops files onto its middle, as a file manager does.

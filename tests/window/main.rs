@@ -9,6 +9,7 @@ mod figures;
 mod input;
 mod instance;
 mod screen;
+mod screenshots;
 mod transfer;
 
 use accessible::Reader;

@@ -20,8 +20,8 @@ const PROGRAMS: [&str; 2] = ["Xvfb", "dbus-daemon"];
 /// Where the bus for screen readers says how it is started.
 const ACCESSIBILITY_SERVICE: &str = "/usr/share/dbus-1/services/org.a11y.Bus.service";
 
-/// Room for two windows of any tested size beside each other.
-const SCREEN: &str = "1640x1400x24";
+/// Room for two windows of any size that is tested or pictured, beside each other.
+const SCREEN: &str = "3300x1400x24";
 
 /// A session bus that starts nothing but what stands in `services`: no portal, no notifications, no
 /// file manager of the machine that the test runs on.

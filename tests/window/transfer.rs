@@ -46,12 +46,12 @@ fn spoken(name: &str) -> Option<String> {
 pub(crate) fn receive(receiver: &Instance<'_>, code: &str) -> Result<()> {
     receiver.find(Role::ENTRY, "Code")?;
     receiver.type_text(code)?;
-    receiver.press("Receive")?;
+    receiver.tap(Key::Enter)?;
     receiver.press("Accept")
 }
 
 /// Fills a folder with files of every kind, and gives what was named: each of its top level.
-fn made(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
+pub(crate) fn made(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
     fs::create_dir_all(folder)?;
     tree::varied(folder)?;
     let mut named = Vec::new();
