@@ -5,6 +5,8 @@
     reason = "a test waits for one event and passes over all others"
 )]
 
+mod steered;
+
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -62,6 +64,14 @@ fn serve() -> String {
 fn engine(server: &str, device: &str) -> EngineHandle {
     let config = EngineConfig {
         rendezvous: vec![server.to_owned()],
+        ..config(device)
+    };
+    start(config, Arc::new(|| {})).unwrap()
+}
+
+fn config(device: &str) -> EngineConfig {
+    EngineConfig {
+        rendezvous: Vec::new(),
         device: device.to_owned(),
         port: None,
         ipv6: true,
@@ -70,8 +80,7 @@ fn engine(server: &str, device: &str) -> EngineHandle {
         reconnect: Duration::from_secs(5),
         transports: Transports::ALL,
         memory: None,
-    };
-    start(config, Arc::new(|| {})).unwrap()
+    }
 }
 
 fn options(lifetime: ShareLifetime) -> ShareOptions {
