@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{IoSliceMut, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Instant;
@@ -81,7 +81,7 @@ pub(crate) fn run(listen: SocketAddr, output: &Path, ready: &Path) -> Result<ser
 }
 
 /// Writes the pieces, and gives their hash.
-fn write(path: &PathBuf, pieces: &Receiver<Vec<u8>>) -> Result<blake3::Hash> {
+fn write(path: &Path, pieces: &Receiver<Vec<u8>>) -> Result<blake3::Hash> {
     let mut file = File::create(path)?;
     let mut hasher = blake3::Hasher::new();
     for piece in pieces {
