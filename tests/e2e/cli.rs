@@ -228,7 +228,7 @@ fn usage_errors_exit_with_2() -> Result<()> {
     for arguments in [
         &["send"][..],
         &["receive", "417-acid-qqqqq"],
-        &["receive", "--link", "gbn", "417-acid-lemon"],
+        &["receive", "--link", "tcp", "417-acid-lemon"],
         &["send", "x", "--words", "1"],
     ] {
         let mut command = std::process::Command::new(fardrop_tests::peer::binary("fardrop")?);

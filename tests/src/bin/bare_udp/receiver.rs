@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{IoSliceMut, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Instant;
@@ -19,8 +19,8 @@ use crate::{
 /// What the kernel coalesces at most, in bytes.
 const COALESCED: usize = 64 * 1024;
 
-/// Buffers for one system call.
-const BUFFERS: usize = 4;
+/// Buffers for one system call: with more, a socket that waits waits until all are full.
+const BUFFERS: usize = 1;
 
 /// Takes one file, whose last datagram is shorter than the others, and reports.
 pub(crate) fn run(listen: SocketAddr, output: &Path, ready: &Path) -> Result<serde_json::Value> {
@@ -81,7 +81,7 @@ pub(crate) fn run(listen: SocketAddr, output: &Path, ready: &Path) -> Result<ser
 }
 
 /// Writes the pieces, and gives their hash.
-fn write(path: &PathBuf, pieces: &Receiver<Vec<u8>>) -> Result<blake3::Hash> {
+fn write(path: &Path, pieces: &Receiver<Vec<u8>>) -> Result<blake3::Hash> {
     let mut file = File::create(path)?;
     let mut hasher = blake3::Hasher::new();
     for piece in pieces {

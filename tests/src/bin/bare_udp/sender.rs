@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
@@ -86,7 +86,7 @@ pub(crate) fn run(to: SocketAddr, input: &Path, payload: usize) -> Result<serde_
 }
 
 /// Reads the file into `pieces`, and gives its hash.
-fn read(path: &PathBuf, pieces: &SyncSender<Vec<u8>>) -> Result<blake3::Hash> {
+fn read(path: &Path, pieces: &SyncSender<Vec<u8>>) -> Result<blake3::Hash> {
     let mut file = File::open(path)?;
     let mut hasher = blake3::Hasher::new();
     loop {
