@@ -5,10 +5,10 @@
 
 #[cfg(all(unix, not(target_os = "macos")))]
 pub use session::appearance;
-#[cfg(all(unix, not(target_os = "macos")))]
-pub(super) use session::{portal_has_dialogs, send_notification, show_items, understands_markup};
 #[cfg(all(test, unix, not(target_os = "macos")))]
 pub(super) use session::scheme;
+#[cfg(all(unix, not(target_os = "macos")))]
+pub(super) use session::{portal_has_dialogs, send_notification, show_items, understands_markup};
 
 #[cfg(not(all(unix, not(target_os = "macos"))))]
 pub use none::appearance;

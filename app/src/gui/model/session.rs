@@ -340,7 +340,11 @@ impl Session {
         if !self.phase.running() {
             return;
         }
-        self.phase = match failure.kind {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "every other kind is a failure that is told as one"
+        )]
+        let phase = match failure.kind {
             FailureKind::Declined => Phase::Declined(match self.direction {
                 Direction::Sending => Who::Peer,
                 Direction::Receiving => Who::Here,
@@ -349,6 +353,7 @@ impl Session {
             FailureKind::CancelledByPeer => Phase::Cancelled(Who::Peer),
             _ => Phase::Failed(failure),
         };
+        self.phase = phase;
     }
 
     /// When it would be stalled, if nothing comes.

@@ -2,7 +2,7 @@
 
 use egui::{Label, RichText, Ui};
 
-use super::{Scene, back_title_ui, card, card_ui, page_ui, row_with_end_ui};
+use super::{Scene, back_title_ui, card, card_ui, page_ui, row_with_end_ui, tall_row_with_end_ui};
 use crate::engine::event::{ShareItem, ShownCode, TaskNumber};
 use crate::gui::action::Action;
 use crate::gui::desktop::FolderUse;
@@ -54,7 +54,7 @@ fn code_card_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Sh
                     code_ui(ui, scene, code);
                     qr_row_ui(ui, code);
                 } else {
-                    row_with_end_ui(
+                    tall_row_with_end_ui(
                         ui,
                         |ui| qr_ui(ui, &code.uri, theme::QR_SIDE, text::QR_NAME),
                         |ui| {
