@@ -7,9 +7,11 @@ use fardrop_shared::diagnosis::{Diagnosis, RouterAnswer, RouterProtocol, RouterS
 use super::cancel::Cancel;
 use super::event::{Event, Outcome, TaskNumber};
 use super::run::Context;
+use super::session::meet_failure;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::net::{
     Attempt, AttemptState, Examination, MappingProtocol, PortMapper, diagnose as examine,
+    time_server,
 };
 
 /// Runs one diagnosis to its end: it succeeds if something gets out, or nobody was named to be asked.
@@ -40,6 +42,28 @@ pub(super) async fn diagnose(context: Context, task: TaskNumber, mut stop: Cance
         Some(examined) => tell(&context, task, examined).await,
         None => Outcome::Interrupted,
     }
+}
+
+/// Finds out whether one rendezvous answers.
+pub(super) async fn test_rendezvous(
+    context: Context,
+    task: TaskNumber,
+    server: String,
+    mut stop: Cancel,
+) -> Outcome {
+    let tested = tokio::select! {
+        tested = time_server(&server, context.config.ipv6) => tested,
+        () = stop.cancelled() => return Outcome::Interrupted,
+    };
+    let result = tested.map_err(|error| meet_failure(&error).kind);
+    let outcome = if result.is_ok() {
+        Outcome::Succeeded
+    } else {
+        Outcome::Failed
+    };
+    let event = Event::RendezvousTested { task, result };
+    context.reporter.tell(event).await;
+    outcome
 }
 
 /// Tells what was found, or why nothing was.

@@ -2,19 +2,23 @@
 
 mod cancel;
 pub mod command;
+mod contents;
 mod doctor;
 mod embedded;
 pub mod event;
 pub mod handle;
+mod lodging;
 mod path;
 mod receive;
 mod report;
 mod run;
 mod scan;
+mod serve;
 mod session;
 mod share;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;

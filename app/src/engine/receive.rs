@@ -1,20 +1,25 @@
 //! Taking what is offered under a code.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::cancel::{Cancel, EitherCancel};
 use super::command::{ConflictPolicy, Decision, ReceiveOptions, TypedCode};
 use super::event::{Event, OfferDigest, Outcome, Receipt, SessionNumber, TaskNumber};
 use super::path::PathWatch;
-use super::run::Context;
+use super::report::Reporter;
+use super::run::{Answer, Context, SessionControls};
 use super::scan::digest;
 use super::session::{self, Pair};
+use super::view::{self, OfferView};
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::link::{Identity, Link};
 use crate::net::Visitor;
-use crate::transfer;
+use crate::transfer::{self, Decide, OfferSummary};
 
 /// Runs one receive to its end.
 pub(super) async fn receive(
@@ -26,23 +31,28 @@ pub(super) async fn receive(
 ) -> Outcome {
     let session = context.reporter.next_session();
     let controls = context.register(session).await;
-    let mut cancel = EitherCancel(stop.clone(), controls.cancel);
+    let mut cancel = EitherCancel(stop.clone(), controls.cancel.clone());
     let receive = Receive {
         context: &context,
         task,
         session,
         options,
     };
-    let received = receive.run(code, controls.decision, &mut cancel).await;
+    let received = receive.run(code, controls, &mut cancel).await;
     context.unregister(session).await;
-    let done = |receipt| Event::Done {
-        session,
-        receipt,
-        places: Vec::new(),
-    };
     let (event, outcome) = match received {
-        Ok(receipt) if receipt.failed_files == 0 => (done(receipt), Outcome::Succeeded),
-        Ok(receipt) => (done(receipt), Outcome::Failed),
+        Ok(Received { receipt, places }) => (
+            Event::Done {
+                session,
+                receipt,
+                places,
+            },
+            if receipt.failed_files == 0 {
+                Outcome::Succeeded
+            } else {
+                Outcome::Failed
+            },
+        ),
         Err(failure) => (
             Event::Failed {
                 task,
@@ -60,6 +70,12 @@ pub(super) async fn receive(
     }
 }
 
+/// What crossed, and where it is.
+struct Received {
+    receipt: Receipt,
+    places: Vec<PathBuf>,
+}
+
 struct Receive<'a> {
     context: &'a Context,
     task: TaskNumber,
@@ -71,14 +87,14 @@ impl Receive<'_> {
     async fn run(
         &self,
         code: TypedCode,
-        decision: oneshot::Receiver<Decision>,
+        controls: SessionControls,
         cancel: &mut EitherCancel,
-    ) -> Result<Receipt, Failure> {
+    ) -> Result<Received, Failure> {
         let paired = cancel.unless(self.pair(code)).await;
         let pair = paired.unwrap_or_else(|| Err(session::cancelled(Stage::Pairing)))?;
         let connected = cancel.unless(session::connect(self.context, pair)).await;
         let (link, path) = connected.unwrap_or_else(|| Err(session::cancelled(Stage::Path)))?;
-        self.take(link, path, decision, cancel).await
+        self.take(link, path, controls, cancel).await
     }
 
     /// Finds the sender, and proves to it and has proved that both know the code.
@@ -117,36 +133,98 @@ impl Receive<'_> {
         &self,
         link: Link,
         mut path: PathWatch,
-        decision: oneshot::Receiver<Decision>,
+        controls: SessionControls,
         cancel: &mut EitherCancel,
-    ) -> Result<Receipt, Failure> {
-        let (reporter, session) = (&self.context.reporter, self.session);
+    ) -> Result<Received, Failure> {
         let handle = link.handle.clone();
-        let (progress, watched) = watch::channel(transfer::Progress::default());
+        let (steering, mut watching) = session::watching(controls.pause, controls.pages);
         let options = transfer::ReceiveOptions {
             destination: self.options.destination.clone(),
         };
-        let decide = async |summary: transfer::OfferSummary<'_>| {
-            let offer = OfferDigest {
-                kept: summary.kept_bytes,
-                conflicts: summary.conflicts.into(),
-                free: summary.free_space,
-                ..digest(summary.manifest)
-            };
-            reporter.tell(Event::Offer { session, offer }).await;
-            match decision.await {
-                Ok(Decision::Accept { on_conflict, .. }) => transfer::Decision::Accept {
-                    on_conflict: policy(on_conflict),
-                    selection: None,
-                },
-                // Whoever should have decided is gone.
-                Ok(Decision::Decline) | Err(_) => transfer::Decision::Decline,
-            }
+        let person = Person {
+            reporter: Arc::clone(&self.context.reporter),
+            task: self.task,
+            session: self.session,
+            view: watching.view.clone(),
+            answers: controls.answers,
+            settled: None,
         };
-        let work = transfer::receive(link, options, decide, progress, cancel.cancelled());
-        let summary = session::transfer(self.context, &mut path, &handle, work, watched).await?;
-        session::tell_failures(self.context, session, &summary).await;
-        Ok(session::receipt(&summary, path.route()))
+        let work = transfer::receive(link, options, person, steering, cancel.cancelled());
+        let summary =
+            session::transfer(self.context, &mut path, &handle, work, &mut watching).await?;
+        session::tell_failures(self.context, self.session, &summary).await;
+        Ok(Received {
+            receipt: session::receipt(&summary, path.route()),
+            places: summary.places,
+        })
+    }
+}
+
+/// The person whom an offer is shown to, and who answers it.
+struct Person {
+    reporter: Arc<Reporter>,
+    task: TaskNumber,
+    session: SessionNumber,
+    view: watch::Sender<Option<Arc<OfferView>>>,
+    answers: mpsc::Receiver<Answer>,
+    /// An acceptance into another folder, until that has been looked at.
+    settled: Option<transfer::Decision>,
+}
+
+impl Decide for Person {
+    async fn decide(&mut self, offer: OfferSummary) -> transfer::Decision {
+        let view = OfferView::received(&offer);
+        self.view.send_replace(Some(Arc::new(view)));
+        let settled = self.settled.take();
+        if let Some(error) = &offer.refused {
+            let task = self.task;
+            let failure = Failure::new(Stage::Disk, FailureKind::WriteFailed).with_detail(error);
+            self.reporter.tell(Event::Refused { task, failure }).await;
+        } else if let Some(decision) = settled {
+            return decision;
+        }
+        self.show(&offer).await;
+        let (on_conflict, selection, elsewhere) = match self.answers.recv().await {
+            Some(Answer::Elsewhere(folder)) => return transfer::Decision::Elsewhere(folder),
+            Some(Answer::Decided(Decision::Accept {
+                on_conflict,
+                selection,
+                destination,
+            })) => (on_conflict, selection, destination),
+            // Without an answer, whoever should have decided is gone.
+            Some(Answer::Decided(Decision::Decline)) | None => return transfer::Decision::Decline,
+        };
+        let manifest = Arc::clone(&offer.manifest);
+        // Beside the network's thread: there may be a million entries.
+        let runs = tokio::task::spawn_blocking(move || view::runs(&manifest, &selection));
+        let Ok(selection) = runs.await else {
+            return transfer::Decision::Decline;
+        };
+        let accepted = transfer::Decision::Accept {
+            on_conflict: policy(on_conflict),
+            selection,
+        };
+        match elsewhere.filter(|folder| *folder != offer.destination) {
+            Some(folder) => {
+                self.settled = Some(accepted);
+                transfer::Decision::Elsewhere(folder)
+            }
+            None => accepted,
+        }
+    }
+}
+
+impl Person {
+    async fn show(&self, offer: &OfferSummary) {
+        let digest = OfferDigest {
+            kept: offer.kept_bytes,
+            conflicts: offer.conflicts.into(),
+            free: offer.free_space,
+            destination: Some(offer.destination.clone()),
+            ..digest(&offer.manifest)
+        };
+        let (session, offer) = (self.session, digest);
+        self.reporter.tell(Event::Offer { session, offer }).await;
     }
 }
 

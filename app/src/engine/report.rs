@@ -1,9 +1,9 @@
 //! Telling the face what happens.
 
 use std::collections::VecDeque;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Wake;
@@ -13,6 +13,10 @@ use super::handle::ProgressBoard;
 /// How often a full queue is looked at again while the face catches up.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(5);
 
+/// Least time between two times that progress wakes a face, whatever the number of sessions: ten times a
+/// second is as often as it can be read.
+const WAKE_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Over how much of the past a rate is the mean.
 const RATE_SPAN: Duration = Duration::from_secs(3);
 
@@ -21,6 +25,8 @@ pub(super) struct Reporter {
     events: SyncSender<Event>,
     board: ProgressBoard,
     wake: Wake,
+    /// When progress last woke the face, and whether there is newer.
+    woken: Mutex<(Option<Instant>, bool)>,
     sessions: AtomicU64,
 }
 
@@ -36,6 +42,7 @@ impl Reporter {
             events,
             board,
             wake,
+            woken: Mutex::new((None, false)),
             sessions: AtomicU64::new(0),
         }
     }
@@ -63,7 +70,24 @@ impl Reporter {
         let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
         board.insert(session, progress);
         drop(board);
-        (self.wake)();
+        self.woken().1 = true;
+        self.catch_up(Instant::now());
+    }
+
+    /// Wakes the face for progress that it was not woken for so far, if it is time.
+    pub(super) fn catch_up(&self, now: Instant) {
+        let mut woken = self.woken();
+        let (last, newer) = *woken;
+        let due = last.is_none_or(|last| now.saturating_duration_since(last) >= WAKE_INTERVAL);
+        if newer && due {
+            *woken = (Some(now), false);
+            drop(woken);
+            (self.wake)();
+        }
+    }
+
+    fn woken(&self) -> std::sync::MutexGuard<'_, (Option<Instant>, bool)> {
+        self.woken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The session is over.
@@ -107,7 +131,41 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Instant, Rate};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::mpsc::sync_channel;
+
+    use super::super::event::{Progress, SessionNumber};
+    use super::super::handle::ProgressBoard;
+    use super::{Duration, Instant, Rate, Reporter, WAKE_INTERVAL};
+
+    #[test]
+    fn progress_of_many_sessions_wakes_no_more_than_ten_times_a_second() {
+        let (events, _told) = sync_channel(1);
+        let wakes = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&wakes);
+        let wake = Arc::new(move || _ = counted.fetch_add(1, Ordering::Relaxed));
+        let reporter = Reporter::new(events, ProgressBoard::default(), wake);
+        let start = Instant::now();
+        for session in 1..=1000 {
+            let progress = Progress {
+                bytes: session,
+                total: 1000,
+                files: 0,
+                files_total: 1,
+                rate: 0.0,
+            };
+            reporter.progress(SessionNumber(session), progress);
+        }
+        let most = start.elapsed().as_millis() / WAKE_INTERVAL.as_millis() + 1;
+        let woken = wakes.load(Ordering::Relaxed);
+        assert!((1..=most).contains(&woken.into()), "{woken}, not {most}");
+        // What it was not woken for is made up for, once.
+        let later = Instant::now() + WAKE_INTERVAL;
+        reporter.catch_up(later);
+        reporter.catch_up(later + WAKE_INTERVAL);
+        assert!(wakes.load(Ordering::Relaxed) <= woken + 1);
+    }
 
     #[test]
     fn a_rate_is_the_mean_of_three_seconds() {

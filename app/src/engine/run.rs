@@ -2,23 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::cancel::{Cancel, CancelHandle, cancel};
 use super::command::{Command, Decision};
-use super::event::{Event, Outcome, SessionNumber, TaskNumber};
+use super::event::{Event, ItemNumber, Outcome, SessionNumber, TaskNumber};
 use super::report::Reporter;
+use super::view::PageRequest;
 use super::{EngineConfig, doctor, receive, share};
 use crate::link::LinkHandle;
 use crate::net::{MappingPermit, PlaceOptions, PortMappers};
 
 /// Sessions that may register before the loop looks: many times what pairs in an instant.
 const NOTICE_QUEUE: usize = 64;
+
+/// Answers to an offer, and wishes for a share, that may wait. A person cannot outrun this.
+const ANSWER_QUEUE: usize = 16;
+const WISH_QUEUE: usize = 16;
 
 /// How long routers may take to close the ports that they have open for us; the bound of the port mappers
 /// themselves is shorter.
@@ -37,15 +43,25 @@ impl Context {
     /// Makes a session known, so that commands reach it.
     pub(super) async fn register(&self, session: SessionNumber) -> SessionControls {
         let (handle, cancel) = cancel();
-        let (decide, decision) = oneshot::channel();
-        let notice = Notice::SessionBegan {
-            session,
+        let (answer, answers) = mpsc::channel(ANSWER_QUEUE);
+        let entry = SessionEntry {
             cancel: handle,
-            decide,
+            answer,
+            pause: watch::Sender::new(false),
+            page: watch::Sender::new(None),
+        };
+        let controls = SessionControls {
+            cancel,
+            answers,
+            pause: entry.pause.subscribe(),
+            pages: entry.page.subscribe(),
         };
         // The loop outlives its tasks.
-        let _ = self.notices.send(notice).await;
-        SessionControls { cancel, decision }
+        let _ = self
+            .notices
+            .send(Notice::SessionBegan(session, entry))
+            .await;
+        controls
     }
 
     /// How the sockets of sessions are placed.
@@ -74,17 +90,36 @@ impl Context {
 #[derive(Debug)]
 pub(super) struct SessionControls {
     pub(super) cancel: Cancel,
-    pub(super) decision: oneshot::Receiver<Decision>,
+    pub(super) answers: mpsc::Receiver<Answer>,
+    pub(super) pause: watch::Receiver<bool>,
+    pub(super) pages: watch::Receiver<Option<PageRequest>>,
+}
+
+/// What a person answers to an offer.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// To be seen with another folder first.
+    Elsewhere(PathBuf),
+    /// For good.
+    Decided(Decision),
+}
+
+/// What a person wants of a running share.
+#[derive(Debug)]
+pub(super) enum ShareWish {
+    /// Another content.
+    Edit {
+        add: Vec<PathBuf>,
+        remove: Vec<ItemNumber>,
+    },
+    /// A fresh code.
+    RenewCode,
 }
 
 /// What sessions tell the loop.
 #[derive(Debug)]
 enum Notice {
-    SessionBegan {
-        session: SessionNumber,
-        cancel: CancelHandle,
-        decide: oneshot::Sender<Decision>,
-    },
+    SessionBegan(SessionNumber, SessionEntry),
     SessionEnded(SessionNumber),
     Draining(LinkHandle),
 }
@@ -100,16 +135,26 @@ enum Action {
 
 struct Run {
     context: Context,
-    tasks: BTreeMap<TaskNumber, CancelHandle>,
+    tasks: BTreeMap<TaskNumber, TaskEntry>,
     sessions: BTreeMap<SessionNumber, SessionEntry>,
     /// Tasks, and links that are being closed.
     running: JoinSet<Option<TaskNumber>>,
     handle_gone: bool,
 }
 
+struct TaskEntry {
+    cancel: CancelHandle,
+    /// For a share.
+    wishes: Option<mpsc::Sender<ShareWish>>,
+}
+
+/// The other ends of [`SessionControls`].
+#[derive(Debug)]
 struct SessionEntry {
     cancel: CancelHandle,
-    decide: Option<oneshot::Sender<Decision>>,
+    answer: mpsc::Sender<Answer>,
+    pause: watch::Sender<bool>,
+    page: watch::Sender<Option<PageRequest>>,
 }
 
 /// Runs until the handle is gone and every task has ended.
@@ -165,10 +210,12 @@ impl Run {
     ) -> Action {
         loop {
             tokio::select! {
+                biased;
+                // A session is known before anybody is told of it and can ask something of it.
+                Some(notice) = noticed.recv() => return Action::Notice(notice),
                 command = commands.recv(), if !self.handle_gone => {
                     return command.map_or(Action::HandleGone, Action::Command);
                 }
-                Some(notice) = noticed.recv() => return Action::Notice(notice),
                 Some(ended) = self.running.join_next() => {
                     match ended {
                         Ok(work) => return Action::WorkEnded(work),
@@ -183,14 +230,8 @@ impl Run {
     fn apply(&mut self, action: Action) {
         match action {
             Action::Command(command) => self.apply_command(command),
-            Action::Notice(Notice::SessionBegan {
-                session,
-                cancel,
-                decide,
-            }) => {
-                let decide = Some(decide);
-                self.sessions
-                    .insert(session, SessionEntry { cancel, decide });
+            Action::Notice(Notice::SessionBegan(session, entry)) => {
+                self.sessions.insert(session, entry);
             }
             Action::Notice(Notice::SessionEnded(session)) => {
                 self.sessions.remove(&session);
@@ -208,7 +249,7 @@ impl Run {
             }
             Action::HandleGone => {
                 self.handle_gone = true;
-                self.tasks.values().for_each(CancelHandle::cancel);
+                self.tasks.values().for_each(|task| task.cancel.cancel());
             }
         }
     }
@@ -220,54 +261,67 @@ impl Run {
                 task,
                 paths,
                 options,
-            } => self.spawn(task, |stop| {
-                share::share(context, task, paths, options, stop)
-            }),
+            } => {
+                let (wishes, wished) = mpsc::channel(WISH_QUEUE);
+                self.spawn(task, Some(wishes), |stop| {
+                    share::share(context, task, paths, options, wished, stop)
+                });
+            }
             Command::Receive {
                 task,
                 code,
                 options,
-            } => self.spawn(task, |stop| {
+            } => self.spawn(task, None, |stop| {
                 receive::receive(context, task, code, options, stop)
             }),
             Command::Diagnose { task } => {
-                self.spawn(task, |stop| doctor::diagnose(context, task, stop));
+                self.spawn(task, None, |stop| doctor::diagnose(context, task, stop));
             }
-            Command::Decide { session, decision } => {
-                let entry = self.sessions.get_mut(&session);
-                if let Some(decide) = entry.and_then(|entry| entry.decide.take()) {
-                    // A session that ended meanwhile needs no answer.
-                    let _ = decide.send(decision);
-                }
+            Command::TestRendezvous { task, server } => self.spawn(task, None, |stop| {
+                doctor::test_rendezvous(context, task, server, stop)
+            }),
+            Command::Configure(config) => self.context.config = Arc::new(*config),
+            Command::EditShare { task, add, remove } => {
+                self.wish(task, ShareWish::Edit { add, remove });
             }
-            Command::EditShare { .. }
-            | Command::RenewCode(_)
-            | Command::TestRendezvous { .. }
-            | Command::Configure(_)
-            | Command::ShowOffer { .. }
-            | Command::SetDestination { .. }
-            | Command::Pause(_)
-            | Command::Resume(_) => tracing::debug!("not answered by this engine"),
-            Command::CancelSession(session) => {
-                if let Some(entry) = self.sessions.get(&session) {
+            Command::RenewCode(task) => self.wish(task, ShareWish::RenewCode),
+            Command::CancelTask(task) => {
+                if let Some(entry) = self.tasks.get(&task) {
                     entry.cancel.cancel();
                 }
             }
-            Command::CancelTask(task) => {
-                if let Some(handle) = self.tasks.get(&task) {
-                    handle.cancel();
+            Command::ShowOffer { session, .. }
+            | Command::SetDestination { session, .. }
+            | Command::Decide { session, .. }
+            | Command::Pause(session)
+            | Command::Resume(session)
+            | Command::CancelSession(session) => {
+                // A session that ended meanwhile needs nothing any more.
+                if let Some(entry) = self.sessions.get(&session) {
+                    entry.apply(command);
                 }
             }
         }
     }
 
+    fn wish(&self, task: TaskNumber, wish: ShareWish) {
+        let wishes = self.tasks.get(&task).and_then(|task| task.wishes.as_ref());
+        if wishes.is_none_or(|wishes| wishes.try_send(wish).is_err()) {
+            tracing::debug!("a wish for a share that has ended, or has too many already");
+        }
+    }
+
     /// Starts a task under its number; its last event is that it ended.
-    fn spawn<F>(&mut self, task: TaskNumber, start: impl FnOnce(Cancel) -> F)
-    where
+    fn spawn<F>(
+        &mut self,
+        task: TaskNumber,
+        wishes: Option<mpsc::Sender<ShareWish>>,
+        start: impl FnOnce(Cancel) -> F,
+    ) where
         F: Future<Output = Outcome> + Send + 'static,
     {
-        let (handle, stop) = cancel();
-        self.tasks.insert(task, handle);
+        let (cancel, stop) = cancel();
+        self.tasks.insert(task, TaskEntry { cancel, wishes });
         let reporter = self.context.reporter.clone();
         // Boxed: the state of a whole share is kilobytes, and is moved about otherwise.
         let work: Pin<Box<dyn Future<Output = Outcome> + Send>> = Box::pin(start(stop));
@@ -276,5 +330,47 @@ impl Run {
             reporter.tell(Event::Ended { task, outcome }).await;
             Some(task)
         });
+    }
+}
+
+impl SessionEntry {
+    /// Passes on what is asked of this session.
+    fn apply(&self, command: Command) {
+        match command {
+            Command::ShowOffer {
+                search,
+                first,
+                count,
+                ..
+            } => {
+                let request = PageRequest {
+                    search,
+                    first,
+                    count,
+                };
+                self.page.send_replace(Some(request));
+            }
+            Command::SetDestination { destination, .. } => {
+                self.answer(Answer::Elsewhere(destination));
+            }
+            Command::Decide { decision, .. } => self.answer(Answer::Decided(decision)),
+            Command::Pause(_) => _ = self.pause.send_replace(true),
+            Command::Resume(_) => _ = self.pause.send_replace(false),
+            Command::CancelSession(_) => self.cancel.cancel(),
+            Command::Share { .. }
+            | Command::EditShare { .. }
+            | Command::RenewCode(_)
+            | Command::Receive { .. }
+            | Command::Diagnose { .. }
+            | Command::TestRendezvous { .. }
+            | Command::Configure(_)
+            | Command::CancelTask(_) => {}
+        }
+    }
+
+    fn answer(&self, answer: Answer) {
+        if self.answer.try_send(answer).is_err() {
+            tracing::debug!("an answer that nobody waits for");
+        }
     }
 }

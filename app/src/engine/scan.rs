@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fardrop_shared::offer::Manifest;
-use tokio::sync::watch;
 
 use super::event::{Event, LeftOut, OfferDigest, TaskNumber};
 use super::run::Context;
@@ -26,25 +25,6 @@ pub(super) enum Offer {
     Ready(Arc<OfferSource>),
     /// There is nothing to offer.
     Failed(Failure),
-}
-
-/// Starts to look through `paths`; every session of the share waits for the result.
-pub(super) fn scan(
-    context: Context,
-    task: TaskNumber,
-    paths: Vec<PathBuf>,
-) -> watch::Receiver<Offer> {
-    let (sender, receiver) = watch::channel(Offer::Pending);
-    tokio::spawn(async move {
-        // When the share ends first, nobody wants the result and dropping it stops the walk.
-        tokio::select! {
-            offer = look(&context, task, paths) => {
-                sender.send_replace(offer);
-            }
-            () = sender.closed() => {}
-        }
-    });
-    receiver
 }
 
 /// What an offer is, in short.
@@ -69,28 +49,18 @@ pub(super) fn digest(manifest: &Manifest) -> OfferDigest {
     }
 }
 
-async fn look(context: &Context, task: TaskNumber, paths: Vec<PathBuf>) -> Offer {
-    let local = |error: std::io::Error| {
-        Offer::Failed(Failure::new(Stage::Files, FailureKind::Local).with_detail(error))
-    };
-    let walk = match scan_in_background(paths) {
-        Ok(walk) => walk,
-        Err(error) => return local(error),
-    };
-    let scanned = match walk.await {
-        Ok(Ok(scanned)) => scanned,
-        Ok(Err(error)) => return Offer::Failed(scan_failure(&error)),
-        Err(_) => return local(std::io::ErrorKind::Interrupted.into()),
-    };
-    tell(context, task, &scanned).await;
-    let totals = scanned.source.manifest().totals();
-    if totals.files == 0 && totals.folders == 0 {
-        return Offer::Failed(Failure::new(Stage::Files, FailureKind::NothingToSend));
+/// Looks through `paths`. Dropping it stops the walk.
+pub(super) async fn look(paths: Vec<PathBuf>) -> Result<Scanned, Failure> {
+    let local =
+        |error: std::io::Error| Failure::new(Stage::Files, FailureKind::Local).with_detail(error);
+    match scan_in_background(paths).map_err(local)?.await {
+        Ok(scanned) => scanned.map_err(|error| scan_failure(&error)),
+        Err(_) => Err(local(std::io::ErrorKind::Interrupted.into())),
     }
-    Offer::Ready(Arc::new(scanned.source))
 }
 
-async fn tell(context: &Context, task: TaskNumber, scanned: &Scanned) {
+/// Tells what was found.
+pub(super) async fn tell(context: &Context, task: TaskNumber, scanned: &Scanned) {
     for warning in scanned.warnings.iter().take(LEFT_OUT_TOLD) {
         let (path, reason) = left_out(warning);
         let name = path.display().to_string();

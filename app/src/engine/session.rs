@@ -12,17 +12,21 @@ use fardrop_shared::transfer::FileReason;
 use fardrop_shared::wire::peer::DeclineReason;
 use tokio::sync::watch;
 
-use super::event::{Event, LinkName, Progress, Receipt, SessionNumber, TaskNumber};
+use super::event::{Event, LinkName, Progress, Receipt, SessionNumber, TaskNumber, Who};
 use super::path::{PathWatch, Route};
 use super::report::{Rate, Reporter};
 use super::run::Context;
+use super::view::{OfferView, PageRequest, show_pages};
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::link::{self, CloseCode, Credentials, Identity, Link, LinkError, LinkHandle, LinkKind};
 use crate::net::{Acquainted, MeetError, Place, Search};
-use crate::transfer::{self, Summary, TransferError};
+use crate::transfer::{self, Standing, Summary, TransferError};
 
 /// How often the face is given new progress: ten times a second.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often the rate is looked at while no bytes move: until it is zero, the face is told.
+const STILL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Two peers that know the same code, and all that is needed to connect them.
 pub(super) struct Pair {
@@ -81,21 +85,60 @@ pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Path
     Ok((link, watch))
 }
 
-/// Runs a transfer over a link, passing on its progress and what becomes of the path. The peer is told
+/// What a running transfer is watched by, and what the person wants of it.
+pub(super) struct Watching {
+    progress: watch::Receiver<transfer::Progress>,
+    standing: watch::Receiver<Standing>,
+    /// The offer, once there is one to be seen.
+    pub(super) view: watch::Sender<Option<Arc<OfferView>>>,
+    pages: watch::Receiver<Option<PageRequest>>,
+}
+
+/// Connects a transfer with those who watch and steer it.
+pub(super) fn watching(
+    pause: watch::Receiver<bool>,
+    pages: watch::Receiver<Option<PageRequest>>,
+) -> (transfer::Controls, Watching) {
+    let (progress, progressed) = watch::channel(transfer::Progress::default());
+    let (standing, stands) = watch::channel(Standing::default());
+    let controls = transfer::Controls {
+        progress,
+        standing,
+        pause,
+    };
+    let watching = Watching {
+        progress: progressed,
+        standing: stands,
+        view: watch::Sender::new(None),
+        pages,
+    };
+    (controls, watching)
+}
+
+/// Runs a transfer over a link, passing on how it stands and what becomes of the path. The peer is told
 /// how it ended while others are told as well.
 pub(super) async fn transfer(
     context: &Context,
     path: &mut PathWatch,
     handle: &LinkHandle,
     work: impl Future<Output = Result<Summary, TransferError>>,
-    progress: watch::Receiver<transfer::Progress>,
+    watching: &mut Watching,
 ) -> Result<Summary, Failure> {
-    let session = path.session();
+    let (session, reporter) = (path.session(), &context.reporter);
+    let Watching {
+        progress,
+        standing,
+        view,
+        pages,
+    } = watching;
     let newest = progress.clone();
+    let mut told = Standing::default();
     let result = tokio::select! {
         result = work => result.map_err(|error| transfer_failure(&error)),
-        // Progress never ends by itself before the work does.
-        never = watch_progress(&context.reporter, session, progress) => match never {},
+        // None of these ends by itself before the work does.
+        never = watch_progress(reporter, session, progress.clone()) => match never {},
+        never = watch_standing(reporter, session, standing.clone(), &mut told) => match never {},
+        never = show_pages(reporter, session, view, pages) => match never {},
         failure = path.follow(|| Some(newest.borrow().bytes)) => {
             handle.close(CloseCode::Abandoned);
             Err(Failure {
@@ -105,6 +148,11 @@ pub(super) async fn transfer(
         }
     };
     context.drain(handle.clone()).await;
+    if result.is_ok() {
+        // A small one may be over before anybody looked.
+        let now = *standing.borrow();
+        tell_accepted(reporter, session, now, &mut told).await;
+    }
     result
 }
 
@@ -120,7 +168,8 @@ pub(super) async fn tell_failures(context: &Context, session: SessionNumber, sum
     }
 }
 
-/// Passes a transfer's progress on for as long as it is polled.
+/// Passes a transfer's progress on for as long as it is polled. When no bytes move any more, the rate falls
+/// to zero, and then there is nothing new.
 async fn watch_progress(
     reporter: &Reporter,
     session: SessionNumber,
@@ -129,13 +178,74 @@ async fn watch_progress(
     let mut rate = Rate::default();
     // Nothing so far, now: the first progress has a rate as well.
     rate.sample(Instant::now(), source.borrow().bytes);
+    let mut moving = false;
     loop {
+        let changed = tokio::time::timeout(STILL_INTERVAL, source.changed()).await;
+        if matches!(changed, Ok(Err(_))) {
+            std::future::pending::<()>().await;
+        }
+        let newest = progress(*source.borrow_and_update(), &mut rate);
+        // Sampled even while nothing moves, or the first rate after that would be the mean over all of it.
+        if changed.is_ok() || moving {
+            moving = newest.rate > 0.0;
+            reporter.progress(session, newest);
+        }
+        tokio::time::sleep(PROGRESS_INTERVAL).await;
+        reporter.catch_up(Instant::now());
+    }
+}
+
+/// Tells whether a transfer was accepted and stands still, for as long as it is polled.
+async fn watch_standing(
+    reporter: &Reporter,
+    session: SessionNumber,
+    mut source: watch::Receiver<Standing>,
+    told: &mut Standing,
+) -> Infallible {
+    loop {
+        let now = *source.borrow_and_update();
+        tell_accepted(reporter, session, now, told).await;
+        if paused_by(now) != paused_by(*told) {
+            let event = match paused_by(now) {
+                Some(by) => Event::Paused { session, by },
+                None => Event::Resumed { session },
+            };
+            reporter.tell(event).await;
+        }
+        *told = now;
         if source.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
-        let newest = *source.borrow_and_update();
-        reporter.progress(session, progress(newest, &mut rate));
-        tokio::time::sleep(PROGRESS_INTERVAL).await;
+    }
+}
+
+async fn tell_accepted(
+    reporter: &Reporter,
+    session: SessionNumber,
+    now: Standing,
+    told: &mut Standing,
+) {
+    if let Some((files, bytes)) = now.accepted
+        && told.accepted.is_none()
+    {
+        let files = files.into();
+        let event = Event::Accepted {
+            session,
+            files,
+            bytes,
+        };
+        reporter.tell(event).await;
+        told.accepted = now.accepted;
+    }
+}
+
+const fn paused_by(standing: Standing) -> Option<Who> {
+    if standing.paused_here {
+        Some(Who::Here)
+    } else if standing.paused_by_peer {
+        Some(Who::Peer)
+    } else {
+        None
     }
 }
 

@@ -1,31 +1,26 @@
 //! A share: an offer under a code, and a session for every receiver that knows it.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Instant;
 
 use fardrop_shared::pairing::{Hello, PeerKey};
 use fardrop_shared::path::Nat;
 use fardrop_shared::{Role, SessionId};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::cancel::{Cancel, EitherCancel};
-use super::command::{ShareLifetime, ShareOptions};
-use super::embedded::Embedded;
-use super::event::{Event, Outcome, Receipt, ShownCode, TaskNumber};
-use super::run::Context;
-use super::scan::{Offer, digest, scan};
-use super::session::{self, Pair, meet_failure};
+use super::cancel::Cancel;
+use super::command::{OnDeadCode, OnMissing, ShareLifetime, ShareOptions};
+use super::contents::{Contents, Look, first_missing};
+use super::event::{Event, Outcome, TaskNumber};
+use super::lodging::{LINGER, Lodging, LodgingEvent};
+use super::run::{Context, ShareWish};
+use super::serve::{SessionEnd, serve};
+use super::session::{self, Pair};
 use crate::failure::{Failure, FailureKind, Stage};
-use crate::files::OfferSource;
 use crate::link::Identity;
-use crate::net::{Lobby, LobbyEvent, Place};
-use crate::transfer;
-
-/// How long a share that has ended goes on telling receivers so: a few repetitions.
-const LINGER: Duration = Duration::from_secs(2);
+use crate::net::{LobbyEvent, Place};
 
 /// Runs a share to its end.
 pub(super) async fn share(
@@ -33,30 +28,29 @@ pub(super) async fn share(
     task: TaskNumber,
     paths: Vec<PathBuf>,
     options: ShareOptions,
+    wishes: mpsc::Receiver<ShareWish>,
     mut stop: Cancel,
 ) -> Outcome {
-    if let Some(failure) = paths.iter().find_map(|path| missing(path)) {
+    if options.on_missing == OnMissing::Fail
+        && let Some(failure) = first_missing(&paths).await
+    {
         return fail(&context, task, failure).await;
     }
     let opened = tokio::select! {
-        opened = open(&context, options.words) => opened,
+        opened = Lodging::open(&context, options.words) => opened,
         () = stop.cancelled() => return Outcome::Interrupted,
     };
-    let (lobby, embedded) = match opened {
-        Ok(opened) => opened,
+    let lodging = match opened {
+        Ok(lodging) => lodging,
         Err(failure) => return fail(&context, task, failure).await,
     };
-    let code = shown(&lobby, embedded.as_ref());
-    let told = code.clone();
-    context.reporter.tell(Event::Code { task, code }).await;
     let mut share = Share {
-        offer: scan(context.clone(), task, paths),
+        contents: Contents::begin(context.clone(), task, paths),
         context,
         task,
         options,
-        lobby,
-        embedded,
-        code: told,
+        lodging,
+        wishes,
         spare: None,
         nat: None,
         ending_soon: watch::Sender::new(false),
@@ -67,6 +61,7 @@ pub(super) async fn share(
         stop,
         ending: None,
     };
+    share.tell_code().await;
     share.refill();
     share.run().await
 }
@@ -75,11 +70,9 @@ struct Share {
     context: Context,
     task: TaskNumber,
     options: ShareOptions,
-    lobby: Lobby,
-    embedded: Option<Embedded>,
-    /// The code as it was told last.
-    code: ShownCode,
-    offer: watch::Receiver<Offer>,
+    lodging: Lodging,
+    contents: Contents,
+    wishes: mpsc::Receiver<ShareWish>,
     /// A socket for the next receiver: its router has had time to open a port.
     spare: Option<Place>,
     /// What the NAT in front of this machine does, where it does the same for all sockets.
@@ -97,17 +90,6 @@ struct Share {
     ending: Option<Outcome>,
 }
 
-/// What one session of a share came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SessionEnd {
-    /// Everything wanted is verified on the receiver's disk.
-    Complete,
-    /// Some files failed for good.
-    Partial,
-    /// Nothing to count: it may be tried again.
-    Failed,
-}
-
 /// A socket and a certificate for one receiver.
 struct Ready {
     place: Place,
@@ -115,12 +97,11 @@ struct Ready {
 }
 
 enum Step {
-    Lobby(LobbyEvent),
+    Lodging(LodgingEvent),
     Prepared(SessionId, Result<Ready, Failure>),
     SessionEnded(SessionEnd),
-    Scanned,
-    /// Our own rendezvous may be found elsewhere.
-    Outside,
+    Looked(Look),
+    Wished(ShareWish),
     Stop,
     Broken(std::io::Error),
 }
@@ -140,8 +121,8 @@ impl Share {
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return Step::Stop,
-                said = self.lobby.next() => {
-                    return said.map_or_else(Step::Broken, Step::Lobby);
+                said = self.lodging.next() => {
+                    return said.map_or_else(Step::Broken, Step::Lodging);
                 }
                 Some(prepared) = self.preparing.join_next() => {
                     if let Ok((run, ready)) = prepared {
@@ -151,8 +132,8 @@ impl Share {
                 Some(ended) = self.sessions.join_next() => {
                     return Step::SessionEnded(ended.unwrap_or(SessionEnd::Failed));
                 }
-                Ok(()) = self.offer.changed() => return Step::Scanned,
-                () = outside_changed(self.embedded.as_mut()) => return Step::Outside,
+                look = self.contents.next() => return Step::Looked(look),
+                Some(wish) = self.wishes.recv() => return Step::Wished(wish),
             }
         }
     }
@@ -160,14 +141,27 @@ impl Share {
     async fn apply(&mut self, step: Step) {
         match step {
             Step::Stop => self.ending = Some(Outcome::Interrupted),
-            Step::Lobby(event) => self.on_lobby(event).await,
+            Step::Lodging(LodgingEvent::Lobby(event)) => self.on_lobby(event).await,
+            Step::Lodging(LodgingEvent::Outside) => self.tell_code().await,
+            Step::Lodging(LodgingEvent::Moved(Ok(()))) => {
+                // Those who were pairing under the old code are told that it has ended.
+                self.ready.clear();
+                self.proved.clear();
+                self.preparing.abort_all();
+                self.tell_code().await;
+            }
+            Step::Lodging(LodgingEvent::Moved(Err(failure))) => {
+                let task = self.task;
+                let event = Event::Refused { task, failure };
+                self.context.reporter.tell(event).await;
+            }
             Step::Prepared(run, Ok(ready)) => {
                 let hello = Hello::new(
                     ready.identity.fingerprint(),
                     ready.place.whereabouts(),
                     self.context.config.device.clone(),
                 );
-                self.lobby.provide_hello(run, hello);
+                self.lodging.provide_hello(run, hello);
                 if ready.place.nat() == Nat::EndpointIndependent {
                     self.nat = Some(Nat::EndpointIndependent);
                 }
@@ -176,32 +170,19 @@ impl Share {
             }
             Step::Prepared(_, Err(failure)) => self.tell_failed(failure).await,
             Step::SessionEnded(end) => self.on_session_end(end),
-            Step::Outside => self.tell_code().await,
-            Step::Scanned => {
-                let failure = match &*self.offer.borrow_and_update() {
-                    Offer::Failed(failure) => Some(failure.clone()),
-                    Offer::Pending | Offer::Ready(_) => None,
-                };
-                if let Some(failure) = failure {
+            Step::Looked(look) => {
+                if let Err(failure) = self.contents.settle(look).await {
                     self.tell_failed(failure).await;
                     self.ending = Some(Outcome::Failed);
                 }
             }
+            Step::Wished(ShareWish::Edit { add, remove }) => self.contents.edit(add, &remove),
+            Step::Wished(ShareWish::RenewCode) => self.lodging.renew(),
             Step::Broken(error) => {
                 let failure = Failure::new(Stage::Rendezvous, FailureKind::Local);
                 self.tell_failed(failure.with_detail(error)).await;
                 self.ending = Some(Outcome::Failed);
             }
-        }
-    }
-
-    /// Tells the code again if it has another form now.
-    async fn tell_code(&mut self) {
-        let code = shown(&self.lobby, self.embedded.as_ref());
-        if code != self.code {
-            self.code = code.clone();
-            let task = self.task;
-            self.context.reporter.tell(Event::Code { task, code }).await;
         }
     }
 
@@ -225,21 +206,43 @@ impl Share {
                     .await;
             }
             LobbyEvent::Dead => {
-                self.tell_failed(Failure::new(Stage::Pairing, FailureKind::CodeDead))
-                    .await;
-                self.ending = Some(Outcome::Failed);
+                self.on_dead_code(Stage::Pairing, FailureKind::CodeDead)
+                    .await
             }
             LobbyEvent::Taken => {
-                self.tell_failed(Failure::new(Stage::Rendezvous, FailureKind::CodeTaken))
+                self.on_dead_code(Stage::Rendezvous, FailureKind::CodeTaken)
                     .await;
-                self.ending = Some(Outcome::Failed);
             }
             LobbyEvent::Silent => tracing::info!("the rendezvous does not answer for now"),
         }
     }
 
+    /// Nobody can pair under the code any more.
+    async fn on_dead_code(&mut self, stage: Stage, reason: FailureKind) {
+        match self.options.on_dead_code {
+            OnDeadCode::End => {
+                self.tell_failed(Failure::new(stage, reason)).await;
+                self.ending = Some(Outcome::Failed);
+            }
+            OnDeadCode::Wait => {
+                self.lodging.leave();
+                let task = self.task;
+                let event = Event::CodeDead { task, reason };
+                self.context.reporter.tell(event).await;
+            }
+        }
+    }
+
+    /// Tells the code, if it is another than before.
+    async fn tell_code(&mut self) {
+        if let Some(code) = self.lodging.new_code() {
+            let task = self.task;
+            self.context.reporter.tell(Event::Code { task, code }).await;
+        }
+    }
+
     fn prepare(&mut self, run: SessionId) {
-        let servers: Vec<SocketAddr> = self.lobby.server_addresses();
+        let servers: Vec<SocketAddr> = self.lodging.server_addresses();
         let options = self.context.place_options();
         let (spare, nat) = (self.spare.take(), self.nat);
         self.preparing.spawn(async move {
@@ -279,7 +282,7 @@ impl Share {
                 session: self.context.reporter.next_session(),
                 role: Role::Sender,
                 place: ready.place,
-                servers: self.lobby.server_addresses(),
+                servers: self.lodging.server_addresses(),
                 identity: ready.identity,
                 key,
                 peer,
@@ -287,7 +290,7 @@ impl Share {
             let served = serve(
                 self.context.clone(),
                 pair,
-                self.offer.clone(),
+                self.contents.offer(),
                 self.stop.clone(),
                 self.ending_soon.subscribe(),
             );
@@ -317,7 +320,7 @@ impl Share {
     /// Tells the rendezvous that the share has ended, and lets running sessions end: they see the
     /// person's wish themselves.
     async fn finish(mut self, outcome: Outcome) -> Outcome {
-        self.lobby.close();
+        self.lodging.close();
         self.spare = None;
         self.ending_soon.send_replace(true);
         let mut stop = self.stop.clone();
@@ -331,145 +334,13 @@ impl Share {
                     linger = None;
                 }
                 Some(_) = self.sessions.join_next() => {}
-                said = self.lobby.next() => if said.is_err() { linger = None },
+                said = self.lodging.next() => if said.is_err() { linger = None },
                 () = tokio::time::sleep_until(linger.unwrap_or_else(Instant::now).into()),
                     if linger.is_some() => linger = None,
             }
         }
         outcome
     }
-}
-
-/// Takes a place at a rendezvous: a configured one, or our own.
-async fn open(context: &Context, words: u8) -> Result<(Lobby, Option<Embedded>), Failure> {
-    let config = &context.config;
-    if !config.rendezvous.is_empty() {
-        let lobby = Lobby::open(&config.rendezvous, words, config.ipv6).await;
-        return lobby
-            .map(|lobby| (lobby, None))
-            .map_err(|error| meet_failure(&error));
-    }
-    let mut embedded = Embedded::start(&context.place_options())
-        .map_err(|error| Failure::new(Stage::Rendezvous, FailureKind::Local).with_detail(error))?;
-    let lobby = Lobby::open(&[embedded.here()], words, config.ipv6)
-        .await
-        .map_err(|error| meet_failure(&error))?;
-    if config.mdns {
-        embedded.advertise(lobby.code().locator().value());
-    }
-    Ok((lobby, Some(embedded)))
-}
-
-/// Resolves when our own rendezvous may be found elsewhere; never without one. Cancel-safe.
-async fn outside_changed(embedded: Option<&mut Embedded>) {
-    match embedded {
-        Some(embedded) => embedded.outside_changed().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The code in all its forms. A rendezvous of our own is named by the port that a router has opened for
-/// it, and until there is one by its address on this network.
-fn shown(lobby: &Lobby, embedded: Option<&Embedded>) -> ShownCode {
-    let server = match embedded {
-        Some(embedded) => match embedded.outside() {
-            Some(address) => Some(address.to_string()),
-            None => embedded.on_network(),
-        },
-        None => Some(lobby.server().to_owned()),
-    };
-    let code = lobby.code();
-    let with_server = server.and_then(|server| code.clone().with_server(Some(&server)).ok());
-    ShownCode {
-        spoken: code.to_spoken().to_string(),
-        uri: with_server.as_ref().unwrap_or(code).to_uri().to_string(),
-        with_server: with_server.map(|code| code.to_spoken().to_string()),
-    }
-}
-
-/// One receiver, from its proof to the last file on its disk.
-async fn serve(
-    context: Context,
-    pair: Pair,
-    offer: watch::Receiver<Offer>,
-    stop: Cancel,
-    ending_soon: watch::Receiver<bool>,
-) -> SessionEnd {
-    let (task, session) = (pair.task, pair.session);
-    let controls = context.register(session).await;
-    let mut cancel = EitherCancel(stop, controls.cancel);
-    let served = serve_to_the_end(&context, pair, offer, &mut cancel, ending_soon).await;
-    context.unregister(session).await;
-    let (event, end) = match served {
-        Ok(receipt) => (
-            Event::Done {
-                session,
-                receipt,
-                places: Vec::new(),
-            },
-            if receipt.failed_files == 0 {
-                SessionEnd::Complete
-            } else {
-                SessionEnd::Partial
-            },
-        ),
-        Err(failure) => {
-            let session = Some(session);
-            (
-                Event::Failed {
-                    task,
-                    session,
-                    failure,
-                },
-                SessionEnd::Failed,
-            )
-        }
-    };
-    context.reporter.tell(event).await;
-    end
-}
-
-async fn serve_to_the_end(
-    context: &Context,
-    pair: Pair,
-    offer: watch::Receiver<Offer>,
-    cancel: &mut EitherCancel,
-    ending_soon: watch::Receiver<bool>,
-) -> Result<Receipt, Failure> {
-    let session = pair.session;
-    let connected = cancel.unless(session::connect(context, pair)).await;
-    let (link, mut path) = connected.unwrap_or_else(|| Err(session::cancelled(Stage::Path)))?;
-    let source = cancel.unless(offered(offer)).await;
-    let source = source.unwrap_or_else(|| Err(session::cancelled(Stage::Offer)))?;
-    let offer = digest(source.manifest());
-    context.reporter.tell(Event::Offer { session, offer }).await;
-    path.give_up_once(ending_soon);
-    let handle = link.handle.clone();
-    let (progress, watched) = watch::channel(transfer::Progress::default());
-    let work = transfer::send(link, source, progress, cancel.cancelled());
-    let summary = session::transfer(context, &mut path, &handle, work, watched).await?;
-    session::tell_failures(context, session, &summary).await;
-    Ok(session::receipt(&summary, path.route()))
-}
-
-/// The offer, once the files have been looked through.
-async fn offered(mut offer: watch::Receiver<Offer>) -> Result<Arc<OfferSource>, Failure> {
-    let settled = offer
-        .wait_for(|offer| !matches!(offer, Offer::Pending))
-        .await;
-    match settled.map(|offer| offer.clone()) {
-        Ok(Offer::Ready(source)) => Ok(source),
-        Ok(Offer::Failed(failure)) => Err(failure),
-        // The share is ending.
-        Ok(Offer::Pending) | Err(_) => Err(session::cancelled(Stage::Offer)),
-    }
-}
-
-/// What is wrong with a path that is not there: said before anybody is given a code for it.
-fn missing(path: &Path) -> Option<Failure> {
-    let error = path.metadata().err()?;
-    let failure = Failure::new(Stage::Files, FailureKind::FileUnreadable);
-    Some(failure.with_detail(format_args!("{}: {error}", path.display())))
 }
 
 /// Ends a share that did not begin.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use fardrop_shared::offer::Manifest;
 
-pub use scan::{ScanError, ScanWarning, Scanned, scan, scan_in_background};
+pub use scan::{ScanError, ScanWarning, Scanned, ScannedItem, scan, scan_in_background};
 
 /// An offer and where its files are. One serves any number of receivers.
 #[derive(Debug)]

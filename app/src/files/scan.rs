@@ -72,6 +72,23 @@ pub struct Scanned {
     pub warnings: Vec<ScanWarning>,
     /// How many were left out.
     pub warning_count: usize,
+    /// What came of each of the paths given, in their order.
+    pub items: Vec<ScannedItem>,
+}
+
+/// What came of one of the paths given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannedItem {
+    /// The name it is offered under.
+    pub name: String,
+    /// Whether it is a folder.
+    pub folder: bool,
+    /// Regular files that are offered of it.
+    pub files: u32,
+    /// Their bytes together.
+    pub bytes: u64,
+    /// How many things in it are left out.
+    pub left_out: usize,
 }
 
 /// Walks `paths` on a thread of its own. Dropping the receiver stops the walk.
@@ -114,6 +131,7 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
         stopped,
     };
     let mut roots = Vec::with_capacity(paths.len());
+    let mut items = Vec::with_capacity(paths.len());
     let mut taken = std::collections::HashSet::new();
     for (path, (canonical, metadata)) in paths.iter().zip(&arguments) {
         let name =
@@ -126,14 +144,23 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
             })
             .take(paths.len())
             .find(|name| taken.insert(name.to_lowercase()));
-        let first = walker.builder.totals().entries();
-        walker.argument(canonical, &free.unwrap_or(name), metadata)?;
-        if walker.builder.totals().entries() > first {
+        let name = free.unwrap_or(name);
+        let (before, left_out) = (walker.builder.totals(), walker.warning_count);
+        walker.argument(canonical, &name, metadata)?;
+        let after = walker.builder.totals();
+        if after.entries() > before.entries() {
             roots.push(Root {
                 path: canonical.clone(),
-                first,
+                first: before.entries(),
             });
         }
+        items.push(ScannedItem {
+            name,
+            folder: metadata.is_dir(),
+            files: after.files - before.files,
+            bytes: after.bytes - before.bytes,
+            left_out: walker.warning_count - left_out,
+        });
     }
     Ok(Scanned {
         source: OfferSource {
@@ -142,6 +169,7 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
         },
         warnings: walker.warnings,
         warning_count: walker.warning_count,
+        items,
     })
 }
 

@@ -18,6 +18,7 @@ mod servers;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod time_server;
 mod visit;
 
 use std::io;
@@ -38,6 +39,7 @@ pub use mapping::{
 pub use place::{Place, PlaceOptions};
 pub use servers::{DEFAULT_PORT, EMBEDDED_PORTS};
 pub use socket::PeerSocket;
+pub use time_server::time_server;
 pub use visit::{Met, Visitor};
 
 /// What this build can do towards a peer: QUIC.

@@ -33,6 +33,7 @@ pub(super) struct Desk {
     sending: Mutex<Sending>,
     changed: Condvar,
     stopped: AtomicBool,
+    paused: AtomicBool,
     /// Bytes of files put into buffers.
     pub(super) sent: AtomicU64,
     /// Bytes that the receiver proved to have of files that it has in part.
@@ -45,6 +46,7 @@ impl Desk {
             sending: Mutex::new(Sending::new(entries)),
             changed: Condvar::new(),
             stopped: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             resumed: AtomicU64::new(0),
         }
@@ -66,6 +68,28 @@ impl Desk {
         // The lock is held once so that the thread is either waiting, or yet to look.
         drop(self.sending());
         self.wake();
+    }
+
+    /// Makes the reading thread rest, or go on.
+    pub(super) fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
+        // As above.
+        drop(self.sending());
+        self.wake();
+    }
+
+    /// Waits while the transfer stands still.
+    fn rest(&self) {
+        if !self.paused.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut sending = self.sending();
+        while !self.stopped() && self.paused.load(Ordering::Relaxed) {
+            sending = self
+                .changed
+                .wait(sending)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     fn stopped(&self) -> bool {
@@ -135,6 +159,7 @@ struct Feed<'a> {
 impl Feed<'_> {
     fn run(&mut self) -> Result<(), Over> {
         while !self.desk.stopped() {
+            self.desk.rest();
             let wanted = self.desk.sending().poll_wanted();
             match wanted {
                 Wanted::Entry { index, claims } => self.entry(index, &claims)?,
@@ -173,6 +198,7 @@ impl Feed<'_> {
         self.put(&frame::begin(index, start))?;
         *begun = true;
         while reader.left() > 0 {
+            self.desk.rest();
             if self.desk.stopped() {
                 return Err(Stop::Over);
             }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::{
         Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -15,7 +16,7 @@ use fardrop_shared::{
 };
 use tokio::sync::mpsc;
 
-use super::{FAILURES_KEPT, FileFailure, Progress, Summary};
+use super::{FAILURES_KEPT, FileFailure, PLACES_KEPT, Progress, Summary};
 use crate::disk::PartFile;
 
 /// Part files held open while the sender has not said where it begins: few against the 256 that a
@@ -73,6 +74,8 @@ pub(super) struct Ledger {
     messages: mpsc::Sender<ReceiverMessage>,
     /// With the index of the entry, and how many there are.
     failures: Mutex<(Vec<(u32, FileFailure)>, u32)>,
+    /// Names at the top of what is here, under which it is here.
+    places: Mutex<Vec<String>>,
     /// Bytes that are here, those of earlier transfers among them.
     bytes: AtomicU64,
     /// Bytes of files that crossed the link.
@@ -93,6 +96,7 @@ impl Ledger {
             begun: Condvar::new(),
             messages,
             failures: Mutex::default(),
+            places: Mutex::default(),
             bytes: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             resumed: AtomicU64::new(0),
@@ -147,6 +151,15 @@ impl Ledger {
         self.note_here(bytes);
     }
 
+    /// What was offered as `path` is here, `name` being its final name.
+    pub(super) fn note_place(&self, path: &str, name: &str) {
+        let top = path.split_once('/').map_or(name, |(top, _)| top);
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.len() < PLACES_KEPT && !places.iter().any(|place| place == top) {
+            places.push(top.to_owned());
+        }
+    }
+
     /// Another file is verified and on disk.
     pub(super) fn note_verified(&self) {
         self.files.fetch_add(1, Ordering::Relaxed);
@@ -188,7 +201,9 @@ impl Ledger {
         }
     }
 
-    pub(super) fn summary(&self) -> Summary {
+    /// What came of it all, in the folder `destination`.
+    pub(super) fn summary(&self, destination: &Path) -> Summary {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let failure_count = failures.1;
         let mut failures = failures.0.clone();
@@ -202,6 +217,7 @@ impl Ledger {
             skipped: self.skipped.load(Ordering::Relaxed),
             failures: failures.into_iter().map(|(_, failure)| failure).collect(),
             failure_count,
+            places: places.iter().map(|name| destination.join(name)).collect(),
             ..Summary::default()
         }
     }

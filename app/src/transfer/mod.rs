@@ -7,6 +7,7 @@
 mod check;
 mod feed;
 mod ledger;
+mod offered;
 mod pool;
 mod receive;
 mod send;
@@ -14,8 +15,9 @@ mod store;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod threads;
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use fardrop_shared::{
     name::NameError,
@@ -24,11 +26,13 @@ use fardrop_shared::{
     wire::peer::{DeclineReason, MessageError, TRANSFER_VERSION},
 };
 use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::link::{CloseCode, LinkError, LinkHandle};
 
 pub use receive::receive;
 pub use send::send;
+use survey::Survey;
 
 /// Bytes in one buffer between the network and the disk: fed in smaller pieces, hashing and writing
 /// cost more than sending.
@@ -39,6 +43,39 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most failures kept with their names; the rest are counted.
 const FAILURES_KEPT: usize = 1000;
+/// Most names at the top of what was taken that are told at the end: as many as are shown.
+const PLACES_KEPT: usize = 10;
+
+/// How a running transfer is watched and steered.
+#[derive(Debug)]
+pub struct Controls {
+    /// Gets how far it is.
+    pub progress: watch::Sender<Progress>,
+    /// Gets whether it was accepted, and whether it stands still.
+    pub standing: watch::Sender<Standing>,
+    /// The wish, here, that it stands still. That of the other side comes over the link.
+    pub pause: watch::Receiver<bool>,
+}
+
+/// Whether a transfer was accepted, and whether its bytes stand still. On both sides the same, but for the time
+/// that a message takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Files and bytes that are taken, once the receiver has said so.
+    pub accepted: Option<(u32, u64)>,
+    /// This side wishes that the bytes stand still.
+    pub paused_here: bool,
+    /// The other side does.
+    pub paused_by_peer: bool,
+}
+
+impl Standing {
+    /// Whether anybody wishes that the bytes stand still.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        self.paused_here || self.paused_by_peer
+    }
+}
 
 /// Where a transfer stands. On both sides this is what the receiver has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,6 +109,9 @@ pub struct Summary {
     pub failure_count: u32,
     /// From the receiver's yes to the last verification.
     pub elapsed: Duration,
+    /// Where what was taken is now: files and folders at the top, under their final names, the first ten
+    /// (known to the receiver only).
+    pub places: Vec<PathBuf>,
 }
 
 /// A file that did not make it.
@@ -104,15 +144,55 @@ pub struct ReceiveOptions {
 
 /// What a receiver is shown before it decides. Nothing was written so far.
 #[derive(Debug)]
-pub struct OfferSummary<'a> {
+pub struct OfferSummary {
     /// The names, all of them safe as paths, none of them escaped for display.
-    pub manifest: &'a Manifest,
+    pub manifest: Arc<Manifest>,
+    /// The folder that it would go to.
+    pub destination: PathBuf,
+    /// Why the folder that was decided for cannot be used, if so: then this is about the one before.
+    pub refused: Option<io::Error>,
     /// Bytes free at the destination; `None` if that cannot be told.
     pub free_space: Option<u64>,
     /// Files whose name is taken.
     pub conflicts: u32,
     /// Bytes that earlier transfers kept, to be proved.
     pub kept_bytes: u64,
+    survey: Arc<Survey>,
+}
+
+impl OfferSummary {
+    /// What has which name already.
+    #[must_use]
+    pub fn conflicts(&self) -> ConflictMap {
+        ConflictMap(Arc::clone(&self.survey))
+    }
+}
+
+/// What at the destination has the name of an offered file.
+#[derive(Debug, Clone)]
+pub struct ConflictMap(Arc<Survey>);
+
+/// Something that has the name of an offered file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    /// A file of the same size, perhaps the same one.
+    SameSize,
+    /// Something else.
+    Differs,
+}
+
+impl ConflictMap {
+    /// What has the name of the entry with this index, if it is a file and anything does.
+    #[must_use]
+    pub fn conflict(&self, index: u32) -> Option<Conflict> {
+        if self.0.same_size.contains(index) {
+            Some(Conflict::SameSize)
+        } else if self.0.taken.contains(index) {
+            Some(Conflict::Differs)
+        } else {
+            None
+        }
+    }
 }
 
 /// What the person decided.
@@ -125,8 +205,26 @@ pub enum Decision {
         /// Runs of entries to take, first and last included; all of them without a selection.
         selection: Option<Vec<(u32, u32)>>,
     },
+    /// Look at another folder first, and ask again.
+    Elsewhere(PathBuf),
     /// Do not.
     Decline,
+}
+
+/// Who decides about an offer.
+pub trait Decide {
+    /// What is decided about `offer`.
+    fn decide(&mut self, offer: OfferSummary) -> impl Future<Output = Decision> + Send;
+}
+
+impl<F, Answer> Decide for F
+where
+    F: FnMut(OfferSummary) -> Answer + Send,
+    Answer: Future<Output = Decision> + Send,
+{
+    fn decide(&mut self, offer: OfferSummary) -> impl Future<Output = Decision> + Send {
+        self(offer)
+    }
 }
 
 /// Why a transfer ended before its end.

@@ -1,26 +1,33 @@
 //! Receiving: the offer is read and checked, the person decides, and what is wanted is stored.
 
-use std::{io, pin::pin, sync::Arc, thread, time::Instant};
+use std::{
+    convert::Infallible,
+    io,
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::Arc,
+    time::Instant,
+};
 
 use fardrop_shared::{
-    name::NameError,
-    offer::{Entry, Manifest, ManifestBuilder, NameChecker, OfferError},
+    offer::Manifest,
     transfer::Violation,
     wire::peer::{DeclineReason, Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION},
 };
-use rand::rngs::OsRng;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     time::{MissedTickBehavior, interval, timeout},
 };
 
 use super::{
-    BUFFER_LENGTH, Decision, FAREWELL_TIMEOUT, OfferSummary, PROGRESS_INTERVAL, Progress,
-    ReceiveOptions, Summary, TransferError,
+    BUFFER_LENGTH, Controls, Decide, Decision, FAREWELL_TIMEOUT, OfferSummary, PROGRESS_INTERVAL,
+    Progress, ReceiveOptions, Standing, Summary, TransferError,
     check::check,
     ledger::Ledger,
+    offered::{hear, read_offer},
     store::{Job, Piece, store},
     survey::{Selection, Survey},
+    threads::{Alive, on_thread},
     with_reason,
 };
 use crate::{
@@ -33,34 +40,26 @@ const MESSAGES_WAITING: usize = 64;
 /// Buffers that wait for the writing thread, beside the one it has and the one being filled.
 const PIECES_WAITING: usize = 1;
 
-/// Held by every thread of a transfer for as long as it runs.
-#[derive(Debug, Clone)]
-struct Alive {
-    _held: mpsc::Sender<()>,
-}
-
 /// Receives one offer over `link`, into `options.destination`.
 ///
-/// `decide` is asked once the whole offer was read, all its names found safe, and before anything
-/// is written. `cancel` ends it when it resolves; dropping the future does the same without
+/// `person` is asked once the whole offer was read, all its names found safe, and before anything
+/// is written; again for as long as it names another folder. `cancel` ends it when it resolves; dropping the future does the same without
 /// telling the other side. In both cases, and when the link fails, what is here is kept.
 ///
 /// The link is closed when this returns. Files that did not make it are in the summary.
 pub async fn receive(
     mut link: Link,
     options: ReceiveOptions,
-    decide: impl AsyncFnOnce(OfferSummary<'_>) -> Decision,
-    progress: watch::Sender<Progress>,
+    mut person: impl Decide,
+    controls: Controls,
     cancel: impl Future<Output = ()>,
 ) -> Result<Summary, TransferError> {
     let handle = link.handle.clone();
-    // Nobody sends anything: it ends when the last thread does.
-    let (held, mut ended) = mpsc::channel(1);
-    let alive = Alive { _held: held };
+    let (alive, mut ended) = Alive::new();
     let outcome = tokio::select! {
         biased;
         () = cancel => Err(TransferError::Cancelled),
-        outcome = run(&mut link, options, decide, &progress, &alive) => outcome,
+        outcome = run(&mut link, options, &mut person, &controls, &alive) => outcome,
         error = handle.closed() => Err(error.into()),
     };
     let outcome = match outcome {
@@ -117,17 +116,91 @@ const fn decline_reason(error: &TransferError) -> Option<DeclineReason> {
 async fn run(
     link: &mut Link,
     options: ReceiveOptions,
-    decide: impl AsyncFnOnce(OfferSummary<'_>) -> Decision,
-    progress: &watch::Sender<Progress>,
+    person: &mut impl Decide,
+    controls: &Controls,
     alive: &Alive,
 ) -> Result<Summary, TransferError> {
     let hello = ReceiverMessage::Hello {
         version: TRANSFER_VERSION,
     };
     link.control_sender.send(&hello.encode()).await?;
-    let manifest = read_offer(&mut link.control_receiver).await?;
-    let path = options.destination.clone();
-    let surveyed = on_thread("fardrop-survey", alive, move || {
+    let manifest = Arc::new(read_offer(&mut link.control_receiver).await?);
+    let taken = ask(manifest, options.destination, person, alive).await?;
+    let needed = taken.survey.needed(&taken.manifest, &taken.selection);
+    if let Some(free) = taken.free_space.filter(|free| *free < needed) {
+        return Err(TransferError::NoSpace { needed, free });
+    }
+    let path = taken.destination.clone();
+    let destination = on_thread("fardrop-destination", alive, move || {
+        Destination::make(&path)
+    });
+    let destination = destination.await?.map_err(TransferError::Destination)?;
+    take(link, taken, &destination, controls, alive).await
+}
+
+/// What the person takes of an offer, and into which folder.
+struct Taken {
+    manifest: Arc<Manifest>,
+    survey: Arc<Survey>,
+    selection: Selection,
+    destination: PathBuf,
+    free_space: Option<u64>,
+}
+
+/// Looks at the destination and asks the person, until that is settled.
+async fn ask(
+    manifest: Arc<Manifest>,
+    destination: PathBuf,
+    person: &mut impl Decide,
+    alive: &Alive,
+) -> Result<Taken, TransferError> {
+    let mut destination = destination;
+    let looked = look(&manifest, &destination, alive).await?;
+    let (mut survey, mut free_space) = looked.map_err(TransferError::Destination)?;
+    let mut refused = None;
+    loop {
+        let decision = person.decide(OfferSummary {
+            manifest: Arc::clone(&manifest),
+            destination: destination.clone(),
+            refused: refused.take(),
+            free_space,
+            conflicts: survey.taken.count(),
+            kept_bytes: survey.kept_bytes,
+            survey: Arc::clone(&survey),
+        });
+        match decision.await {
+            Decision::Accept {
+                on_conflict,
+                selection,
+            } => {
+                return Ok(Taken {
+                    manifest,
+                    survey,
+                    selection: Selection::new(on_conflict, selection),
+                    destination,
+                    free_space,
+                });
+            }
+            Decision::Elsewhere(other) => match look(&manifest, &other, alive).await? {
+                Ok(looked) => {
+                    (survey, free_space) = looked;
+                    destination = other;
+                }
+                Err(error) => refused = Some(error),
+            },
+            Decision::Decline => return Err(TransferError::Declined(DeclineReason::Person)),
+        }
+    }
+}
+
+/// What is in the folder `path` already, and how much fits there.
+async fn look(
+    manifest: &Arc<Manifest>,
+    path: &Path,
+    alive: &Alive,
+) -> Result<io::Result<(Arc<Survey>, Option<u64>)>, TransferError> {
+    let (manifest, path) = (Arc::clone(manifest), path.to_owned());
+    let looking = on_thread("fardrop-survey", alive, move || {
         let survey = match Destination::open(&path) {
             Ok(destination) => Survey::look(&manifest, &mut destination.folders()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -135,55 +208,27 @@ async fn run(
             }
             Err(error) => return Err(error),
         };
-        Ok((manifest, survey, free_space(&path).ok()))
+        Ok((Arc::new(survey), free_space(&path).ok()))
     });
-    let surveyed: io::Result<_> = surveyed.await?;
-    let (manifest, survey, free_space) = surveyed.map_err(TransferError::Destination)?;
-    let decision = decide(OfferSummary {
-        manifest: &manifest,
-        free_space,
-        conflicts: survey.taken.count(),
-        kept_bytes: survey.kept_bytes,
-    });
-    let Decision::Accept {
-        on_conflict,
-        selection,
-    } = decision.await
-    else {
-        return Err(TransferError::Declined(DeclineReason::Person));
-    };
-    let selection = Selection::new(on_conflict, selection);
-    let needed = survey.needed(&manifest, &selection);
-    if let Some(free) = free_space.filter(|free| *free < needed) {
-        return Err(TransferError::NoSpace { needed, free });
-    }
-    let destination = on_thread("fardrop-destination", alive, move || {
-        Destination::make(&options.destination)
-    });
-    let destination = destination.await?.map_err(TransferError::Destination)?;
-    take(
-        link,
-        manifest,
-        &destination,
-        survey,
-        selection,
-        progress,
-        alive,
-    )
-    .await
+    looking.await
 }
 
 /// Starts the threads, moves what arrives to them, and says what they have to say.
 async fn take(
     link: &mut Link,
-    manifest: Manifest,
+    taken: Taken,
     destination: &Destination,
-    survey: Survey,
-    selection: Selection,
-    progress: &watch::Sender<Progress>,
+    controls: &Controls,
     alive: &Alive,
 ) -> Result<Summary, TransferError> {
     let accepted_at = Instant::now();
+    let Taken {
+        manifest,
+        survey,
+        selection,
+        destination: place,
+        ..
+    } = taken;
     let (total_files, total_bytes) = selection.totals(&manifest);
     let total = Progress {
         total_bytes,
@@ -195,6 +240,10 @@ async fn take(
         bytes: total_bytes,
     };
     link.control_sender.send(&accept.encode()).await?;
+    let accepted = Some((total_files, total_bytes));
+    controls
+        .standing
+        .send_modify(|standing| standing.accepted = accepted);
     let (say, messages) = mpsc::channel(MESSAGES_WAITING);
     let ledger = Ledger::new(manifest.totals().entries(), say);
     let job = Arc::new(Job {
@@ -203,44 +252,52 @@ async fn take(
         selection,
         ledger,
     });
-    let checking = on_thread("fardrop-check", alive, {
-        let (job, folders) = (Arc::clone(&job), destination.folders());
-        move || {
-            check(
-                &job.manifest,
-                &job.survey,
-                &job.selection,
-                folders,
-                &job.ledger,
-            )
-        }
-    });
+    let checking = start_checking(&job, destination, alive);
     let (to_store, pieces) = mpsc::channel(PIECES_WAITING);
     let (back, spares) = mpsc::channel(PIECES_WAITING + 2);
     let storing = on_thread("fardrop-write", alive, {
         let (job, folders) = (Arc::clone(&job), destination.folders());
         move || store(&job, folders, pieces, &back)
     });
-    let stored = fill_store(storing, &link.handle, to_store, spares);
+    let held = controls.standing.subscribe();
+    let stored = fill_store(storing, &link.handle, to_store, spares, held);
     let talk = Talk {
         sender: &mut link.control_sender,
         receiver: &mut link.control_receiver,
         messages,
         job: &job,
         total,
-        progress,
+        controls,
     };
     talk.until(async {
         stored.await?;
         checking.await
     })
     .await?;
-    progress.send_replace(job.ledger.progress(total));
+    controls.progress.send_replace(job.ledger.progress(total));
     let done = ReceiverMessage::Done(job.ledger.acknowledged());
     link.control_sender.send(&done.encode()).await?;
     Ok(Summary {
         elapsed: accepted_at.elapsed(),
-        ..job.ledger.summary()
+        ..job.ledger.summary(&place)
+    })
+}
+
+/// Starts to hash what is here already, and to ask for the rest.
+fn start_checking(
+    job: &Arc<Job>,
+    destination: &Destination,
+    alive: &Alive,
+) -> impl Future<Output = Result<(), TransferError>> + use<> {
+    let (job, folders) = (Arc::clone(job), destination.folders());
+    on_thread("fardrop-check", alive, move || {
+        check(
+            &job.manifest,
+            &job.survey,
+            &job.selection,
+            folders,
+            &job.ledger,
+        )
     })
 }
 
@@ -250,9 +307,10 @@ async fn fill_store(
     handle: &LinkHandle,
     to_store: mpsc::Sender<Piece>,
     spares: mpsc::Receiver<Vec<u8>>,
+    held: watch::Receiver<Standing>,
 ) -> Result<(), TransferError> {
     let mut stored = pin!(storing);
-    let mut pump = pin!(pump(handle, to_store, spares));
+    let mut pump = pin!(pump(handle, to_store, spares, held));
     let settle = |outcome: Result<io::Result<Result<(), Violation>>, TransferError>| {
         Ok::<_, TransferError>(outcome?.map_err(TransferError::Local)??)
     };
@@ -268,15 +326,19 @@ async fn fill_store(
 
 /// Moves what arrives on the data stream into buffers. A buffer goes on when it is full, or when
 /// nothing more has arrived and the writing thread has room: a slow line costs no delay, and a fast
-/// one no small pieces.
+/// one no small pieces. Nothing is taken in while this side has paused; what the sender has said by then
+/// waits in the link.
 async fn pump(
     handle: &LinkHandle,
     to_store: mpsc::Sender<Piece>,
     mut spares: mpsc::Receiver<Vec<u8>>,
+    mut held: watch::Receiver<Standing>,
 ) -> Result<(), LinkError> {
     let mut stream = handle.accept_data().await?;
     let mut ended = false;
     while !ended {
+        // An error says that the transfer is ending.
+        let _ = held.wait_for(|standing| !standing.paused_here).await;
         let spare = spares.try_recv();
         let mut buffer = spare.unwrap_or_else(|_| vec![0; BUFFER_LENGTH]);
         let mut filled = 0;
@@ -323,11 +385,11 @@ struct Talk<'a> {
     messages: mpsc::Receiver<ReceiverMessage>,
     job: &'a Job,
     total: Progress,
-    progress: &'a watch::Sender<Progress>,
+    controls: &'a Controls,
 }
 
 impl Talk<'_> {
-    /// Says what the threads have to say, and how far they are, until `settled` resolves.
+    /// Says what the threads and the person have to say, and how far they are, until `settled` resolves.
     async fn until(
         self,
         settled: impl Future<Output = Result<(), TransferError>>,
@@ -338,24 +400,35 @@ impl Talk<'_> {
             mut messages,
             job,
             total,
-            progress,
+            controls,
         } = self;
+        let Controls {
+            progress, standing, ..
+        } = controls;
+        let mut pause = controls.pause.clone();
         let mut settled = pin!(settled);
-        let mut heard = pin!(receiver.receive());
+        let mut listening = pin!(listen(receiver, standing));
         let mut ticks = interval(PROGRESS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut said = job.ledger.acknowledged();
         loop {
+            let paused = *pause.borrow_and_update();
+            if paused != standing.borrow().paused_here {
+                standing.send_modify(|standing| standing.paused_here = paused);
+                sender.send(&wish(paused).encode()).await?;
+            }
             tokio::select! {
                 Some(message) = messages.recv() => sender.send(&message.encode()).await?,
                 outcome = &mut settled => {
                     outcome?;
                     break;
                 }
-                heard = &mut heard => return Err(match heard? {
-                    Some(_) => TransferError::Protocol("a message out of turn"),
-                    None => TransferError::PeerGone(LinkError::TimedOut),
-                }),
+                heard = &mut listening => match heard {
+                    Err(error) => return Err(error),
+                    Ok(never) => match never {},
+                },
+                // Once nobody can wish it any more, it stays as it is.
+                Ok(()) = pause.changed() => {}
                 _ = ticks.tick() => {
                     let now = job.ledger.acknowledged();
                     if now != said {
@@ -374,98 +447,33 @@ impl Talk<'_> {
     }
 }
 
-/// Reads the whole offer. One name that must not become a path refuses all of it.
-async fn read_offer(control: &mut ControlReceiver) -> Result<Manifest, TransferError> {
-    let SenderMessage::Hello { version } = hear(control).await? else {
-        return Err(TransferError::Protocol("no hello"));
-    };
-    if version != TRANSFER_VERSION {
-        return Err(TransferError::Version { theirs: version });
+const fn wish(paused: bool) -> ReceiverMessage {
+    if paused {
+        ReceiverMessage::Pause
+    } else {
+        ReceiverMessage::Resume
     }
-    let SenderMessage::Offer {
-        files,
-        folders,
-        bytes,
-        pages,
-    } = hear(control).await?
-    else {
-        return Err(TransferError::Protocol("no offer"));
-    };
-    let mut builder = ManifestBuilder::new();
-    let mut names = NameChecker::new(&mut OsRng);
-    for _ in 0..pages {
-        let SenderMessage::Page(page) = hear(control).await? else {
-            return Err(TransferError::Protocol("a page is missing"));
+}
+
+/// Hears the sender while data flows: all it may say is that it stands still, or goes on.
+async fn listen(
+    control: &mut ControlReceiver,
+    standing: &watch::Sender<Standing>,
+) -> Result<Infallible, TransferError> {
+    loop {
+        let paused = match hear(control).await? {
+            SenderMessage::Pause => true,
+            SenderMessage::Resume => false,
+            SenderMessage::Hello { .. }
+            | SenderMessage::Offer { .. }
+            | SenderMessage::Page(_)
+            | SenderMessage::OfferEnd
+            | SenderMessage::Done => {
+                return Err(TransferError::Protocol("a message out of turn"));
+            }
         };
-        let checked: Result<(), PageError> = builder.push_page(&page, |entry| {
-            names
-                .check_here(entry)
-                .map_err(|refused| PageError::of(entry, refused))
+        standing.send_if_modified(|standing| {
+            std::mem::replace(&mut standing.paused_by_peer, paused) != paused
         });
-        checked.map_err(TransferError::from)?;
-    }
-    if hear(control).await? != SenderMessage::OfferEnd {
-        return Err(TransferError::Protocol("the offer does not end"));
-    }
-    let totals = builder.totals();
-    if (totals.files, totals.folders, totals.bytes) != (files, folders, bytes) {
-        return Err(TransferError::Protocol("the offer does not add up"));
-    }
-    Ok(builder.finish()?)
-}
-
-/// What is wrong with a page.
-enum PageError {
-    Offer(OfferError),
-    Name(String, NameError),
-}
-
-impl PageError {
-    fn of(entry: Entry<'_>, refused: NameError) -> Self {
-        Self::Name(entry.path.to_owned(), refused)
-    }
-}
-
-impl From<OfferError> for PageError {
-    fn from(error: OfferError) -> Self {
-        Self::Offer(error)
-    }
-}
-
-impl From<PageError> for TransferError {
-    fn from(error: PageError) -> Self {
-        match error {
-            PageError::Offer(error) => error.into(),
-            PageError::Name(name, refused) => Self::UnsafeName {
-                name,
-                reason: refused,
-            },
-        }
-    }
-}
-
-async fn hear(control: &mut ControlReceiver) -> Result<SenderMessage, TransferError> {
-    let message = control.receive().await?;
-    let message = message.ok_or(TransferError::PeerGone(LinkError::TimedOut))?;
-    Ok(SenderMessage::decode(&message)?)
-}
-
-/// Runs `work` on a thread of its own, started at once. Dropping the future does not stop it.
-fn on_thread<T: Send + 'static>(
-    name: &str,
-    alive: &Alive,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> impl Future<Output = Result<T, TransferError>> {
-    let (sender, receiver) = oneshot::channel();
-    let alive = alive.clone();
-    let started = thread::Builder::new().name(name.into()).spawn(move || {
-        // Nobody waits any more if this fails.
-        let _ = sender.send(work());
-        drop(alive);
-    });
-    async move {
-        started.map_err(TransferError::Local)?;
-        let outcome = receiver.await;
-        outcome.map_err(|_| TransferError::Local(io::Error::other("a thread panicked")))
     }
 }

@@ -8,10 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use fardrop_shared::wire::peer::{Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    FileFailure, Progress, Summary, TransferError,
+    Controls, FileFailure, Progress, Standing, Summary, TransferError,
     feed::{Desk, feed},
     with_reason,
 };
@@ -31,7 +31,7 @@ const BUFFERS_WAITING: usize = 2;
 pub async fn send(
     mut link: Link,
     offer: Arc<OfferSource>,
-    progress: watch::Sender<Progress>,
+    controls: Controls,
     cancel: impl Future<Output = ()>,
 ) -> Result<Summary, TransferError> {
     let handle = link.handle.clone();
@@ -39,7 +39,7 @@ pub async fn send(
     let outcome = tokio::select! {
         biased;
         () = cancel => Err(TransferError::Cancelled),
-        outcome = run(&mut link, &offer, &desk.0, &progress) => outcome,
+        outcome = run(&mut link, &offer, &desk.0, controls) => outcome,
         error = handle.closed() => Err(error.into()),
     };
     let outcome = match outcome {
@@ -72,8 +72,9 @@ async fn run(
     link: &mut Link,
     offer: &Arc<OfferSource>,
     desk: &Arc<Desk>,
-    progress: &watch::Sender<Progress>,
+    controls: Controls,
 ) -> Result<Duration, TransferError> {
+    let standing = &controls.standing;
     tell_offer(&mut link.control_sender, offer).await?;
     let ReceiverMessage::Hello { version } = hear(&mut link.control_receiver).await? else {
         return Err(TransferError::Protocol("no hello"));
@@ -81,19 +82,34 @@ async fn run(
     if version != TRANSFER_VERSION {
         return Err(TransferError::Version { theirs: version });
     }
-    while desk.sending().accepted().is_none() {
+    let accepted = loop {
         let message = hear(&mut link.control_receiver).await?;
-        take_in(desk, message)?;
-    }
+        take_in(desk, standing, message)?;
+        let accepted = desk.sending().accepted();
+        if accepted.is_some() {
+            break accepted;
+        }
+    };
+    standing.send_modify(|standing| standing.accepted = accepted);
     let accepted_at = Instant::now();
+    let mut pause = controls.pause.clone();
+    obey(&mut link.control_sender, desk, standing, &mut pause).await?;
     let (out, buffers) = mpsc::channel(BUFFERS_WAITING);
     let (offer, fed) = (Arc::clone(offer), Arc::clone(desk));
     thread::Builder::new()
         .name("fardrop-read".into())
         .spawn(move || feed(&offer, &fed, out))
         .map_err(TransferError::Local)?;
-    let listen = listen(&mut link.control_receiver, desk, progress);
-    tokio::try_join!(pump(&link.handle, buffers), listen)?;
+    let (settled, over) = oneshot::channel();
+    let work = async {
+        let listen = listen(&mut link.control_receiver, desk, &controls);
+        tokio::try_join!(pump(&link.handle, buffers), listen)?;
+        // The other half is there for as long as this is.
+        let _ = settled.send(());
+        Ok(())
+    };
+    let steer = steer(&mut link.control_sender, desk, standing, pause, over);
+    tokio::try_join!(work, steer)?;
     Ok(accepted_at.elapsed())
 }
 
@@ -139,11 +155,11 @@ async fn pump(
 async fn listen(
     control: &mut ControlReceiver,
     desk: &Desk,
-    progress: &watch::Sender<Progress>,
+    controls: &Controls,
 ) -> Result<(), TransferError> {
     loop {
         let message = hear(control).await?;
-        take_in(desk, message)?;
+        take_in(desk, &controls.standing, message)?;
         let (now, done) = {
             let sending = desk.sending();
             let (total_files, total_bytes) = sending.accepted().unwrap_or_default();
@@ -156,20 +172,81 @@ async fn listen(
             };
             (now, sending.done())
         };
-        progress.send_if_modified(|progress| std::mem::replace(progress, now) != now);
+        let replace = |progress: &mut Progress| std::mem::replace(progress, now) != now;
+        controls.progress.send_if_modified(replace);
         if done {
             return Ok(());
         }
     }
 }
 
-fn take_in(desk: &Desk, message: ReceiverMessage) -> Result<(), TransferError> {
+/// Lets the bytes stand still, and go on, as is wished here, and tells the receiver; until `over`.
+async fn steer(
+    control: &mut ControlSender,
+    desk: &Desk,
+    standing: &watch::Sender<Standing>,
+    mut pause: watch::Receiver<bool>,
+    mut over: oneshot::Receiver<()>,
+) -> Result<(), TransferError> {
+    loop {
+        obey(control, desk, standing, &mut pause).await?;
+        tokio::select! {
+            biased;
+            _ = &mut over => return Ok(()),
+            changed = pause.changed() => if changed.is_err() {
+                // Nobody can wish it any more. The end comes either way.
+                let _ = over.await;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Does as is wished here now, and tells the receiver if that is another thing than before.
+async fn obey(
+    control: &mut ControlSender,
+    desk: &Desk,
+    standing: &watch::Sender<Standing>,
+    pause: &mut watch::Receiver<bool>,
+) -> Result<(), TransferError> {
+    let paused = *pause.borrow_and_update();
+    if paused == standing.borrow().paused_here {
+        return Ok(());
+    }
+    stand(desk, standing, |standing| standing.paused_here = paused);
+    let message = if paused {
+        SenderMessage::Pause
+    } else {
+        SenderMessage::Resume
+    };
+    Ok(control.send(&message.encode()).await?)
+}
+
+fn take_in(
+    desk: &Desk,
+    standing: &watch::Sender<Standing>,
+    message: ReceiverMessage,
+) -> Result<(), TransferError> {
     if let ReceiverMessage::Decline(reason) = message {
         return Err(TransferError::Declined(reason));
+    }
+    if message == ReceiverMessage::Pause || message == ReceiverMessage::Resume {
+        let paused = message == ReceiverMessage::Pause;
+        stand(desk, standing, |standing| standing.paused_by_peer = paused);
     }
     desk.sending().handle_message(message)?;
     desk.wake();
     Ok(())
+}
+
+/// Changes who wishes that the bytes stand still.
+fn stand(desk: &Desk, standing: &watch::Sender<Standing>, change: impl FnOnce(&mut Standing)) {
+    standing.send_if_modified(|standing| {
+        let before = *standing;
+        change(standing);
+        *standing != before
+    });
+    desk.pause(standing.borrow().is_paused());
 }
 
 async fn hear(control: &mut ControlReceiver) -> Result<ReceiverMessage, TransferError> {
@@ -196,5 +273,6 @@ fn summary(offer: &OfferSource, desk: &Desk, elapsed: Duration) -> Summary {
         resumed: desk.resumed.load(Ordering::Relaxed),
         skipped: 0,
         elapsed,
+        places: Vec::new(),
     }
 }

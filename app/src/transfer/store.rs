@@ -37,8 +37,8 @@ const COMMIT_LIMIT: usize = 96;
 /// What one receiver writes and where.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) manifest: Manifest,
-    pub(super) survey: Survey,
+    pub(super) manifest: Arc<Manifest>,
+    pub(super) survey: Arc<Survey>,
     pub(super) selection: Selection,
     pub(super) ledger: Ledger,
 }
@@ -274,7 +274,10 @@ impl Store<'_> {
         };
         match current.sink {
             Sink::Nowhere => {}
-            Sink::Whole(hash) if hash == *digest => ledger.note_skipped(current.size),
+            Sink::Whole(hash) if hash == *digest => {
+                ledger.note_place(&current.path, &current.name);
+                ledger.note_skipped(current.size);
+            }
             Sink::Whole(_) => {
                 ledger.fail(current.file, &current.path, FileReason::HashMismatch);
             }
@@ -347,14 +350,15 @@ fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Arc<Dir>>)>)
             touched.extend(folders);
         }
         for committed in commit(batch, touched) {
+            let entry = cursor.entry(&job.manifest, committed.file);
+            let path = entry.map_or("", |entry| entry.path);
             match committed.outcome {
                 Ok(name) => {
                     tracing::trace!(name, "verified and on disk");
+                    job.ledger.note_place(path, &name);
                     job.ledger.note_verified();
                 }
                 Err(error) => {
-                    let entry = cursor.entry(&job.manifest, committed.file);
-                    let path = entry.map_or("", |entry| entry.path);
                     job.ledger.fail(committed.file, path, reason(&error));
                 }
             }
@@ -366,11 +370,12 @@ fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Arc<Dir>>)>)
 /// last of all, since everything put into a folder changes its time.
 fn finish_folders(job: &Job, folders: &mut Folders) {
     job.manifest.for_each(|index, entry| {
-        if entry.kind == EntryKind::Folder
-            && job.selection.contains(index)
-            && let Err(error) = folders.open_or_make(entry.path)
-        {
-            job.ledger.fail(index, entry.path, reason(&error));
+        if entry.kind != EntryKind::Folder || !job.selection.contains(index) {
+            return;
+        }
+        match folders.open_or_make(entry.path) {
+            Ok(_) => job.ledger.note_place(entry.path, entry.path),
+            Err(error) => job.ledger.fail(index, entry.path, reason(&error)),
         }
     });
     commit(Vec::new(), folders.take_touched());

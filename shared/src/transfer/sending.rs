@@ -68,11 +68,14 @@ impl Sending {
         }
     }
 
-    /// Takes in one message. `Decline` is the caller's to look at: it changes nothing here.
+    /// Takes in one message. `Decline`, `Pause` and `Resume` are the caller's to look at: they change
+    /// nothing here.
     pub fn handle_message(&mut self, message: ReceiverMessage) -> Result<(), Violation> {
         match message {
             ReceiverMessage::Hello { .. } => Err(Violation("a second hello")),
-            ReceiverMessage::Decline(_) => Ok(()),
+            ReceiverMessage::Decline(_) | ReceiverMessage::Pause | ReceiverMessage::Resume => {
+                Ok(())
+            }
             ReceiverMessage::Accept { files, bytes } => {
                 self.expect(Phase::Offered, "accepted twice")?;
                 self.accepted = Some((files, bytes));

@@ -10,7 +10,8 @@
 //! Done                                       Done
 //! ```
 //!
-//! or, instead of `Accept`, `Decline`. A message is its kind and its fields in postcard's encoding,
+//! or, instead of `Accept`, `Decline`. Either side may say `Pause` and `Resume` at any time after its
+//! hello and, for the sender, the offer; the data stands still while one of them has paused it. A message is its kind and its fields in postcard's encoding,
 //! which is versioned by `Hello`; the variants' order is the wire form, so new ones go last.
 //! A kind that is not known here, or bytes left over, are a [`MessageError`].
 
@@ -47,6 +48,10 @@ pub enum SenderMessage {
     OfferEnd,
     /// Everything was said: the receiver may close the link.
     Done,
+    /// The sender sends nothing for now; once more is as good as once.
+    Pause,
+    /// The sender would go on.
+    Resume,
 }
 
 /// What a receiver says.
@@ -99,6 +104,10 @@ pub enum ReceiverMessage {
     },
     /// Every file is verified on disk or has failed.
     Done(Acknowledged),
+    /// The sender is to send nothing for now; once more is as good as once.
+    Pause,
+    /// The receiver would go on.
+    Resume,
 }
 
 /// Most claims about one file.
@@ -208,6 +217,8 @@ mod tests {
         let page = SenderMessage::Page(vec![1, 2, 3]);
         assert_eq!(page.encode(), [2, 3, 1, 2, 3]);
         assert_eq!(SenderMessage::decode(&page.encode()), Ok(page));
+        assert_eq!(SenderMessage::Pause.encode(), [5]);
+        assert_eq!(ReceiverMessage::Resume.encode(), [11]);
     }
 
     #[test]

@@ -70,14 +70,13 @@ async fn receive_from(messages: Vec<SenderMessage>, data: Vec<u8>, destination: 
             }
         }
     };
-    let (progress, _) = watch::channel(Progress::default());
     let both = async {
         tokio::select! {
             outcome = receive(
                 right,
                 options(destination),
                 async |_| accept(OnConflict::Skip),
-                progress,
+                controls(),
                 std::future::pending(),
             ) => outcome,
             () = async {
@@ -256,11 +255,10 @@ async fn send_to(messages: Vec<ReceiverMessage>) -> Outcome {
         while let Ok(Some(_)) = stream.read(&mut buffer).await {}
         std::future::pending().await
     };
-    let (progress, _) = watch::channel(Progress::default());
     let offer = offer(&[&from.path().join("tree")]);
     let both = async {
         tokio::select! {
-            outcome = send(left, offer, progress, std::future::pending()) => outcome,
+            outcome = send(left, offer, controls(), std::future::pending()) => outcome,
             () = hostile => unreachable!(),
         }
     };

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod interrupted;
+mod steered;
 
 use std::{
     collections::BTreeMap,
@@ -40,6 +41,16 @@ fn accept(on_conflict: OnConflict) -> Decision {
     }
 }
 
+/// What nobody watches or steers.
+fn controls() -> Controls {
+    let (_, pause) = watch::channel(false);
+    Controls {
+        progress: watch::Sender::default(),
+        standing: watch::Sender::default(),
+        pause,
+    }
+}
+
 type Outcome = Result<Summary, TransferError>;
 
 async fn cross_over(
@@ -48,16 +59,14 @@ async fn cross_over(
     destination: &Path,
     decision: Decision,
 ) -> (Outcome, Outcome) {
-    let (sent, _) = watch::channel(Progress::default());
-    let (received, _) = watch::channel(Progress::default());
     let both = async {
         tokio::join!(
-            send(left, offer, sent, std::future::pending()),
+            send(left, offer, controls(), std::future::pending()),
             receive(
                 right,
                 options(destination),
-                async |_| decision,
-                received,
+                async |_| decision.clone(),
+                controls(),
                 std::future::pending()
             ),
         )
@@ -282,17 +291,15 @@ async fn the_time_a_person_thinks_is_not_the_transfers() {
     let root = tempfile::tempdir().unwrap();
     write(&root.path().join("a"), "a");
     let (left, right) = Link::pair();
-    let (sent, _) = watch::channel(Progress::default());
-    let (received, _) = watch::channel(Progress::default());
-    let decide = async |_: OfferSummary<'_>| {
+    let decide = async |_: OfferSummary| {
         tokio::time::sleep(THOUGHT).await;
         accept(OnConflict::Skip)
     };
     let never = std::future::pending;
     let destination = options(&root.path().join("in"));
     let (sent, received) = tokio::join!(
-        send(left, offer(&[&root.path().join("a")]), sent, never()),
-        receive(right, destination, decide, received, never()),
+        send(left, offer(&[&root.path().join("a")]), controls(), never()),
+        receive(right, destination, decide, controls(), never()),
     );
     for summary in [sent.unwrap(), received.unwrap()] {
         assert!(summary.elapsed < THOUGHT, "{summary:?}");
@@ -337,19 +344,18 @@ async fn the_other_side_is_told_of_a_cancel() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(&from.path().join("file"), "x");
     let (left, right) = Link::pair();
-    let (progress, _) = watch::channel(Progress::default());
     let (sent, received) = tokio::join!(
         send(
             left,
             offer(&[&from.path().join("file")]),
-            progress.clone(),
+            controls(),
             async {}
         ),
         receive(
             right,
             options(to.path()),
             async |_| accept(OnConflict::Skip),
-            progress,
+            controls(),
             std::future::pending()
         ),
     );

@@ -1,0 +1,223 @@
+//! What a share offers: the things that a person named, looked through in the background, and again
+//! whenever they are changed.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::event::{Event, ItemNumber, LeftOut, ShareItem, TaskNumber};
+use super::run::Context;
+use super::scan::{self, Offer};
+use crate::failure::{Failure, FailureKind, Stage};
+use crate::files::{OfferSource, Scanned};
+
+/// The contents of one share.
+pub(super) struct Contents {
+    context: Context,
+    task: TaskNumber,
+    items: Vec<Item>,
+    last_number: u64,
+    offer: watch::Sender<Offer>,
+    /// What was found the last time, and is offered unless there is something better.
+    settled: Option<Settled>,
+    /// At most one look; it is dropped, and so ended, when another begins.
+    looking: JoinSet<Look>,
+}
+
+/// One of the things named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Item {
+    number: ItemNumber,
+    path: PathBuf,
+}
+
+#[derive(Debug)]
+struct Settled {
+    items: Vec<Item>,
+    source: Arc<OfferSource>,
+}
+
+/// What a look through the items found.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// Items that are there, each once.
+    items: Vec<Item>,
+    /// Those that are not.
+    missing: Vec<(PathBuf, io::Error)>,
+    scanned: Result<Scanned, Failure>,
+}
+
+impl Contents {
+    /// Starts to look through `paths`.
+    pub(super) fn begin(context: Context, task: TaskNumber, paths: Vec<PathBuf>) -> Self {
+        let mut contents = Self {
+            context,
+            task,
+            items: Vec::new(),
+            last_number: 0,
+            offer: watch::Sender::new(Offer::Pending),
+            settled: None,
+            looking: JoinSet::new(),
+        };
+        contents.add(paths);
+        contents.look();
+        contents
+    }
+
+    /// The offer, for a session that waits for it and then keeps what it got.
+    pub(super) fn offer(&self) -> watch::Receiver<Offer> {
+        self.offer.subscribe()
+    }
+
+    /// Begins to offer other things than before.
+    pub(super) fn edit(&mut self, add: Vec<PathBuf>, remove: &[ItemNumber]) {
+        self.items.retain(|item| !remove.contains(&item.number));
+        self.add(add);
+        self.look();
+    }
+
+    /// What the present look finds; never without one. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Look {
+        loop {
+            match self.looking.join_next().await {
+                Some(Ok(look)) => return look,
+                // One that was dropped for another.
+                Some(Err(_)) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Offers what a look found, and tells. Without anything to offer, what was offered before stays.
+    ///
+    /// # Errors
+    /// When there is nothing to offer, and was nothing before.
+    pub(super) async fn settle(&mut self, look: Look) -> Result<(), Failure> {
+        let Look {
+            items,
+            missing,
+            scanned,
+        } = look;
+        for (path, error) in missing {
+            self.tell_missing(&path, &error).await;
+        }
+        match self.judge(scanned).await {
+            Ok(scanned) => {
+                let source = Arc::new(scanned.source);
+                let shown = items.iter().zip(scanned.items);
+                let shown = shown.map(|(item, found)| ShareItem {
+                    number: item.number,
+                    name: found.name,
+                    path: item.path.clone(),
+                    folder: found.folder,
+                    files: found.files.into(),
+                    bytes: found.bytes,
+                    left_out: found.left_out as u64,
+                });
+                let event = Event::ShareContents {
+                    task: self.task,
+                    items: shown.collect(),
+                };
+                self.items.clone_from(&items);
+                self.offer.send_replace(Offer::Ready(Arc::clone(&source)));
+                self.settled = Some(Settled { items, source });
+                self.context.reporter.tell(event).await;
+                Ok(())
+            }
+            Err(failure) => {
+                let Some(settled) = &self.settled else {
+                    self.offer.send_replace(Offer::Failed(failure.clone()));
+                    return Err(failure);
+                };
+                self.items.clone_from(&settled.items);
+                let source = Arc::clone(&settled.source);
+                self.offer.send_replace(Offer::Ready(source));
+                let task = self.task;
+                let event = Event::Refused { task, failure };
+                self.context.reporter.tell(event).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells what was found, and whether there is something to offer in it.
+    async fn judge(&self, scanned: Result<Scanned, Failure>) -> Result<Scanned, Failure> {
+        let scanned = scanned?;
+        scan::tell(&self.context, self.task, &scanned).await;
+        let totals = scanned.source.manifest().totals();
+        if totals.entries() == 0 {
+            return Err(Failure::new(Stage::Files, FailureKind::NothingToSend));
+        }
+        Ok(scanned)
+    }
+
+    async fn tell_missing(&self, path: &Path, error: &io::Error) {
+        let event = Event::LeftOut {
+            task: self.task,
+            name: path.display().to_string(),
+            reason: LeftOut::Unreadable(error.to_string()),
+        };
+        self.context.reporter.tell(event).await;
+    }
+
+    fn add(&mut self, paths: Vec<PathBuf>) {
+        for path in paths {
+            self.last_number += 1;
+            let number = ItemNumber(self.last_number);
+            self.items.push(Item { number, path });
+        }
+    }
+
+    fn look(&mut self) {
+        self.looking.abort_all();
+        self.offer.send_replace(Offer::Pending);
+        let items = self.items.clone();
+        self.looking.spawn(async move {
+            // Off the network's thread: a disk may be slow, or far away.
+            let vetted = tokio::task::spawn_blocking(move || vet(items)).await;
+            let (items, missing) = vetted.unwrap_or_default();
+            let paths = items.iter().map(|item| item.path.clone());
+            let scanned = scan::look(paths.collect()).await;
+            Look {
+                items,
+                missing,
+                scanned,
+            }
+        });
+    }
+}
+
+/// The items that are there, each once whatever it was called, and those that are not.
+fn vet(items: Vec<Item>) -> (Vec<Item>, Vec<(PathBuf, io::Error)>) {
+    let mut seen = HashSet::new();
+    let (mut there, mut missing) = (Vec::new(), Vec::new());
+    for item in items {
+        match item.path.canonicalize() {
+            Ok(canonical) => {
+                if seen.insert(canonical) {
+                    there.push(item);
+                }
+            }
+            Err(error) => missing.push((item.path, error)),
+        }
+    }
+    (there, missing)
+}
+
+/// What is wrong with the first of these paths that is not there: said before anybody is given a code for
+/// it. Looked at beside the network's thread.
+pub(super) async fn first_missing(paths: &[PathBuf]) -> Option<Failure> {
+    let paths = paths.to_vec();
+    let looking = tokio::task::spawn_blocking(move || {
+        paths.iter().find_map(|path| {
+            let error = path.metadata().err()?;
+            let failure = Failure::new(Stage::Files, FailureKind::FileUnreadable);
+            Some(failure.with_detail(format_args!("{}: {error}", path.display())))
+        })
+    });
+    looking.await.unwrap_or_default()
+}

@@ -1,0 +1,196 @@
+//! A share's place at a rendezvous, and the code that leads there. The place may be lost, and another
+//! taken, while the share goes on.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use fardrop_shared::SessionId;
+use fardrop_shared::pairing::Hello;
+use tokio::task::JoinSet;
+
+use super::embedded::Embedded;
+use super::event::ShownCode;
+use super::run::Context;
+use super::session::meet_failure;
+use crate::failure::{Failure, FailureKind, Stage};
+use crate::net::{Lobby, LobbyEvent};
+
+/// How long a place that was given up goes on telling receivers so: a few repetitions.
+pub(super) const LINGER: Duration = Duration::from_secs(2);
+
+/// Where a share can be found.
+pub(super) struct Lodging {
+    /// `None` once nobody can pair there any more.
+    lobby: Option<Lobby>,
+    embedded: Option<Embedded>,
+    words: u8,
+    mdns: bool,
+    ipv6: bool,
+    servers: Vec<String>,
+    /// The code as it was told last.
+    code: Option<ShownCode>,
+    /// A fresh place being taken.
+    moving: JoinSet<Result<Lobby, Failure>>,
+    /// Places that were given up, while they tell receivers so.
+    left: JoinSet<()>,
+}
+
+/// What happens there.
+pub(super) enum LodgingEvent {
+    /// In the lobby.
+    Lobby(LobbyEvent),
+    /// Our own rendezvous may be found elsewhere.
+    Outside,
+    /// There is a fresh place, or why there is none.
+    Moved(Result<(), Failure>),
+}
+
+impl Lodging {
+    /// Takes a place at a rendezvous: a configured one, or our own.
+    pub(super) async fn open(context: &Context, words: u8) -> Result<Self, Failure> {
+        let config = &context.config;
+        let (embedded, servers) = if config.rendezvous.is_empty() {
+            let embedded = Embedded::start(&context.place_options()).map_err(|error| {
+                Failure::new(Stage::Rendezvous, FailureKind::Local).with_detail(error)
+            })?;
+            let servers = vec![embedded.here()];
+            (Some(embedded), servers)
+        } else {
+            (None, config.rendezvous.clone())
+        };
+        let lobby = take_place(servers.clone(), words, config.ipv6).await?;
+        let mut lodging = Self {
+            lobby: None,
+            embedded,
+            words,
+            mdns: config.mdns,
+            ipv6: config.ipv6,
+            servers,
+            code: None,
+            moving: JoinSet::new(),
+            left: JoinSet::new(),
+        };
+        lodging.move_in(lobby);
+        Ok(lodging)
+    }
+
+    /// The next thing that happens. Cancel-safe.
+    ///
+    /// # Errors
+    /// What the system says when the socket is of no more use.
+    pub(super) async fn next(&mut self) -> io::Result<LodgingEvent> {
+        loop {
+            let said = async {
+                match &mut self.lobby {
+                    Some(lobby) => lobby.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let outside = async {
+                match &mut self.embedded {
+                    Some(embedded) => embedded.outside_changed().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let moved = tokio::select! {
+                said = said => return said.map(LodgingEvent::Lobby),
+                () = outside => return Ok(LodgingEvent::Outside),
+                Some(moved) = self.moving.join_next() => moved,
+                Some(_) = self.left.join_next() => continue,
+            };
+            // An error says that it was dropped for another.
+            if let Ok(moved) = moved {
+                let moved = moved.map(|lobby| self.move_in(lobby));
+                return Ok(LodgingEvent::Moved(moved));
+            }
+        }
+    }
+
+    /// The code, if it is another than when this was asked last.
+    pub(super) fn new_code(&mut self) -> Option<ShownCode> {
+        let code = self.lobby.as_ref().map(|lobby| self.shown(lobby))?;
+        if self.code.as_ref() == Some(&code) {
+            return None;
+        }
+        self.code = Some(code.clone());
+        Some(code)
+    }
+
+    /// Begins to take a fresh place with a fresh code; the present one counts until then.
+    pub(super) fn renew(&mut self) {
+        self.moving.abort_all();
+        self.moving
+            .spawn(take_place(self.servers.clone(), self.words, self.ipv6));
+    }
+
+    /// Gives up the place: whoever asks for it in the next half minute is told so.
+    pub(super) fn leave(&mut self) {
+        self.code = None;
+        if let Some(mut lobby) = self.lobby.take() {
+            lobby.close();
+            self.left.spawn(async move {
+                let telling = async { while lobby.next().await.is_ok() {} };
+                // Until then, it is told again and again.
+                let _ = tokio::time::timeout(LINGER, telling).await;
+            });
+        }
+    }
+
+    /// The same at the end of the share. Receivers are told for as long as [`next`](Self::next) is polled.
+    pub(super) fn close(&mut self) {
+        self.moving.abort_all();
+        if let Some(lobby) = &mut self.lobby {
+            lobby.close();
+        }
+    }
+
+    /// Where the server that answers is.
+    pub(super) fn server_addresses(&self) -> Vec<SocketAddr> {
+        self.lobby
+            .as_ref()
+            .map_or_else(Vec::new, Lobby::server_addresses)
+    }
+
+    /// What this side says of itself to one receiver.
+    pub(super) fn provide_hello(&mut self, run: SessionId, hello: Hello) {
+        if let Some(lobby) = &mut self.lobby {
+            lobby.provide_hello(run, hello);
+        }
+    }
+
+    fn move_in(&mut self, lobby: Lobby) {
+        self.leave();
+        if let Some(embedded) = &mut self.embedded
+            && self.mdns
+        {
+            embedded.advertise(lobby.code().locator().value());
+        }
+        self.lobby = Some(lobby);
+    }
+
+    /// The code in all its forms. A rendezvous of our own is named by the port that a router has opened for
+    /// it, and until there is one by its address on this network.
+    fn shown(&self, lobby: &Lobby) -> ShownCode {
+        let server = match &self.embedded {
+            Some(embedded) => match embedded.outside() {
+                Some(address) => Some(address.to_string()),
+                None => embedded.on_network(),
+            },
+            None => Some(lobby.server().to_owned()),
+        };
+        let code = lobby.code();
+        let with_server = server.and_then(|server| code.clone().with_server(Some(&server)).ok());
+        ShownCode {
+            spoken: code.to_spoken().to_string(),
+            uri: with_server.as_ref().unwrap_or(code).to_uri().to_string(),
+            with_server: with_server.map(|code| code.to_spoken().to_string()),
+        }
+    }
+}
+
+async fn take_place(servers: Vec<String>, words: u8, ipv6: bool) -> Result<Lobby, Failure> {
+    Lobby::open(&servers, words, ipv6)
+        .await
+        .map_err(|error| meet_failure(&error))
+}

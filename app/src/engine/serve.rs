@@ -1,0 +1,107 @@
+//! One receiver of a share, from its proof to the last file on its disk.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::cancel::{Cancel, EitherCancel};
+use super::event::{Event, Receipt};
+use super::run::{Context, SessionControls};
+use super::scan::{Offer, digest};
+use super::session::{self, Pair};
+use super::view::OfferView;
+use crate::failure::{Failure, Stage};
+use crate::files::OfferSource;
+use crate::transfer;
+
+/// What one session of a share came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SessionEnd {
+    /// Everything wanted is verified on the receiver's disk.
+    Complete,
+    /// Some files failed for good.
+    Partial,
+    /// Nothing to count: it may be tried again.
+    Failed,
+}
+
+/// Serves one receiver.
+pub(super) async fn serve(
+    context: Context,
+    pair: Pair,
+    offer: watch::Receiver<Offer>,
+    stop: Cancel,
+    ending_soon: watch::Receiver<bool>,
+) -> SessionEnd {
+    let (task, session) = (pair.task, pair.session);
+    let controls = context.register(session).await;
+    let mut cancel = EitherCancel(stop, controls.cancel.clone());
+    let served = serve_to_the_end(&context, pair, offer, controls, &mut cancel, ending_soon).await;
+    context.unregister(session).await;
+    let (event, end) = match served {
+        Ok(receipt) => (
+            Event::Done {
+                session,
+                receipt,
+                places: Vec::new(),
+            },
+            if receipt.failed_files == 0 {
+                SessionEnd::Complete
+            } else {
+                SessionEnd::Partial
+            },
+        ),
+        Err(failure) => {
+            let session = Some(session);
+            (
+                Event::Failed {
+                    task,
+                    session,
+                    failure,
+                },
+                SessionEnd::Failed,
+            )
+        }
+    };
+    context.reporter.tell(event).await;
+    end
+}
+
+async fn serve_to_the_end(
+    context: &Context,
+    pair: Pair,
+    offer: watch::Receiver<Offer>,
+    controls: SessionControls,
+    cancel: &mut EitherCancel,
+    ending_soon: watch::Receiver<bool>,
+) -> Result<Receipt, Failure> {
+    let session = pair.session;
+    let connected = cancel.unless(session::connect(context, pair)).await;
+    let (link, mut path) = connected.unwrap_or_else(|| Err(session::cancelled(Stage::Path)))?;
+    let source = cancel.unless(offered(offer)).await;
+    let source = source.unwrap_or_else(|| Err(session::cancelled(Stage::Offer)))?;
+    let offer = digest(source.manifest());
+    context.reporter.tell(Event::Offer { session, offer }).await;
+    path.give_up_once(ending_soon);
+    let handle = link.handle.clone();
+    let (steering, mut watching) = session::watching(controls.pause, controls.pages);
+    let view = OfferView::Sent(Arc::clone(&source));
+    watching.view.send_replace(Some(Arc::new(view)));
+    let work = transfer::send(link, source, steering, cancel.cancelled());
+    let summary = session::transfer(context, &mut path, &handle, work, &mut watching).await?;
+    session::tell_failures(context, session, &summary).await;
+    Ok(session::receipt(&summary, path.route()))
+}
+
+/// The offer, once the files have been looked through.
+async fn offered(mut offer: watch::Receiver<Offer>) -> Result<Arc<OfferSource>, Failure> {
+    let settled = offer
+        .wait_for(|offer| !matches!(offer, Offer::Pending))
+        .await;
+    match settled.map(|offer| offer.clone()) {
+        Ok(Offer::Ready(source)) => Ok(source),
+        Ok(Offer::Failed(failure)) => Err(failure),
+        // The share is ending.
+        Ok(Offer::Pending) | Err(_) => Err(session::cancelled(Stage::Offer)),
+    }
+}

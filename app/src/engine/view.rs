@@ -1,0 +1,309 @@
+//! What of an offer is shown, a page at a time. The names stay in the form in which they crossed, so that a
+//! million of them cost nothing more.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use fardrop_shared::offer::{Entry, EntryKind, Manifest};
+use fardrop_shared::transfer::Ranges;
+use tokio::sync::watch;
+
+use super::command::{OFFER_ROWS_LIMIT, Selection};
+use super::event::{Conflict, Event, OfferRow, SessionNumber};
+use super::report::Reporter;
+use crate::files::OfferSource;
+use crate::transfer::{self, ConflictMap, OfferSummary};
+
+/// A part of an offer that somebody wants to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PageRequest {
+    pub(super) search: String,
+    pub(super) first: u64,
+    pub(super) count: u32,
+}
+
+/// An offer to look at.
+#[derive(Debug)]
+pub(super) enum OfferView {
+    /// As its sender has it.
+    Sent(Arc<OfferSource>),
+    /// As it arrived, and what is in its way.
+    Received(Arc<Manifest>, ConflictMap),
+}
+
+/// Shows what is asked for, one request after the other, for as long as it is polled. Looking through a
+/// large offer takes a moment, so it is done beside the network's thread.
+pub(super) async fn show_pages(
+    reporter: &Reporter,
+    session: SessionNumber,
+    view: &watch::Sender<Option<Arc<OfferView>>>,
+    requests: &mut watch::Receiver<Option<PageRequest>>,
+) -> Infallible {
+    let mut views = view.subscribe();
+    loop {
+        if requests.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        let Some(request) = requests.borrow_and_update().clone() else {
+            continue;
+        };
+        // What is asked for before there is an offer is shown once there is.
+        let Ok(view) = views
+            .wait_for(Option::is_some)
+            .await
+            .map(|view| view.clone())
+        else {
+            continue;
+        };
+        let asked = request.clone();
+        let looking = tokio::task::spawn_blocking(move || view.map(|view| view.page(&asked)));
+        let Ok(Some((matching, rows))) = looking.await else {
+            continue;
+        };
+        let event = Event::OfferPage {
+            session,
+            search: request.search,
+            matching,
+            first: request.first,
+            rows,
+        };
+        reporter.tell(event).await;
+    }
+}
+
+impl OfferView {
+    /// What a receiver is shown before it decides.
+    pub(super) fn received(summary: &OfferSummary) -> Self {
+        Self::Received(Arc::clone(&summary.manifest), summary.conflicts())
+    }
+
+    fn manifest(&self) -> &Manifest {
+        match self {
+            Self::Sent(source) => source.manifest(),
+            Self::Received(manifest, _) => manifest,
+        }
+    }
+
+    /// How many entries match, and the rows asked for.
+    fn page(&self, request: &PageRequest) -> (u64, Vec<OfferRow>) {
+        let manifest = self.manifest();
+        let count = request.count.min(OFFER_ROWS_LIMIT) as usize;
+        let mut rows = Vec::new();
+        let matching = if request.search.is_empty() {
+            let matching = manifest.totals().entries();
+            let mut cursor = manifest.cursor();
+            let wanted = (request.first..matching.into()).take(count);
+            rows.extend(wanted.filter_map(|index| {
+                // It is below the number of entries.
+                let index = index as u32;
+                Some(self.row(index, cursor.entry(manifest, index)?))
+            }));
+            matching.into()
+        } else {
+            let search = request.search.to_lowercase();
+            let mut matching: u64 = 0;
+            manifest.for_each(|index, entry| {
+                if entry.path.to_lowercase().contains(&search) {
+                    if matching >= request.first && rows.len() < count {
+                        rows.push(self.row(index, entry));
+                    }
+                    matching += 1;
+                }
+            });
+            matching
+        };
+        add_up_folders(manifest, &mut rows);
+        (matching, rows)
+    }
+
+    fn row(&self, index: u32, entry: Entry<'_>) -> OfferRow {
+        let (folder, executable, files, bytes) = match entry.kind {
+            EntryKind::File { size, executable } => (false, executable, 1, size),
+            EntryKind::Folder => (true, false, 0, 0),
+        };
+        let conflict = match self {
+            Self::Sent(_) => None,
+            Self::Received(_, conflicts) => conflicts.conflict(index),
+        };
+        OfferRow {
+            index,
+            name: entry.path.to_owned(),
+            folder,
+            executable,
+            files,
+            bytes,
+            conflict: conflict.map(|conflict| match conflict {
+                transfer::Conflict::SameSize => Conflict::SameSize,
+                transfer::Conflict::Differs => Conflict::Differs,
+            }),
+        }
+    }
+}
+
+/// Gives every folder among `rows` what is in it.
+fn add_up_folders(manifest: &Manifest, rows: &mut [OfferRow]) {
+    let mut totals: HashMap<String, (u64, u64)> = rows
+        .iter()
+        .filter(|row| row.folder)
+        .map(|row| (row.name.clone(), (0, 0)))
+        .collect();
+    if totals.is_empty() {
+        return;
+    }
+    manifest.for_each(|_, entry| {
+        if let EntryKind::File { size, .. } = entry.kind {
+            for folder in folders_of(entry.path) {
+                if let Some((files, bytes)) = totals.get_mut(folder) {
+                    *files += 1;
+                    *bytes = bytes.saturating_add(size);
+                }
+            }
+        }
+    });
+    for row in rows.iter_mut().filter(|row| row.folder) {
+        (row.files, row.bytes) = totals.get(&row.name).copied().unwrap_or_default();
+    }
+}
+
+/// The folders that a path lies in, the innermost first.
+fn folders_of(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(path.rsplit_once('/').map(|(folder, _)| folder), |folder| {
+        folder.rsplit_once('/').map(|(folder, _)| folder)
+    })
+}
+
+/// What of the offer is taken, as runs of entries; `None` for all of it.
+pub(super) fn runs(manifest: &Manifest, selection: &Selection) -> Option<Vec<(u32, u32)>> {
+    let except = match selection {
+        Selection::All => return None,
+        Selection::Except(except) => except,
+    };
+    let folders = folders_among(manifest, except);
+    let mut runs = Vec::new();
+    let mut open = Ranges::default();
+    manifest.for_each(|index, entry| {
+        let left_out = except.contains(&index)
+            || (!folders.is_empty()
+                && folders_of(entry.path).any(|folder| folders.contains(folder)));
+        if !left_out {
+            runs.extend(open.push(index));
+        }
+    });
+    runs.extend(open.finish());
+    Some(runs)
+}
+
+fn folders_among(manifest: &Manifest, indices: &BTreeSet<u32>) -> HashSet<String> {
+    let mut cursor = manifest.cursor();
+    let entries = indices.iter().filter_map(|index| {
+        let entry = cursor.entry(manifest, *index)?;
+        (entry.kind == EntryKind::Folder).then(|| entry.path.to_owned())
+    });
+    entries.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::files::scan;
+
+    fn view(paths: &[&str]) -> (tempfile::TempDir, OfferView) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("tree");
+        for path in paths {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().expect("it has one")).expect("a folder");
+            std::fs::write(path, "four").expect("it writes");
+        }
+        let scanned = scan(&[root], &AtomicBool::new(false)).expect("it scans");
+        (folder, OfferView::Sent(Arc::new(scanned.source)))
+    }
+
+    #[track_caller]
+    fn check(view: &OfferView, search: &str, first: u64, count: u32, expected: (u64, &[&str])) {
+        let (matching, rows) = view.page(&PageRequest {
+            search: search.to_owned(),
+            first,
+            count,
+        });
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!((matching, names.as_slice()), expected);
+    }
+
+    #[test]
+    fn pages_are_parts_of_what_matches() {
+        let (_folder, view) = view(&["a.txt", "b/A.TXT", "b/c", "d"]);
+        let all = [
+            "tree",
+            "tree/a.txt",
+            "tree/b",
+            "tree/b/A.TXT",
+            "tree/b/c",
+            "tree/d",
+        ];
+        check(&view, "", 0, 10, (6, &all));
+        check(&view, "", 2, 3, (6, &all[2..5]));
+        check(&view, "", 6, 3, (6, &[]));
+        check(&view, "", u64::MAX, u32::MAX, (6, &[]));
+        check(&view, "a.TXT", 0, 10, (2, &["tree/a.txt", "tree/b/A.TXT"]));
+        check(&view, "a.txt", 1, 10, (2, &["tree/b/A.TXT"]));
+        check(&view, "nothing", 0, 10, (0, &[]));
+    }
+
+    #[test]
+    fn a_page_has_a_bound() {
+        let names: Vec<String> = (0..300).map(|name| name.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let (_folder, view) = view(&names);
+        for search in ["", "tree"] {
+            let (matching, rows) = view.page(&PageRequest {
+                search: search.to_owned(),
+                first: 0,
+                count: u32::MAX,
+            });
+            assert_eq!((matching, rows.len()), (301, 200));
+        }
+    }
+
+    #[test]
+    fn folders_have_the_size_of_what_is_in_them() {
+        let (_folder, view) = view(&["a", "b/c", "b/d/e"]);
+        let (_, rows) = view.page(&PageRequest {
+            search: String::new(),
+            first: 0,
+            count: 10,
+        });
+        let sizes: Vec<_> = rows
+            .iter()
+            .map(|row| (row.name.as_str(), row.files, row.bytes))
+            .collect();
+        let expected = [
+            ("tree", 3, 12),
+            ("tree/a", 1, 4),
+            ("tree/b", 2, 8),
+            ("tree/b/c", 1, 4),
+            ("tree/b/d", 1, 4),
+            ("tree/b/d/e", 1, 4),
+        ];
+        assert_eq!(sizes, expected);
+    }
+
+    #[test]
+    fn with_a_folder_goes_everything_in_it() {
+        let (_folder, view) = view(&["a", "b/c", "b/d/e", "bb"]);
+        // tree, tree/a, tree/b, tree/b/c, tree/b/d, tree/b/d/e, tree/bb
+        let except = |indices: &[u32]| {
+            let selection = Selection::Except(indices.iter().copied().collect());
+            runs(view.manifest(), &selection).expect("not all of it")
+        };
+        assert_eq!(runs(view.manifest(), &Selection::All), None);
+        assert_eq!(except(&[]), [(0, 6)]);
+        assert_eq!(except(&[2]), [(0, 1), (6, 6)]);
+        assert_eq!(except(&[1, 4]), [(0, 0), (2, 3), (6, 6)]);
+        assert_eq!(except(&[0]), []);
+        assert_eq!(except(&[99]), [(0, 6)]);
+    }
+}
