@@ -22,6 +22,14 @@ if [ "$(uname -s)" = Linux ]; then
         needs+=("miniupnpd miniupnpd-nftables")
     fi
 fi
+# A display without a monitor, and what makes packages and looks at them. Without these the last two
+# tiers say SKIPPED.
+display=("Xvfb xvfb" "dbus-daemon dbus-daemon" "xwininfo x11-utils")
+packaging=("debootstrap debootstrap" "appstreamcli appstream" "desktop-file-validate desktop-file-utils")
+if [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    needs+=("${display[@]}" "${packaging[@]}")
+fi
+
 # Debian keeps them where only root looks.
 PATH="$PATH:/usr/sbin:/sbin"
 
@@ -32,6 +40,14 @@ for need in "${needs[@]}"; do
 done
 # A compiler without the C library's headers cannot build ring.
 [ -e /usr/include/stdlib.h ] || [ "$(uname -s)" != Linux ] || missing+=(libc6-dev)
+
+# These have no command of their own: what screen readers speak over, and what the window opens.
+if [ "$(id -u)" = 0 ] && command -v dpkg-query >/dev/null; then
+    for package in at-spi2-core libgl1 libegl1 libgl1-mesa-dri libx11-6 libx11-xcb1 libxcursor1 libxi6 \
+        libxkbcommon0 libxkbcommon-x11-0; do
+        dpkg-query --status "$package" >/dev/null 2>&1 || missing+=("$package")
+    done
+fi
 
 if [ "${#missing[@]}" -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -75,6 +91,9 @@ tier "e2e" cargo test --release --locked -p fardrop-tests --test e2e
 # Three rounds of a cell here; ten, for the figures of tests/natlab/README.md, take longer.
 export FARDROP_NATLAB_ROUNDS=${FARDROP_NATLAB_ROUNDS:-3}
 tier "natlab" ${lab[@]+"${lab[@]}"} cargo test --release --locked -p fardrop-tests --test natlab
+# One after the other: each has a whole desktop, and the figures are of a machine that does nothing else.
+tier "window" cargo test --release --locked -p fardrop-tests --test window -- --nocapture --test-threads=1
+tier "package" tests/package.sh
 
 echo
 echo "== summary"

@@ -43,14 +43,7 @@ struct Atoms {
 
 /// Drags these files over a window and lets go in its middle. Fails if the window does not take them.
 pub(crate) fn drop_files(screen: &Screen, target: Window, files: &[&Path]) -> Result<()> {
-    let mut list = Vec::new();
-    for file in files {
-        let address = url::Url::from_file_path(file)
-            .ok()
-            .context("not a whole path")?;
-        list.extend_from_slice(address.as_str().as_bytes());
-        list.extend_from_slice(b"\r\n");
-    }
+    let list = address_list(files)?;
     let drag = Drag {
         screen,
         source: source_window(screen)?,
@@ -188,8 +181,21 @@ impl Atoms {
     }
 }
 
+/// Files as a list of addresses, each on a line of its own.
+pub(crate) fn address_list(files: &[&Path]) -> Result<Vec<u8>> {
+    let mut list = Vec::new();
+    for file in files {
+        let address = url::Url::from_file_path(file)
+            .ok()
+            .context("not a whole path")?;
+        list.extend_from_slice(address.as_str().as_bytes());
+        list.extend_from_slice(b"\r\n");
+    }
+    Ok(list)
+}
+
 /// A window that is never shown.
-fn source_window(screen: &Screen) -> Result<Window> {
+pub(crate) fn source_window(screen: &Screen) -> Result<Window> {
     let window = screen.x.generate_id()?;
     screen.x.create_window(
         x11rb::COPY_DEPTH_FROM_PARENT,

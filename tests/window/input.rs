@@ -18,12 +18,8 @@ use super::screen::Screen;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Key {
-    /// Moves on to the next part.
-    Tab = 0xff09,
     /// Does what has the focus.
     Enter = 0xff0d,
-    /// Closes a dialog.
-    Escape = 0xff1b,
     /// Held for the other meaning of a key.
     Shift = 0xffe1,
     /// Held for a command.

@@ -13,11 +13,12 @@ use x11rb::wrapper::ConnectionExt as _;
 
 use super::accessible::{Part, Reader, Role};
 use super::drag;
-use super::input::Keyboard;
+use super::input::{Key, Keyboard};
 use super::screen::Screen;
 
-/// Clock ticks of a second in `/proc/PID/stat`: fixed for programs outside of the kernel.
-const TICKS: f64 = 100.0;
+/// How large a window is at first, in pixels: everything of most screens is to be seen.
+const WIDTH: u32 = 800;
+const HEIGHT: u32 = 1300;
 
 /// What a window needs to be driven.
 pub(crate) struct Stage<'a> {
@@ -27,6 +28,33 @@ pub(crate) struct Stage<'a> {
     pub(crate) reader: &'a Reader,
     /// Who types.
     pub(crate) keyboard: &'a Keyboard<'a>,
+}
+
+/// Whose window it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Person {
+    /// Her window is at the left.
+    Ada,
+    /// His window is at the right.
+    Bob,
+}
+
+impl Person {
+    /// What the person's device is called, and their home.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ada => "Ada",
+            Self::Bob => "Bob",
+        }
+    }
+
+    /// Where the window's left edge is, in pixels. A window that others hide draws nothing.
+    const fn left(self) -> i32 {
+        match self {
+            Self::Ada => 0,
+            Self::Bob => 820,
+        }
+    }
 }
 
 /// A running window. Dropping it kills it.
@@ -41,24 +69,32 @@ pub(crate) struct Instance<'a> {
 }
 
 impl<'a> Instance<'a> {
-    /// Starts one for the person called `name`, whose home is made if it is not there, and waits until
-    /// it shows something.
-    pub(crate) fn start(stage: &'a Stage<'a>, name: &str, arguments: &[&OsStr]) -> Result<Self> {
-        Self::start_with(stage, name, arguments, |_| {})
+    /// Starts one for a person, whose home is made if it is not there, and waits until it shows
+    /// something.
+    pub(crate) fn start(
+        stage: &'a Stage<'a>,
+        person: Person,
+        arguments: &[&OsStr],
+    ) -> Result<Self> {
+        Self::start_with(stage, person, arguments, |_| Ok(()))
     }
 
     /// The same, with what else the process is to be given.
     pub(crate) fn start_with(
         stage: &'a Stage<'a>,
-        name: &str,
+        person: Person,
         arguments: &[&OsStr],
-        prepare: impl FnOnce(&mut Command),
+        prepare: impl FnOnce(&mut Command) -> Result<()>,
     ) -> Result<Self> {
-        let home = stage.screen.folder().join(name);
+        let home = stage.screen.folder()?.join(person.name());
         let runtime = home.join("run");
         fs::create_dir_all(home.join("Downloads"))?;
         fs::create_dir_all(&runtime)?;
         set_private(&runtime)?;
+        // Where a desktop says which folder is for what.
+        fs::create_dir_all(home.join(".config"))?;
+        let folders = "XDG_DOWNLOAD_DIR=\"$HOME/Downloads\"\n";
+        fs::write(home.join(".config/user-dirs.dirs"), folders)?;
         let mut command = Command::new(peer::binary("fardrop")?);
         stage.screen.lend_to(&mut command);
         for (variable, folder) in [
@@ -74,15 +110,17 @@ impl<'a> Instance<'a> {
         for variable in ["FARDROP_CONFIG", "FARDROP_CODE", "FARDROP_RENDEZVOUS"] {
             command.env_remove(variable);
         }
+        // Nothing that is saved in the wrong place ends up in the sources.
+        command.current_dir(&home);
         // Loopback only: nothing of this reaches a network, and no router is asked for anything.
         command
-            .args(["--no-mdns", "--no-port-mapping", "--name", name])
+            .args(["--no-mdns", "--no-port-mapping", "--name", person.name()])
             .args(arguments);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::inherit());
-        prepare(&mut command);
+        prepare(&mut command)?;
         let started = Instant::now();
         let process = command.spawn().with_context(|| format!("{command:?}"))?;
         let mut instance = Self {
@@ -100,6 +138,7 @@ impl<'a> Instance<'a> {
             .screen
             .window_of(instance.id())?
             .context("no window of that process")?;
+        instance.place(person.left(), 0, WIDTH, HEIGHT)?;
         Ok(instance)
     }
 
@@ -161,19 +200,44 @@ impl<'a> Instance<'a> {
         self.stage.keyboard.type_text(text)
     }
 
+    /// Presses a key in it.
+    pub(crate) fn tap(&self, key: Key) -> Result<()> {
+        self.stage.keyboard.face(self.window)?;
+        self.stage.keyboard.tap(key)
+    }
+
     /// Drops files onto its middle, as a file manager does.
     pub(crate) fn drop_files(&self, files: &[&Path]) -> Result<()> {
         drag::drop_files(self.stage.screen, self.window, files)
     }
 
-    /// Seconds of a core that it has used so far.
-    pub(crate) fn cpu(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()))?;
-        // The second field, in brackets, may hold anything; user and system time are the 14th and 15th.
-        let (_, rest) = stat.rsplit_once(") ").context("an odd stat")?;
-        let ticks: Vec<&str> = rest.split(' ').collect();
-        let used = ticks[11].parse::<f64>()? + ticks[12].parse::<f64>()?;
-        Ok(used / TICKS)
+    /// Time of a core that drawing has taken so far: of the thread with the window, and of those that
+    /// stand in for a graphics card. The engine's work is not in it.
+    pub(crate) fn drawing(&self) -> Result<Duration> {
+        self.used(|thread, name| thread == self.id() || name.starts_with("llvmpipe"))
+    }
+
+    /// Time of a core that all of it has taken so far.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        self.used(|_, _| true)
+    }
+
+    fn used(&self, counts: impl Fn(u32, &str) -> bool) -> Result<Duration> {
+        let mut used = Duration::ZERO;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.id()))? {
+            let thread = thread?;
+            let number: u32 = thread.file_name().to_str().context("a number")?.parse()?;
+            // A thread may end between two looks.
+            let Ok(name) = fs::read_to_string(thread.path().join("comm")) else {
+                continue;
+            };
+            if counts(number, &name) {
+                let times = fs::read_to_string(thread.path().join("schedstat"))?;
+                let nanoseconds = times.split(' ').next().context("an odd schedstat")?;
+                used += Duration::from_nanos(nanoseconds.parse()?);
+            }
+        }
+        Ok(used)
     }
 
     /// The memory that it has in use, in bytes.

@@ -3,10 +3,14 @@
 #![cfg(target_os = "linux")]
 
 mod accessible;
+mod clipboard;
 mod drag;
+mod figures;
 mod input;
 mod instance;
 mod screen;
+mod screenshots;
+mod transfer;
 
 use accessible::Reader;
 use anyhow::Result;
@@ -25,15 +29,5 @@ fn on_a_desktop(test: impl FnOnce(&Stage<'_>) -> Result<()>) -> Result<()> {
         screen: &screen,
         reader: &reader,
         keyboard: &keyboard,
-    })
-}
-
-#[test]
-fn smoke() -> Result<()> {
-    on_a_desktop(|stage| {
-        let window = instance::Instance::start(stage, "Ada", &[])?;
-        println!("first {:?} mem {}", window.first_frame, window.memory()?);
-        println!("{}", accessible::outline(&stage.reader.parts(window.id())?));
-        Ok(())
     })
 }

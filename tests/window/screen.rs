@@ -20,8 +20,8 @@ const PROGRAMS: [&str; 2] = ["Xvfb", "dbus-daemon"];
 /// Where the bus for screen readers says how it is started.
 const ACCESSIBILITY_SERVICE: &str = "/usr/share/dbus-1/services/org.a11y.Bus.service";
 
-/// Room for two windows of any tested size beside each other.
-const SCREEN: &str = "1640x1400x24";
+/// Room for two windows of any size that is tested or pictured, beside each other.
+const SCREEN: &str = "3300x1400x24";
 
 /// A session bus that starts nothing but what stands in `services`: no portal, no notifications, no
 /// file manager of the machine that the test runs on.
@@ -47,6 +47,12 @@ pub(crate) struct Screen {
     pub(crate) root: Window,
     display: String,
     bus: String,
+    /// What only the one has that started it all: the others are further connections to it.
+    own: Option<Own>,
+}
+
+/// What ends with the desktop.
+struct Own {
     folder: tempfile::TempDir,
     _processes: [Running; 2],
 }
@@ -110,9 +116,23 @@ impl Screen {
             root,
             display,
             bus,
-            folder,
-            _processes: [daemon, server],
+            own: Some(Own {
+                folder,
+                _processes: [daemon, server],
+            }),
         }))
+    }
+
+    /// A second connection to the same desktop, for another thread.
+    pub(crate) fn again(&self) -> Result<Self> {
+        let (x, _) = x11rb::connect(Some(&self.display))?;
+        Ok(Self {
+            x,
+            root: self.root,
+            display: self.display.clone(),
+            bus: self.bus.clone(),
+            own: None,
+        })
     }
 
     /// The address of the session bus.
@@ -137,8 +157,12 @@ impl Screen {
     }
 
     /// A folder that lasts as long as this desktop.
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+    pub(crate) fn folder(&self) -> Result<&Path> {
+        let own = self
+            .own
+            .as_ref()
+            .context("only the first connection has it")?;
+        Ok(own.folder.path())
     }
 
     /// The window of a process, once it has one that is shown.

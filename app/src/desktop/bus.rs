@@ -12,9 +12,6 @@ pub(super) use session::{portal_has_dialogs, send_notification, show_items, unde
 
 #[cfg(not(all(unix, not(target_os = "macos"))))]
 pub use none::appearance;
-#[cfg(not(all(unix, not(target_os = "macos"))))]
-pub(super) use none::portal_has_dialogs;
-
 /// Light or dark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Appearance {
@@ -154,11 +151,6 @@ mod session {
 #[cfg(not(all(unix, not(target_os = "macos"))))]
 mod none {
     use super::Appearance;
-
-    /// The system's own dialogs are used.
-    pub(in crate::desktop) fn portal_has_dialogs() -> bool {
-        false
-    }
 
     /// The window's own library knows it.
     pub fn appearance() -> Option<Appearance> {

@@ -12,7 +12,7 @@ use std::thread::Builder;
 use crate::gui::desktop::{DesktopReply, FolderUse};
 use crate::text;
 
-use super::{Outbox, bus};
+use super::Outbox;
 
 /// Opens dialogs, one at a time.
 #[derive(Default)]
@@ -38,11 +38,12 @@ impl Dialogs {
         Builder::new()
             .name("file dialog".to_owned())
             .spawn(move || {
-                let reply = if available() {
-                    let paths = shown(folder);
-                    DesktopReply::Chosen { folder, paths }
-                } else {
-                    DesktopReply::NoDialog { folder }
+                let reply = match available() {
+                    Some(kind) => DesktopReply::Chosen {
+                        folder,
+                        paths: shown(&kind, folder),
+                    },
+                    None => DesktopReply::NoDialog { folder },
                 };
                 open.store(false, Ordering::Release);
                 outbox.put(reply);
@@ -51,24 +52,99 @@ impl Dialogs {
     }
 }
 
-fn available() -> bool {
-    cfg!(any(windows, target_os = "macos")) || bus::portal_has_dialogs() || zenity_installed()
+/// Which dialogs there are.
+enum Kind {
+    /// The system's own, or the portal's.
+    Native,
+    /// `zenity`'s.
+    #[cfg(all(unix, not(target_os = "macos")))]
+    Zenity,
 }
 
-fn zenity_installed() -> bool {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&folders).any(|folder| folder.join("zenity").is_file())
+#[cfg(any(windows, target_os = "macos"))]
+fn available() -> Option<Kind> {
+    Some(Kind::Native)
 }
 
-fn shown(folder: Option<FolderUse>) -> Vec<PathBuf> {
-    let dialog = rfd::FileDialog::new();
-    match folder {
-        None => dialog.set_title(text::CHOOSE_FILES_TITLE).pick_files(),
-        Some(FolderUse::Send) => dialog.set_title(text::CHOOSE_FOLDERS_TITLE).pick_folders(),
-        Some(FolderUse::ReceiveOffer | FolderUse::ReceiveAlways) => dialog
-            .set_title(text::CHOOSE_DESTINATION_TITLE)
-            .pick_folder()
-            .map(|folder| vec![folder]),
+#[cfg(all(unix, not(target_os = "macos")))]
+fn available() -> Option<Kind> {
+    if super::bus::portal_has_dialogs() {
+        return Some(Kind::Native);
     }
-    .unwrap_or_default()
+    zenity::installed().then_some(Kind::Zenity)
+}
+
+fn shown(kind: &Kind, folder: Option<FolderUse>) -> Vec<PathBuf> {
+    let title = match folder {
+        None => text::CHOOSE_FILES_TITLE,
+        Some(FolderUse::Send) => text::CHOOSE_FOLDERS_TITLE,
+        Some(FolderUse::ReceiveOffer | FolderUse::ReceiveAlways) => text::CHOOSE_DESTINATION_TITLE,
+    };
+    match kind {
+        Kind::Native => {
+            let dialog = rfd::FileDialog::new().set_title(title);
+            match folder {
+                None => dialog.pick_files(),
+                Some(FolderUse::Send) => dialog.pick_folders(),
+                Some(FolderUse::ReceiveOffer | FolderUse::ReceiveAlways) => {
+                    dialog.pick_folder().map(|folder| vec![folder])
+                }
+            }
+            .unwrap_or_default()
+        }
+        #[cfg(all(unix, not(target_os = "macos")))]
+        Kind::Zenity => zenity::shown(title, folder),
+    }
+}
+
+/// `zenity`, asked directly: rfd would read its answer with a separator that names may hold.
+#[cfg(all(unix, not(target_os = "macos")))]
+pub(super) mod zenity {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt as _;
+    use std::path::PathBuf;
+    use std::process::{Command, Stdio};
+
+    use crate::gui::desktop::FolderUse;
+
+    /// Stands between two paths. None of them has an empty part, so that no name can hold it.
+    const SEPARATOR: &str = "//";
+
+    pub(super) fn installed() -> bool {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&folders).any(|folder| folder.join("zenity").is_file())
+    }
+
+    /// Shows its dialog and waits for the answer. Nothing was chosen where it fails.
+    pub(super) fn shown(title: &str, folder: Option<FolderUse>) -> Vec<PathBuf> {
+        let mut command = Command::new("zenity");
+        command.args(["--file-selection", "--title", title]);
+        match folder {
+            None => command.args(["--multiple", "--separator", SEPARATOR]),
+            Some(FolderUse::Send) => {
+                command.args(["--directory", "--multiple", "--separator", SEPARATOR])
+            }
+            Some(FolderUse::ReceiveOffer | FolderUse::ReceiveAlways) => command.arg("--directory"),
+        };
+        let answer = command.stdin(Stdio::null()).stderr(Stdio::null()).output();
+        match answer {
+            Ok(answer) if answer.status.success() => paths(&answer.stdout),
+            Ok(_) | Err(_) => Vec::new(),
+        }
+    }
+
+    /// The paths of an answer: whole ones, the separator between them, a line's end after the last.
+    pub(in crate::desktop) fn paths(answer: &[u8]) -> Vec<PathBuf> {
+        let mut rest = answer.strip_suffix(b"\n").unwrap_or(answer);
+        let mut paths = Vec::new();
+        // Each path begins with a slash, and so does the one after a separator.
+        while rest.first() == Some(&b'/') {
+            let end = rest.windows(3).position(|bytes| bytes == b"///");
+            let (path, others) =
+                end.map_or((rest, &[][..]), |end| (&rest[..end], &rest[end + 2..]));
+            paths.push(PathBuf::from(OsString::from_vec(path.to_vec())));
+            rest = others;
+        }
+        paths
+    }
 }

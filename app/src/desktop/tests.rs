@@ -103,3 +103,18 @@ fn a_reply_wakes_the_window() {
     assert_eq!(told, request);
     assert_eq!(woken.load(Ordering::Relaxed), 1);
 }
+
+#[cfg(all(unix, not(target_os = "macos")))]
+#[test]
+fn what_zenity_answers_is_taken_apart_whatever_the_names_hold() {
+    use super::dialog::zenity::paths;
+
+    let path = |text: &str| PathBuf::from(text);
+    assert_eq!(paths(b"/a/one.txt\n"), [path("/a/one.txt")]);
+    assert_eq!(
+        paths(b"/a/x|y ///a/line\nbreak///b\n\n"),
+        [path("/a/x|y "), path("/a/line\nbreak"), path("/b\n")]
+    );
+    assert_eq!(paths(b""), Vec::<PathBuf>::new());
+    assert_eq!(paths(b"no path\n"), Vec::<PathBuf>::new());
+}

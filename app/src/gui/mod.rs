@@ -48,6 +48,9 @@ const WINDOW_MIN: [f32; 2] = [360.0, 480.0];
 /// watched.
 const FRAME_INTERVAL: Duration = Duration::from_millis(100);
 
+/// As good as at once, to a person.
+const SOON: Duration = Duration::from_millis(1);
+
 /// Why there is no window.
 #[derive(Debug, Error)]
 pub enum WindowError {
@@ -188,10 +191,9 @@ fn waker(context: &egui::Context) -> Wake {
         });
         if wait.is_zero() {
             *last = Some(now);
-            context.request_repaint();
-        } else {
-            context.request_repaint_after(wait);
         }
+        // A frame that is asked for without any delay is drawn twice.
+        context.request_repaint_after(wait.max(SOON));
     })
 }
 
