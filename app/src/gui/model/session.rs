@@ -366,11 +366,6 @@ impl Session {
         match &self.progress {
             None => 0.0,
             Some(progress) if progress.total == 0 => 1.0,
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                reason = "a bar has some hundred pixels"
-            )]
             Some(progress) => (progress.bytes as f64 / progress.total as f64) as f32,
         }
     }

@@ -38,6 +38,14 @@ const fn still(name: &'static str, make: fn(&mut Desk)) -> State {
 
 /// All of them.
 pub(super) fn all() -> Vec<State> {
+    let mut all = before_bytes_move();
+    all.extend(while_bytes_move());
+    all.extend(when_it_is_over());
+    all.extend(elsewhere());
+    all
+}
+
+fn before_bytes_move() -> Vec<State> {
     vec![
         still("home", |_| {}),
         still("code-completed", |desk| desk.type_text("417-ac")),
@@ -71,6 +79,11 @@ pub(super) fn all() -> Vec<State> {
             path(desk, 1);
             desk.tell(offer(1, Some(1_000)));
         }),
+    ]
+}
+
+fn while_bytes_move() -> Vec<State> {
+    vec![
         still("connecting", |desk| {
             looking(desk);
             paired(desk, 1, "Ada's laptop");
@@ -120,6 +133,11 @@ pub(super) fn all() -> Vec<State> {
             moving(desk);
             desk.progress(1, progress(12_000_000, 11));
         }),
+    ]
+}
+
+fn when_it_is_over() -> Vec<State> {
+    vec![
         still("received", |desk| received(desk, 0)),
         still("partly-done", |desk| received(desk, 2)),
         still("sent", |desk| sent(desk)),
@@ -147,6 +165,11 @@ pub(super) fn all() -> Vec<State> {
             });
             ended(desk, Outcome::Failed);
         }),
+    ]
+}
+
+fn elsewhere() -> Vec<State> {
+    vec![
         still("history", |desk| show(desk, Screen::History)),
         still("settings", |desk| show(desk, Screen::Settings)),
         still("network", |desk| show(desk, Screen::Network)),

@@ -134,10 +134,6 @@ fn page_ui<R>(ui: &mut Ui, screen: Screen, content: impl FnOnce(&mut Ui) -> R) -
                     let width = (ui.available_width() - margin * 2.0).max(0.0);
                     let column = width.min(theme::CONTENT_WIDTH);
                     let side = margin + (width - column) / 2.0;
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        reason = "half of a window's width in points fits"
-                    )]
                     let margin = Margin::symmetric(side.min(120.0) as i8, theme::EDGE);
                     egui::Frame::new()
                         .inner_margin(margin)

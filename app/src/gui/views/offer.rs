@@ -182,7 +182,6 @@ fn rows_ui(
 ) {
     let total = usize::try_from(matching).unwrap_or(usize::MAX);
     let height = theme::ROW_HEIGHT;
-    #[expect(clippy::cast_precision_loss, reason = "a few rows fit a screen")]
     let most = (ui.ctx().content_rect().height() * 0.45)
         .max(height * 4.0)
         .min((height + theme::SPACE_TIGHT) * total.min(1000) as f32);

@@ -104,10 +104,6 @@ fn code_ui(ui: &mut Ui, scene: &mut Scene<'_>, code: &ShownCode) {
     let style = theme::code_style();
     let mut font = style.resolve(ui.style());
     let letters = code.spoken.chars().count().max(1);
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a code has some dozens of letters"
-    )]
     let per_letter = ui.available_width() / letters as f32;
     // A letter of the fixed-width font is 0.6 of its size wide.
     font.size = font.size.min(per_letter / 0.62).max(theme::CODE_MIN);
