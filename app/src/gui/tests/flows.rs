@@ -78,7 +78,7 @@ fn dropped_files_are_shared_and_the_code_is_shown_before_they_are_looked_through
         [PathBuf::from("/a/one.txt"), PathBuf::from("/a/two")]
     );
     assert!(desk.says("Ready to send") && desk.says("one") && desk.says(".txt"));
-    code(&mut desk);
+    code(&desk);
     desk.run();
     assert!(desk.says("417 acid lemon"));
     assert!(desk.says("A C I D"));

@@ -114,7 +114,7 @@ impl Desk {
 
     /// The engine says something.
     #[track_caller]
-    fn tell(&mut self, event: Event) {
+    fn tell(&self, event: Event) {
         self.engine.events.send(event).expect("the window listens");
     }
 
@@ -149,7 +149,7 @@ impl Desk {
     }
 
     /// What it has asked of the desktop since the last call.
-    fn requested(&mut self) -> Vec<DesktopRequest> {
+    fn requested(&self) -> Vec<DesktopRequest> {
         self.desktop.requests.try_iter().collect()
     }
 

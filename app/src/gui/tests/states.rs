@@ -50,8 +50,8 @@ fn before_bytes_move() -> Vec<State> {
         still("home", |_| {}),
         still("code-completed", |desk| desk.type_text("417-ac")),
         still("code-unknown-word", |desk| desk.type_text("417-xq")),
-        still("looking-for-sender", |desk| looking(desk)),
-        still("ready-to-send", |desk| shared(desk)),
+        still("looking-for-sender", looking),
+        still("ready-to-send", shared),
         still("wrong-guess", |desk| {
             shared(desk);
             desk.tell(Event::WrongGuess {
@@ -72,7 +72,7 @@ fn before_bytes_move() -> Vec<State> {
             paired(desk, 2, "Grace's desktop");
             desk.tell(offer(1, None));
         }),
-        still("offer", |desk| offered(desk)),
+        still("offer", offered),
         still("offer-too-large", |desk| {
             looking(desk);
             paired(desk, 1, "Ada's laptop");
@@ -140,7 +140,7 @@ fn when_it_is_over() -> Vec<State> {
     vec![
         still("received", |desk| received(desk, 0)),
         still("partly-done", |desk| received(desk, 2)),
-        still("sent", |desk| sent(desk)),
+        still("sent", sent),
         still("declined-by-peer", |desk| {
             shared(desk);
             paired(desk, 1, "Ada's laptop");
@@ -252,7 +252,7 @@ pub(super) fn shared(desk: &mut Desk) {
 }
 
 /// The share has a code.
-pub(super) fn code(desk: &mut Desk) {
+pub(super) fn code(desk: &Desk) {
     desk.tell(Event::Code {
         task: TaskNumber(1),
         code: ShownCode {
@@ -440,7 +440,7 @@ fn sent(desk: &mut Desk) {
     desk.run();
 }
 
-fn failed(desk: &mut Desk, kind: FailureKind) {
+fn failed(desk: &Desk, kind: FailureKind) {
     desk.tell(Event::Failed {
         task: TaskNumber(1),
         session: Some(SessionNumber(1)),

@@ -51,7 +51,7 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         Screen::History => history::show_ui(ui, scene),
         Screen::Settings => settings::show_ui(ui, scene),
         Screen::Network => network::show_ui(ui, scene),
-        Screen::About => about::show_ui(ui, scene),
+        Screen::About => about::show_ui(ui),
     }
     dialog::show_ui(ui, scene);
     held_files_ui(ui);

@@ -111,9 +111,9 @@ fn code_ui(ui: &mut Ui, scene: &mut Scene<'_>, code: &ShownCode) {
         .font(font)
         .color(palette.text)
         .strong();
-    let response = ui.add(Label::new(shown).wrap().selectable(true));
-    let response = response.accessible_name(text::code_name(code));
-    let _ = response;
+    let _ = ui
+        .add(Label::new(shown).wrap().selectable(true))
+        .accessible_name(text::code_name(code));
     weak_ui(ui, &text::spelled(code));
     ui.horizontal_wrapped(|ui| {
         let copy = Button::new(text::COPY_CODE)
