@@ -157,9 +157,12 @@ fn a_transfer_is_remembered_once() {
     model.handle_event(declined());
     let remembered: Vec<_> = effects(&mut model)
         .into_iter()
-        .filter_map(|effect| match effect {
-            Effect::Remember(entry) => Some(entry),
-            _ => None,
+        .filter_map(|effect| {
+            if let Effect::Remember(entry) = effect {
+                Some(entry)
+            } else {
+                None
+            }
         })
         .collect();
     assert_eq!(remembered.len(), 1);

@@ -290,12 +290,11 @@ pub fn report_row(label: &str, value: &str) -> String {
 /// What a person should know or could do, in a window.
 #[must_use]
 pub const fn window_hint(hint: Hint) -> &'static str {
-    match hint {
-        Hint::NameServer => {
-            "No rendezvous server is set, so nothing beyond this network was tested: set one under \
-             Settings."
-        }
-        other => super::super::hint(other),
+    if matches!(hint, Hint::NameServer) {
+        "No rendezvous server is set, so nothing beyond this network was tested: set one under \
+         Settings."
+    } else {
+        super::super::hint(hint)
     }
 }
 
