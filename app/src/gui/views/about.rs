@@ -2,14 +2,14 @@
 
 use egui::Ui;
 
-use super::{Scene, card_ui, page_ui};
+use super::{card_ui, page_ui};
 use crate::gui::model::Screen;
 use crate::gui::theme;
 use crate::gui::widgets::{card_title_ui, text_ui, title_ui, weak_ui};
 use crate::text;
 
 /// Draws it.
-pub(super) fn show_ui(ui: &mut Ui, _scene: &mut Scene<'_>) {
+pub(super) fn show_ui(ui: &mut Ui) {
     page_ui(ui, Screen::About, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;
         title_ui(ui, text::APP_NAME);

@@ -13,7 +13,7 @@ use crate::text;
 const WIDTH: f32 = 380.0;
 
 /// Draws the question that is open, if one is.
-pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+pub(super) fn show_ui(ui: &Ui, scene: &mut Scene<'_>) {
     match scene.model.dialog {
         None => {}
         Some(Dialog::Close) => ask_ui(
@@ -48,7 +48,7 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 
 /// A question with answers; the focus begins on the one that changes nothing.
 fn ask_ui(
-    ui: &mut Ui,
+    ui: &Ui,
     scene: &mut Scene<'_>,
     title: &str,
     question: &str,
