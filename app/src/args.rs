@@ -1,5 +1,6 @@
 //! The command line: clap types only.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -11,6 +12,7 @@ pub const RENDEZVOUS_VARIABLE: &str = "FARDROP_RENDEZVOUS";
 
 const EXAMPLES: &str = "\
 Examples:
+  fardrop                               open the window
   fardrop send holiday/ notes.txt       offer a folder and a file; prints a code
   fardrop receive 417-acid-lemon        take what is offered under that code
   fardrop receive                       the same, asking for the code
@@ -55,6 +57,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub action: Option<Action>,
+    /// Open the window, with these files and folders ready to send, or a `fardrop:` link filled in
+    #[arg(value_name = "FILE")]
+    pub named: Vec<OsString>,
     /// What every action understands.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -113,7 +118,7 @@ pub struct ReceiveArgs {
     /// Accept the offer without a question
     #[arg(short, long)]
     pub yes: bool,
-    /// Where a name is taken [default: ask, or skip with --yes]
+    /// Where a name is taken [default: as in the settings, or ask, or skip with --yes]
     #[arg(long, value_name = "POLICY")]
     pub on_conflict: Option<OnConflict>,
     /// Print one JSON object a line on stdout, and nothing else there
@@ -291,7 +296,26 @@ mod tests {
     }
 
     #[test]
-    fn no_action_is_not_an_error_of_usage() {
-        assert!(parse("fardrop").expect("it parses").action.is_none());
+    fn without_an_action_it_is_the_window_with_what_is_named() {
+        for (line, named) in [
+            ("fardrop", &[][..]),
+            ("fardrop a.txt b", &["a.txt", "b"]),
+            (
+                "fardrop fardrop:417-acid-lemon",
+                &["fardrop:417-acid-lemon"],
+            ),
+            ("fardrop --no-mdns -- send", &["send"]),
+            ("fardrop a.txt send", &["a.txt", "send"]),
+        ] {
+            let parsed = parse(line).expect("it parses");
+            assert!(parsed.action.is_none(), "{line}");
+            assert_eq!(parsed.named, named, "{line}");
+        }
+        assert!(
+            parse("fardrop send a.txt")
+                .expect("it parses")
+                .named
+                .is_empty()
+        );
     }
 }

@@ -191,7 +191,8 @@ impl Settings {
     }
 
     /// Writes `file`, for this person's eyes only, whole or not at all. Refuses to write over a
-    /// file that [`Settings::load`] does not understand.
+    /// file that [`Settings::load`] does not understand. Comments that a person wrote into it are lost:
+    /// RON keeps none.
     pub fn save(&self, file: &Path) -> Result<(), ConfigError> {
         Self::load(file)?;
         let text = options()
@@ -305,7 +306,16 @@ fn write_private(file: &Path, text: &str) -> io::Result<()> {
     writer.write_all(text.as_bytes())?;
     writer.write_all(b"\n")?;
     writer.sync_all()?;
-    std::fs::rename(&fresh, file)
+    std::fs::rename(&fresh, file)?;
+    // The new name is on disk as well when this returns; only Unix lets a folder be synced.
+    #[cfg(unix)]
+    std::fs::File::open(if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    })?
+    .sync_all()?;
+    Ok(())
 }
 
 /// A name for this machine without anything that could trouble a peer's screen; `None` if nothing
@@ -362,6 +372,23 @@ mod tests {
         assert_eq!(settings.device.as_deref(), Some("Ada's laptop"));
         assert_eq!(settings.words, 3);
         assert!(settings.mdns);
+    }
+
+    #[test]
+    fn the_window_has_settings_of_its_own() {
+        let settings = check(
+            "(on_conflict: Rename, window: (theme: Dark, text_percent: 150, on_close: Finish))",
+        )
+        .expect("it parses");
+        assert_eq!(settings.on_conflict, Some(ConflictPolicy::Rename));
+        assert_eq!(settings.window.theme, Theme::Dark);
+        assert_eq!(settings.window.on_close, OnClose::Finish);
+        assert!(settings.window.notifications);
+        let error = check("(window: (text_percent: 500))").expect_err("too large");
+        assert_eq!(
+            error,
+            "settings.ron: `text_percent` is 500, and may be 75 to 200"
+        );
     }
 
     #[test]

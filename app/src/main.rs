@@ -1,5 +1,6 @@
 //! The `fardrop` binary: reads the command line, starts the engine, hands over to the face.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,7 +15,11 @@ use fardrop::engine::{self, EngineHandle};
 use fardrop::signals::Stop;
 use fardrop::text;
 #[cfg(feature = "gui")]
-use fardrop::{gui, history, instance::Errand, launch::Launch};
+use fardrop::{
+    gui, history,
+    instance::{self, Errand, InstanceError, Start},
+    launch::Launch,
+};
 use fardrop_shared::Role;
 use tracing_subscriber::EnvFilter;
 
@@ -35,16 +40,13 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Cli) -> Result<Exit> {
-    let Cli { action, common } = arguments;
+    let Cli {
+        action,
+        named,
+        common,
+    } = arguments;
     match action {
-        #[cfg(feature = "gui")]
-        None => open_window(common),
-        #[cfg(not(feature = "gui"))]
-        None => {
-            let help = Cli::command().render_help();
-            write!(io::stdout(), "{help}")?;
-            Ok(Exit::Done)
-        }
+        None => open_window(named, common),
         Some(Action::Rendezvous(server)) => {
             // One thread: a datagram costs a few hashes.
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -129,17 +131,40 @@ fn with_engine(
     })
 }
 
-/// Opens the window, and ends when it is closed.
+/// Opens the window, or hands what was named to the one that is open already.
 #[cfg(feature = "gui")]
-fn open_window(arguments: CommonArgs) -> Result<Exit> {
+fn open_window(named: Vec<OsString>, arguments: CommonArgs) -> Result<Exit> {
+    let errand = match Errand::from_named(named) {
+        Ok(errand) => errand,
+        Err(name) => {
+            let line = text::cannot_open(&name.to_string_lossy());
+            writeln!(io::stderr(), "{line}")?;
+            return Ok(Exit::Usage);
+        }
+    };
+    let instance = match instance::folder().map(|folder| instance::start(&folder, &errand)) {
+        Some(Ok(Start::HandedOver)) => return Ok(Exit::Done),
+        Some(Ok(Start::First(instance))) => Some(instance),
+        Some(Err(InstanceError::Silent(error))) => {
+            let line = text::window_silent(&error.to_string());
+            writeln!(io::stderr(), "{line}")?;
+            return Ok(Exit::Failed);
+        }
+        // A window that others do not find is better than none.
+        Some(Err(error @ InstanceError::Folder { .. })) => {
+            tracing::warn!(%error, "later starts will not find this one");
+            None
+        }
+        None => None,
+    };
     let settings_file = config::settings_file(std::env::var_os(config::CONFIG_VARIABLE));
     let (settings, settings_problem) = match load_settings() {
         Ok(settings) => (settings, None),
         Err(error) => (Settings::default(), Some(error)),
     };
     gui::run(Launch {
-        errand: Errand::default(),
-        instance: None,
+        errand,
+        instance,
         settings,
         settings_file,
         settings_problem,
@@ -148,6 +173,13 @@ fn open_window(arguments: CommonArgs) -> Result<Exit> {
         stop: Stop::on_signals().context("signals cannot be watched")?,
     })?;
     Ok(Exit::Done)
+}
+
+/// Says that this program was built without a window.
+#[cfg(not(feature = "gui"))]
+fn open_window(_: Vec<OsString>, _: CommonArgs) -> Result<Exit> {
+    writeln!(io::stderr(), "{}", text::NO_WINDOW)?;
+    Ok(Exit::Failed)
 }
 
 fn load_settings() -> Result<Settings, config::ConfigError> {

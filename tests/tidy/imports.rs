@@ -57,7 +57,7 @@ const TABLE: [Row; 17] = [
     row("signals", &[], &["anyhow"]),
     row(
         "text",
-        &["engine::event", "failure"],
+        &["engine::event", "failure", "history"],
         &["tokio", "anyhow", "egui"],
     ),
     row("args", &["engine::command"], &["tokio", "anyhow"]),

@@ -34,7 +34,10 @@ pub fn receive(arguments: &ReceiveArgs, context: Context<'_>) -> Result<Exit> {
         prompt: Prompt::new(console.input)?,
         can_ask,
         accept_all: arguments.yes,
-        on_conflict: arguments.on_conflict.map(Into::into),
+        on_conflict: arguments
+            .on_conflict
+            .map(Into::into)
+            .or(context.settings.on_conflict),
         destination: arguments
             .output
             .clone()

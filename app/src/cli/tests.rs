@@ -9,7 +9,9 @@ use clap::Parser;
 use super::*;
 use crate::args::{Action, Cli};
 use crate::engine::command::{ConflictPolicy, Decision, ShareLifetime};
-use crate::engine::event::{LeftOut, LinkName, OfferDigest, Receipt, Rung, RungState, ShownCode};
+use crate::engine::event::{
+    LeftOut, LinkName, OfferDigest, Receipt, Rung, RungState, ShownCode, Who,
+};
 use crate::engine::handle::Script;
 use crate::failure::{Failure, FailureKind, Stage};
 
@@ -350,6 +352,16 @@ fn one_of_each() -> Vec<Event> {
         paired(),
         path(),
         offer(0),
+        Event::Accepted {
+            session: SESSION,
+            files: 3,
+            bytes: 12_400_000,
+        },
+        Event::Paused {
+            session: SESSION,
+            by: Who::Peer,
+        },
+        Event::Resumed { session: SESSION },
         Event::FileFailed {
             session: SESSION,
             name: "z\u{e9}\u{1f600}\n".to_owned(),
@@ -374,6 +386,9 @@ const ONE_OF_EACH: &str = r#"{"event":"code","code":"417-acid-lemon","uri":"fard
 {"event":"paired","session":1,"device":"Ada's laptop"}
 {"event":"path","session":1,"kind":"local","link":"quic","rtt_ms":12.3,"peer":"127.0.0.1:4000"}
 {"event":"offer","session":1,"files":3,"bytes":12400000,"folders":1,"kept":0,"conflicts":0,"free":9000000000,"top_names":["h\u001b[2Joliday"]}
+{"event":"accepted","session":1,"files":3,"bytes":12400000}
+{"event":"paused","session":1,"by":"peer"}
+{"event":"resumed","session":1}
 {"event":"file-failed","session":1,"name":"z\u00e9\ud83d\ude00\n","kind":"file-changed","message":"..."}
 {"event":"interrupted","session":1,"kept":7700000,"reason":"..."}
 {"event":"done","session":1,"files":3,"bytes":12400000,"sent":12400000,"resumed":0,"seconds":1.5,"kind":"local","link":"quic","failed_files":0}

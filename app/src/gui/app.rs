@@ -73,6 +73,18 @@ impl App {
         }
     }
 
+    /// What the window knows.
+    #[cfg(test)]
+    pub(super) const fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The same, to be told of actions that are not pressed.
+    #[cfg(test)]
+    pub(super) const fn model_mut(&mut self) -> &mut Model {
+        &mut self.model
+    }
+
     /// Takes in what happened since the last frame.
     fn drain(&mut self, now: Moment) {
         self.model.handle_time(now);
@@ -264,6 +276,10 @@ impl eframe::App for App {
 /// is let go.
 fn take_pasted(events: &mut Vec<Event>, actions: &mut Vec<Action>) {
     let mut pasted = false;
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other input goes its way"
+    )]
     events.retain(|event| match event {
         Event::Paste(pasted_text) => {
             pasted = true;

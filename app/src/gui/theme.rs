@@ -83,6 +83,9 @@ const SUBHEADING: f32 = 16.0;
 /// Size of a code, in points; it shrinks where the window is narrow.
 const CODE: f32 = 34.0;
 
+/// Padding beside the words of a tab, in points: five of them fit the narrowest window.
+pub(super) const TAB_PADDING: f32 = 8.0;
+
 /// Size of a code that is being typed, in points.
 const CODE_ENTRY: f32 = 17.0;
 

@@ -76,6 +76,10 @@ pub const INTERRUPTED: &str = "The connection was lost; looking for the other ma
 /// Nobody wishes any more that the bytes stand still.
 pub const RESUMED: &str = "Going on.";
 
+/// A window was asked for, and there is none in this program.
+pub const NO_WINDOW: &str =
+    "This Fardrop was built without its window; `fardrop --help` says what it can do here.";
+
 /// Ctrl-C was seen.
 pub const STOPPING: &str = "Stopping; the other side is being told. Ctrl-C again quits at once.";
 
@@ -328,6 +332,24 @@ pub fn interrupted(kept: u64) -> String {
         return INTERRUPTED.to_owned();
     }
     format!("{INTERRUPTED} {} need not be sent again.", size(kept))
+}
+
+/// Something on the command line is neither an action, nor there, nor a link.
+#[must_use]
+pub fn cannot_open(name: &str) -> String {
+    format!(
+        "{} is not there, and no action of Fardrop's; `fardrop --help` lists them.",
+        shown(name, NAME_LIMIT)
+    )
+}
+
+/// Another start holds the lock of the only window, and does not answer.
+#[must_use]
+pub fn window_silent(error: &str) -> String {
+    format!(
+        "Fardrop is running already and does not answer ({}). End it, and start again.",
+        shown(error, NAME_LIMIT)
+    )
 }
 
 /// The bytes stand still because somebody wishes it.

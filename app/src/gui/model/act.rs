@@ -56,20 +56,6 @@ impl Model {
             Action::Forget(task) => self.forget(task),
             Action::Open(path) => self.request(DesktopRequest::Open(path)),
             Action::ShowInFolder(path) => self.request(DesktopRequest::ShowInFolder(path)),
-            Action::Set(settings) => self.set(*settings),
-            Action::TypeServer(typed) => self.server_draft = typed,
-            Action::AddServer => self.add_server(),
-            Action::TestServer(server) => self.test_server(server),
-            Action::Diagnose => self.diagnose(),
-            Action::SendAgain(number) => self.send_again(number),
-            Action::ForgetEntry(number) => {
-                self.effects.push_back(Effect::ForgetEntry(number));
-            }
-            Action::ClearHistory => self.dialog = Some(Dialog::ClearHistory),
-            Action::ConfirmClearHistory => {
-                self.dialog = None;
-                self.effects.push_back(Effect::ClearHistory);
-            }
             Action::DismissNotice => self.notice = None,
             Action::Close => self.close(),
             Action::CloseNow => self.close_now(),
@@ -88,6 +74,15 @@ impl Model {
             | Action::Pause(_)
             | Action::Resume(_)
             | Action::Cancel(_)) => self.handle_session_action(action),
+            action @ (Action::Set(_)
+            | Action::TypeServer(_)
+            | Action::AddServer
+            | Action::TestServer(_)
+            | Action::Diagnose
+            | Action::SendAgain(_)
+            | Action::ForgetEntry(_)
+            | Action::ClearHistory
+            | Action::ConfirmClearHistory) => self.handle_other_action(action),
         }
     }
 
@@ -168,6 +163,10 @@ impl Model {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller names what comes here, and breaks when there is more"
+    )]
     fn handle_session_action(&mut self, action: Action) {
         match action {
             Action::SearchOffer(number, search) => {
@@ -205,6 +204,32 @@ impl Model {
                     session.stopping = true;
                     self.ask(Command::CancelSession(number));
                 }
+            }
+            // `handle_action` hands on no other.
+            _ => {}
+        }
+    }
+
+    /// What is not about what goes on now: settings, the network, the history.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller names what comes here, and breaks when there is more"
+    )]
+    fn handle_other_action(&mut self, action: Action) {
+        match action {
+            Action::Set(settings) => self.set(*settings),
+            Action::TypeServer(typed) => self.server_draft = typed,
+            Action::AddServer => self.add_server(),
+            Action::TestServer(server) => self.test_server(server),
+            Action::Diagnose => self.diagnose(),
+            Action::SendAgain(number) => self.send_again(number),
+            Action::ForgetEntry(number) => {
+                self.effects.push_back(Effect::ForgetEntry(number));
+            }
+            Action::ClearHistory => self.dialog = Some(Dialog::ClearHistory),
+            Action::ConfirmClearHistory => {
+                self.dialog = None;
+                self.effects.push_back(Effect::ClearHistory);
             }
             // `handle_action` hands on no other.
             _ => {}

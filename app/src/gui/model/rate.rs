@@ -27,10 +27,6 @@ impl RateHistory {
         if self.rates.len() == RATES_KEPT {
             self.rates.pop_front();
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a graph needs no more digits"
-        )]
         let rate = rate as f32;
         self.rates
             .push_back(if rate.is_finite() { rate.max(0.0) } else { 0.0 });

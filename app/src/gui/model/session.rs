@@ -340,7 +340,11 @@ impl Session {
         if !self.phase.running() {
             return;
         }
-        self.phase = match failure.kind {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "every other kind is a failure that is told as one"
+        )]
+        let phase = match failure.kind {
             FailureKind::Declined => Phase::Declined(match self.direction {
                 Direction::Sending => Who::Peer,
                 Direction::Receiving => Who::Here,
@@ -349,6 +353,7 @@ impl Session {
             FailureKind::CancelledByPeer => Phase::Cancelled(Who::Peer),
             _ => Phase::Failed(failure),
         };
+        self.phase = phase;
     }
 
     /// When it would be stalled, if nothing comes.
@@ -361,11 +366,6 @@ impl Session {
         match &self.progress {
             None => 0.0,
             Some(progress) if progress.total == 0 => 1.0,
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                reason = "a bar has some hundred pixels"
-            )]
             Some(progress) => (progress.bytes as f64 / progress.total as f64) as f32,
         }
     }

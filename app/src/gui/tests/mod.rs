@@ -1,7 +1,13 @@
 //! The window without a display: a scripted engine and a scripted desktop on one side, the accessibility
 //! tree on the other. Things are found by what they are called, never by where they are.
 
+mod flows;
+mod hostile;
+mod keyboard;
+mod looks;
 mod paint;
+mod rest;
+mod states;
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -10,25 +16,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
-use egui_kittest::Harness;
+use egui::Key;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::{Harness, Node};
 
 use super::Opening;
 use super::app::App;
-use super::desktop::{self, DesktopService};
+use super::desktop::{self, DesktopRequest, DesktopService};
 use super::keeper::Keeper;
 use super::model::Moment;
 use crate::args::Cli;
 use crate::config::{Settings, Theme, WindowSettings};
 use crate::desktop::display::Display;
 use crate::engine::EngineHandle;
+use crate::engine::command::Command;
+use crate::engine::event::{Event, Progress, SessionNumber};
 use crate::engine::handle::Script;
 use crate::instance::Errand;
 use crate::signals::Stop;
 
 /// A window, and all that surrounds it, in the hands of a test.
 pub(super) struct Desk {
-    harness: Harness<'static, App>,
+    // Goes before the window, which waits for the engine's end.
     engine: Script,
+    harness: Harness<'static, App>,
     desktop: DesktopService,
     now: Rc<Cell<Duration>>,
 }
@@ -95,20 +106,126 @@ impl Desk {
     }
 }
 
-#[test]
-fn first_picture() {
-    for (theme, name) in [(Theme::Light, "light"), (Theme::Dark, "dark")] {
-        let look = Look {
+impl Desk {
+    /// The window as it opens on most screens.
+    fn usual() -> Self {
+        Self::new(&Look::usual(), Settings::default())
+    }
+
+    /// The engine says something.
+    #[track_caller]
+    fn tell(&mut self, event: Event) {
+        self.engine.events.send(event).expect("the window listens");
+    }
+
+    /// Frames are drawn until nothing is asked for any more. Fails if that does not come to an end.
+    fn run(&mut self) {
+        self.harness.run();
+    }
+
+    /// Time passes, and a frame is drawn.
+    fn pass(&mut self, time: Duration) {
+        self.now.set(self.now.get() + time);
+        self.harness.step();
+    }
+
+    /// A session is so far.
+    fn progress(&mut self, session: u64, progress: Progress) {
+        self.engine
+            .progress
+            .lock()
+            .expect("nobody panicked")
+            .insert(SessionNumber(session), progress);
+        self.harness.step();
+    }
+
+    /// What the window has asked of the engine since the last call.
+    fn asked(&mut self) -> Vec<Command> {
+        let mut asked = Vec::new();
+        while let Ok(command) = self.engine.commands.try_recv() {
+            asked.push(command);
+        }
+        asked
+    }
+
+    /// What it has asked of the desktop since the last call.
+    fn requested(&mut self) -> Vec<DesktopRequest> {
+        self.desktop.requests.try_iter().collect()
+    }
+
+    /// Presses what is called so.
+    #[track_caller]
+    fn click(&mut self, label: &str) {
+        // As a screen reader does it: what is scrolled out of sight can be pressed too.
+        self.harness.get_by_label(label).click_accesskit();
+        self.run();
+    }
+
+    /// Presses a key.
+    fn press(&mut self, key: Key) {
+        self.harness.key_press(key);
+        self.run();
+    }
+
+    /// Presses Tab until what is called so has the focus. Fails if it never has.
+    #[track_caller]
+    fn tab_to(&mut self, label: &str) {
+        for _ in 0..60 {
+            if self.focused().as_deref() == Some(label) {
+                return;
+            }
+            self.press(Key::Tab);
+        }
+        panic!("{label} never gets the focus");
+    }
+
+    /// What has the focus.
+    fn focused(&self) -> Option<String> {
+        self.nodes()
+            .into_iter()
+            .find(|node| node.accesskit_node().is_focused())
+            .map(|node| name_of(&node))
+    }
+
+    /// Types into what has the focus.
+    fn type_text(&mut self, text: &str) {
+        self.harness.event(egui::Event::Text(text.to_owned()));
+        self.run();
+    }
+
+    /// Whether something says that.
+    fn says(&self, part: &str) -> bool {
+        self.nodes().iter().any(|node| name_of(node).contains(part))
+    }
+
+    fn nodes(&self) -> Vec<Node<'_>> {
+        self.harness.root().children_recursive().collect()
+    }
+
+    /// How long the window wants to be left alone.
+    fn rests(&self) -> Duration {
+        self.harness
+            .output()
+            .viewport_output
+            .get(&egui::ViewportId::ROOT)
+            .expect("a window")
+            .repaint_delay
+    }
+}
+
+impl Look {
+    fn usual() -> Self {
+        Self {
             size: [760.0, 620.0],
             percent: 100,
-            theme,
+            theme: Theme::Light,
             pixels: 1.0,
-        };
-        let mut desk = Desk::new(&look, Settings::default());
-        desk.harness.run();
-        let picture = desk.harness.render().expect("a picture");
-        picture
-            .save(format!("/tmp/shot-{name}.png"))
-            .expect("saved");
+        }
     }
+}
+
+/// What a node is called: its label, or what stands in it.
+fn name_of(node: &Node<'_>) -> String {
+    let node = node.accesskit_node();
+    node.label().or_else(|| node.value()).unwrap_or_default()
 }

@@ -199,90 +199,59 @@ fn title_row_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, title: &st
 
 /// Every state has an icon and words; the colour only repeats them.
 fn state(palette: &Palette, session: &Session) -> (Icon, Color32, String) {
-    let device = &session.device;
     if session.stopping && session.phase.running() {
-        return (
-            Icon::Cross,
-            palette.text_weak,
-            text::STATE_STOPPING.to_owned(),
-        );
+        let words = text::STATE_STOPPING.to_owned();
+        return (Icon::Cross, palette.text_weak, words);
     }
+    let (icon, color) = state_looks(palette, session);
+    (icon, color, state_words(session))
+}
+
+const fn state_looks(palette: &Palette, session: &Session) -> (Icon, Color32) {
+    match session.phase {
+        Phase::Connecting | Phase::Preparing => (Icon::Radio, palette.accent_text),
+        Phase::Asking | Phase::Verifying => (Icon::Clock, palette.accent_text),
+        Phase::Deciding => (Icon::Clock, palette.warning),
+        Phase::Moving => match session.direction {
+            Direction::Sending => (Icon::Up, palette.accent_text),
+            Direction::Receiving => (Icon::Down, palette.accent_text),
+        },
+        Phase::Stalled | Phase::PartlyDone => (Icon::Warning, palette.warning),
+        Phase::Reconnecting { .. } => (Icon::Radio, palette.warning),
+        Phase::Paused(_) => (Icon::Pause, palette.warning),
+        Phase::Done => (Icon::Check, palette.good),
+        Phase::Declined(Who::Here) | Phase::Cancelled(Who::Here) => {
+            (Icon::Cross, palette.text_weak)
+        }
+        Phase::Declined(Who::Peer) | Phase::Cancelled(Who::Peer) => (Icon::Cross, palette.warning),
+        Phase::Failed(_) => (Icon::Cross, palette.bad),
+    }
+}
+
+fn state_words(session: &Session) -> String {
+    let device = &session.device;
     match &session.phase {
-        Phase::Connecting => (
-            Icon::Radio,
-            palette.accent_text,
-            text::STATE_CONNECTING.to_owned(),
-        ),
-        Phase::Preparing => (
-            Icon::Radio,
-            palette.accent_text,
-            text::STATE_PREPARING.to_owned(),
-        ),
-        Phase::Asking => (Icon::Clock, palette.accent_text, text::state_asking(device)),
-        Phase::Deciding => (
-            Icon::Clock,
-            palette.warning,
-            text::STATE_DECIDING.to_owned(),
-        ),
-        Phase::Moving => {
-            let icon = match session.direction {
-                Direction::Sending => Icon::Up,
-                Direction::Receiving => Icon::Down,
-            };
-            (icon, palette.accent_text, text::STATE_MOVING.to_owned())
-        }
-        Phase::Stalled => (
-            Icon::Warning,
-            palette.warning,
-            text::STATE_STALLED.to_owned(),
-        ),
-        Phase::Reconnecting { kept } => (
-            Icon::Radio,
-            palette.warning,
-            text::state_reconnecting(*kept),
-        ),
-        Phase::Paused(by) => (
-            Icon::Pause,
-            palette.warning,
-            text::state_paused(*by, device),
-        ),
-        Phase::Verifying => (
-            Icon::Clock,
-            palette.accent_text,
-            text::STATE_VERIFYING.to_owned(),
-        ),
-        Phase::Done => {
-            let words = match session.direction {
-                Direction::Sending => text::state_sent(device),
-                Direction::Receiving => text::STATE_RECEIVED.to_owned(),
-            };
-            (Icon::Check, palette.good, words)
-        }
+        Phase::Connecting => text::STATE_CONNECTING.to_owned(),
+        Phase::Preparing => text::STATE_PREPARING.to_owned(),
+        Phase::Asking => text::state_asking(device),
+        Phase::Deciding => text::STATE_DECIDING.to_owned(),
+        Phase::Moving => text::STATE_MOVING.to_owned(),
+        Phase::Stalled => text::STATE_STALLED.to_owned(),
+        Phase::Reconnecting { kept } => text::state_reconnecting(*kept),
+        Phase::Paused(by) => text::state_paused(*by, device),
+        Phase::Verifying => text::STATE_VERIFYING.to_owned(),
+        Phase::Done => match session.direction {
+            Direction::Sending => text::state_sent(device),
+            Direction::Receiving => text::STATE_RECEIVED.to_owned(),
+        },
         Phase::PartlyDone => {
-            let failed = session.receipt.map_or(0, |receipt| receipt.failed_files);
-            (Icon::Warning, palette.warning, text::state_partly(failed))
+            text::state_partly(session.receipt.map_or(0, |receipt| receipt.failed_files))
         }
-        Phase::Declined(Who::Here) => (
-            Icon::Cross,
-            palette.text_weak,
-            text::STATE_DECLINED.to_owned(),
-        ),
-        Phase::Declined(Who::Peer) => (
-            Icon::Cross,
-            palette.warning,
-            text::state_declined_by(device),
-        ),
-        Phase::Cancelled(Who::Here) => (
-            Icon::Cross,
-            palette.text_weak,
-            text::STATE_CANCELLED.to_owned(),
-        ),
-        Phase::Cancelled(Who::Peer) => (
-            Icon::Cross,
-            palette.warning,
-            text::state_cancelled_by(device),
-        ),
-        Phase::Failed(_) => (Icon::Cross, palette.bad, text::STATE_FAILED.to_owned()),
+        Phase::Declined(Who::Here) => text::STATE_DECLINED.to_owned(),
+        Phase::Declined(Who::Peer) => text::state_declined_by(device),
+        Phase::Cancelled(Who::Here) => text::STATE_CANCELLED.to_owned(),
+        Phase::Cancelled(Who::Peer) => text::state_cancelled_by(device),
+        Phase::Failed(_) => text::STATE_FAILED.to_owned(),
     }
 }
 
@@ -301,9 +270,14 @@ fn ladder_ui(ui: &mut Ui, session: &Session) {
 
 fn progress_ui(ui: &mut Ui, session: &Session, title: &str) {
     let palette = Palette::of(ui);
-    let color = match session.phase {
-        Phase::Stalled | Phase::Paused(_) | Phase::Reconnecting { .. } => palette.warning,
-        _ => palette.accent,
+    let halted = matches!(
+        session.phase,
+        Phase::Stalled | Phase::Paused(_) | Phase::Reconnecting { .. }
+    );
+    let color = if halted {
+        palette.warning
+    } else {
+        palette.accent
     };
     let bar = Bar {
         part: session.part(),

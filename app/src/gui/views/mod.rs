@@ -10,12 +10,14 @@ mod offer;
 mod settings;
 mod share;
 
-use egui::{CentralPanel, Id, Key, Margin, Panel, ScrollArea, Ui};
+use egui::{Align, CentralPanel, Id, Key, Layout, Margin, Panel, ScrollArea, Ui};
 
 use super::action::Action;
 use super::model::{Model, Screen};
 use super::theme::{self, Palette};
-use super::widgets::{Button, Icon, Weight, follow_focus_ui, ring_ui, text_ui, title_ui};
+use super::widgets::{
+    Button, Icon, Weight, follow_focus_ui, hold_focus_ui, ring_ui, text_ui, title_ui,
+};
 use crate::text;
 
 /// Whether files can be dropped on the window: on Wayland nobody tells it.
@@ -70,7 +72,7 @@ fn top_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     Panel::top("tabs").frame(frame).show(ui, |ui| {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = egui::vec2(theme::SPACE_TIGHT, theme::SPACE_TIGHT);
-            ui.spacing_mut().button_padding.x = 10.0;
+            ui.spacing_mut().button_padding.x = theme::TAB_PADDING;
             for (screen, label) in [
                 (Screen::Home, text::TAB_HOME),
                 (Screen::History, text::TAB_HISTORY),
@@ -113,6 +115,7 @@ fn top_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
                 );
             });
         }
+        hold_focus_ui(ui);
     });
 }
 
@@ -131,10 +134,6 @@ fn page_ui<R>(ui: &mut Ui, screen: Screen, content: impl FnOnce(&mut Ui) -> R) -
                     let width = (ui.available_width() - margin * 2.0).max(0.0);
                     let column = width.min(theme::CONTENT_WIDTH);
                     let side = margin + (width - column) / 2.0;
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        reason = "half of a window's width in points fits"
-                    )]
                     let margin = Margin::symmetric(side.min(120.0) as i8, theme::EDGE);
                     egui::Frame::new()
                         .inner_margin(margin)
@@ -154,9 +153,25 @@ fn page_ui<R>(ui: &mut Ui, screen: Screen, content: impl FnOnce(&mut Ui) -> R) -
 /// A line with something at its right end, which keeps its place, and the rest before it. What is at
 /// the right end comes first in the tab order.
 fn row_with_end_ui(ui: &mut Ui, end: impl FnOnce(&mut Ui), rest: impl FnOnce(&mut Ui)) {
-    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+    aligned_row_ui(ui, Align::Center, end, rest);
+}
+
+/// The same with both parts beginning at the top: for more than a line.
+fn tall_row_with_end_ui(ui: &mut Ui, end: impl FnOnce(&mut Ui), rest: impl FnOnce(&mut Ui)) {
+    aligned_row_ui(ui, Align::Min, end, rest);
+}
+
+fn aligned_row_ui(
+    ui: &mut Ui,
+    align: Align,
+    end: impl FnOnce(&mut Ui),
+    rest: impl FnOnce(&mut Ui),
+) {
+    // As low as its content lets it be: a layout by itself takes all the height there is.
+    let size = egui::vec2(ui.available_width(), theme::TARGET_MIN);
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(align), |ui| {
         end(ui);
-        ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), rest);
+        ui.with_layout(Layout::left_to_right(align), rest);
     });
 }
 

@@ -2,7 +2,7 @@
 
 use egui::{Checkbox, Label, Margin, Panel, RichText, ScrollArea, TextEdit, Ui, vec2};
 
-use super::{Scene, back_title_ui, card_ui, page_ui, row_with_end_ui};
+use super::{Scene, back_title_ui, card_ui, page_ui, tall_row_with_end_ui};
 use crate::engine::command::ConflictPolicy;
 use crate::engine::event::{Conflict, OfferDigest, OfferRow, SessionNumber};
 use crate::gui::action::Action;
@@ -10,7 +10,7 @@ use crate::gui::desktop::FolderUse;
 use crate::gui::model::{OfferView, Phase, Screen};
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{
-    Button, Icon, Weight, card_title_ui, icon_ui, name_ui, sign_ui, text_ui, weak_ui,
+    Button, Icon, Weight, card_title_ui, hold_focus_ui, icon_ui, name_ui, sign_ui, text_ui, weak_ui,
 };
 use crate::text;
 
@@ -83,6 +83,7 @@ fn answer_ui(
                 weak_ui(ui, text::NOTHING_CHOSEN);
             }
         });
+        hold_focus_ui(ui);
     });
 }
 
@@ -96,7 +97,7 @@ fn place_ui(ui: &mut Ui, scene: &mut Scene<'_>, digest: &OfferDigest, view: &Off
             .clone()
             .or_else(|| digest.destination.clone())
             .unwrap_or_else(|| scene.model.destination());
-        row_with_end_ui(
+        tall_row_with_end_ui(
             ui,
             |ui| {
                 let change = Button::new(text::CHANGE)
@@ -181,7 +182,6 @@ fn rows_ui(
 ) {
     let total = usize::try_from(matching).unwrap_or(usize::MAX);
     let height = theme::ROW_HEIGHT;
-    #[expect(clippy::cast_precision_loss, reason = "a few rows fit a screen")]
     let most = (ui.ctx().content_rect().height() * 0.45)
         .max(height * 4.0)
         .min((height + theme::SPACE_TIGHT) * total.min(1000) as f32);

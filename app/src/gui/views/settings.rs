@@ -3,7 +3,7 @@
 use egui::{Margin, TextEdit, Ui, vec2};
 
 use super::offer::POLICIES;
-use super::{Scene, card_ui, page_ui, row_with_end_ui};
+use super::{Scene, card_ui, page_ui, row_with_end_ui, tall_row_with_end_ui};
 use crate::config::{
     OnClose, Settings, TEXT_PERCENT_MAX, TEXT_PERCENT_MIN, Theme, WORDS_MAX, WORDS_MIN,
 };
@@ -60,7 +60,7 @@ fn transfers_ui(ui: &mut Ui, scene: &mut Scene<'_>, settings: &mut Settings) {
         let name = name.trim().to_owned();
         settings.device = (!name.is_empty()).then_some(name);
     }
-    row_with_end_ui(
+    tall_row_with_end_ui(
         ui,
         |ui| {
             let change = Button::new(text::CHANGE)

@@ -2,7 +2,7 @@
 
 use egui::{Label, RichText, Ui};
 
-use super::{Scene, back_title_ui, card, card_ui, page_ui, row_with_end_ui};
+use super::{Scene, back_title_ui, card, card_ui, page_ui, row_with_end_ui, tall_row_with_end_ui};
 use crate::engine::event::{ShareItem, ShownCode, TaskNumber};
 use crate::gui::action::Action;
 use crate::gui::desktop::FolderUse;
@@ -54,7 +54,7 @@ fn code_card_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Sh
                     code_ui(ui, scene, code);
                     qr_row_ui(ui, code);
                 } else {
-                    row_with_end_ui(
+                    tall_row_with_end_ui(
                         ui,
                         |ui| qr_ui(ui, &code.uri, theme::QR_SIDE, text::QR_NAME),
                         |ui| {
@@ -104,10 +104,6 @@ fn code_ui(ui: &mut Ui, scene: &mut Scene<'_>, code: &ShownCode) {
     let style = theme::code_style();
     let mut font = style.resolve(ui.style());
     let letters = code.spoken.chars().count().max(1);
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a code has some dozens of letters"
-    )]
     let per_letter = ui.available_width() / letters as f32;
     // A letter of the fixed-width font is 0.6 of its size wide.
     font.size = font.size.min(per_letter / 0.62).max(theme::CODE_MIN);

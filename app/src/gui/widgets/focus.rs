@@ -4,6 +4,9 @@ use egui::{CornerRadius, Id, Order, Stroke, StrokeKind, Ui};
 
 use crate::gui::theme::{self, Palette};
 
+/// Where it is remembered what was scrolled to.
+const FOLLOWED: &str = "followed focus";
+
 /// Draws a ring around what has the focus. Called once a frame, last.
 pub(crate) fn ring_ui(ui: &Ui) {
     let Some(response) = focused(ui) else {
@@ -27,11 +30,24 @@ pub(crate) fn follow_focus_ui(ui: &Ui) {
     let Some(response) = focused(ui) else {
         return;
     };
-    let memory = Id::unique("followed focus");
+    let memory = Id::unique(FOLLOWED);
     let followed: Option<Id> = ui.data(|data| data.get_temp(memory));
     if followed != Some(response.id) && response.layer_id == ui.layer_id() {
         ui.data_mut(|data| data.insert_temp(memory, response.id));
         ui.scroll_to_rect(response.rect.expand(theme::SPACE), None);
+    }
+}
+
+/// Says that what has the focus here is in sight anyway: nothing scrolls for it. Called at the end of
+/// what never scrolls, before what does.
+pub(crate) fn hold_focus_ui(ui: &Ui) {
+    let Some(response) = focused(ui) else {
+        return;
+    };
+    // What lies below, scrolled out of sight, has nothing that can be pressed.
+    let rect = response.interact_rect;
+    if rect.is_positive() && ui.min_rect().expand(1.0).contains_rect(rect) {
+        ui.data_mut(|data| data.insert_temp(Id::unique(FOLLOWED), response.id));
     }
 }
 

@@ -25,10 +25,6 @@ pub(crate) fn graph_ui(ui: &mut Ui, rates: &[f32], room: usize, name: &str) {
     if rates.len() < 2 || room < 2 || top <= 0.0 {
         return;
     }
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a graph has some hundred points"
-    )]
     let step = rect.width() / (room - 1) as f32;
     let mut points = Vec::with_capacity(rates.len());
     let mut x = rect.left();

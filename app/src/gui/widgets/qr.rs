@@ -20,23 +20,17 @@ pub(crate) fn qr_ui(ui: &mut Ui, text: &str, side: f32, name: &str) {
     let painter = ui.painter();
     painter.rect_filled(rect, 4, Color32::WHITE);
     let width = code.width();
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a QR code has at most 177 modules a side"
-    )]
     let module = {
         let exact = rect.width() / (width as f32 + 2.0 * QUIET);
         // Whole pixels: what is smeared is read badly.
         let pixels = ui.ctx().pixels_per_point();
         (exact * pixels).floor().max(1.0) / pixels
     };
-    #[expect(clippy::cast_precision_loss, reason = "as above")]
     let start = rect.center() - Vec2::splat(module * width as f32 / 2.0);
     let start = egui::emath::GuiRounding::round_to_pixels(start, ui.ctx().pixels_per_point());
     for (row, line) in code.to_colors().chunks(width).enumerate() {
         for (column, color) in line.iter().enumerate() {
             if *color == Color::Dark {
-                #[expect(clippy::cast_precision_loss, reason = "as above")]
                 let place = start + vec2(column as f32, row as f32) * module;
                 let square = Rect::from_min_size(place, Vec2::splat(module));
                 painter.rect_filled(square, 0, Color32::BLACK);

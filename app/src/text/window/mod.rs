@@ -2,10 +2,12 @@
 
 mod history;
 mod screens;
+mod settings;
 mod transfers;
 
 pub use history::*;
 pub use screens::*;
+pub use settings::*;
 pub use transfers::*;
 
 /// The program's name, as it stands in a title.

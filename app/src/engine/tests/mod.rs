@@ -5,6 +5,8 @@
     reason = "a test waits for one event and passes over all others"
 )]
 
+mod steered;
+
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -61,14 +63,21 @@ fn serve() -> String {
 fn engine(server: &str, device: &str) -> EngineHandle {
     let config = EngineConfig {
         rendezvous: vec![server.to_owned()],
+        ..config(device)
+    };
+    start(config, Arc::new(|| {})).unwrap()
+}
+
+fn config(device: &str) -> EngineConfig {
+    EngineConfig {
+        rendezvous: Vec::new(),
         device: device.to_owned(),
         port: None,
         ipv6: true,
         mdns: false,
         port_mapping: false,
         reconnect: Duration::from_secs(5),
-    };
-    start(config, Arc::new(|| {})).unwrap()
+    }
 }
 
 fn options(lifetime: ShareLifetime) -> ShareOptions {

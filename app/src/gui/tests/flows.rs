@@ -1,0 +1,555 @@
+//! What a person does, and what the engine and the desktop are asked for then.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egui::{DroppedFile, Event as Input, Key};
+
+use super::states::{
+    self, code, looking, moving, offer, offered, page, paired, path, received, row, shared, show,
+};
+use super::{Desk, Look};
+use crate::config::Settings;
+use crate::engine::command::{Command, ConflictPolicy, Decision, OnDeadCode, Selection};
+use crate::engine::event::{Event, ItemNumber, LeftOut, SessionNumber, ShownCode, TaskNumber, Who};
+use crate::failure::FailureKind;
+use crate::gui::action::Action;
+use crate::gui::desktop::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
+use crate::gui::model::Screen;
+
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl DroppedFile for Dropped {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("nobody reads it here".to_owned())
+    }
+}
+
+fn drop_files(desk: &mut Desk, paths: &[&str]) {
+    desk.harness.input_mut().dropped_files = paths
+        .iter()
+        .map(|path| Arc::new(Dropped(PathBuf::from(path))) as Arc<_>)
+        .collect();
+    desk.run();
+}
+
+fn paste(desk: &mut Desk, text: &str) {
+    desk.harness.event(Input::Paste(text.to_owned()));
+    desk.run();
+}
+
+/// What was shared, if that was all that was asked.
+#[track_caller]
+fn shared_paths(desk: &mut Desk) -> Vec<PathBuf> {
+    match desk.asked().as_slice() {
+        [Command::Share { paths, options, .. }] => {
+            assert_eq!(options.on_dead_code, OnDeadCode::Wait);
+            paths.clone()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What was decided, if that was all that was asked.
+#[track_caller]
+fn decided(desk: &mut Desk) -> Decision {
+    let mut asked = desk.asked();
+    asked.retain(|command| matches!(command, Command::Decide { .. }));
+    match asked.pop() {
+        Some(Command::Decide { session, decision }) if asked.is_empty() => {
+            assert_eq!(session, SessionNumber(1));
+            decision
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn dropped_files_are_shared_and_the_code_is_shown_before_they_are_looked_through() {
+    let mut desk = Desk::usual();
+    drop_files(&mut desk, &["/a/one.txt", "/a/two", "/a/one.txt"]);
+    assert_eq!(
+        shared_paths(&mut desk),
+        [PathBuf::from("/a/one.txt"), PathBuf::from("/a/two")]
+    );
+    assert!(desk.says("Ready to send") && desk.says("one") && desk.says(".txt"));
+    code(&mut desk);
+    desk.run();
+    assert!(desk.says("417 acid lemon"));
+    assert!(desk.says("A C I D"));
+    assert!(desk.says("Looking through the files"));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_the_rest_is_offered() {
+    let mut desk = Desk::usual();
+    shared(&mut desk);
+    desk.tell(Event::LeftOut {
+        task: TaskNumber(1),
+        name: "secret.txt".to_owned(),
+        reason: LeftOut::Unreadable("permission denied".to_owned()),
+    });
+    desk.run();
+    assert!(desk.says("secret.txt") && desk.says("permission denied"));
+}
+
+#[test]
+fn files_dropped_on_a_share_are_added_to_it_and_items_are_taken_out() {
+    let mut desk = Desk::usual();
+    shared(&mut desk);
+    desk.asked();
+    drop_files(&mut desk, &["/a/more.txt"]);
+    match desk.asked().as_slice() {
+        [Command::EditShare { task, add, remove }] => {
+            assert_eq!(*task, TaskNumber(1));
+            assert_eq!(add, &[PathBuf::from("/a/more.txt")]);
+            assert!(remove.is_empty());
+        }
+        other => panic!("{other:?}"),
+    }
+    desk.click("Remove photos");
+    match desk.asked().as_slice() {
+        [Command::EditShare { add, remove, .. }] => {
+            assert!(add.is_empty());
+            assert_eq!(remove, &[ItemNumber(2)]);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn chosen_files_are_shared_and_a_closed_dialog_does_nothing() {
+    let mut desk = Desk::usual();
+    desk.click("Choose files");
+    assert_eq!(desk.requested(), [DesktopRequest::ChooseFiles]);
+    let chosen = |paths| DesktopReply::Chosen {
+        folder: None,
+        paths,
+    };
+    desk.desktop.replies.send(chosen(Vec::new())).expect("sent");
+    desk.run();
+    assert!(desk.asked().is_empty());
+    desk.click("Choose folder");
+    assert_eq!(
+        desk.requested(),
+        [DesktopRequest::ChooseFolder(FolderUse::Send)]
+    );
+    let paths = vec![PathBuf::from("/a/folder")];
+    desk.desktop
+        .replies
+        .send(chosen(paths.clone()))
+        .expect("sent");
+    desk.run();
+    assert_eq!(shared_paths(&mut desk), paths);
+}
+
+#[test]
+fn pasted_files_are_shared_though_a_file_manager_gives_text_too() {
+    let mut desk = Desk::usual();
+    paste(&mut desk, "/home/ada/report.pdf");
+    assert_eq!(desk.requested(), [DesktopRequest::Paste]);
+    let paths = vec![PathBuf::from("/home/ada/report.pdf")];
+    let pasted = DesktopReply::Pasted(Clipboard::Files(paths.clone()));
+    desk.desktop.replies.send(pasted).expect("sent");
+    desk.run();
+    assert_eq!(shared_paths(&mut desk), paths);
+}
+
+#[test]
+fn a_clipboard_of_files_only_sends_no_text_and_is_noticed_by_the_key() {
+    let mut desk = Desk::usual();
+    desk.harness
+        .key_up_modifiers(egui::Modifiers::COMMAND, Key::V);
+    desk.run();
+    assert_eq!(desk.requested(), [DesktopRequest::Paste]);
+    let text = DesktopReply::Pasted(Clipboard::Text("417-acid-lemon".to_owned()));
+    desk.desktop.replies.send(text).expect("sent");
+    desk.run();
+    assert!(desk.harness.state().model().entry.typed().is_empty());
+}
+
+#[test]
+fn a_pasted_link_or_code_fills_the_field() {
+    for pasted in [
+        "fardrop:417-acid-lemon",
+        "417-acid-lemon",
+        "Here is the code: fardrop:417-acid-lemon - be quick",
+    ] {
+        let mut desk = Desk::usual();
+        paste(&mut desk, pasted);
+        assert!(desk.harness.state().model().entry.whole(), "{pasted}");
+        assert!(desk.asked().is_empty(), "nothing is tried unasked");
+    }
+}
+
+#[test]
+fn words_are_completed_and_a_code_is_tried_once_entered() {
+    let mut desk = Desk::usual();
+    desk.type_text("417-aci");
+    desk.click("Complete the word: acid");
+    assert_eq!(desk.harness.state().model().entry.typed(), "417-acid-");
+    desk.type_text("lem");
+    desk.type_text(" ");
+    assert_eq!(
+        desk.harness.state().model().entry.typed(),
+        "417-acid-lemon-"
+    );
+    desk.press(Key::Enter);
+    match desk.asked().as_slice() {
+        [Command::Receive { code, options, .. }] => {
+            assert_eq!(code.0, "417-acid-lemon-");
+            assert_eq!(options.destination, PathBuf::from("/home/ada/Downloads"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_unknown_word_is_flagged_and_costs_no_attempt() {
+    let mut desk = Desk::usual();
+    desk.type_text("417-acid-qqq");
+    assert!(desk.says("Word 2 is not one of Fardrop's words"));
+    desk.press(Key::Enter);
+    assert!(desk.asked().is_empty());
+}
+
+#[test]
+fn an_input_method_in_the_middle_of_a_word_submits_nothing() {
+    let mut desk = Desk::usual();
+    desk.type_text("417-acid-lemon");
+    desk.harness.event(Input::Ime(egui::ImeEvent::Preedit {
+        text: "ka".to_owned(),
+        active_range_chars: None,
+    }));
+    desk.press(Key::Enter);
+    assert!(desk.asked().is_empty());
+}
+
+#[test]
+fn a_wrong_code_keeps_the_files_and_a_fresh_one_is_one_press_away() {
+    let mut desk = Desk::usual();
+    shared(&mut desk);
+    desk.asked();
+    desk.tell(Event::CodeDead {
+        task: TaskNumber(1),
+        reason: FailureKind::CodeDead,
+    });
+    desk.run();
+    assert!(desk.says("The files are still here"));
+    assert!(!desk.says("417 acid lemon"));
+    desk.click("Fresh code, same files");
+    assert!(matches!(
+        desk.asked().as_slice(),
+        [Command::RenewCode(TaskNumber(1))]
+    ));
+    desk.tell(Event::Code {
+        task: TaskNumber(1),
+        code: ShownCode {
+            spoken: "582-zebra-cable".to_owned(),
+            with_server: None,
+            uri: "fardrop:582-zebra-cable".to_owned(),
+        },
+    });
+    desk.run();
+    assert!(desk.says("582 zebra cable") && desk.says("report"));
+    assert!(!desk.says("Fresh code"));
+}
+
+#[test]
+fn the_code_and_the_link_are_copied() {
+    let mut desk = Desk::usual();
+    shared(&mut desk);
+    desk.click("Copy code");
+    desk.click("Copy link");
+    assert_eq!(
+        desk.requested(),
+        [
+            DesktopRequest::CopyText("417-acid-lemon".to_owned()),
+            DesktopRequest::CopyText("fardrop:417-acid-lemon".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn an_offer_is_accepted_in_part_and_elsewhere() {
+    let mut desk = Desk::usual();
+    offered(&mut desk);
+    assert!(desk.says("Ada's laptop wants to send you files"));
+    assert!(desk.says("program"));
+    desk.click("Take photos/setup.exe");
+    desk.click("Replace the old ones");
+    desk.click("Change: Save into");
+    assert_eq!(
+        desk.requested(),
+        [DesktopRequest::ChooseFolder(FolderUse::ReceiveOffer)]
+    );
+    desk.desktop
+        .replies
+        .send(DesktopReply::Chosen {
+            folder: Some(FolderUse::ReceiveOffer),
+            paths: vec![PathBuf::from("/mnt/disk")],
+        })
+        .expect("sent");
+    desk.run();
+    assert!(desk.asked().iter().any(|command| matches!(
+        command,
+        Command::SetDestination { destination, .. } if destination == Path::new("/mnt/disk")
+    )));
+    desk.click("Accept");
+    assert_eq!(
+        decided(&mut desk),
+        Decision::Accept {
+            on_conflict: ConflictPolicy::Replace,
+            selection: Selection::Except([3].into()),
+            destination: Some(PathBuf::from("/mnt/disk")),
+        }
+    );
+}
+
+#[test]
+fn an_offer_that_does_not_fit_or_of_nothing_cannot_be_accepted() {
+    let mut desk = Desk::usual();
+    looking(&mut desk);
+    paired(&mut desk, 1, "Ada");
+    desk.tell(offer(1, Some(10)));
+    desk.run();
+    assert!(desk.says("It does not fit"));
+    desk.harness
+        .state_mut()
+        .model_mut()
+        .handle_action(Action::Accept(SessionNumber(1)));
+    desk.run();
+    let decided = desk
+        .asked()
+        .iter()
+        .any(|command| matches!(command, Command::Decide { .. }));
+    assert!(!decided);
+}
+
+#[test]
+fn a_long_offer_is_asked_for_page_by_page_and_searched() {
+    let mut desk = Desk::usual();
+    looking(&mut desk);
+    paired(&mut desk, 1, "Ada");
+    desk.tell(offer(1, Some(u64::MAX)));
+    desk.run();
+    desk.asked();
+    let rows = (0..200).map(|at| row(at, &format!("{at}.txt"))).collect();
+    desk.tell(Event::OfferPage {
+        session: SessionNumber(1),
+        search: String::new(),
+        matching: 10_000,
+        first: 0,
+        rows,
+    });
+    desk.run();
+    // A screen full of ten thousand.
+    let drawn = desk
+        .nodes()
+        .iter()
+        .filter(|node| super::name_of(node).starts_with("Take "))
+        .count();
+    assert!((4..40).contains(&drawn), "{drawn}");
+    desk.harness
+        .state_mut()
+        .model_mut()
+        .handle_action(Action::SeeRows(SessionNumber(1), 5_000..5_020));
+    desk.run();
+    assert!(desk.asked().iter().any(|command| matches!(
+        command,
+        Command::ShowOffer {
+            first: 4_900,
+            count: 200,
+            ..
+        }
+    )));
+    desk.harness
+        .state_mut()
+        .model_mut()
+        .handle_action(Action::SearchOffer(SessionNumber(1), "beach".to_owned()));
+    desk.run();
+    assert!(desk.asked().iter().any(|command| matches!(
+        command,
+        Command::ShowOffer { search, first: 0, .. } if search == "beach"
+    )));
+    // A page of the search before says nothing any more.
+    desk.tell(page(vec![row(0, "old.txt")]));
+    desk.run();
+    assert!(!desk.says("Take old.txt"));
+}
+
+#[test]
+fn a_transfer_is_paused_resumed_and_cancelled() {
+    let mut desk = Desk::usual();
+    moving(&mut desk);
+    desk.asked();
+    desk.click("Pause: From Ada's laptop");
+    assert!(matches!(
+        desk.asked().as_slice(),
+        [Command::Pause(SessionNumber(1))]
+    ));
+    desk.tell(Event::Paused {
+        session: SessionNumber(1),
+        by: Who::Here,
+    });
+    desk.run();
+    desk.click("Resume: From Ada's laptop");
+    assert!(matches!(
+        desk.asked().as_slice(),
+        [Command::Resume(SessionNumber(1))]
+    ));
+    desk.click("Cancel: From Ada's laptop");
+    assert!(matches!(
+        desk.asked().as_slice(),
+        [Command::CancelTask(TaskNumber(1))]
+    ));
+}
+
+#[test]
+fn what_failed_is_tried_again_with_the_same_code() {
+    let mut desk = Desk::usual();
+    let state = states::all()
+        .into_iter()
+        .find(|state| state.name == "failed")
+        .expect("a state");
+    (state.make)(&mut desk);
+    desk.asked();
+    assert!(desk.says("are kept"));
+    desk.click("Try again: From Ada's laptop");
+    match desk.asked().as_slice() {
+        [Command::Receive { code, .. }] => assert_eq!(code.0, "417-acid-lemon"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_has_arrived_is_opened_and_shown() {
+    let mut desk = Desk::usual();
+    received(&mut desk, 0);
+    desk.requested();
+    assert!(desk.says("verified on this disk"));
+    desk.click("Open: From Ada's laptop");
+    desk.click("Show in folder: From Ada's laptop");
+    let place = PathBuf::from("/home/ada/Downloads/report.pdf");
+    assert_eq!(
+        desk.requested(),
+        [
+            DesktopRequest::Open(place.clone()),
+            DesktopRequest::ShowInFolder(place),
+        ]
+    );
+}
+
+#[test]
+fn two_transfers_and_an_offer_at_once_keep_apart() {
+    let mut desk = Desk::usual();
+    shared(&mut desk);
+    paired(&mut desk, 1, "Ada");
+    paired(&mut desk, 2, "Grace");
+    show(&mut desk, Screen::Home);
+    looking(&mut desk);
+    desk.tell(Event::Paired {
+        task: TaskNumber(2),
+        session: SessionNumber(3),
+        device: "Edsger".to_owned(),
+    });
+    show(&mut desk, Screen::Settings);
+    desk.tell(offer(3, Some(u64::MAX)));
+    desk.run();
+    // Whoever is busy elsewhere is told, not taken away.
+    assert!(desk.says("1 offer waits"));
+    desk.click("1 offer waits");
+    assert!(desk.says("Edsger wants to send you files"));
+    desk.asked();
+    desk.click("Decline");
+    assert!(matches!(
+        desk.asked().as_slice(),
+        [Command::Decide {
+            session: SessionNumber(3),
+            decision: Decision::Decline
+        }]
+    ));
+    assert!(desk.says("To Ada") && desk.says("To Grace") && desk.says("From Edsger"));
+    path(&mut desk, 2);
+    assert!(desk.says("exchanging the list"));
+}
+
+#[test]
+fn closing_asks_while_bytes_move_and_not_else() {
+    let mut desk = Desk::usual();
+    desk.harness
+        .state_mut()
+        .model_mut()
+        .handle_action(Action::Close);
+    assert_eq!(desk.harness.state().model().dialog, None);
+
+    let mut desk = Desk::usual();
+    moving(&mut desk);
+    desk.asked();
+    desk.harness
+        .state_mut()
+        .model_mut()
+        .handle_action(Action::Close);
+    desk.run();
+    assert!(desk.says("Files are still moving"));
+    desk.click("Stop and close");
+    assert!(matches!(
+        desk.asked().as_slice(),
+        [Command::CancelTask(TaskNumber(1))]
+    ));
+}
+
+#[test]
+fn settings_hold_at_once_and_the_engine_is_told_what_concerns_it() {
+    let mut desk = Desk::usual();
+    show(&mut desk, Screen::Settings);
+    desk.click("Ask routers to open a port");
+    match desk.asked().as_slice() {
+        [Command::Configure(config)] => assert!(!config.port_mapping),
+        other => panic!("{other:?}"),
+    }
+    desk.click("Dark");
+    assert!(desk.asked().is_empty());
+    assert!(desk.harness.ctx.global_style().visuals.dark_mode);
+}
+
+#[test]
+fn a_server_is_added_and_tested() {
+    let mut desk = Desk::usual();
+    show(&mut desk, Screen::Settings);
+    desk.tab_to(crate::text::SERVER_LABEL);
+    desk.type_text("rv.example.org:4840");
+    desk.press(Key::Enter);
+    assert!(matches!(desk.asked().as_slice(), [Command::Configure(_)]));
+    desk.click("Test rv.example.org:4840");
+    let task = match desk.asked().as_slice() {
+        [Command::TestRendezvous { task, server }] => {
+            assert_eq!(server, "rv.example.org:4840");
+            *task
+        }
+        other => panic!("{other:?}"),
+    };
+    desk.tell(Event::RendezvousTested {
+        task,
+        result: Ok(std::time::Duration::from_millis(23)),
+    });
+    desk.run();
+    assert!(desk.says("rv.example.org:4840 answers, 23 ms"));
+}
+
+#[test]
+fn a_window_without_a_rendezvous_says_what_works() {
+    let desk = Desk::usual();
+    assert!(desk.says("this works on this network"));
+    let settings = Settings {
+        rendezvous: vec!["rv.example.org:4840".to_owned()],
+        ..Settings::default()
+    };
+    let desk = Desk::new(&Look::usual(), settings);
+    assert!(!desk.says("this works on this network"));
+}

@@ -1,0 +1,278 @@
+//! Every state in every size and theme: nothing is cut off, nothing is without a name, and nothing
+//! changes unseen.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use egui::accesskit::Role;
+use egui_kittest::kittest::NodeT as _;
+use egui_kittest::{Node, SnapshotOptions, SnapshotResults};
+
+use super::states::{self, State};
+use super::{Desk, Look, name_of};
+use crate::config::{Settings, Theme};
+use crate::gui::theme::{self, DARK, LIGHT};
+
+/// Sizes that a window has to do with: a narrow one, the usual one, and the usual one for weak eyes.
+const SIZES: [([f32; 2], u16); 3] = [
+    ([360.0, 480.0], 100),
+    ([760.0, 620.0], 100),
+    ([760.0, 620.0], 200),
+];
+
+/// States of which pictures are kept.
+const PICTURES: [&str; 4] = ["home", "ready-to-send", "offer", "moving"];
+
+/// Set to have the snapshots written anew.
+const UPDATE: &str = "UPDATE_SNAPSHOTS";
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/gui/tests/snapshots")
+}
+
+fn desk_in(state: &State, look: &Look) -> Desk {
+    let mut desk = Desk::new(look, Settings::default());
+    (state.make)(&mut desk);
+    desk.run();
+    desk
+}
+
+#[test]
+fn nothing_is_cut_off_and_nothing_is_without_a_name() {
+    let mut problems = String::new();
+    for state in states::all() {
+        for (size, percent) in SIZES {
+            let look = Look {
+                size,
+                percent,
+                ..Look::usual()
+            };
+            let desk = desk_in(&state, &look);
+            let zoom = f32::from(percent) / 100.0;
+            for node in desk.nodes() {
+                if let Some(problem) = problem_of(&node, size[0] / zoom) {
+                    let _ = writeln!(
+                        problems,
+                        "{} at {size:?}, {percent} %: {problem}",
+                        state.name
+                    );
+                }
+            }
+        }
+    }
+    assert!(problems.is_empty(), "\n{problems}");
+}
+
+/// What is wrong with a node in a window so wide, in points.
+fn problem_of(node: &Node<'_>, width: f32) -> Option<String> {
+    let inner = node.accesskit_node();
+    let role = inner.role();
+    let pressed = matches!(
+        role,
+        Role::Button | Role::CheckBox | Role::RadioButton | Role::Tab | Role::TextInput
+    );
+    let name = name_of(node);
+    if pressed && inner.label().unwrap_or_default().trim().is_empty() {
+        return Some(format!("{role:?} without a name"));
+    }
+    let drawn = pressed
+        || matches!(
+            role,
+            Role::Label | Role::Heading | Role::ProgressIndicator | Role::Image
+        );
+    if !drawn {
+        return None;
+    }
+    let rect = node.rect();
+    if rect.left() < -0.5 || rect.right() > width + 0.5 {
+        return Some(format!("{role:?} {name:?} is cut off: {rect:?}"));
+    }
+    if pressed && rect.width().min(rect.height()) < theme::TARGET_MIN - 0.5 {
+        return Some(format!("{role:?} {name:?} is too small to press: {rect:?}"));
+    }
+    let main = [
+        "Accept",
+        "Decline",
+        "Choose files",
+        "Copy code",
+        "Receive",
+        crate::text::CODE_LABEL,
+    ];
+    let is_main = pressed && role != Role::Label && main.contains(&name.as_str());
+    if is_main && rect.height() < theme::TARGET_MAIN - 0.5 {
+        return Some(format!("{role:?} {name:?} is too low: {rect:?}"));
+    }
+    None
+}
+
+#[test]
+fn yes_and_no_are_in_sight_in_every_size() {
+    for (size, percent) in SIZES {
+        let look = Look {
+            size,
+            percent,
+            ..Look::usual()
+        };
+        let mut desk = Desk::new(&look, Settings::default());
+        states::offered(&mut desk);
+        for label in ["Accept", "Decline"] {
+            let rect = desk
+                .nodes()
+                .into_iter()
+                .find(|node| name_of(node) == label)
+                .expect("a button")
+                .rect();
+            let height = size[1] / (f32::from(percent) / 100.0);
+            assert!(
+                rect.top() >= 0.0 && rect.bottom() <= height,
+                "{label} at {size:?}, {percent} %: {rect:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_said_is_as_it_was() {
+    let mut changed = Vec::new();
+    for state in states::all() {
+        let desk = desk_in(&state, &Look::usual());
+        let text = described(&desk);
+        let file = folder().join(format!("{}.txt", state.name));
+        if std::env::var_os(UPDATE).is_some() {
+            std::fs::create_dir_all(folder()).expect("a folder");
+            std::fs::write(&file, &text).expect("written");
+        }
+        let known = std::fs::read_to_string(&file).unwrap_or_default();
+        if known != text {
+            changed.push(format!("--- {}\n{text}", state.name));
+        }
+    }
+    assert!(
+        changed.is_empty(),
+        "not as kept; look at it, then run again with {UPDATE}=1\n{}",
+        changed.join("\n")
+    );
+}
+
+/// The accessibility tree, as a screen reader would go through it.
+fn described(desk: &Desk) -> String {
+    let mut text = String::new();
+    for node in desk.nodes() {
+        let inner = node.accesskit_node();
+        let name = name_of(&node);
+        if name.is_empty() {
+            continue;
+        }
+        let _ = write!(text, "{:?}: {name}", inner.role());
+        if inner.role() == Role::TextInput
+            && let Some(value) = inner.value().filter(|value| !value.is_empty())
+        {
+            let _ = write!(text, " = {value}");
+        }
+        if let Some(value) = inner.numeric_value() {
+            let _ = write!(text, " = {value}");
+        }
+        if let Some(toggled) = inner.toggled() {
+            let _ = write!(text, " ({toggled:?})");
+        }
+        if inner.is_disabled() {
+            text.push_str(" (disabled)");
+        }
+        if inner.is_focused() {
+            text.push_str(" (focus)");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn pictures_are_as_they_were() {
+    let folder = folder();
+    let mut results = SnapshotResults::new();
+    for state in states::all() {
+        if !PICTURES.contains(&state.name) {
+            continue;
+        }
+        for (theme, suffix) in [(Theme::Light, "light"), (Theme::Dark, "dark")] {
+            let look = Look {
+                theme,
+                ..Look::usual()
+            };
+            let mut desk = desk_in(&state, &look);
+            let options = SnapshotOptions::new().output_path(&folder);
+            desk.harness
+                .snapshot_options(format!("{}-{suffix}", state.name), &options);
+            results.extend_harness(&mut desk.harness);
+        }
+    }
+    results.unwrap();
+}
+
+/// Writes a picture of every state into the folder that `FARDROP_PICTURES` names, to be looked at.
+#[test]
+fn pictures_of_everything_can_be_taken() {
+    let Some(folder) = std::env::var_os("FARDROP_PICTURES").map(PathBuf::from) else {
+        return;
+    };
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for state in states::all() {
+        for (theme, suffix) in [(Theme::Light, "light"), (Theme::Dark, "dark")] {
+            for (at, (size, percent)) in SIZES.into_iter().enumerate() {
+                let look = Look {
+                    size,
+                    percent,
+                    theme,
+                    pixels: 1.0,
+                };
+                let mut desk = desk_in(&state, &look);
+                let picture = desk.harness.render().expect("a picture");
+                let file = folder.join(format!("{}-{at}-{suffix}.png", state.name));
+                picture.save(file).expect("saved");
+            }
+        }
+    }
+}
+
+#[test]
+fn colours_that_meet_can_be_told_apart() {
+    for (name, palette) in [("light", LIGHT), ("dark", DARK)] {
+        check_pairs(name, &palette.text_pairs(), 4.5);
+        check_pairs(name, &palette.edge_pairs(), 3.0);
+    }
+}
+
+#[track_caller]
+fn check_pairs(theme: &str, pairs: &[(&'static str, egui::Color32, egui::Color32)], least: f64) {
+    for (what, front, back) in pairs {
+        let found = contrast(*front, *back);
+        assert!(found >= least, "{theme}: {what}: {found:.2}, not {least}");
+    }
+}
+
+/// WCAG 2.2, "contrast ratio".
+fn contrast(a: egui::Color32, b: egui::Color32) -> f64 {
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+/// WCAG 2.2, "relative luminance".
+fn luminance(color: egui::Color32) -> f64 {
+    let linear = |channel: u8| {
+        let value = f64::from(channel) / 255.0;
+        if value <= 0.04045 {
+            value / 12.92
+        } else {
+            ((value + 0.055) / 1.055).powf(2.4)
+        }
+    };
+    0.2126 * linear(color.r()) + 0.7152 * linear(color.g()) + 0.0722 * linear(color.b())
+}
+
+#[test]
+fn the_contrast_is_measured_as_wcag_does() {
+    let black_on_white = contrast(egui::Color32::BLACK, egui::Color32::WHITE);
+    assert!((black_on_white - 21.0).abs() < 0.01);
+    let grey = contrast(egui::Color32::from_gray(0x77), egui::Color32::WHITE);
+    assert!((grey - 4.48).abs() < 0.01, "{grey}");
+}

@@ -1,0 +1,481 @@
+//! Every state that the window can be in, each made the way it comes about.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fardrop_shared::diagnosis::{
+    Diagnosis, Hairpin, InterfaceKind, InterfaceReport, Ipv6, Mapping, NatReport, PortSequence,
+    Quic,
+};
+
+use super::Desk;
+use crate::engine::event::{
+    Conflict, Event, ItemNumber, LeftOut, LinkName, OfferDigest, OfferRow, Outcome, Progress,
+    Receipt, Rung, RungState, SessionNumber, ShareItem, ShownCode, TaskNumber, Who,
+};
+use crate::failure::{Failure, FailureKind, Stage};
+use crate::gui::action::Action;
+use crate::gui::model::Screen;
+
+/// A state: what it is called, and how it comes about.
+pub(super) struct State {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// Brings a fresh window into it.
+    pub(super) make: fn(&mut Desk),
+    /// Whether bytes move: then frames may be asked for.
+    pub(super) moving: bool,
+}
+
+const fn still(name: &'static str, make: fn(&mut Desk)) -> State {
+    State {
+        name,
+        make,
+        moving: false,
+    }
+}
+
+/// All of them.
+pub(super) fn all() -> Vec<State> {
+    let mut all = before_bytes_move();
+    all.extend(while_bytes_move());
+    all.extend(when_it_is_over());
+    all.extend(elsewhere());
+    all
+}
+
+fn before_bytes_move() -> Vec<State> {
+    vec![
+        still("home", |_| {}),
+        still("code-completed", |desk| desk.type_text("417-ac")),
+        still("code-unknown-word", |desk| desk.type_text("417-xq")),
+        still("looking-for-sender", |desk| looking(desk)),
+        still("ready-to-send", |desk| shared(desk)),
+        still("wrong-guess", |desk| {
+            shared(desk);
+            desk.tell(Event::WrongGuess {
+                task: TaskNumber(1),
+                attempts_left: 2,
+            });
+        }),
+        still("code-dead", |desk| {
+            shared(desk);
+            desk.tell(Event::CodeDead {
+                task: TaskNumber(1),
+                reason: FailureKind::CodeDead,
+            });
+        }),
+        still("two-receivers", |desk| {
+            shared(desk);
+            paired(desk, 1, "Ada's laptop");
+            paired(desk, 2, "Grace's desktop");
+            desk.tell(offer(1, None));
+        }),
+        still("offer", |desk| offered(desk)),
+        still("offer-too-large", |desk| {
+            looking(desk);
+            paired(desk, 1, "Ada's laptop");
+            path(desk, 1);
+            desk.tell(offer(1, Some(1_000)));
+        }),
+    ]
+}
+
+fn while_bytes_move() -> Vec<State> {
+    vec![
+        still("connecting", |desk| {
+            looking(desk);
+            paired(desk, 1, "Ada's laptop");
+            for (rung, state) in [
+                (Rung::Local, RungState::Failed),
+                (Rung::Ipv6, RungState::Failed),
+                (Rung::Mapped, RungState::Trying),
+            ] {
+                desk.tell(Event::Rung {
+                    session: SessionNumber(1),
+                    rung,
+                    state,
+                    detail: String::new(),
+                });
+            }
+        }),
+        still("preparing", |desk| {
+            looking(desk);
+            paired(desk, 1, "Ada's laptop");
+            path(desk, 1);
+        }),
+        State {
+            name: "moving",
+            make: moving,
+            moving: true,
+        },
+        still("stalled", |desk| {
+            moving(desk);
+            desk.pass(Duration::from_secs(6));
+        }),
+        still("reconnecting", |desk| {
+            moving(desk);
+            desk.tell(Event::Interrupted {
+                session: SessionNumber(1),
+                kept: 7_700_000,
+            });
+        }),
+        still("paused", |desk| {
+            moving(desk);
+            desk.tell(paused(Who::Here));
+        }),
+        still("paused-by-peer", |desk| {
+            moving(desk);
+            desk.tell(paused(Who::Peer));
+        }),
+        still("verifying", |desk| {
+            moving(desk);
+            desk.progress(1, progress(12_000_000, 11));
+        }),
+    ]
+}
+
+fn when_it_is_over() -> Vec<State> {
+    vec![
+        still("received", |desk| received(desk, 0)),
+        still("partly-done", |desk| received(desk, 2)),
+        still("sent", |desk| sent(desk)),
+        still("declined-by-peer", |desk| {
+            shared(desk);
+            paired(desk, 1, "Ada's laptop");
+            failed(desk, FailureKind::Declined);
+        }),
+        still("cancelled-by-peer", |desk| {
+            moving(desk);
+            failed(desk, FailureKind::CancelledByPeer);
+            ended(desk, Outcome::Failed);
+        }),
+        still("failed", |desk| {
+            moving(desk);
+            failed(desk, FailureKind::PeerGone);
+            ended(desk, Outcome::Failed);
+        }),
+        still("no-such-code", |desk| {
+            looking(desk);
+            desk.tell(Event::Failed {
+                task: TaskNumber(1),
+                session: None,
+                failure: Failure::new(Stage::Rendezvous, FailureKind::NoSuchCode),
+            });
+            ended(desk, Outcome::Failed);
+        }),
+    ]
+}
+
+fn elsewhere() -> Vec<State> {
+    vec![
+        still("history", |desk| show(desk, Screen::History)),
+        still("settings", |desk| show(desk, Screen::Settings)),
+        still("network", |desk| show(desk, Screen::Network)),
+        still("network-known", |desk| {
+            desk.tell(Event::Diagnosis {
+                task: TaskNumber(9),
+                diagnosis: Box::new(diagnosis()),
+            });
+            show(desk, Screen::Network);
+        }),
+        still("about", |desk| show(desk, Screen::About)),
+        State {
+            name: "closing",
+            make: |desk| {
+                moving(desk);
+                desk.harness
+                    .state_mut()
+                    .model_mut()
+                    .handle_action(Action::Close);
+            },
+            moving: true,
+        },
+    ]
+}
+
+/// Turns to a screen.
+pub(super) fn show(desk: &mut Desk, screen: Screen) {
+    desk.harness
+        .state_mut()
+        .model_mut()
+        .handle_action(Action::Show(screen));
+    desk.run();
+}
+
+/// A code was typed; the sender is looked for.
+pub(super) fn looking(desk: &mut Desk) {
+    desk.type_text("417-acid-lemon");
+    desk.press(egui::Key::Enter);
+}
+
+/// Two things are shared, and there is a code.
+pub(super) fn shared(desk: &mut Desk) {
+    let paths = vec![
+        PathBuf::from("/home/bob/report.pdf"),
+        PathBuf::from("/home/bob/photos"),
+    ];
+    desk.harness
+        .state_mut()
+        .model_mut()
+        .handle_action(Action::Drop(paths));
+    code(desk);
+    desk.tell(Event::Scanned {
+        task: TaskNumber(1),
+        files: 12,
+        bytes: 12_000_000,
+        left_out: 1,
+    });
+    desk.tell(Event::LeftOut {
+        task: TaskNumber(1),
+        name: "photos/socket".to_owned(),
+        reason: LeftOut::Special,
+    });
+    let item = |number, name: &str, folder, files, bytes| ShareItem {
+        number: ItemNumber(number),
+        name: name.to_owned(),
+        path: PathBuf::from("/home/bob").join(name),
+        folder,
+        files,
+        bytes,
+        left_out: 0,
+    };
+    desk.tell(Event::ShareContents {
+        task: TaskNumber(1),
+        items: vec![
+            item(1, "report.pdf", false, 1, 1_200_000),
+            item(2, "photos", true, 11, 10_800_000),
+        ],
+    });
+    desk.run();
+}
+
+/// The share has a code.
+pub(super) fn code(desk: &mut Desk) {
+    desk.tell(Event::Code {
+        task: TaskNumber(1),
+        code: ShownCode {
+            spoken: "417-acid-lemon".to_owned(),
+            with_server: None,
+            uri: "fardrop:417-acid-lemon".to_owned(),
+        },
+    });
+}
+
+/// A peer knows the code.
+pub(super) fn paired(desk: &mut Desk, session: u64, device: &str) {
+    desk.tell(Event::Paired {
+        task: TaskNumber(1),
+        session: SessionNumber(session),
+        device: device.to_owned(),
+    });
+    desk.run();
+}
+
+/// There is a path.
+pub(super) fn path(desk: &mut Desk, session: u64) {
+    desk.tell(Event::Path {
+        session: SessionNumber(session),
+        kind: Rung::Local,
+        link: LinkName::Quic,
+        rtt: Duration::from_millis(3),
+        peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+    });
+    desk.run();
+}
+
+/// What is offered: twelve files.
+pub(super) fn offer(session: u64, free: Option<u64>) -> Event {
+    Event::Offer {
+        session: SessionNumber(session),
+        offer: OfferDigest {
+            files: 12,
+            folders: 1,
+            bytes: 12_000_000,
+            top_names: vec!["report.pdf".to_owned(), "photos".to_owned()],
+            kept: 0,
+            conflicts: 2,
+            free,
+            destination: free.map(|_| PathBuf::from("/home/ada/Downloads")),
+        },
+    }
+}
+
+/// An offer lies open, with its list.
+pub(super) fn offered(desk: &mut Desk) {
+    looking(desk);
+    paired(desk, 1, "Ada's laptop");
+    path(desk, 1);
+    desk.tell(offer(1, Some(50_000_000_000)));
+    desk.run();
+    desk.tell(page(rows()));
+    desk.run();
+}
+
+/// A page with all of its rows.
+pub(super) fn page(rows: Vec<OfferRow>) -> Event {
+    Event::OfferPage {
+        session: SessionNumber(1),
+        search: String::new(),
+        matching: rows.len() as u64,
+        first: 0,
+        rows,
+    }
+}
+
+/// A row of a file.
+pub(super) fn row(index: u32, name: &str) -> OfferRow {
+    OfferRow {
+        index,
+        name: name.to_owned(),
+        folder: false,
+        executable: false,
+        files: 1,
+        bytes: 1_000_000,
+        conflict: None,
+    }
+}
+
+fn rows() -> Vec<OfferRow> {
+    let mut rows = vec![
+        OfferRow {
+            conflict: Some(Conflict::SameSize),
+            ..row(0, "report.pdf")
+        },
+        OfferRow {
+            folder: true,
+            files: 10,
+            bytes: 10_000_000,
+            ..row(1, "photos")
+        },
+        OfferRow {
+            conflict: Some(Conflict::Differs),
+            ..row(2, "photos/2024-07-14 a rather long name of a picture.jpg")
+        },
+        row(3, "photos/setup.exe"),
+    ];
+    rows.extend((4..13).map(|index| row(index, &format!("photos/picture {index}.jpg"))));
+    rows
+}
+
+/// How far: of twelve files and 12 MB.
+pub(super) fn progress(bytes: u64, files: u64) -> Progress {
+    Progress {
+        bytes,
+        total: 12_000_000,
+        files,
+        files_total: 12,
+        rate: 1_500_000.0,
+    }
+}
+
+/// Files arrive.
+pub(super) fn moving(desk: &mut Desk) {
+    offered(desk);
+    desk.click("Accept");
+    desk.tell(Event::Accepted {
+        session: SessionNumber(1),
+        files: 12,
+        bytes: 12_000_000,
+    });
+    for step in 0..8_u64 {
+        desk.pass(Duration::from_millis(600));
+        let progress = Progress {
+            rate: 1_000_000.0 + 90_000.0 * ((step * 37) % 11) as f64,
+            ..progress(900_000 * (step + 1), step)
+        };
+        desk.progress(1, progress);
+    }
+}
+
+fn paused(by: Who) -> Event {
+    Event::Paused {
+        session: SessionNumber(1),
+        by,
+    }
+}
+
+fn receipt(failed_files: u64) -> Receipt {
+    Receipt {
+        files: 12 - failed_files,
+        failed_files,
+        bytes: 12_000_000,
+        sent: 9_000_000,
+        resumed: 3_000_000,
+        elapsed: Duration::from_secs(8),
+        kind: Rung::Local,
+        link: LinkName::Quic,
+    }
+}
+
+/// Everything has arrived, or some of it.
+pub(super) fn received(desk: &mut Desk, failed_files: u64) {
+    moving(desk);
+    for at in 0..failed_files {
+        desk.tell(Event::FileFailed {
+            session: SessionNumber(1),
+            name: format!("photos/picture {at}.jpg"),
+            reason: FailureKind::FileChanged,
+        });
+    }
+    desk.tell(Event::Done {
+        session: SessionNumber(1),
+        receipt: receipt(failed_files),
+        places: vec![PathBuf::from("/home/ada/Downloads/report.pdf")],
+    });
+    ended(desk, Outcome::Succeeded);
+}
+
+fn sent(desk: &mut Desk) {
+    shared(desk);
+    paired(desk, 1, "Ada's laptop");
+    path(desk, 1);
+    desk.tell(offer(1, None));
+    desk.tell(Event::Done {
+        session: SessionNumber(1),
+        receipt: receipt(0),
+        places: Vec::new(),
+    });
+    desk.run();
+}
+
+fn failed(desk: &mut Desk, kind: FailureKind) {
+    desk.tell(Event::Failed {
+        task: TaskNumber(1),
+        session: Some(SessionNumber(1)),
+        failure: Failure::new(Stage::Transfer, kind),
+    });
+}
+
+fn ended(desk: &mut Desk, outcome: Outcome) {
+    desk.tell(Event::Ended {
+        task: TaskNumber(1),
+        outcome,
+    });
+    desk.run();
+}
+
+fn diagnosis() -> Diagnosis {
+    Diagnosis {
+        interfaces: vec![InterfaceReport {
+            name: "eth0".to_owned(),
+            kind: InterfaceKind::Wired,
+            addresses: vec![Ipv4Addr::new(192, 168, 7, 23).into()],
+        }],
+        gateways: vec![Ipv4Addr::new(192, 168, 7, 1).into()],
+        servers: Vec::new(),
+        unresolved: Vec::new(),
+        routers: Some(Vec::new()),
+        nat: NatReport {
+            mapping: Mapping::EndpointIndependent,
+            ports: PortSequence::Preserved,
+            outside: None,
+            hairpin: Hairpin::Untested,
+        },
+        ipv6: Ipv6::NoAddress,
+        quic: Quic::Untested,
+        path_mtu: None,
+        clock: None,
+    }
+}
