@@ -84,7 +84,7 @@ fn tour(stage: &Stage<'_>, look: Look) -> Result<()> {
     bob.type_text(rest)?;
     bob.press("Receive")?;
     bob.find(Role::BUTTON, "Accept")?;
-    bob.read("film")?;
+    bob.read("large")?;
     look.picture(stage, &bob, "offer")?;
     bob.press("Accept")?;
     bob.read("Transferring")?;
