@@ -127,6 +127,10 @@ impl Drag<'_> {
     }
 
     /// The next message of a kind; what is dragged is handed out meanwhile, which `asked` notes.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "everything that happens on a display, and two kinds matter"
+    )]
     fn answer(&self, kind: u32, asked: &mut bool) -> Result<ClientMessageEvent> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {

@@ -18,6 +18,7 @@ use super::instance::{Instance, Person, Stage};
 use super::on_a_desktop;
 use super::screen::Screen;
 use super::transfer::{LARGE, code, receive};
+use crate::say;
 
 /// How long nothing is done to a window that should do nothing either.
 const IDLE: Duration = Duration::from_secs(10);
@@ -67,7 +68,10 @@ fn a_window_is_there_at_once_and_rests_when_nothing_happens() -> Result<()> {
         // The second start finds the files of the first in memory.
         drop(Instance::start(stage, Person::Ada, &[])?);
         let ada = Instance::start(stage, Person::Ada, &[])?;
-        println!("first picture, to a screen reader: {:.0?}", ada.first_frame);
+        say(format_args!(
+            "first picture, to a screen reader: {:.0?}",
+            ada.first_frame
+        ));
         ensure!(ada.first_frame < Duration::from_secs(10));
         let pictures = Pictures::of(stage.screen, &ada)?;
         stage.keyboard.face(ada.window)?;
@@ -76,13 +80,13 @@ fn a_window_is_there_at_once_and_rests_when_nothing_happens() -> Result<()> {
         let before = ada.cpu()?;
         let drawn = pictures.count(IDLE, IDLE)?;
         let used = (ada.cpu()? - before).as_secs_f64() / IDLE.as_secs_f64();
-        println!(
+        say(format_args!(
             "idle: {drawn} pictures in {IDLE:?}, {:.2} % of a core",
             used * 100.0
-        );
+        ));
         ensure!(drawn <= 2 && used < 0.05);
         let memory = ada.memory()?;
-        println!("memory: {} MB", memory / 1_000_000);
+        say(format_args!("memory: {} MB", memory / 1_000_000));
         ensure!(memory < 500_000_000);
         Ok(())
     })
@@ -103,13 +107,13 @@ fn a_transfer_is_drawn_ten_times_a_second_at_most() -> Result<()> {
         let drawn = pictures.count(Duration::from_secs(2), Duration::from_secs(3))?;
         let seconds = started.elapsed().as_secs_f64();
         let used = (bob.drawing()? - before).as_secs_f64() / seconds;
-        println!(
+        say(format_args!(
             "moving: {:.1} pictures/s, {:.1} % of a core to draw",
             drawn as f64 / seconds,
             used * 100.0
-        );
+        ));
         ensure!(drawn as f64 / seconds < 15.0 && used < 1.0);
-        println!("memory: {} MB", bob.memory()? / 1_000_000);
+        say(format_args!("memory: {} MB", bob.memory()? / 1_000_000));
         Ok(())
     })
 }
@@ -130,9 +134,9 @@ fn a_list_of_ten_thousand_files_scrolls() -> Result<()> {
         bob.press("Receive")?;
         bob.read("00003")?;
         let median = scroll(stage, &bob)?;
-        println!(
+        say(format_args!(
             "{FILES} files: {median:.1?} of a core for a picture, at the median of {TURNS} turns"
-        );
+        ));
         ensure!(median < Duration::from_millis(160));
         Ok(())
     })

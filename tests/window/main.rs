@@ -31,3 +31,12 @@ fn on_a_desktop(test: impl FnOnce(&Stage<'_>) -> Result<()>) -> Result<()> {
         keyboard: &keyboard,
     })
 }
+
+/// Says something where the harness shows it only with `--nocapture` or when a test fails.
+#[expect(
+    clippy::print_stdout,
+    reason = "the harness keeps what is printed, and nothing else"
+)]
+fn say(text: std::fmt::Arguments<'_>) {
+    println!("{text}");
+}

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::say;
+
 use anyhow::{Context, Result, ensure};
 use x11rb::connection::Connection as _;
 use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, Window};
@@ -65,9 +67,9 @@ impl Screen {
             .filter(|name| !installed(name))
             .collect();
         if !missing.is_empty() || !Path::new(ACCESSIBILITY_SERVICE).is_file() {
-            println!(
+            say(format_args!(
                 "SKIPPED: needs Xvfb, dbus-daemon and at-spi2-core; tests/run.sh installs them"
-            );
+            ));
             return Ok(None);
         }
         let folder = tempfile::tempdir()?;

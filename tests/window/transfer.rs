@@ -15,6 +15,7 @@ use super::clipboard::CopiedFiles;
 use super::input::Key;
 use super::instance::{Instance, Person, Stage};
 use super::on_a_desktop;
+use crate::say;
 
 /// A file that takes seconds to cross, in bytes.
 pub(crate) const LARGE: u64 = 2 << 30;
@@ -150,7 +151,7 @@ fn a_killed_receiver_is_missed_and_goes_on() -> Result<()> {
         bob.kill()?;
         ada.read("Connection lost")?;
         let missed = killed.elapsed();
-        println!("missed after {missed:.1?}");
+        say(format_args!("missed after {missed:.1?}"));
         ensure!(missed < Duration::from_secs(5), "only after {missed:?}");
 
         let bob = Instance::start(stage, Person::Bob, &[])?;

@@ -66,10 +66,6 @@ fn paste(clipboard: &mut Clipboard) -> Result<desktop::Clipboard, Error> {
 }
 
 /// `None` where the clipboard holds nothing of this kind, which is no failure.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the enum is non-exhaustive, and all the others are failures"
-)]
 fn present<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
     match outcome {
         Ok(value) => Ok(Some(value)),

@@ -24,7 +24,7 @@ impl Display {
         if cfg!(any(windows, target_os = "macos")) {
             return Some(Self::Native);
         }
-        Self::choose(|name| std::env::var_os(name), x11_preferred)
+        Self::choose(std::env::var_os, x11_preferred)
     }
 
     /// Whether files can be dropped onto the window.

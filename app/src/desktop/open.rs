@@ -80,9 +80,9 @@ impl Opener {
         };
         self.running
             .retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-        if self.running.len() >= OPENERS_LIMIT {
-            self.running.remove(0);
-        }
+        // The oldest goes on by itself: all that is given up is to hear of its end.
+        let watched = self.running.len().min(OPENERS_LIMIT - 1);
+        self.running.drain(..self.running.len() - watched);
         let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::null())

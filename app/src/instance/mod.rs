@@ -15,7 +15,7 @@ mod door;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -169,12 +169,21 @@ impl Errand {
                 errand.link = Some(TypedCode(link.to_owned()));
                 continue;
             }
-            let path = std::path::absolute(&name).ok();
+            let path = std::path::absolute(local(&name)).ok();
             let path = path.filter(|path| path.symlink_metadata().is_ok());
             errand.paths.push(path.ok_or(name)?);
         }
         Ok(errand)
     }
+}
+
+/// The path of a file that a desktop's menu entry hands over: as a path, or as an address.
+fn local(name: &OsStr) -> PathBuf {
+    name.to_str()
+        .filter(|name| name.starts_with("file://"))
+        .and_then(|address| url::Url::parse(address).ok())
+        .and_then(|address| address.to_file_path().ok())
+        .unwrap_or_else(|| PathBuf::from(name))
 }
 
 impl Instance {
