@@ -26,7 +26,7 @@ use crate::args::CommonArgs;
 use crate::config::Settings;
 use crate::desktop as surroundings;
 use crate::desktop::display::Display;
-use crate::engine::{self, EngineHandle, Wake};
+use crate::engine::{EngineHandle, Wake, start};
 use crate::failure::Failure;
 use crate::history;
 use crate::instance::{Errand, Errands};
@@ -106,7 +106,7 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
         .ok_or(WindowError::NoDisplay)?;
     let context = egui::Context::default();
     let wake = waker(&context);
-    let engine = engine::start(
+    let engine = start(
         launch.settings.engine_config(&launch.arguments),
         Arc::clone(&wake),
     )
