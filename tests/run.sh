@@ -85,6 +85,7 @@ tier() {
 tier "unit" cargo test --locked -p fardrop-shared -p fardrop-rendezvous -p fardrop
 tier "tidy" cargo test --locked -p fardrop-tests --test tidy
 tier "sim" cargo test --locked -p fardrop-tests --test sim
+tier "fuzz" cargo test --locked -p fardrop-tests --test fuzz
 # The binaries that people run are the ones that are tested.
 tier "build" cargo build --release --locked -p fardrop -p fardrop-rendezvous
 tier "e2e" cargo test --release --locked -p fardrop-tests --test e2e
