@@ -193,7 +193,7 @@ fn a_command_line_is_paths_and_at_most_one_link() {
     // A file manager may name files by their addresses.
     let address = url::Url::from_file_path(&file).expect("a whole path");
     let opened = named(&[address.as_str()]).expect("it is there");
-    assert_eq!(opened.paths, [file.clone()]);
+    assert_eq!(opened.paths, std::slice::from_ref(&file));
     assert_eq!(named(&[]), Ok(Errand::default()));
     assert_eq!(named(&["fardrop:a", "fardrop:b"]), Err("fardrop:b".into()));
     assert_eq!(named(&[path, "/nothing/here"]), Err("/nothing/here".into()));

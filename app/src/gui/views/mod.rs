@@ -190,7 +190,8 @@ fn card_ui<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
     theme::card(Palette::of(ui))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
-            content(ui)
+            // Columns fill their width, which would spread the words of a line that is broken.
+            ui.vertical(content).inner
         })
         .inner
 }
