@@ -6,8 +6,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# The pictures of the README: few, and small.
-kept=(home-light-1x share-light-1x offer-dark-1x moving-light-1x)
+# The picture of the README.
+kept=(share-light-1x)
 
 command -v convert >/dev/null || { echo "needed, and not here: convert" >&2; exit 1; }
 folder=$PWD/target/screenshots
