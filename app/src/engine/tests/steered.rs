@@ -350,10 +350,10 @@ fn a_rendezvous_can_be_tested_and_settings_hold_for_what_starts_later() {
             _ => None,
         })
     };
-    let rtt = test(1, &server).expect("it answers");
+    let rtt = test(10, &server).expect("it answers");
     assert!(rtt < PATIENCE, "{rtt:?}");
-    for nobody in ["", "127.0.0.1:9"] {
-        let tested = test(2, nobody);
+    for (task, nobody) in [(11, ""), (12, "127.0.0.1:9")] {
+        let tested = test(task, nobody);
         assert_eq!(tested, Err(FailureKind::RendezvousUnreachable), "{nobody}");
     }
     let file = tempfile::NamedTempFile::new().unwrap();
