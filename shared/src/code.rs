@@ -321,16 +321,23 @@ fn parse_locator(digits: &str) -> Result<Locator, CodeError> {
     Locator::new(value).ok_or(CodeError::BadLocator)
 }
 
-fn parse_words(text: &str) -> Result<Zeroizing<Vec<u16>>, CodeError> {
-    let mut words = Zeroizing::new(Vec::with_capacity(MAX_WORDS));
+/// What stands between separators, in order.
+fn tokens(text: &str) -> impl Iterator<Item = &str> {
     let mut tokens = text
         .split(is_separator)
         .filter(|token| !token.is_empty())
         .peekable();
-    while let Some(token) = tokens.next() {
+    std::iter::from_fn(move || {
+        let token = tokens.next()?;
         // The list's only word with a hyphen, typed the way the dictionary has it.
         let hyphenated = token == "yo" && tokens.next_if_eq(&"yo").is_some();
-        let token = if hyphenated { "yoyo" } else { token };
+        Some(if hyphenated { "yoyo" } else { token })
+    })
+}
+
+fn parse_words(text: &str) -> Result<Zeroizing<Vec<u16>>, CodeError> {
+    let mut words = Zeroizing::new(Vec::with_capacity(MAX_WORDS));
+    for token in tokens(text) {
         let found = find_words(token, words.len() + 1)?;
         if words.len() + found.len() > MAX_WORDS {
             return Err(CodeError::TooManyWords);

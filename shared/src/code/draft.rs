@@ -134,14 +134,8 @@ fn last_word(text: &str) -> Option<(usize, &str)> {
 fn inspect_words(words: &str, finished: bool) -> Draft {
     let ended = finished || words.ends_with(is_separator);
     let mut position = 0;
-    let mut tokens = words
-        .split(is_separator)
-        .filter(|token| !token.is_empty())
-        .peekable();
+    let mut tokens = super::tokens(words).peekable();
     while let Some(token) = tokens.next() {
-        // The list's only word with a hyphen, typed the way the dictionary has it.
-        let hyphenated = token == "yo" && tokens.next_if_eq(&"yo").is_some();
-        let token = if hyphenated { "yoyo" } else { token };
         let last = tokens.peek().is_none();
         position += 1;
         if let Some(joined) = wordlist::split_joined(token) {
