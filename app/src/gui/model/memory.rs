@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Direction, Effect, Model, Phase, Session, Share, Task};
-use crate::engine::event::SessionNumber;
+use crate::engine::event::{SessionNumber, Who};
 use crate::failure::FailureKind;
 use crate::history::{Direction as Way, Ending, Entry};
 
@@ -49,10 +49,8 @@ fn entry(session: &Session, sources: Vec<PathBuf>, when: u64) -> Option<Entry> {
             Ending::Partial(session.receipt.map_or(0, |receipt| receipt.failed_files))
         }
         Phase::Declined(_) => Ending::Failed(FailureKind::Declined),
-        Phase::Cancelled(crate::engine::event::Who::Here) => Ending::Failed(FailureKind::Cancelled),
-        Phase::Cancelled(crate::engine::event::Who::Peer) => {
-            Ending::Failed(FailureKind::CancelledByPeer)
-        }
+        Phase::Cancelled(Who::Here) => Ending::Failed(FailureKind::Cancelled),
+        Phase::Cancelled(Who::Peer) => Ending::Failed(FailureKind::CancelledByPeer),
         Phase::Failed(failure) => Ending::Failed(failure.kind),
         Phase::Connecting
         | Phase::Preparing
