@@ -2,6 +2,7 @@
 
 mod line;
 mod looks;
+mod marks;
 mod runs;
 mod scenarios;
 mod shares;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fardrop_shared::Role;
-use fardrop_shared::gbn::{Config, Connection, Event, Handled, Keys, fuzzing};
+use fardrop_shared::gbn::{Codepoint, Config, Connection, Event, Handled, Keys, fuzzing};
 use fardrop_shared::limits::{GBN_MOST_MTU, GBN_RECEIVE_WINDOW, GBN_SEND_BUFFER};
 use fardrop_shared::pairing::Cipher;
 
@@ -24,8 +24,8 @@ pub fn gbn_segment(input: &[u8]) {
     fuzzing::decode_segment(packet_number, body);
 }
 
-/// One end of a connection, driven by a script: steps of a kind (1 byte), a length (2 bytes, little-endian)
-/// and so many bytes.
+/// One end of a connection, driven by a script: steps of a kind and a codepoint (1 byte), a length (2 bytes,
+/// little-endian) and so many bytes.
 pub fn gbn_connection(input: &[u8]) {
     let mut script = Script::new();
     let mut rest = input;
@@ -78,7 +78,7 @@ impl Script {
             self.buffer.clear();
             while let Some(transmit) = one.poll_transmit(self.now, 1, &mut self.buffer) {
                 let start = self.buffer.len() - transmit.size;
-                other.handle_datagram(self.now, &mut self.buffer[start..]);
+                other.handle_datagram(self.now, &mut self.buffer[start..], transmit.codepoint);
                 if self.buffer.len() > 100_000 {
                     break;
                 }
@@ -86,7 +86,7 @@ impl Script {
             self.buffer.clear();
             while let Some(transmit) = other.poll_transmit(self.now, 1, &mut self.buffer) {
                 let start = self.buffer.len() - transmit.size;
-                one.handle_datagram(self.now, &mut self.buffer[start..]);
+                one.handle_datagram(self.now, &mut self.buffer[start..], transmit.codepoint);
                 if self.buffer.len() > 100_000 {
                     break;
                 }
@@ -95,22 +95,30 @@ impl Script {
     }
 
     fn step(&mut self, kind: u8, bytes: &[u8]) {
+        let codepoint = match kind / 8 % 4 {
+            0 => Codepoint::NotEct,
+            1 => Codepoint::Ect0,
+            2 => Codepoint::Ect1,
+            _ => Codepoint::Ce,
+        };
         match kind % 8 {
             0 => {
-                let handled = self
-                    .connection
-                    .handle_datagram(self.now, &mut bytes.to_vec());
+                let handled =
+                    self.connection
+                        .handle_datagram(self.now, &mut bytes.to_vec(), codepoint);
                 assert_eq!(handled, Handled::Ignored, "nobody sealed this");
             }
             1 => {
                 self.next += 1;
-                fuzzing::handle_body(&mut self.connection, self.now, self.next, bytes);
+                let body = (self.next, bytes);
+                fuzzing::handle_body(&mut self.connection, self.now, body, codepoint);
             }
             2 => {
                 if let Some((number, body)) = bytes.split_first_chunk::<6>() {
                     let [a, b, c, d, e, f] = *number;
                     let number = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
-                    fuzzing::handle_body(&mut self.connection, self.now, number, body);
+                    let body = (number, body);
+                    fuzzing::handle_body(&mut self.connection, self.now, body, codepoint);
                 }
             }
             3 => {

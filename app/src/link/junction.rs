@@ -53,17 +53,17 @@ impl Switch {
     }
 
     /// Takes out of what was received together what is Go-Back-N's, and gives the length of the rest.
-    fn divert(&self, buffer: &mut [u8], stride: usize) -> usize {
+    fn divert(&self, buffer: &mut [u8], meta: &RecvMeta) -> usize {
         let now = Instant::now();
-        let stride = stride.max(1);
+        let stride = meta.stride.max(1);
         let mut scratch = Vec::with_capacity(stride);
         let (mut at, mut kept) = (0, 0);
-        while at < buffer.len() {
-            let end = (at + stride).min(buffer.len());
+        while at < meta.len {
+            let end = (at + stride).min(meta.len);
             // Looking at a datagram changes it.
             scratch.clear();
             scratch.extend_from_slice(&buffer[at..end]);
-            if self.core.handle_datagrams(now, &mut scratch, stride) {
+            if self.core.handle_datagrams(now, &mut scratch, meta) {
                 self.core.settle(now);
                 self.heard.notify_one();
             } else {
@@ -117,7 +117,7 @@ impl AsyncUdpSocket for Junction {
         let count = ready!(self.socket.poll_recv(cx, buffers, meta))?;
         if self.switch.listening.load(Ordering::Relaxed) {
             for (buffer, meta) in buffers.iter_mut().zip(meta.iter_mut()).take(count) {
-                meta.len = self.switch.divert(&mut buffer[..meta.len], meta.stride);
+                meta.len = self.switch.divert(buffer, meta);
             }
         }
         Poll::Ready(Ok(count))

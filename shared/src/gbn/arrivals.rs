@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::ecn::{Codepoint, Counts};
 use super::segment::Account;
 
 /// A piece of a run of numbers that have arrived without a gap.
@@ -50,8 +51,8 @@ const TOGETHER_UNASKED: u32 = 64;
 /// packets take no longer from 12 Mbit/s on.
 pub(super) const MAX_ACK_DELAY: Duration = Duration::from_millis(10);
 
-/// The same once packets are missing: their sender should hear of it soon.
-const GAP_ACK_DELAY: Duration = Duration::from_millis(1);
+/// The same once packets are missing, or marked by the network: their sender should hear of it soon.
+const CONGESTED_ACK_DELAY: Duration = Duration::from_millis(1);
 
 /// The account of what has arrived.
 #[derive(Debug, Default)]
@@ -70,6 +71,9 @@ pub(super) struct Arrivals {
     due: Option<Instant>,
     /// Due at once, since there is something else to say with it.
     hurried: bool,
+    counts: Counts,
+    /// Whether a packet was marked since the last acknowledgement.
+    marked: bool,
 }
 
 impl Arrivals {
@@ -104,6 +108,12 @@ impl Arrivals {
         }
     }
 
+    /// Counts the codepoint of a packet that was taken in.
+    pub(super) fn count(&mut self, codepoint: Codepoint) {
+        self.counts.add(codepoint);
+        self.marked |= codepoint == Codepoint::Ce;
+    }
+
     /// Schedules the acknowledgement of a packet that was taken in.
     pub(super) fn schedule(&mut self, now: Instant, elicits: bool, at_once: bool) {
         if !elicits {
@@ -118,8 +128,8 @@ impl Arrivals {
         };
         let wait = if at_once || self.unacknowledged >= together {
             Duration::ZERO
-        } else if self.has_gap() {
-            GAP_ACK_DELAY
+        } else if self.marked || self.has_gap() {
+            CONGESTED_ACK_DELAY
         } else {
             MAX_ACK_DELAY
         };
@@ -163,6 +173,7 @@ impl Arrivals {
             floor: first.start.min(self.floor),
             delay_us: u32::try_from(held.as_micros()).unwrap_or(u32::MAX),
             limit,
+            counts: self.counts,
             most_runs,
         })
     }
@@ -173,6 +184,7 @@ impl Arrivals {
         self.hurried = false;
         self.unacknowledged = 0;
         self.unasked = 0;
+        self.marked = false;
     }
 
     /// Pieces kept, for tests of the bound.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::arrivals::Run;
 use super::segment::{self, Account, Head, decode};
-use super::{Connection, Handled};
+use super::{Codepoint, Connection, Handled};
 use crate::limits::GBN_MOST_MTU;
 
 /// Decodes the body of a segment. What was understood, said again and decoded again, is the same.
@@ -28,6 +28,7 @@ pub fn decode_segment(packet_number: u64, body: &[u8]) {
             floor: account.floor,
             delay_us: account.delay_us,
             limit: account.limit,
+            counts: account.counts,
             most_runs: 255,
         }),
         close: first.close,
@@ -55,6 +56,7 @@ pub fn decode_segment(packet_number: u64, body: &[u8]) {
                 account.delay_us,
                 account.limit,
                 account.digest,
+                account.counts,
                 runs,
             )
         })
@@ -73,17 +75,17 @@ fn downward(account: &segment::Acknowledgement<'_>) -> Vec<Run> {
     runs.collect()
 }
 
-/// Takes in the body of a segment as if its seal had been opened.
+/// Takes in the body of a segment, with its packet number, as if its seal had been opened.
 pub fn handle_body(
     connection: &mut Connection,
     now: Instant,
-    packet_number: u64,
-    body: &[u8],
+    (packet_number, body): (u64, &[u8]),
+    codepoint: Codepoint,
 ) -> Handled {
     let longest = body.len().min(usize::from(GBN_MOST_MTU));
     match decode(packet_number, &body[..longest]) {
         Some(segment) if connection.arrivals.is_new(packet_number) => {
-            connection.take_segment(now, &segment)
+            connection.take_segment(now, &segment, codepoint)
         }
         Some(_) | None => Handled::Ignored,
     }

@@ -8,7 +8,8 @@ use super::opening::{LONGEST as LONGEST_OPENING, Opened, Salt};
 use super::segment::{Acknowledgement, Segment, decode};
 use super::sent::{Refused, Sent};
 use super::{
-    CODE_MISBEHAVED, CloseReason, Connection, Event, Handled, MAX_ACK_DELAY, Stage, Timer,
+    CODE_MISBEHAVED, CloseReason, Codepoint, Connection, Event, Handled, MAX_ACK_DELAY, Stage,
+    Timer,
 };
 use crate::congestion::Acknowledged;
 use crate::limits::GBN_PROBE_LONGEST;
@@ -17,12 +18,18 @@ use crate::limits::GBN_PROBE_LONGEST;
 const PROBES: u8 = 2;
 
 impl Connection {
-    /// Takes in a datagram, which is decrypted in place and spoilt.
-    pub fn handle_datagram(&mut self, now: Instant, datagram: &mut [u8]) -> Handled {
+    /// Takes in a datagram, which is decrypted in place and spoilt. `codepoint` is what its IP header said;
+    /// where the system does not tell, Not-ECT.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        datagram: &mut [u8],
+        codepoint: Codepoint,
+    ) -> Handled {
         let handled = match self.stage {
             Stage::Drained => Handled::Ignored,
             Stage::Opening | Stage::Open | Stage::Closing | Stage::Draining => {
-                self.take_datagram(now, datagram)
+                self.take_datagram(now, datagram, codepoint)
             }
         };
         match handled {
@@ -41,7 +48,12 @@ impl Connection {
         }
     }
 
-    fn take_datagram(&mut self, now: Instant, datagram: &mut [u8]) -> Handled {
+    fn take_datagram(
+        &mut self,
+        now: Instant,
+        datagram: &mut [u8],
+        codepoint: Codepoint,
+    ) -> Handled {
         // Opening a segment spoils what may be an opening.
         let mut kept = [0; LONGEST_OPENING];
         let mut kept = kept.get_mut(..datagram.len());
@@ -54,7 +66,7 @@ impl Connection {
             && let Some(body) = opener.open(packet_number, datagram)
         {
             return match decode(packet_number, body) {
-                Some(segment) => self.take_segment(now, &segment),
+                Some(segment) => self.take_segment(now, &segment, codepoint),
                 None => Handled::Ignored,
             };
         }
@@ -117,7 +129,12 @@ impl Connection {
         }
     }
 
-    pub(super) fn take_segment(&mut self, now: Instant, segment: &Segment<'_>) -> Handled {
+    pub(super) fn take_segment(
+        &mut self,
+        now: Instant,
+        segment: &Segment<'_>,
+        codepoint: Codepoint,
+    ) -> Handled {
         if let Some(data) = &segment.data
             && self.incoming.check(data) == Taken::Refused
         {
@@ -134,6 +151,7 @@ impl Connection {
             segment.proof.unwrap_or(0),
             segment.settled,
         );
+        self.arrivals.count(codepoint);
         match self.stage {
             Stage::Open => {}
             Stage::Closing | Stage::Draining => {
@@ -203,16 +221,22 @@ impl Connection {
         let mut any = false;
         let mut larger = false;
         let mut narrower = false;
+        let mut newest_capable = None;
         let Self {
             sent,
             controller,
             outgoing,
             mtu,
+            ecn,
             statistics,
             ..
         } = self;
         let newest_at = sent.handle_acknowledgement(now, account, |number, record, late| {
             statistics.late += u64::from(late);
+            if record.ecn_capable {
+                ecn.handle_arrived(number);
+                newest_capable = newest_capable.max(Some(record.at));
+            }
             if record.mtu_probe {
                 larger |= mtu.handle_probe_arrived(record.size);
             } else {
@@ -229,6 +253,11 @@ impl Connection {
             self.rtt
                 .handle_sample(now.saturating_duration_since(at), delay);
             self.probe_count = 0;
+        }
+        if self.ecn.handle_counts(account.counts)
+            && let Some(at) = newest_capable
+        {
+            self.controller.handle_marked(now, at);
         }
         if any {
             self.controller.handle_acks_end(
@@ -259,6 +288,7 @@ impl Connection {
             sent,
             outgoing,
             mtu,
+            ecn,
             rtt,
             statistics,
             ..
@@ -271,6 +301,9 @@ impl Connection {
             }
             statistics.lost += 1;
             narrower |= mtu.handle_lost(number, record.size);
+            if record.ecn_capable {
+                ecn.handle_lost(number);
+            }
             losses.add(number, record.at, record.size);
         });
         match again {

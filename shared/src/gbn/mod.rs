@@ -4,7 +4,7 @@
 //!
 //! * `opening`: the first packets. `segment`: all others. `keys`: what seals both.
 //! * `outgoing`, `incoming`: the stream's two halves. `sent`, `arrivals`: the packets' books.
-//! * `input`: what a datagram does. `transmit`: what is sent next.
+//! * `input`: what a datagram does. `transmit`: what is sent next. `ecn`: what routers say meanwhile.
 //!
 //! What went lost is sent again under a new packet number, and nothing else is: the receiver keeps what
 //! arrived out of order and says where its holes are. How much is sent, and how fast, is up to
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 mod arrivals;
+mod ecn;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod incoming;
@@ -37,6 +38,8 @@ mod timer;
 mod transmit;
 
 use arrivals::{Arrivals, MAX_ACK_DELAY};
+pub use ecn::Codepoint;
+use ecn::Ecn;
 use incoming::Incoming;
 pub use keys::Keys;
 use keys::{Opener, Sealer};
@@ -107,6 +110,8 @@ pub struct Transmit {
     pub size: usize,
     /// Bytes of each, the last of which may be shorter; `None` if there is one.
     pub segment_size: Option<usize>,
+    /// What all of them carry in their IP headers.
+    pub codepoint: Codepoint,
 }
 
 /// What the application is told.
@@ -192,6 +197,7 @@ pub struct Connection {
     newest_account: Option<u64>,
     rtt: Rtt,
     mtu: Mtu,
+    ecn: Ecn,
     controller: Controller,
     pacer: Pacer,
     timers: Timers,
@@ -251,6 +257,7 @@ impl Connection {
             newest_account: None,
             rtt: Rtt::default(),
             mtu: Mtu::new(least, most),
+            ecn: Ecn::new(),
             controller: Controller::new(now, settings),
             pacer: Pacer::new(now),
             timers,
@@ -346,12 +353,13 @@ impl Connection {
         self.stage == Stage::Drained
     }
 
-    /// The path leads elsewhere now: round-trip time, the longest datagram and the controller's model
-    /// are found out anew, and something is sent at once.
+    /// The path leads elsewhere now: round-trip time, the longest datagram, whether it marks and the
+    /// controller's model are found out anew, and something is sent at once.
     pub fn path_changed(&mut self, now: Instant) {
         self.rtt = Rtt::default();
         self.sent.handle_path_change();
         self.mtu.handle_path_change();
+        self.ecn.handle_path_change(self.sent.next_number());
         self.controller.handle_path_change(now);
         self.controller
             .handle_packet_size(u64::from(self.mtu.current()));

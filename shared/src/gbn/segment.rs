@@ -8,13 +8,13 @@
 //!  +----------+--------------------------------------------+------------+
 //!
 //!  body  0       1         3          then, as the flags say, in this order
-//!        +-------+---------+---------+-----------------+---------+----------+----------+
-//!        | flags | settled | proof   | acknowledgement | code    | offset   | bytes    |
-//!        |       | 2       | 4       |                 | 4       | 6        |          |
-//!        +-------+---------+---------+-----------------+---------+----------+----------+
-//!                           ELICITS   ACKNOWLEDGES      CLOSES    DATA       DATA
+//!        +-------+---------+---------+-----------------+--------+--------+--------+-------+
+//!        | flags | settled | proof   | acknowledgement | counts | code   | offset | bytes |
+//!        |       | 2       | 4       |                 | 12     | 4      | 6      |       |
+//!        +-------+---------+---------+-----------------+--------+--------+--------+-------+
+//!                           ELICITS   ACKNOWLEDGES      COUNTS   CLOSES   DATA     DATA
 //!
-//!  flags DATA 1, FINISHED 2, ACKNOWLEDGES 4, ELICITS 8, CLOSES 16, AT_ONCE 32
+//!  flags DATA 1, FINISHED 2, ACKNOWLEDGES 4, ELICITS 8, CLOSES 16, AT_ONCE 32, COUNTS 64
 //!
 //!  acknowledgement
 //!        0        6       8       12      18       22      23
@@ -33,11 +33,14 @@
 //!   for how many microseconds the acknowledgement was held back, `limit` the offset in the stream up to
 //!   which there is room. The runs go downward from `newest`: so many have arrived, so many before them
 //!   are missing, and so on, none of it below the floor. `digest` is the sum of the proofs in the runs.
+//! * `counts` come with an acknowledgement only: how many packets have arrived in all as ECT(0) and, in the
+//!   second half, marked by the network (RFC 9000, section 19.3.2). Without them both are zero.
 //! * `bytes` are those of the stream from `offset`, to the end of the body. FINISHED says that the stream
 //!   ends with them. Without data the body ends in any number of zeros, which are not looked at.
 //! * `ELICITS` asks for an acknowledgement, `AT_ONCE` for one without delay.
 
 use super::arrivals::Run;
+use super::ecn::Counts;
 use super::keys::MAX_PACKET_NUMBER;
 
 /// Bytes of a packet number.
@@ -55,6 +58,7 @@ const ACKNOWLEDGES: u8 = 4;
 const ELICITS: u8 = 8;
 const CLOSES: u8 = 16;
 const AT_ONCE: u8 = 32;
+const COUNTS: u8 = 64;
 
 /// What has arrived, as the other end says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +68,7 @@ pub(super) struct Acknowledgement<'a> {
     pub(super) delay_us: u32,
     pub(super) limit: u64,
     pub(super) digest: u32,
+    pub(super) counts: Counts,
     runs: &'a [u8],
     count: u8,
 }
@@ -135,12 +140,15 @@ pub(super) fn decode(packet_number: u64, body: &[u8]) -> Option<Segment<'_>> {
     let mut rest = body;
     let flags = take::<1>(&mut rest)?[0];
     let settled = u16::from_le_bytes(take(&mut rest)?);
-    if flags & !(DATA | FINISHED | ACKNOWLEDGES | ELICITS | CLOSES | AT_ONCE) != 0 {
+    if flags & !(DATA | FINISHED | ACKNOWLEDGES | ELICITS | CLOSES | AT_ONCE | COUNTS) != 0 {
         return None;
     }
     let elicits = flags & ELICITS != 0;
     if !elicits && flags & (DATA | FINISHED | AT_ONCE) != 0 || flags & (DATA | FINISHED) == FINISHED
     {
+        return None;
+    }
+    if flags & (ACKNOWLEDGES | COUNTS) == COUNTS {
         return None;
     }
     Some(Segment {
@@ -153,7 +161,7 @@ pub(super) fn decode(packet_number: u64, body: &[u8]) -> Option<Segment<'_>> {
         },
         at_once: flags & AT_ONCE != 0,
         acknowledgement: if flags & ACKNOWLEDGES != 0 {
-            Some(decode_acknowledgement(&mut rest)?)
+            Some(decode_acknowledgement(flags, &mut rest)?)
         } else {
             None
         },
@@ -179,7 +187,7 @@ fn decode_data(flags: u8, mut rest: &[u8]) -> Option<Data<'_>> {
     })
 }
 
-fn decode_acknowledgement<'a>(rest: &mut &'a [u8]) -> Option<Acknowledgement<'a>> {
+fn decode_acknowledgement<'a>(flags: u8, rest: &mut &'a [u8]) -> Option<Acknowledgement<'a>> {
     let newest = u48(take(rest)?);
     let floor = u16::from_le_bytes(take(rest)?);
     let delay_us = u32::from_le_bytes(take(rest)?);
@@ -187,12 +195,13 @@ fn decode_acknowledgement<'a>(rest: &mut &'a [u8]) -> Option<Acknowledgement<'a>
     let digest = u32::from_le_bytes(take(rest)?);
     let [count] = take(rest)?;
     let runs = *rest;
-    let acknowledgement = Acknowledgement {
+    let mut acknowledgement = Acknowledgement {
         newest,
         floor: newest.checked_sub(u64::from(floor))?,
         delay_us,
         limit,
         digest,
+        counts: Counts::default(),
         runs,
         count,
     };
@@ -206,6 +215,12 @@ fn decode_acknowledgement<'a>(rest: &mut &'a [u8]) -> Option<Acknowledgement<'a>
         return None;
     }
     *rest = walk.bytes;
+    if flags & COUNTS != 0 {
+        acknowledgement.counts = Counts {
+            capable: u48(take(rest)?),
+            experienced: u48(take(rest)?),
+        };
+    }
     Some(acknowledgement)
 }
 
@@ -228,6 +243,7 @@ pub(super) struct Account<'a> {
     pub(super) floor: u64,
     pub(super) delay_us: u32,
     pub(super) limit: u64,
+    pub(super) counts: Counts,
     /// Most runs to say, at most 255.
     pub(super) most_runs: usize,
 }
@@ -252,6 +268,11 @@ pub(super) fn write_head(head: &Head<'_>, buffer: &mut Vec<u8>) -> usize {
         && write_account(account, buffer)
     {
         flags |= ACKNOWLEDGES;
+        if account.counts.sum() > 0 {
+            flags |= COUNTS;
+            push_u48(buffer, account.counts.capable);
+            push_u48(buffer, account.counts.experienced);
+        }
     }
     if let Some(code) = head.close {
         flags |= CLOSES;
@@ -268,7 +289,7 @@ pub(super) fn write_data(start: usize, offset: u64, finished: bool, buffer: &mut
     if finished {
         *flags |= FINISHED;
     }
-    buffer.extend_from_slice(&offset.to_le_bytes()[..OFFSET_LENGTH]);
+    push_u48(buffer, offset);
 }
 
 fn write_account(account: &Account<'_>, buffer: &mut Vec<u8>) -> bool {
@@ -278,10 +299,10 @@ fn write_account(account: &Account<'_>, buffer: &mut Vec<u8>) -> bool {
     let newest_number = newest.end - 1;
     let floor = newest_number.saturating_sub(account.floor);
     let floor = u16::try_from(floor).unwrap_or(u16::MAX);
-    buffer.extend_from_slice(&newest_number.to_le_bytes()[..6]);
+    push_u48(buffer, newest_number);
     buffer.extend_from_slice(&floor.to_le_bytes());
     buffer.extend_from_slice(&account.delay_us.to_le_bytes());
-    buffer.extend_from_slice(&account.limit.min(MAX_OFFSET).to_le_bytes()[..6]);
+    push_u48(buffer, account.limit.min(MAX_OFFSET));
     let digest_at = buffer.len();
     buffer.extend_from_slice(&[0; 5]);
     let lowest = newest_number - u64::from(floor);
@@ -310,6 +331,11 @@ fn write_account(account: &Account<'_>, buffer: &mut Vec<u8>) -> bool {
     buffer[digest_at..digest_at + 4].copy_from_slice(&digest.to_le_bytes());
     buffer[digest_at + 4] = count;
     true
+}
+
+/// Appends what is less than 2^48.
+fn push_u48(buffer: &mut Vec<u8>, value: u64) {
+    buffer.extend_from_slice(&value.to_le_bytes()[..6]);
 }
 
 fn push_varint(buffer: &mut Vec<u8>, value: u64) {
@@ -351,7 +377,7 @@ const _: () = assert!(MAX_PACKET_NUMBER >= MAX_OFFSET);
 mod tests {
     use std::collections::VecDeque;
 
-    use super::{Account, Head, Run, decode, write_data, write_head};
+    use super::{Account, Counts, Head, Run, decode, write_data, write_head};
 
     /// The runs of `numbers`, upward.
     fn runs(numbers: &[(u64, u64)]) -> VecDeque<Run> {
@@ -374,6 +400,10 @@ mod tests {
                 floor: 3,
                 delay_us: 0x0304_0506,
                 limit: 0x0708_090a_0b0c,
+                counts: Counts {
+                    capable: 0x0111_1213,
+                    experienced: 0x21,
+                },
                 most_runs,
             }),
             close: None,
@@ -389,13 +419,14 @@ mod tests {
         buffer.extend_from_slice(b"data");
         let expected: &[&[u8]] = &[
             &[0; 8],
-            &[0b10_1111, 2, 0, 0xef, 0xbe, 0xad, 0xde],
+            &[0b110_1111, 2, 0, 0xef, 0xbe, 0xad, 0xde],
             // 309, which is 306 above 3; the delay; the limit.
             &[
                 0x35, 1, 0, 0, 0, 0, 0x32, 1, 6, 5, 4, 3, 0x0c, 0x0b, 0x0a, 9, 8, 7,
             ],
             // 300 + 2 packets; two runs: 300, a gap of 4, 2.
             &[0x2e, 1, 0, 0, 2, 0xac, 2, 4, 2],
+            &[0x13, 0x12, 0x11, 1, 0, 0, 0x21, 0, 0, 0, 0, 0],
             &[0x0f, 0x0e, 0x0d, 0x0c, 0x0b, 0x0a],
             b"data",
         ];
@@ -416,6 +447,11 @@ mod tests {
         assert_eq!((account.newest, account.floor), (309, 3));
         assert_eq!(account.runs().collect::<Vec<_>>(), [10..310, 4..6]);
         assert_eq!(account.digest, 302);
+        let counts = Counts {
+            capable: 0x0111_1213,
+            experienced: 0x21,
+        };
+        assert_eq!(account.counts, counts);
         assert_eq!(segment.data.unwrap().offset, 77);
     }
 
@@ -448,9 +484,9 @@ mod tests {
             decode(0x0102, &body).is_some()
         };
         assert!(with(0, body[0]));
-        // A flag that nobody knows; an end without data; haste without a wish.
-        assert!(!with(0, body[0] | 64) && !with(0, body[0] | 2));
-        assert!(!with(0, 32));
+        // A flag that nobody knows; an end without data; haste without a wish; counts of nothing.
+        assert!(!with(0, body[0] | 128) && !with(0, body[0] | 2));
+        assert!(!with(0, 32) && !with(0, 64));
         // More below the newest than there are; no run; a run that is empty, or reaches below the floor.
         assert!(!with(13, 200) && !with(29, 0) && !with(30, 0) && !with(30, 4));
     }

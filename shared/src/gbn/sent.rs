@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use super::ecn::Codepoint;
 use super::rtt::Rtt;
 use super::segment::Acknowledgement;
 
@@ -57,6 +58,8 @@ pub(super) struct Record {
     pub(super) finished: bool,
     /// Sent to find out whether so large a packet passes: no sign of congestion if it is lost.
     pub(super) mtu_probe: bool,
+    /// Sent as ECT(0).
+    pub(super) ecn_capable: bool,
 }
 
 impl Record {
@@ -72,6 +75,7 @@ pub(super) struct Sending {
     pub(super) length: u16,
     pub(super) finished: bool,
     pub(super) mtu_probe: bool,
+    pub(super) codepoint: Codepoint,
     /// Present if it asks to be acknowledged.
     pub(super) proof: Option<u32>,
 }
@@ -184,6 +188,7 @@ impl Sent {
             state,
             finished: sending.finished,
             mtu_probe: sending.mtu_probe,
+            ecn_capable: sending.codepoint == Codepoint::Ect0,
         });
         self.sum = self.sum.wrapping_add(proof);
         self.advance_oldest();

@@ -17,6 +17,8 @@ pub struct Statistics {
     pub lost: u64,
     /// Of these, those that arrived after all.
     pub late: u64,
+    /// Packets that the network marked instead of dropping them, as the peer says.
+    pub marked: u64,
     /// Bytes of the stream that were sent more than once.
     pub repeated_bytes: u64,
     /// Times that nothing was heard for so long that a probe was sent.
@@ -40,6 +42,7 @@ impl Connection {
         Statistics {
             in_flight: self.sent.in_flight(),
             window: self.controller.window(),
+            marked: self.ecn.experienced(),
             held_bytes: self.outgoing.held() + self.incoming.held(),
             entries: self.sent.len() + self.arrivals.pieces() + self.outgoing.waiting_again(),
             ..self.statistics

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{CloseReason, Config, Connection, Event, Handled, Keys};
+use super::{CloseReason, Codepoint, Config, Connection, Event, Handled, Keys};
 use crate::Role;
 use crate::pairing::Cipher;
 
@@ -117,7 +117,7 @@ impl Pair {
             {
                 let to = *to;
                 if let Some((_, _, mut datagram)) = self.line.pop_front() {
-                    self.ends[to].handle_datagram(self.now, &mut datagram);
+                    self.ends[to].handle_datagram(self.now, &mut datagram, Codepoint::NotEct);
                 }
             }
             for end in &mut self.ends {
@@ -208,7 +208,7 @@ fn what_was_replayed_reflected_or_forged_changes_nothing() {
             if from == &to {
                 copy[3] ^= 1;
             }
-            let handled = pair.ends[to].handle_datagram(pair.now, &mut copy);
+            let handled = pair.ends[to].handle_datagram(pair.now, &mut copy, Codepoint::NotEct);
             assert_eq!(handled, Handled::Ignored);
         }
     }
@@ -365,14 +365,14 @@ fn an_answer_is_no_longer_than_what_it_answers_and_comes_once() {
         other.poll_transmit(now, 1, &mut Vec::new()).unwrap();
         assert_eq!(other.poll_transmit(now, 1, &mut answered), None);
         assert_eq!(
-            other.handle_datagram(now, &mut said.clone()),
+            other.handle_datagram(now, &mut said.clone(), Codepoint::NotEct),
             Handled::Accepted
         );
         let answer = other.poll_transmit(now, 1, &mut answered).unwrap();
         assert!(answer.size <= said.len());
         assert_eq!(other.poll_event(), None, "it may be old");
         assert_eq!(
-            other.handle_datagram(now, &mut said.clone()),
+            other.handle_datagram(now, &mut said.clone(), Codepoint::NotEct),
             Handled::Ignored
         );
         assert_eq!(other.poll_transmit(now, 1, &mut answered), None);
@@ -394,7 +394,7 @@ fn first_packets_of_another_connection_lead_nowhere() {
     let mut new = Connection::new(config(Role::Receiver, Cipher::Aes128Gcm), [77; 32], now);
     let mut buffer = Vec::new();
     for (_, datagram) in seen.borrow().iter().filter(|(from, _)| *from == 0) {
-        new.handle_datagram(now, &mut datagram.clone());
+        new.handle_datagram(now, &mut datagram.clone(), Codepoint::NotEct);
         while new.poll_transmit(now, 1, &mut buffer).is_some() {}
         assert_eq!(new.poll_event(), None);
         assert!(new.opener.is_none());

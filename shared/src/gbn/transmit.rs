@@ -7,7 +7,7 @@ use super::keys::TAG_LENGTH;
 use super::outgoing::Piece;
 use super::segment::{Head, OFFSET_LENGTH, write_data, write_head};
 use super::sent::Sending;
-use super::{Connection, Stage, Timer, Transmit};
+use super::{Codepoint, Connection, Stage, Timer, Transmit};
 
 /// Bytes by which the lengths of segments without data differ.
 const PADDING: u16 = 48;
@@ -24,6 +24,14 @@ const ROOMY: u16 = 1200;
 
 /// Longest batch, in bytes: what one call to the kernel carries.
 const MAX_BATCH: usize = 65_000;
+
+/// Datagrams that were appended to a buffer.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    /// Bytes of each, the last of which may be shorter.
+    each: usize,
+    codepoint: Codepoint,
+}
 
 /// What a segment says of the stream.
 #[derive(Debug, Clone)]
@@ -50,43 +58,44 @@ impl Connection {
         buffer: &mut Vec<u8>,
     ) -> Option<Transmit> {
         let start = buffer.len();
-        let each = match self.stage {
+        let written = match self.stage {
             Stage::Opening => self.write_opening(now, buffer),
             Stage::Open => self.write_open(now, max_datagrams, buffer),
             Stage::Closing | Stage::Draining => self.write_goodbye(now, buffer),
             Stage::Drained => None,
         };
         let size = buffer.len() - start;
-        let each = each.filter(|_| size > 0)?;
+        let Written { each, codepoint } = written.filter(|_| size > 0)?;
         self.statistics.sent_bytes += size as u64;
         self.statistics.sent += size.div_ceil(each) as u64;
         Some(Transmit {
             size,
             segment_size: (each < size).then_some(each),
+            codepoint,
         })
     }
 
-    /// What an open connection sends next; the size of each datagram.
+    /// What an open connection sends next.
     fn write_open(
         &mut self,
         now: Instant,
         max_datagrams: usize,
         buffer: &mut Vec<u8>,
-    ) -> Option<usize> {
-        let each = self
+    ) -> Option<Written> {
+        let written = self
             .write_opening(now, buffer)
             .or_else(|| self.write_probe(now, buffer))
             .or_else(|| self.write_mtu_probe(now, buffer))
             .or_else(|| self.write_batch(now, max_datagrams, buffer))
             .or_else(|| self.write_alone(now, buffer));
-        if each.is_none() {
+        if written.is_none() {
             self.set_probe_timer(now);
         }
-        each
+        written
     }
 
     /// The opening that is due, or the answer to one.
-    fn write_opening(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<usize> {
+    fn write_opening(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Written> {
         if !self.opening_due && !self.handshake.is_asked() {
             return None;
         }
@@ -98,10 +107,14 @@ impl Connection {
             let interval = self.handshake.next_interval();
             self.timers.set(Timer::Opening, now + interval);
         }
-        Some(buffer.len() - start)
+        Some(Written {
+            each: buffer.len() - start,
+            // What drops the other codepoints is not to keep two from meeting.
+            codepoint: Codepoint::NotEct,
+        })
     }
 
-    fn write_goodbye(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<usize> {
+    fn write_goodbye(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Written> {
         let goodbye = self.goodbye.as_mut()?;
         if !std::mem::take(&mut goodbye.due) {
             return None;
@@ -111,7 +124,7 @@ impl Connection {
     }
 
     /// A packet that asks for an answer after a probe time-out, whatever the window says.
-    fn write_probe(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<usize> {
+    fn write_probe(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Written> {
         let left = self.probes.checked_sub(1)?;
         self.probes = left;
         // The second time-out in a row suspects the size.
@@ -132,7 +145,7 @@ impl Connection {
         self.write_segment(now, size, &content, buffer)
     }
 
-    fn write_mtu_probe(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<usize> {
+    fn write_mtu_probe(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Written> {
         if !self.confirmed || !self.sent.has_room() {
             return None;
         }
@@ -151,7 +164,7 @@ impl Connection {
         now: Instant,
         max_datagrams: usize,
         buffer: &mut Vec<u8>,
-    ) -> Option<usize> {
+    ) -> Option<Written> {
         let size = usize::from(self.mtu.current());
         if !self.outgoing.has_something() {
             self.app_limited = self.sent.in_flight() + size as u64 <= self.controller.window();
@@ -159,25 +172,29 @@ impl Connection {
         }
         self.app_limited = false;
         let mut allowed = self.allowed(now, size as u64)?;
-        let most = max_datagrams.clamp(1, MAX_BATCH / size.max(1));
+        // All in one call to the kernel have one codepoint.
+        let most = max_datagrams
+            .clamp(1, MAX_BATCH / size.max(1))
+            .min(self.ecn.alike());
         buffer.reserve(size * most.min(allowed / size));
-        let start = buffer.len();
+        let mut first = None;
         for _ in 0..most {
             if allowed < size || !self.sent.has_room() || !self.outgoing.has_something() {
                 break;
             }
             let written = self.write_segment(now, self.mtu.current(), &Content::Next, buffer)?;
-            self.pacer.handle_sent(written as u64);
-            allowed -= written;
-            if written < size {
+            self.pacer.handle_sent(written.each as u64);
+            allowed -= written.each;
+            first = first.or(Some(written));
+            if written.each < size {
                 break;
             }
         }
-        (buffer.len() > start).then_some(size)
+        first
     }
 
     /// An acknowledgement, or a sign of life.
-    fn write_alone(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<usize> {
+    fn write_alone(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Written> {
         let content = if self.ping {
             Content::Ping
         } else if self.arrivals.is_due(now) {
@@ -208,14 +225,14 @@ impl Connection {
         }
     }
 
-    /// Appends one segment of at most `size` bytes and enters it into the books; its size.
+    /// Appends one segment of at most `size` bytes and enters it into the books.
     fn write_segment(
         &mut self,
         now: Instant,
         size: u16,
         content: &Content,
         buffer: &mut Vec<u8>,
-    ) -> Option<usize> {
+    ) -> Option<Written> {
         let elicits = !matches!(content, Content::Nothing);
         let proof = elicits.then(|| self.random.u32());
         let packet_number = self.sent.next_number();
@@ -224,6 +241,7 @@ impl Connection {
         let end = start + usize::from(size) - TAG_LENGTH;
         let mut sending = Sending {
             proof,
+            codepoint: self.codepoint(content),
             ..Sending::default()
         };
         match content {
@@ -255,9 +273,28 @@ impl Connection {
             }
         }
         self.sealer.as_mut()?.seal(packet_number, buffer, start);
-        let written = buffer.len() - start;
-        self.enter(now, &sending, written);
+        let written = Written {
+            each: buffer.len() - start,
+            codepoint: sending.codepoint,
+        };
+        self.enter(now, &sending, written.each);
         Some(written)
+    }
+
+    /// What a segment carries in its IP header.
+    const fn codepoint(&self, content: &Content) -> Codepoint {
+        match content {
+            // After a probe time-out the codepoint may be what the others died of.
+            Content::Next | Content::Again(_) | Content::Ping if self.probe_count == 0 => {
+                self.ecn.codepoint()
+            }
+            // A probe tells of its size and of nothing else.
+            Content::Next
+            | Content::Again(_)
+            | Content::Ping
+            | Content::MtuProbe
+            | Content::Nothing => Codepoint::NotEct,
+        }
     }
 
     fn write_head(
@@ -322,7 +359,11 @@ impl Connection {
     /// Enters a segment that was written into the books.
     fn enter(&mut self, now: Instant, sending: &Sending, written: usize) {
         // No datagram is longer than GBN_MOST_MTU.
+        let packet_number = self.sent.next_number();
         self.sent.insert(now, sending, written as u16);
+        if sending.codepoint == Codepoint::Ect0 {
+            self.ecn.handle_sent(packet_number);
+        }
         if sending.proof.is_none() {
             return;
         }

@@ -3,8 +3,22 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use fardrop_shared::gbn::Codepoint;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+
+/// What becomes of the ECN field on a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Treatment {
+    /// It stays.
+    Kept,
+    /// It is cleared.
+    Bleached,
+    /// ECT becomes CE, whatever the queue.
+    Marked,
+    /// What is ECT is lost.
+    Dropped,
+}
 
 /// How a line is.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +41,9 @@ pub(crate) struct Conditions {
     pub(crate) truncation: f64,
     /// The longest datagram that passes, in bytes of payload.
     pub(crate) mtu: usize,
+    pub(crate) ecn: Treatment,
+    /// What the queue holds, in bytes, when it begins to mark what is ECT.
+    pub(crate) marks_above: f64,
 }
 
 impl Conditions {
@@ -42,6 +59,8 @@ impl Conditions {
             corruption: 0.0,
             truncation: 0.0,
             mtu: 9000,
+            ecn: Treatment::Kept,
+            marks_above: f64::INFINITY,
         }
     }
 }
@@ -76,7 +95,8 @@ impl Line {
         now: Instant,
         rng: &mut ChaCha8Rng,
         datagram: &[u8],
-    ) -> Vec<(Instant, Vec<u8>)> {
+        codepoint: Codepoint,
+    ) -> Vec<(Instant, Codepoint, Vec<u8>)> {
         if datagram.len() > self.conditions.mtu {
             return Vec::new();
         }
@@ -87,7 +107,8 @@ impl Line {
             return Vec::new();
         }
         self.free_at = self.free_at.max(now) + Duration::from_secs_f64(size / self.conditions.rate);
-        if self.is_lost(rng) {
+        let codepoint = self.treat(codepoint, backlog);
+        if self.is_lost(rng) || codepoint.is_none() {
             return Vec::new();
         }
         let mut arrivals = Vec::new();
@@ -110,9 +131,22 @@ impl Line {
             if bytes == datagram {
                 self.carried += bytes.len() as u64;
             }
-            arrivals.push((self.free_at + delay, bytes));
+            let codepoint = codepoint.unwrap_or_default();
+            arrivals.push((self.free_at + delay, codepoint, bytes));
         }
         arrivals
+    }
+
+    /// The ECN field at the other end; `None` if what carries it is lost.
+    fn treat(&self, codepoint: Codepoint, backlog: f64) -> Option<Codepoint> {
+        let full = backlog > self.conditions.marks_above;
+        match (self.conditions.ecn, codepoint) {
+            (Treatment::Bleached, _) | (_, Codepoint::NotEct) => Some(Codepoint::NotEct),
+            (Treatment::Dropped, _) => None,
+            (Treatment::Marked, _) => Some(Codepoint::Ce),
+            (Treatment::Kept, Codepoint::Ect0 | Codepoint::Ect1) if full => Some(Codepoint::Ce),
+            (Treatment::Kept, Codepoint::Ect0 | Codepoint::Ect1 | Codepoint::Ce) => Some(codepoint),
+        }
     }
 
     /// Independent losses, or the two states of Gilbert and Elliott for longer rows.

@@ -6,7 +6,7 @@ use fardrop_shared::gbn::{CloseReason, Event};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::line::Conditions;
+use super::line::{Conditions, Treatment};
 use super::world::World;
 
 /// Runs of each shard; the test runner spreads the shards over the processors.
@@ -88,11 +88,29 @@ fn draw_conditions(rng: &mut ChaCha8Rng) -> Conditions {
     conditions
 }
 
+/// What the line makes of the ECN field.
+fn draw_treatment(conditions: &mut Conditions, rng: &mut ChaCha8Rng) {
+    conditions.ecn = match rng.gen_range(0..8) {
+        0 => Treatment::Bleached,
+        1 => Treatment::Marked,
+        2 => Treatment::Dropped,
+        _ => Treatment::Kept,
+    };
+    if rng.gen_bool(0.3) {
+        conditions.marks_above = conditions.queue * rng.gen_range(0.0..0.5);
+    }
+}
+
 /// One run from its seed; panics where something does not hold.
 #[track_caller]
 fn check(seed: u64) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let conditions = [draw_conditions(&mut rng), draw_conditions(&mut rng)];
+    let mut conditions = [draw_conditions(&mut rng), draw_conditions(&mut rng)];
+    // From a generator of its own, so that a seed goes on meaning all else that it meant.
+    let mut other = ChaCha8Rng::seed_from_u64(!seed);
+    for conditions in &mut conditions {
+        draw_treatment(conditions, &mut other);
+    }
     let trouble = TROUBLES[rng.gen_range(0..TROUBLES.len())];
     let mut world = World::new(seed, conditions);
     world.batch = [1, 2, 16, 44][rng.gen_range(0..4)];
@@ -152,6 +170,9 @@ fn make_trouble(
         Trouble::OtherPath => {
             for line in &mut world.lines {
                 line.conditions = draw_conditions(rng);
+            }
+            for line in &mut world.lines {
+                draw_treatment(&mut line.conditions, rng);
             }
             for which in [0, 1] {
                 let now = world.local(which);

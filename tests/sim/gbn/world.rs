@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fardrop_shared::Role;
-use fardrop_shared::gbn::{CloseReason, Config, Connection, Event, Handled, Keys};
+use fardrop_shared::gbn::{CloseReason, Codepoint, Config, Connection, Event, Handled, Keys};
 use fardrop_shared::limits::{GBN_RECEIVE_WINDOW, GBN_SEND_BUFFER};
 use fardrop_shared::pairing::Cipher;
 use rand::{Rng, RngCore, SeedableRng};
@@ -54,7 +54,7 @@ impl End {
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Happening {
-    Arrival(usize, Vec<u8>),
+    Arrival(usize, Codepoint, Vec<u8>),
     Wake(usize),
 }
 
@@ -67,6 +67,8 @@ pub(crate) struct World {
     pub(crate) rng: ChaCha8Rng,
     happenings: BinaryHeap<Reverse<(Instant, u64, Happening)>>,
     counter: u64,
+    /// Datagrams that each end has sent as ECT(0).
+    pub(crate) capable: [u64; 2],
     /// Datagrams that were sent, by which end.
     pub(crate) kept: Vec<(usize, Vec<u8>)>,
     /// One of the ends that is not there yet.
@@ -117,6 +119,7 @@ impl World {
             rng,
             happenings: BinaryHeap::new(),
             counter: 0,
+            capable: [0; 2],
             kept: Vec::new(),
             absent: None,
             meddling: 0.0,
@@ -174,11 +177,11 @@ impl World {
             };
             self.now = self.now.max(at);
             match happening {
-                Happening::Arrival(which, _) if self.absent == Some(which) => {}
-                Happening::Arrival(which, mut datagram) => {
+                Happening::Arrival(which, ..) if self.absent == Some(which) => {}
+                Happening::Arrival(which, codepoint, mut datagram) => {
                     let now = self.local(which);
                     let connection = &mut self.ends[which].connection;
-                    connection.handle_datagram(now, &mut datagram);
+                    connection.handle_datagram(now, &mut datagram, codepoint);
                     self.step(which);
                 }
                 Happening::Wake(which) => {
@@ -300,14 +303,14 @@ impl World {
             assert!(each > 0 && transmit.size.div_ceil(each) <= self.batch);
             let buffer = std::mem::take(&mut self.buffer);
             for datagram in buffer.chunks(each) {
-                self.send(which, datagram);
+                self.send(which, datagram, transmit.codepoint);
             }
             self.buffer = buffer;
         }
         any
     }
 
-    fn send(&mut self, which: usize, datagram: &[u8]) {
+    fn send(&mut self, which: usize, datagram: &[u8], codepoint: Codepoint) {
         assert!(datagram.len() <= usize::from(self.ends[which].config.max_mtu));
         if let Some(capture) = &mut self.capture {
             capture.push((which, datagram.to_vec()));
@@ -319,8 +322,10 @@ impl World {
             }
             self.kept.push((which, datagram.to_vec()));
         }
-        for (at, datagram) in self.lines[which].carry(self.now, &mut self.rng, datagram) {
-            self.schedule(at, Happening::Arrival(1 - which, datagram));
+        self.capable[which] += u64::from(codepoint == Codepoint::Ect0);
+        let line = &mut self.lines[which];
+        for (at, codepoint, datagram) in line.carry(self.now, &mut self.rng, datagram, codepoint) {
+            self.schedule(at, Happening::Arrival(1 - which, codepoint, datagram));
         }
     }
 
@@ -352,7 +357,7 @@ impl World {
         let connection = &mut self.ends[which].connection;
         let before = format!("{connection:?}");
         let ignored = connection.statistics().ignored;
-        let handled = connection.handle_datagram(now, &mut datagram);
+        let handled = connection.handle_datagram(now, &mut datagram, Codepoint::Ce);
         assert_eq!(handled, Handled::Ignored);
         let after = format!("{connection:?}");
         let same = after.replace(

@@ -62,7 +62,7 @@ impl Ends {
             self.carried += 1;
             // Spread evenly by a multiplication with an odd number.
             if self.carried.wrapping_mul(7919) % 10_000 >= self.lost_of_10000 {
-                to.handle_datagram(sealed, datagram);
+                to.handle_datagram(sealed, datagram, transmit.codepoint);
             }
         }
         to_spent.receiving += sealed.elapsed();

@@ -11,8 +11,10 @@ use fardrop_shared::gbn::{
     CODE_MISBEHAVED, CloseReason, Config, Connection, Event, Handled, Keys, Transmit,
 };
 use fardrop_shared::limits::GBN_SEND_BUFFER;
+use quinn::udp::RecvMeta;
 use tokio::sync::Notify;
 
+use super::ecn;
 use super::frame::{Channel, HEADER_LENGTH, Header};
 use super::mux::{Found, Mux};
 use crate::link::{CloseCode, LinkError};
@@ -83,18 +85,20 @@ impl Core {
         })
     }
 
-    /// Takes in datagrams of `stride` bytes each, the last of which may be shorter; whether any of them was
-    /// the peer's. They are not what they were afterwards.
+    /// Takes in datagrams that came together, as `meta` says; whether any of them was the peer's. They are
+    /// not what they were afterwards.
     pub(in crate::link) fn handle_datagrams(
         &self,
         now: Instant,
         datagrams: &mut [u8],
-        stride: usize,
+        meta: &RecvMeta,
     ) -> bool {
+        let codepoint = ecn::codepoint(meta.ecn);
         let mut state = self.state();
         let mut accepted = false;
-        for datagram in datagrams.chunks_mut(stride.max(1)) {
-            accepted |= state.connection.handle_datagram(now, datagram) == Handled::Accepted;
+        for datagram in datagrams.chunks_mut(meta.stride.max(1)) {
+            let handled = state.connection.handle_datagram(now, datagram, codepoint);
+            accepted |= handled == Handled::Accepted;
         }
         accepted
     }

@@ -14,6 +14,7 @@ use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::time::Sleep;
 
 use super::core::Core;
+use super::ecn;
 use crate::link::LinkError;
 use crate::net::Path;
 
@@ -139,7 +140,7 @@ impl Driver {
             let now = Instant::now();
             for (meta, buffer) in meta.iter().zip(&mut buffers).take(count) {
                 self.core
-                    .handle_datagrams(now, &mut buffer[..meta.len], meta.stride);
+                    .handle_datagrams(now, &mut buffer[..meta.len], meta);
             }
         }
         Ok(work)
@@ -211,7 +212,7 @@ pub(super) fn datagrams<'a>(
 ) -> udp::Transmit<'a> {
     udp::Transmit {
         destination: peer,
-        ecn: None,
+        ecn: ecn::field(transmit.codepoint),
         contents: &buffer[..transmit.size],
         segment_size: transmit.segment_size,
         src_ip: None,

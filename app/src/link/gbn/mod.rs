@@ -6,6 +6,7 @@
 
 mod core;
 mod driver;
+mod ecn;
 mod frame;
 mod mux;
 #[cfg(test)]

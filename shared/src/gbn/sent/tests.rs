@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{MAX_RECORDS, Refused, Rtt, Sending, Sent, State};
 use crate::gbn::arrivals::Run;
+use crate::gbn::ecn::Counts;
 use crate::gbn::segment::{Account, Head, decode, write_head};
 
 #[expect(clippy::disallowed_methods, reason = "tests have to begin somewhere")]
@@ -41,6 +42,7 @@ fn body(runs: &[(u64, u64, u32)]) -> Vec<u8> {
             floor: 0,
             delay_us: 0,
             limit: 0,
+            counts: Counts::default(),
             most_runs: 9,
         }),
         close: None,
