@@ -207,15 +207,15 @@ fn declining_and_guessing_are_told_as_ever() -> Result<()> {
 }
 
 /// Two machines with a cable between them, the second with a rendezvous.
-struct Cable {
-    near: Namespace,
+pub(super) struct Cable {
+    pub(super) near: Namespace,
     far: Arc<Namespace>,
     rendezvous: Rendezvous,
 }
 
 impl Cable {
     /// `None` where this user may not.
-    fn lay(test: &str, mtu: u16) -> Result<Option<Self>> {
+    pub(super) fn lay(test: &str, mtu: u16) -> Result<Option<Self>> {
         let (Some(near), Some(far)) = (Namespace::enter(test)?, Namespace::enter(test)?) else {
             return Ok(None);
         };
@@ -234,7 +234,7 @@ impl Cable {
     }
 
     /// Sends `work/out` from the far end to the near one, into `folder`.
-    fn transfer(&self, work: &Path, folder: &str, link: &str) -> Result<[Account; 2]> {
+    pub(super) fn transfer(&self, work: &Path, folder: &str, link: &str) -> Result<[Account; 2]> {
         let memory = work.join("memory");
         let memory = memory.to_str().context("an odd folder")?;
         let mut sender = PeerCommand::send(&self.rendezvous, &work.join("out"))?
@@ -258,7 +258,7 @@ impl Cable {
 /// Asserts that both ends are done over `link`, and gives how long the receiver took from its pairing to its
 /// path.
 #[track_caller]
-fn assert_carried_by(accounts: &[Account; 2], link: &str) -> Duration {
+pub(super) fn assert_carried_by(accounts: &[Account; 2], link: &str) -> Duration {
     for account in accounts {
         let done = account.last("done");
         let done = done.unwrap_or_else(|| panic!("not done: {:?}", account.events));

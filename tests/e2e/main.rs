@@ -4,6 +4,7 @@ mod blocked;
 mod cli;
 mod discovery;
 mod doctor;
+mod ecn;
 mod gbn;
 mod interrupted;
 mod json;
