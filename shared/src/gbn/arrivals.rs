@@ -192,6 +192,11 @@ impl Arrivals {
         self.runs.len()
     }
 
+    /// Bytes of memory that they take.
+    pub(super) fn books_bytes(&self) -> usize {
+        self.runs.capacity() * size_of::<Run>()
+    }
+
     fn has_gap(&self) -> bool {
         let length = self.runs.len();
         length > 1 && self.runs[length - 2].end != self.runs[length - 1].start

@@ -146,6 +146,11 @@ impl Incoming {
         self.blocks.iter().map(|block| block.len() as u64).sum()
     }
 
+    /// Bytes of memory that is not the stream's own.
+    pub(super) fn books_bytes(&self) -> usize {
+        self.blocks.capacity() * size_of::<BytesMut>() + self.arrived.books_bytes()
+    }
+
     /// One past the highest offset that has arrived.
     fn highest(&self) -> u64 {
         self.arrived.top()

@@ -284,6 +284,14 @@ impl Outgoing {
         self.again.len()
     }
 
+    /// Bytes of memory that is not the stream's own.
+    pub(super) fn books_bytes(&self) -> usize {
+        self.chunks.capacity() * size_of::<Chunk>()
+            + self.tail.capacity()
+            + self.again.capacity() * size_of::<Range<u64>>()
+            + self.acknowledged.books_bytes()
+    }
+
     /// One past the last byte written.
     fn end(&self) -> u64 {
         self.tail_start + self.tail.len() as u64

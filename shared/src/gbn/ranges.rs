@@ -28,6 +28,11 @@ impl Ranges {
         self.above.len()
     }
 
+    /// Bytes of memory that it takes.
+    pub(super) fn books_bytes(&self) -> usize {
+        self.above.capacity() * size_of::<Range<u64>>()
+    }
+
     /// Adds a range; how many offsets are new.
     pub(super) fn insert(&mut self, range: Range<u64>) -> u64 {
         let mut start = range.start.max(self.bottom);

@@ -158,6 +158,11 @@ impl Sent {
         self.records.len()
     }
 
+    /// Bytes of memory that the books take.
+    pub(super) fn books_bytes(&self) -> usize {
+        self.records.capacity() * size_of::<Record>() + self.lost.capacity() * size_of::<u64>()
+    }
+
     /// The oldest number that an acknowledgement is still wanted for.
     pub(super) fn settled(&self) -> u64 {
         let oldest = self.oldest.max(self.base);

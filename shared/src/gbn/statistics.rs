@@ -33,6 +33,8 @@ pub struct Statistics {
     pub held_bytes: u64,
     /// Entries in the books of packets and parts now, both ways.
     pub entries: usize,
+    /// Bytes of memory that those books take, less the half a MiB of the congestion controller's.
+    pub books_bytes: usize,
 }
 
 impl Connection {
@@ -45,7 +47,15 @@ impl Connection {
             marked: self.ecn.experienced(),
             held_bytes: self.outgoing.held() + self.incoming.held(),
             entries: self.sent.len() + self.arrivals.pieces() + self.outgoing.waiting_again(),
+            books_bytes: self.books_bytes(),
             ..self.statistics
         }
+    }
+
+    fn books_bytes(&self) -> usize {
+        self.sent.books_bytes()
+            + self.arrivals.books_bytes()
+            + self.outgoing.books_bytes()
+            + self.incoming.books_bytes()
     }
 }

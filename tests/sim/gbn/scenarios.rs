@@ -94,6 +94,37 @@ fn both_directions_are_filled_at_once() {
 }
 
 #[test]
+fn a_busy_gigabit_takes_no_more_memory_than_it_may() {
+    let conditions = Conditions::calm(125e6, Duration::from_millis(50));
+    let mut world = World::new(22, [conditions.clone(), conditions]);
+    world.batch = 44;
+    for end in &mut world.ends {
+        end.to_send = u64::MAX;
+    }
+    world.run(Duration::from_millis(1500), |_| false);
+    // Holes all over what is in flight, and then nobody who reads.
+    for line in &mut world.lines {
+        line.conditions.loss = 0.3;
+    }
+    world.run(Duration::from_millis(100), |_| false);
+    for line in &mut world.lines {
+        line.conditions.loss = 0.0;
+    }
+    for which in [0, 1] {
+        let entries = world.ends[which].connection.statistics().entries;
+        assert!(entries > 5000, "{entries}");
+        world.ends[which].stalled_until = Some(world.now + Duration::from_secs(9));
+    }
+    world.run(Duration::from_secs(2), |_| false);
+    // The world looks at every step. This shows that it had something to see.
+    for end in &world.ends {
+        let statistics = end.connection.statistics();
+        let held = statistics.held_bytes;
+        assert!(held > 25 << 20, "{held}");
+    }
+}
+
+#[test]
 fn a_dead_line_that_comes_back_is_used_again() {
     let mut world = world(0.0);
     world.ends[0].to_send = u64::MAX;

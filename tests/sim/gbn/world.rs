@@ -21,6 +21,10 @@ const BESIDE_WINDOW: u64 = 8972;
 /// many parts of the stream to say again as packets.
 const MOST_ENTRIES: usize = 2 * 60_000 + 8192;
 
+/// Memory that one end may take, in bytes, and what of it is the congestion controller's.
+const MOST_MEMORY: u64 = 32 << 20;
+const CONTROLLER_BYTES: u64 = 512 << 10;
+
 /// Datagrams kept to be replayed.
 const KEPT: usize = 64;
 
@@ -377,6 +381,8 @@ impl World {
             "{statistics:?}"
         );
         assert!(statistics.entries <= MOST_ENTRIES, "{statistics:?}");
+        let memory = statistics.held_bytes + statistics.books_bytes as u64 + CONTROLLER_BYTES;
+        assert!(memory <= MOST_MEMORY, "{memory}: {statistics:?}");
     }
 
     fn schedule(&mut self, at: Instant, happening: Happening) {
