@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::cell::pair;
 use crate::matrix::LOOSENESS;
 use crate::report::table;
-use crate::round::{Running, Turn, file, long_rounds, small_file};
+use crate::round::{Running, Transport, Turn, file, long_rounds, small_file};
 
 /// Bytes that cross while the NATs rebind.
 const BYTES: usize = 200_000_000;
@@ -39,6 +39,18 @@ enum Side {
     Receiver,
 }
 
+impl Side {
+    const ALL: [Self; 2] = [Self::Sender, Self::Receiver];
+
+    /// What it is called in tables.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Sender => "sender",
+            Self::Receiver => "receiver",
+        }
+    }
+}
+
 /// What became of transfers that were disturbed.
 #[derive(Debug, Default)]
 struct Recovered {
@@ -53,6 +65,21 @@ const STALLS: &str = "stood still, ms (median / longest of so many)";
 const INTERRUPTIONS: &str = "interruptions told";
 
 impl Recovered {
+    /// Holds it to the bound, the disturbance itself left out.
+    #[track_caller]
+    fn check(&self, disturbance: Duration, case: &str) {
+        for stall in &self.stalls {
+            let after = stall.saturating_sub(disturbance);
+            assert!(after <= BOUND * LOOSENESS, "{case}: {self:?}");
+        }
+    }
+
+    /// A row of a table: these names, and [`Self::cells`].
+    fn row(&self, names: &[&str], disturbance: Duration) -> Vec<String> {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        [names, self.cells(disturbance)].concat()
+    }
+
     /// What it comes to in a table; what the disturbance itself takes is left out.
     fn cells(&self, disturbance: Duration) -> Vec<String> {
         let mut stalls: Vec<u128> = self
@@ -86,32 +113,31 @@ fn all_rounds(mut round: impl FnMut() -> Result<Option<Recovered>>) -> Result<Op
 #[test]
 fn transfer_goes_on_after_rebindings_at_either_side() -> Result<()> {
     let mut rows = Vec::new();
-    for nat in Nat::MATRIX {
+    for (index, nat) in Nat::MATRIX.into_iter().enumerate() {
         // Against a symmetric NAT one that filters by port would need luck each time.
         let other = if nat.is_cone() {
             Nat::PortRestricted
         } else {
             Nat::AddressRestricted
         };
-        for side in [Side::Sender, Side::Receiver] {
-            let Some(recovered) = all_rounds(|| rebind(nat, other, side))? else {
-                return Ok(());
-            };
-            for stall in &recovered.stalls {
-                assert!(
-                    *stall <= BOUND * LOOSENESS,
-                    "{nat:?} at {side:?}: {recovered:?}"
-                );
+        for (number, side) in Side::ALL.into_iter().enumerate() {
+            for transport in Transport::of_case(index + number) {
+                let case = format!("{nat:?} at {side:?} over {transport:?}");
+                let all = all_rounds(|| rebind(nat, other, side, transport));
+                let Some(recovered) = all.with_context(|| case.clone())? else {
+                    return Ok(());
+                };
+                recovered.check(Duration::ZERO, &case);
+                let names = [nat.name(), side.name(), other.name(), transport.name()];
+                rows.push(recovered.row(&names, Duration::ZERO));
             }
-            let [one, another] = [nat, other].map(|nat| nat.name().to_owned());
-            let names = vec![one, format!("{side:?}").to_lowercase(), another];
-            rows.push([names, recovered.cells(Duration::ZERO)].concat());
         }
     }
     let heads = [
         "NAT that rebinds",
         "of the",
         "other NAT",
+        "link",
         STALLS,
         INTERRUPTIONS,
     ];
@@ -119,7 +145,7 @@ fn transfer_goes_on_after_rebindings_at_either_side() -> Result<()> {
     table(section, heads.map(ToOwned::to_owned).to_vec(), rows)
 }
 
-fn rebind(nat: Nat, other: Nat, side: Side) -> Result<Option<Recovered>> {
+fn rebind(nat: Nat, other: Nat, side: Side, transport: Transport) -> Result<Option<Recovered>> {
     let _turn = Turn::alone();
     let (rebinding, steady) = (HomePlan::behind(nat), HomePlan::behind(other));
     let (index, homes) = match side {
@@ -127,17 +153,18 @@ fn rebind(nat: Nat, other: Nat, side: Side) -> Result<Option<Recovered>> {
         Side::Receiver => (1, vec![steady, rebinding]),
     };
     let test = "transfer_goes_on_after_rebindings_at_either_side";
-    disturb(test, homes, REBINDINGS, |lab, _| {
+    disturb(test, homes, transport, REBINDINGS, |lab, _| {
         lab.homes[index].router.rebind()
     })
-    .with_context(|| format!("{nat:?} at {side:?}"))
 }
 
 /// A transfer of `BYTES` between two homes, disturbed so many times, evenly spread. Both ends have to
-/// end well by themselves, with everything there. `None` where there can be no lab.
+/// end well by themselves, with everything there, over the link that was asked for. `None` where there
+/// can be no lab.
 fn disturb(
     test: &str,
     homes: Vec<HomePlan>,
+    transport: Transport,
     times: u64,
     mut disturbance: impl FnMut(&mut Lab, &mut Running) -> Result<()>,
 ) -> Result<Option<Recovered>> {
@@ -152,7 +179,7 @@ fn disturb(
     let source = file(folder.path(), BYTES)?;
     let arrived = folder.path().join("arrived");
     std::fs::create_dir(&arrived)?;
-    let mut running = pair(&lab, &[]).start(&source, &arrived)?;
+    let mut running = pair(&lab, transport.arguments()).start(&source, &arrived)?;
     running.receiver.be_patient(PATIENCE);
     running.sender.be_patient(PATIENCE);
     let mut disturbed = Vec::new();
@@ -171,6 +198,10 @@ fn disturb(
     );
     let sender = running.sender.account()?;
     ensure!(sender.exit == Some(0), "sender: {:?}", last_few(&sender));
+    for account in [&receiver, &sender] {
+        let done = account.last("done").context("it is done")?;
+        ensure!(done["link"] == transport.word(), "{done}");
+    }
     let name = source.file_name().context("a file's name")?;
     let same = std::fs::read(arrived.join(name))? == std::fs::read(&source)?;
     ensure!(same, "what arrived is not what was sent");
@@ -187,22 +218,23 @@ fn laptop_may_move_from_cable_to_wifi() -> Result<()> {
     let home = HomePlan::behind(Nat::PortRestricted);
     let test = "laptop_may_move_from_cable_to_wifi";
     let mut rows = Vec::new();
-    for (side, index) in [(Side::Sender, 0), (Side::Receiver, 1)] {
-        let moved = all_rounds(|| {
-            disturb(test, vec![home, home], 1, |lab, _| {
-                lab.homes[index].move_to_wifi(0)
-            })
-        });
-        let Some(recovered) = moved.with_context(|| format!("{side:?}"))? else {
-            return Ok(());
-        };
-        for stall in &recovered.stalls {
-            assert!(*stall <= BOUND * LOOSENESS, "{side:?}: {recovered:?}");
+    for (index, side) in Side::ALL.into_iter().enumerate() {
+        for transport in Transport::of_case(index) {
+            let case = format!("{side:?} over {transport:?}");
+            let moved = all_rounds(|| {
+                disturb(test, vec![home, home], transport, 1, |lab, _| {
+                    lab.homes[index].move_to_wifi(0)
+                })
+            });
+            let Some(recovered) = moved.with_context(|| case.clone())? else {
+                return Ok(());
+            };
+            recovered.check(Duration::ZERO, &case);
+            let names = [side.name(), transport.name()];
+            rows.push(recovered.row(&names, Duration::ZERO));
         }
-        let name = vec![format!("{side:?}").to_lowercase()];
-        rows.push([name, recovered.cells(Duration::ZERO)].concat());
     }
-    let heads = ["who moves", STALLS, INTERRUPTIONS];
+    let heads = ["who moves", "link", STALLS, INTERRUPTIONS];
     let section = "6c. From cable to Wi-Fi in the middle of 200 MB";
     table(section, heads.map(ToOwned::to_owned).to_vec(), rows)
 }
@@ -215,26 +247,27 @@ fn machine_may_sleep_for_a_minute() -> Result<()> {
         ..Rules::of(Nat::PortRestricted)
     });
     let test = "machine_may_sleep_for_a_minute";
-    let slept = all_rounds(|| {
-        disturb(test, vec![home, home], 1, |_, running| {
-            running.receiver.freeze()?;
-            // What the sender says meanwhile is of no matter; that the other sleeps is the test.
-            running.sender.run_until(SLEEP);
-            running.receiver.wake()
-        })
-    })?;
-    let Some(recovered) = slept else {
-        return Ok(());
-    };
-    for stall in &recovered.stalls {
-        let after = stall.saturating_sub(SLEEP);
-        assert!(after <= BOUND * LOOSENESS, "{recovered:?}");
+    let mut rows = Vec::new();
+    // Mostly asleep, so that both links cost the tier little time.
+    for transport in Transport::ALL {
+        let slept = all_rounds(|| {
+            disturb(test, vec![home, home], transport, 1, |_, running| {
+                running.receiver.freeze()?;
+                // What the sender says meanwhile is of no matter; that the other sleeps is the test.
+                running.sender.run_until(SLEEP);
+                running.receiver.wake()
+            })
+        });
+        let Some(recovered) = slept.with_context(|| transport.name())? else {
+            return Ok(());
+        };
+        recovered.check(SLEEP, transport.name());
+        rows.push(recovered.row(&[transport.name()], SLEEP));
     }
-    let heads = [STALLS, INTERRUPTIONS];
-    let row = recovered.cells(SLEEP);
+    let heads = ["link", STALLS, INTERRUPTIONS];
     let section =
         "6d. A receiver that sleeps for a minute in the middle of 200 MB (the minute left out)";
-    table(section, heads.map(ToOwned::to_owned).to_vec(), vec![row])
+    table(section, heads.map(ToOwned::to_owned).to_vec(), rows)
 }
 
 /// How often it was said that the path was lost.

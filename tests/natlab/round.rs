@@ -30,6 +30,52 @@ pub(crate) fn long_rounds() -> usize {
     if rounds >= ROUNDS { rounds } else { 1 }
 }
 
+/// What carries a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Quic,
+    GoBackN,
+}
+
+impl Transport {
+    pub(crate) const ALL: [Self; 2] = [Self::Quic, Self::GoBackN];
+
+    /// What a case that takes minutes runs over: both where figures are wanted, and otherwise turn about,
+    /// so that neighbouring cases have one each.
+    pub(crate) fn of_case(index: usize) -> Vec<Self> {
+        if rounds() >= ROUNDS {
+            Self::ALL.to_vec()
+        } else {
+            vec![Self::ALL[index % 2]]
+        }
+    }
+
+    /// What it is called in tables.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Quic => "QUIC",
+            Self::GoBackN => "Go-Back-N",
+        }
+    }
+
+    /// What it is called by `--link` and by `--json`.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Quic => "quic",
+            Self::GoBackN => "gbn",
+        }
+    }
+
+    /// What both programs are told.
+    pub(crate) const fn arguments(self) -> &'static [&'static str] {
+        match self {
+            // It is chosen without a word.
+            Self::Quic => &[],
+            Self::GoBackN => &["--link", "gbn"],
+        }
+    }
+}
+
 fn number(variable: &str) -> Option<usize> {
     let text = std::env::var(variable).ok()?;
     Some(
