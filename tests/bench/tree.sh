@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # A real tree, copied and compared by hash, modification time and executable bit.
 #
-#   tests/bench/tree.sh [ROUNDS [MIB]]
+#   [LINK=auto|quic|gbn] tests/bench/tree.sh [ROUNDS [MIB]]
 #
 # The tree: a few thousand files of /usr/share, one file of 4 GiB, awkward names. First over a
 # rendezvous on loopback, then with none named in a network namespace of its own, then to three
-# receivers at once while a fourth joins midway. Needs three to five times the size of the big
+# receivers at once while a fourth joins midway; all over what LINK says. Needs three to five times the size of the big
 # file in /dev/shm.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
 rounds=${1:-10}
 mib=${2:-4096}
+link=${LINK:-auto}
 real_files=${REAL_FILES:-4000}
 
 # copy_real FOLDER: files of this machine, less those whose names no receiver may take: what
@@ -28,6 +29,7 @@ copy_real() {
 one_transfer() {
     local namespace=$1
     shift
+    set -- --link "$link" "$@"
     rm -rf "$work/out"
     mkdir "$work/out"
     start_measured_sender "$namespace" sender "$work/tree" --once "$@"
@@ -36,7 +38,15 @@ one_transfer() {
     wait "$sender_process" || fail "send: $(tail -n 3 "$work/sender.json" "$work/sender.err")"
     same_tree "$work/tree" "$work/out/tree"
     rm -rf "$work/out"
+    carried receiver
     say "  $(cost receiver wall) s, peak MiB $(cost sender peak_mib) $(cost receiver peak_mib)"
+}
+
+# carried NAME: whether the link that was asked for carried that receiver's transfer.
+carried() {
+    local by
+    by=$(field "$work/$1.json" 'done' link)
+    [[ $link == auto || $by == "$link" ]] || fail "$1: over $by"
 }
 
 # make_lonely_network NAME: loopback and one interface that carries multicast to itself.
@@ -53,7 +63,7 @@ make_lonely_network() {
 # start_receiver INDEX: in the background; its process is appended to receivers.
 start_receiver() {
     mkdir "$work/out.$1"
-    receive - "receiver.$1" -o "$work/out.$1" --rendezvous "$rendezvous_at" &
+    receive - "receiver.$1" -o "$work/out.$1" --link "$link" --rendezvous "$rendezvous_at" &
     receivers+=("$!")
 }
 
@@ -61,7 +71,7 @@ start_receiver() {
 several_receivers() {
     local index
     receivers=()
-    start_sender - sender "$work/several/tree" --keep --rendezvous "$rendezvous_at"
+    start_sender - sender "$work/several/tree" --keep --link "$link" --rendezvous "$rendezvous_at"
     for index in 1 2 3; do
         start_receiver "$index"
     done
@@ -73,6 +83,7 @@ several_receivers() {
     for index in 1 2 3 4; do
         wait "${receivers[index - 1]}" || fail "receive $index: $(tail -n 3 "$work/receiver.$index.json" "$work/receiver.$index.err")"
         same_tree "$work/several/tree" "$work/out.$index/tree"
+        carried "receiver.$index"
         rm -rf "$work/out.$index"
     done
     kill -0 "$sender_process" || fail 'the sender ended by itself'
