@@ -28,6 +28,9 @@ const PAUSE: Duration = Duration::from_secs(20);
 /// How long a machine sleeps.
 const SLEEP: Duration = Duration::from_secs(60);
 
+/// Memory that either program may take, in bytes: half of it is for the link.
+const MOST_MEMORY: u64 = 64 << 20;
+
 /// How long each third of a transfer may take on a machine that is busy otherwise; a third takes some
 /// seconds. Longer, and a path that is never mended would hold up everything else.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -187,6 +190,13 @@ fn disturb(
         let share = BYTES as u64 / (times + 1) * number;
         wait_for_bytes(&mut running.receiver, share)
             .with_context(|| format!("before number {number}"))?;
+        for peer in [&running.sender, &running.receiver] {
+            let memory = peer.peak_memory()?;
+            ensure!(
+                memory <= MOST_MEMORY,
+                "{memory} bytes before number {number}"
+            );
+        }
         disturbed.push(Instant::now());
         disturbance(&mut lab, &mut running)?;
     }

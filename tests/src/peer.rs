@@ -415,6 +415,18 @@ impl Peer {
         self.process.signal(rustix::process::Signal::INT)
     }
 
+    /// The most memory that it has had so far, in bytes.
+    #[cfg(target_os = "linux")]
+    pub fn peak_memory(&self) -> Result<u64> {
+        let status = format!("/proc/{}/status", self.process.child.id());
+        let status = std::fs::read_to_string(status)?;
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"))
+            .context("no peak")?;
+        Ok(peak.trim().parse::<u64>()? * 1024)
+    }
+
     /// Stops it where it is, as a machine that sleeps does.
     pub fn freeze(&self) -> Result<()> {
         self.process.signal(rustix::process::Signal::STOP)
