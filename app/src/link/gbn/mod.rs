@@ -8,6 +8,7 @@ mod core;
 mod driver;
 mod frame;
 mod mux;
+mod state;
 #[cfg(test)]
 mod tests;
 
