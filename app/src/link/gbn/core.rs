@@ -1,33 +1,22 @@
 //! What the ends of a link's channels share with the task that drives it: the connection, and the channels
 //! over it.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fardrop_shared::Role;
-use fardrop_shared::gbn::{
-    CODE_MISBEHAVED, CloseReason, Config, Connection, Event, Handled, Keys, Transmit,
-};
-use fardrop_shared::limits::GBN_SEND_BUFFER;
+use fardrop_shared::gbn::{Config, Connection, Handled, Keys, Transmit};
 use quinn::udp::RecvMeta;
 use tokio::sync::Notify;
 
 use super::ecn;
-use super::frame::{Channel, HEADER_LENGTH, Header};
+use super::frame::Channel;
 use super::mux::{Found, Mux};
+use super::state::{Standing, State, WORTH_WAKING};
 use crate::link::{CloseCode, LinkError};
-
-/// What is taken off the ordered stream at once, in bytes.
-const READ_LIMIT: usize = 256 * 1024;
-
-/// Data that may wait to be sent, in bytes, and at least what the congestion window holds: what a control
-/// message waits behind.
-const BACKLOG: u64 = 512 * 1024;
-
-/// Room, in bytes, for which a writer of data is woken.
-const WORTH_WAKING: usize = 64 * 1024;
 
 /// One end of a link over Go-Back-N.
 #[derive(Debug)]
@@ -41,26 +30,12 @@ pub(in crate::link) struct Core {
     turned: Notify,
 }
 
-#[derive(Debug)]
-struct State {
-    connection: Connection,
-    mux: Mux,
-    standing: Standing,
-    driver: Option<Waker>,
-    /// Whether a data stream to the peer is open.
-    writing_data: bool,
-    /// Whether a data stream from the peer has a reader.
-    reading_data: bool,
-    /// Whether everything was said when this side closed the link.
-    orderly: bool,
-    drained: bool,
-}
-
-#[derive(Debug)]
-enum Standing {
-    Opening,
-    Open,
-    Over(LinkError),
+/// What is waited for.
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    Standing,
+    Arrived,
+    Room,
 }
 
 impl Core {
@@ -68,17 +43,9 @@ impl Core {
     pub(in crate::link) fn new(role: Role, keys: Keys, payload_limit: u16) -> Arc<Self> {
         let mut config = Config::new(keys);
         config.max_mtu = payload_limit;
+        let connection = Connection::new(config, rand::random(), Instant::now());
         Arc::new(Self {
-            state: Mutex::new(State {
-                connection: Connection::new(config, rand::random(), Instant::now()),
-                mux: Mux::new(role),
-                standing: Standing::Opening,
-                driver: None,
-                writing_data: false,
-                reading_data: false,
-                orderly: false,
-                drained: false,
-            }),
+            state: Mutex::new(State::new(connection, Mux::new(role))),
             arrived: Notify::new(),
             room: Notify::new(),
             turned: Notify::new(),
@@ -118,15 +85,19 @@ impl Core {
     pub(in crate::link) fn settle(&self, now: Instant) {
         let mut state = self.state();
         let settled = state.settle(now);
-        let roomy = settled.credited || state.data_room() >= WORTH_WAKING;
+        let wakes_reader = state.reader_waits && (settled.arrived || settled.turned);
+        let wakes_writer = state.writer_waits
+            && (settled.arrived || settled.turned || state.data_room() >= WORTH_WAKING);
+        state.reader_waits &= !wakes_reader;
+        state.writer_waits &= !wakes_writer;
         drop(state);
         if settled.turned {
             self.turned.notify_waiters();
         }
-        if settled.arrived || settled.turned {
+        if wakes_reader {
             self.arrived.notify_waiters();
         }
-        if roomy || settled.turned {
+        if wakes_writer {
             self.room.notify_waiters();
         }
     }
@@ -171,37 +142,31 @@ impl Core {
 
     /// Waits until the peer is there.
     pub(in crate::link) async fn connected(&self) -> Result<(), LinkError> {
-        loop {
-            let turned = self.turned.notified();
-            match &self.state().standing {
-                Standing::Opening => {}
-                Standing::Open => return Ok(()),
-                Standing::Over(error) => return Err(error.clone()),
-            }
-            turned.await;
-        }
+        self.until(Turn::Standing, |state| match &state.standing {
+            Standing::Opening => Ok(None),
+            Standing::Open => Ok(Some(())),
+            Standing::Over(error) => Err(error.clone()),
+        })
+        .await
     }
 
     /// Waits until the link is over.
     pub(super) async fn closed(&self) -> LinkError {
-        loop {
-            let turned = self.turned.notified();
-            if let Standing::Over(error) = &self.state().standing {
-                return error.clone();
-            }
-            turned.await;
+        let over = self.until::<Infallible>(Turn::Standing, |state| {
+            state.check()?;
+            Ok(None)
+        });
+        match over.await {
+            Ok(never) => match never {},
+            Err(error) => error,
         }
     }
 
     /// Waits until the driver has ended.
     pub(super) async fn drained(&self) {
-        loop {
-            let turned = self.turned.notified();
-            if self.state().drained {
-                return;
-            }
-            turned.await;
-        }
+        let drained = self.until(Turn::Standing, |state| Ok(state.drained.then_some(())));
+        // It looks at nothing that fails.
+        let _ = drained.await;
     }
 
     /// Whether this side closed the link with everything said.
@@ -239,21 +204,13 @@ impl Core {
 
     /// Hands bytes to the connection, all of them.
     pub(super) async fn write(&self, channel: Channel, mut bytes: Bytes) -> Result<(), LinkError> {
-        loop {
-            let room = self.room.notified();
-            {
-                let mut state = self.state();
-                if let Standing::Over(error) = &state.standing {
-                    return Err(error.clone());
-                }
-                state.put(channel, &mut bytes);
-                state.wake_driver();
-                if bytes.is_empty() {
-                    return Ok(());
-                }
-            }
-            room.await;
-        }
+        self.until(Turn::Room, |state| {
+            state.check()?;
+            state.put(channel, &mut bytes);
+            state.wake_driver();
+            Ok(bytes.is_empty().then_some(()))
+        })
+        .await
     }
 
     /// Reads what has arrived; `None` at the end.
@@ -262,65 +219,47 @@ impl Core {
         channel: Channel,
         buffer: &mut [u8],
     ) -> Result<Option<usize>, LinkError> {
-        loop {
-            let arrived = self.arrived.notified();
-            {
-                let mut state = self.state();
-                match state.mux.read(channel, buffer) {
-                    Found::Bytes(length) => {
-                        state.wake_driver_for_credit();
-                        return Ok(Some(length));
-                    }
-                    Found::End => {
-                        if channel == Channel::Data {
-                            state.reading_data = false;
-                        }
-                        return Ok(None);
-                    }
-                    Found::Nothing => {}
+        self.until(Turn::Arrived, |state| {
+            match state.mux.read(channel, buffer) {
+                Found::Bytes(length) => {
+                    state.wake_driver_for_credit();
+                    return Ok(Some(Some(length)));
                 }
-                if let Standing::Over(error) = &state.standing {
-                    return Err(error.clone());
+                Found::End => {
+                    if channel == Channel::Data {
+                        state.reading_data = false;
+                    }
+                    return Ok(Some(None));
                 }
+                Found::Nothing => {}
             }
-            arrived.await;
-        }
+            state.check()?;
+            Ok(None)
+        })
+        .await
     }
 
     /// Begins a data stream, once the one before has ended.
     pub(super) async fn open_data(&self) -> Result<(), LinkError> {
-        loop {
-            let room = self.room.notified();
-            {
-                let mut state = self.state();
-                if let Standing::Over(error) = &state.standing {
-                    return Err(error.clone());
-                }
-                if !state.writing_data {
-                    state.writing_data = true;
-                    return Ok(());
-                }
-            }
-            room.await;
-        }
+        self.until(Turn::Room, |state| {
+            state.check()?;
+            let free = !std::mem::replace(&mut state.writing_data, true);
+            Ok(free.then_some(()))
+        })
+        .await
     }
 
     /// Waits for a data stream of the peer's, once the one before has been read.
     pub(super) async fn accept_data(&self) -> Result<(), LinkError> {
-        loop {
-            let arrived = self.arrived.notified();
-            {
-                let mut state = self.state();
-                if !state.reading_data && state.mux.has_data() {
-                    state.reading_data = true;
-                    return Ok(());
-                }
-                if let Standing::Over(error) = &state.standing {
-                    return Err(error.clone());
-                }
+        self.until(Turn::Arrived, |state| {
+            if !state.reading_data && state.mux.has_data() {
+                state.reading_data = true;
+                return Ok(Some(()));
             }
-            arrived.await;
-        }
+            state.check()?;
+            Ok(None)
+        })
+        .await
     }
 
     /// Ends a channel, or the stream on it.
@@ -337,19 +276,14 @@ impl Core {
 
     /// Waits until all that was said on the control channel has arrived.
     pub(super) async fn heard(&self) -> Result<(), LinkError> {
-        loop {
-            let arrived = self.arrived.notified();
-            {
-                let state = self.state();
-                if state.mux.is_control_heard() {
-                    return Ok(());
-                }
-                if let Standing::Over(error) = &state.standing {
-                    return Err(error.clone());
-                }
+        self.until(Turn::Arrived, |state| {
+            if state.mux.is_control_heard() {
+                return Ok(Some(()));
             }
-            arrived.await;
-        }
+            state.check()?;
+            Ok(None)
+        })
+        .await
     }
 
     /// The reader of a data stream leaves before its end.
@@ -362,6 +296,34 @@ impl Core {
         self.arrived.notify_waiters();
     }
 
+    /// Looks at the state, and again at every such turn, until there is something to say.
+    async fn until<T>(
+        &self,
+        turn: Turn,
+        mut look: impl FnMut(&mut State) -> Result<Option<T>, LinkError>,
+    ) -> Result<T, LinkError> {
+        let notify = match turn {
+            Turn::Standing => &self.turned,
+            Turn::Arrived => &self.arrived,
+            Turn::Room => &self.room,
+        };
+        loop {
+            let notified = notify.notified();
+            {
+                let mut state = self.state();
+                if let Some(found) = look(&mut state)? {
+                    return Ok(found);
+                }
+                match turn {
+                    Turn::Standing => {}
+                    Turn::Arrived => state.reader_waits = true,
+                    Turn::Room => state.writer_waits = true,
+                }
+            }
+            notified.await;
+        }
+    }
+
     fn wake_all(&self) {
         self.turned.notify_waiters();
         self.arrived.notify_waiters();
@@ -371,127 +333,5 @@ impl Core {
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere has ended the task that was at it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What [`State::settle`] changed.
-#[derive(Debug, Default)]
-struct Settled {
-    turned: bool,
-    arrived: bool,
-    credited: bool,
-}
-
-impl State {
-    fn settle(&mut self, now: Instant) -> Settled {
-        let mut settled = Settled::default();
-        let mut over = None;
-        while let Some(event) = self.connection.poll_event() {
-            match event {
-                Event::Connected => {
-                    self.standing = Standing::Open;
-                    settled.turned = true;
-                }
-                Event::Closed(reason) => over = Some(closed(reason)),
-                // The stream is read below whatever is told, and writers look for room themselves. Neither
-                // end ever ends its stream: channels have ends of their own.
-                Event::Readable | Event::Writable | Event::PeerFinished | Event::Delivered => {}
-            }
-        }
-        while let Some(bytes) = self.connection.read(READ_LIMIT) {
-            settled.arrived = true;
-            let taken = self.mux.take_in(bytes);
-            if let Err(violation) = taken {
-                let code = CloseCode::ProtocolViolation.to_wire();
-                self.connection.close(now, code);
-                over = Some(LinkError::Protocol(violation.0));
-                break;
-            }
-        }
-        settled.credited = settled.arrived;
-        self.say_service();
-        if let Some(error) = over {
-            self.end(error);
-            settled.turned = true;
-        }
-        settled
-    }
-
-    /// Says what the channels have to say without content.
-    fn say_service(&mut self) {
-        while self.connection.writable() >= HEADER_LENGTH
-            && let Some(header) = self.mux.poll_service()
-        {
-            self.say(Bytes::copy_from_slice(&header.encode()));
-        }
-    }
-
-    /// Moves as much of `bytes` to the connection as may go now.
-    fn put(&mut self, channel: Channel, bytes: &mut Bytes) {
-        while !bytes.is_empty() {
-            self.say_service();
-            let room = match channel {
-                Channel::Control => self.connection.writable(),
-                Channel::Data => self.data_room(),
-            };
-            let length = self.mux.frame(channel, bytes.len(), room);
-            if length == 0 {
-                return;
-            }
-            // At most FRAME_LIMIT.
-            let header = Header::Bytes(channel, length as u32);
-            self.say(Bytes::copy_from_slice(&header.encode()));
-            self.say(bytes.split_to(length));
-        }
-    }
-
-    /// Writes to the stream what there is room for.
-    fn say(&mut self, bytes: Bytes) {
-        let length = bytes.len();
-        let written = self.connection.write(bytes);
-        // A connection that is over takes nothing, and says so as an event.
-        debug_assert!(written.is_err() || written == Ok(length), "there was room");
-    }
-
-    /// Room for data, in bytes: less than the connection's own, so that control messages do not wait behind
-    /// all that fits into its buffer.
-    fn data_room(&self) -> usize {
-        let writable = self.connection.writable();
-        let statistics = self.connection.statistics();
-        let held = GBN_SEND_BUFFER.saturating_sub(writable as u64);
-        let backlog = held.saturating_sub(statistics.in_flight);
-        let most = BACKLOG.max(statistics.window);
-        writable.min(most.saturating_sub(backlog) as usize)
-    }
-
-    fn end(&mut self, error: LinkError) {
-        if !matches!(self.standing, Standing::Over(_)) {
-            self.standing = Standing::Over(error);
-        }
-    }
-
-    fn wake_driver(&mut self) {
-        if let Some(driver) = self.driver.take() {
-            driver.wake();
-        }
-    }
-
-    fn wake_driver_for_credit(&mut self) {
-        if self.mux.owes_credit() {
-            self.wake_driver();
-        }
-    }
-}
-
-/// What the end of a connection means.
-fn closed(reason: CloseReason) -> LinkError {
-    match reason {
-        CloseReason::Peer(CODE_MISBEHAVED) => {
-            LinkError::Protocol("the peer says that this side broke it")
-        }
-        CloseReason::Peer(code) => LinkError::Closed(CloseCode::from_wire(code)),
-        CloseReason::Optimistic => LinkError::Protocol("it acknowledged what it did not receive"),
-        CloseReason::Restarted => LinkError::Transport(reason.to_string()),
-        CloseReason::Silent | CloseReason::NoAnswer => LinkError::TimedOut,
     }
 }

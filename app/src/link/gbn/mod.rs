@@ -9,6 +9,7 @@ mod driver;
 mod ecn;
 mod frame;
 mod mux;
+mod state;
 #[cfg(test)]
 mod tests;
 
