@@ -26,8 +26,6 @@ use crate::gui::desktop::{DesktopReply, DesktopRequest, DesktopService};
 use clipboard::Job;
 use errands::Errand;
 
-pub use bus::{Appearance, appearance};
-
 /// Requests that may wait for the clipboard, and as many for the rest. A person cannot click faster
 /// than they are answered, unless the desktop hangs.
 const REQUEST_QUEUE: usize = 16;
@@ -87,6 +85,10 @@ fn hand_on(
 ) {
     while let Ok(request) = requests.recv() {
         let refused = match request {
+            DesktopRequest::FollowLooks => {
+                follow_looks(outbox.clone());
+                None
+            }
             DesktopRequest::CopyText(text) => refused(clipboard, Job::Copy(text)),
             DesktopRequest::Paste => refused(clipboard, Job::Paste),
             DesktopRequest::ChooseFiles => refused(errands, Errand::ChooseFiles),
@@ -102,6 +104,25 @@ fn hand_on(
         }
     }
 }
+
+/// Tells the window how the desktop looks for as long as there is a window, on a thread of its own.
+/// Where there is no portal and no thread, the window looks as it is set.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn follow_looks(outbox: Outbox) {
+    let followed = Builder::new().name("looks".to_owned()).spawn(move || {
+        let told = bus::follow_looks(|looks| outbox.tell(DesktopReply::Looks(looks)));
+        if let Err(error) = told {
+            tracing::debug!(%error, "nobody tells how the desktop looks");
+        }
+    });
+    if let Err(error) = followed {
+        tracing::debug!(%error, "no thread to follow the desktop's looks");
+    }
+}
+
+/// The window's own library is told by these systems.
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn follow_looks(_outbox: Outbox) {}
 
 /// Queues something, or gives it back as it was asked for.
 fn refused<T: Into<DesktopRequest>>(queue: &SyncSender<T>, job: T) -> Option<DesktopRequest> {
@@ -119,11 +140,18 @@ struct Outbox {
 }
 
 impl Outbox {
-    /// Waits while the window has not fetched what is there. A window that is gone needs no reply.
+    /// Puts a reply there. A window that is gone needs none.
     fn put(&self, reply: DesktopReply) {
-        if self.replies.send(reply).is_ok() {
+        self.tell(reply);
+    }
+
+    /// The same, and whether there still is a window. Waits while it has not fetched what is there.
+    fn tell(&self, reply: DesktopReply) -> bool {
+        let there = self.replies.send(reply).is_ok();
+        if there {
             (self.wake)();
         }
+        there
     }
 
     fn failed(&self, request: DesktopRequest, error: &DesktopError) {

@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 
 use super::open::Opener;
 use super::*;
-use crate::gui::desktop::channels;
+use crate::gui::desktop::{Appearance, channels};
 
 /// Longer than any errand takes.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -74,10 +74,36 @@ fn a_colour_scheme_is_read_however_it_is_wrapped() {
     use zbus::zvariant::Value;
 
     let wrapped = |number: u32| Value::Value(Box::new(Value::Value(Box::new(number.into()))));
-    assert_eq!(bus::scheme(&Value::from(1_u32)), Some(Appearance::Dark));
-    assert_eq!(bus::scheme(&wrapped(2)), Some(Appearance::Light));
-    assert_eq!(bus::scheme(&wrapped(0)), None);
-    assert_eq!(bus::scheme(&Value::from("dark")), None);
+    let mut heard = bus::Heard::default();
+    let mut scheme = |value: Value<'_>| {
+        heard.take("org.freedesktop.appearance", "color-scheme", &value);
+        heard.looks().appearance
+    };
+    assert_eq!(scheme(Value::from(1_u32)), Some(Appearance::Dark));
+    assert_eq!(scheme(wrapped(2)), Some(Appearance::Light));
+    assert_eq!(scheme(wrapped(0)), None);
+    assert_eq!(scheme(wrapped(1)), Some(Appearance::Dark));
+    assert_eq!(scheme(Value::from("dark")), None);
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+#[test]
+fn motion_is_reduced_by_the_portal_or_by_gnome() {
+    use zbus::zvariant::Value;
+
+    let mut heard = bus::Heard::default();
+    let mut reduced = |group: &str, name: &str, value: Value<'_>| {
+        heard.take(group, name, &value);
+        heard.looks().reduced_motion
+    };
+    let (portal, gnome) = ("org.freedesktop.appearance", "org.gnome.desktop.interface");
+    assert!(!reduced(gnome, "enable-animations", Value::from(true)));
+    assert!(reduced(gnome, "enable-animations", Value::from(false)));
+    assert!(reduced(portal, "reduced-motion", Value::from(0_u32)));
+    assert!(!reduced(gnome, "enable-animations", Value::from(true)));
+    assert!(reduced(portal, "reduced-motion", Value::from(1_u32)));
+    assert!(!reduced(portal, "reduced-motion", Value::from("odd")));
+    assert!(!reduced(gnome, "gtk-theme", Value::from("none")));
 }
 
 #[test]

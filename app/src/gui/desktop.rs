@@ -14,6 +14,9 @@ pub const REPLY_QUEUE: usize = 32;
 /// Something that only the desktop can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DesktopRequest {
+    /// Tell how the desktop looks, now and whenever that changes. Answered by [`DesktopReply::Looks`],
+    /// any number of times; not at all where nobody knows.
+    FollowLooks,
     /// Let the person choose files to send. Answered by [`DesktopReply::Chosen`].
     ChooseFiles,
     /// Let the person choose a folder. Answered by [`DesktopReply::Chosen`].
@@ -35,6 +38,24 @@ pub enum DesktopRequest {
     },
 }
 
+/// What the person has set for all windows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// Light or dark; `None` if neither was set.
+    pub appearance: Option<Appearance>,
+    /// Whether nothing is to move that does not have to.
+    pub reduced_motion: bool,
+}
+
+/// Light or dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appearance {
+    /// Dark letters.
+    Light,
+    /// Light letters.
+    Dark,
+}
+
 /// What a folder is chosen for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FolderUse {
@@ -49,6 +70,8 @@ pub enum FolderUse {
 /// What a request came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DesktopReply {
+    /// How the desktop looks from now on.
+    Looks(Looks),
     /// What the person chose; nothing if the dialog was closed.
     Chosen {
         /// What it was chosen for; `None` for files to send.

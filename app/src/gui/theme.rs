@@ -277,6 +277,8 @@ pub(super) fn set_motion(context: &egui::Context, motion: bool) {
 
 /// Gives both themes of a context their looks.
 pub(super) fn apply(context: &egui::Context) {
+    // Where the system says nothing of it: paper is white.
+    context.options_mut(|options| options.fallback_theme = Theme::Light);
     context.set_style_of(Theme::Light, style(&LIGHT, Visuals::light()));
     context.set_style_of(Theme::Dark, style(&DARK, Visuals::dark()));
 }

@@ -28,10 +28,10 @@ pub(super) use session::{Direction, Phase, Session};
 pub(super) use share::Share;
 
 use crate::args::CommonArgs;
-use crate::config::Settings;
+use crate::config::{Settings, Theme};
 use crate::engine::command::Command;
 use crate::engine::event::{SessionNumber, TaskNumber};
-use crate::gui::desktop::DesktopRequest;
+use crate::gui::desktop::{Appearance, DesktopRequest, Looks};
 use crate::history::{Entry, EntryNumber};
 
 /// Transfers that are over and still shown; the oldest makes way.
@@ -135,6 +135,8 @@ pub(super) struct Model {
     pub(super) history: Arc<Vec<(EntryNumber, Entry)>>,
     /// What is known of the network.
     pub(super) network: Network,
+    /// What the person has set for all windows.
+    looks: Looks,
     /// The folder for received files where the settings name none.
     downloads: PathBuf,
     /// Whether the window has the keyboard.
@@ -174,6 +176,7 @@ impl Model {
             server_draft: String::new(),
             history: Arc::default(),
             network: Network::default(),
+            looks: Looks::default(),
             downloads,
             in_front: true,
             files_only: false,
@@ -215,6 +218,20 @@ impl Model {
             .download
             .clone()
             .unwrap_or_else(|| self.downloads.clone())
+    }
+
+    /// Light or dark: as it is set for this window, else as for all. `None` if nothing is known of either.
+    pub(super) const fn appearance(&self) -> Option<Appearance> {
+        match self.settings.window.theme {
+            Theme::System => self.looks.appearance,
+            Theme::Light => Some(Appearance::Light),
+            Theme::Dark => Some(Appearance::Dark),
+        }
+    }
+
+    /// Whether nothing is to move that does not have to: as it is set for this window or for all.
+    pub(super) const fn reduced_motion(&self) -> bool {
+        self.settings.window.reduced_motion || self.looks.reduced_motion
     }
 
     /// Whether a rendezvous beyond this network is named.

@@ -135,6 +135,7 @@ impl Model {
     /// The desktop answered.
     pub(crate) fn handle_reply(&mut self, reply: DesktopReply) {
         match reply {
+            DesktopReply::Looks(looks) => self.looks = looks,
             DesktopReply::Chosen { folder, paths } => self.handle_chosen(folder, paths),
             DesktopReply::Pasted(Clipboard::Files(paths)) => self.send(paths),
             // Its text went into a field, or was nothing.
@@ -145,9 +146,9 @@ impl Model {
             }
             DesktopReply::Copied => self.notice = Some(text::COPIED.to_owned()),
             DesktopReply::NoDialog { .. } => self.notice = Some(text::NO_DIALOG.to_owned()),
-            // Nobody asked for a notification; that there is none troubles nobody.
+            // No person asked for these; that there is none troubles nobody.
             DesktopReply::Failed {
-                request: DesktopRequest::Notify { .. },
+                request: DesktopRequest::Notify { .. } | DesktopRequest::FollowLooks,
                 ..
             } => {}
             DesktopReply::Failed { problem, .. } => {

@@ -97,6 +97,8 @@ impl Desk {
                 });
                 App::new(&creation.egui_ctx, opening, clock)
             });
+        let first = service.requests.try_recv();
+        assert_eq!(first, Ok(DesktopRequest::FollowLooks));
         Self {
             harness,
             engine,
