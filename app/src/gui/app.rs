@@ -9,7 +9,7 @@ use super::desktop::{Appearance, DesktopRequest};
 use super::keeper::{Keeper, Kept};
 use super::model::{Dialog, Effect, Model, Moment, Screen, code_in};
 use super::views::{self, Dropping, Scene};
-use super::{desktop, theme};
+use super::{desktop, theme, widgets};
 use crate::engine::handle::{EngineHandle, Wait};
 use crate::history;
 use crate::instance::Errands;
@@ -155,6 +155,11 @@ impl App {
                     self.change_history(|history| history.remove(number));
                 }
                 Effect::ClearHistory => self.change_history(history::Keeper::clear),
+                Effect::AddFonts(fonts) => {
+                    for font in fonts {
+                        theme::add_font(context, font);
+                    }
+                }
                 Effect::Forward => {
                     context.send_viewport_cmd(ViewportCommand::Visible(true));
                     context.send_viewport_cmd(ViewportCommand::Minimized(false));
@@ -271,6 +276,7 @@ impl eframe::App for App {
         };
         views::show_ui(ui, &mut scene);
         let actions = scene.actions;
+        self.model.handle_missing(widgets::take_missing(&context));
         self.shown = Some(shown);
         let before = (self.model.screen, self.model.dialog);
         let acted = actions

@@ -1,7 +1,9 @@
 //! What the window asks of the desktop around it, and what it is answered: plain values over bounded
 //! channels, so that no frame waits for a dialog and tests play the desktop.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 /// Requests that may wait for the desktop. A person cannot outrun this; what does not fit is dropped,
@@ -17,6 +19,9 @@ pub enum DesktopRequest {
     /// Tell how the desktop looks, now and whenever that changes. Answered by [`DesktopReply::Looks`],
     /// any number of times; not at all where nobody knows.
     FollowLooks,
+    /// Look for installed fonts that draw these letters. Answered by [`DesktopReply::Fonts`]; not at all
+    /// where there is none.
+    FindFonts(String),
     /// Let the person choose files to send. Answered by [`DesktopReply::Chosen`].
     ChooseFiles,
     /// Let the person choose a folder. Answered by [`DesktopReply::Chosen`].
@@ -56,6 +61,17 @@ pub enum Appearance {
     Dark,
 }
 
+/// An installed font.
+#[derive(Clone)]
+pub struct FoundFont {
+    /// What no other is called.
+    pub name: String,
+    /// Its file, mapped into memory.
+    pub file: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    /// Which of the file's fonts it is.
+    pub index: u32,
+}
+
 /// What a folder is chosen for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FolderUse {
@@ -72,6 +88,8 @@ pub enum FolderUse {
 pub enum DesktopReply {
     /// How the desktop looks from now on.
     Looks(Looks),
+    /// Fonts for letters that the window's own have not; none comes twice.
+    Fonts(Vec<FoundFont>),
     /// What the person chose; nothing if the dialog was closed.
     Chosen {
         /// What it was chosen for; `None` for files to send.
@@ -96,6 +114,24 @@ pub enum DesktopReply {
         problem: String,
     },
 }
+
+impl fmt::Debug for FoundFont {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_tuple("FoundFont")
+            .field(&self.name)
+            .finish()
+    }
+}
+
+/// By name.
+impl PartialEq for FoundFont {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for FoundFont {}
 
 /// What a clipboard holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,11 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use egui::epaint::text::{FontInsert, FontPriority, InsertFontFamily};
 use egui::style::{ScrollStyle, WidgetVisuals, Widgets};
 use egui::{
-    Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Theme,
-    Visuals, vec2,
+    Color32, CornerRadius, FontData, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle,
+    Theme, Visuals, vec2,
 };
+
+use super::desktop::FoundFont;
 
 /// Space between things that belong together, in points.
 pub(super) const SPACE: f32 = 8.0;
@@ -281,6 +284,20 @@ pub(super) fn apply(context: &egui::Context) {
     context.options_mut(|options| options.fallback_theme = Theme::Light);
     context.set_style_of(Theme::Light, style(&LIGHT, Visuals::light()));
     context.set_style_of(Theme::Dark, style(&DARK, Visuals::dark()));
+}
+
+/// Draws what no font has had a glyph for with this one too, whatever the style of type.
+pub(super) fn add_font(context: &egui::Context, font: FoundFont) {
+    let families =
+        [FontFamily::Proportional, FontFamily::Monospace].map(|family| InsertFontFamily {
+            family,
+            priority: FontPriority::Lowest,
+        });
+    context.add_font(FontInsert::new(
+        &font.name,
+        FontData::from_blob(font.file, font.index),
+        families.into(),
+    ));
 }
 
 /// A card: raised from the ground by its colour and a quiet line.

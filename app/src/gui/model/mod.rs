@@ -14,7 +14,7 @@ mod share;
 mod tests;
 mod told;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,11 +31,15 @@ use crate::args::CommonArgs;
 use crate::config::{Settings, Theme};
 use crate::engine::command::Command;
 use crate::engine::event::{SessionNumber, TaskNumber};
-use crate::gui::desktop::{Appearance, DesktopRequest, Looks};
+use crate::gui::desktop::{Appearance, DesktopRequest, FoundFont, Looks};
 use crate::history::{Entry, EntryNumber};
 
 /// Transfers that are over and still shown; the oldest makes way.
 const ENDED_KEPT: usize = 20;
+
+/// Letters that fonts are looked for. A thousandth of what Unicode has, and more than people use whose
+/// script our own fonts know; names made to tire the search out are then drawn without.
+const LETTERS_LIMIT: usize = 4096;
 
 /// Which screen is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +99,8 @@ pub(super) enum Effect {
     ForgetEntry(EntryNumber),
     /// Take all out of it.
     ClearHistory,
+    /// Draw with these fonts too.
+    AddFonts(Vec<FoundFont>),
     /// Bring the window to the front.
     Forward,
     /// Ask for the person's attention if the window is not in front.
@@ -137,6 +143,8 @@ pub(super) struct Model {
     pub(super) network: Network,
     /// What the person has set for all windows.
     looks: Looks,
+    /// Letters that fonts have been looked for.
+    searched: BTreeSet<char>,
     /// The folder for received files where the settings name none.
     downloads: PathBuf,
     /// Whether the window has the keyboard.
@@ -177,6 +185,7 @@ impl Model {
             history: Arc::default(),
             network: Network::default(),
             looks: Looks::default(),
+            searched: BTreeSet::new(),
             downloads,
             in_front: true,
             files_only: false,

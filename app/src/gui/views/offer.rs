@@ -10,7 +10,8 @@ use crate::gui::desktop::FolderUse;
 use crate::gui::model::{OfferView, Phase, Screen};
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{
-    Button, Icon, Weight, card_title_ui, hold_focus_ui, icon_ui, name_ui, sign_ui, text_ui, weak_ui,
+    Button, Icon, Weight, card_title_ui, hold_focus_ui, icon_ui, name_ui, safe, sign_ui, text_ui,
+    weak_ui,
 };
 use crate::text;
 
@@ -151,6 +152,8 @@ fn list_ui(
                 .align(egui::Align2::LEFT_CENTER)
                 .margin(Margin::symmetric(10, 4));
             let field = ui.add(field).accessible_name(text::SEARCH_OFFER);
+            // Letters without a font are missed here as well.
+            let _ = safe(ui, &search);
             if field.changed() {
                 scene.actions.push(Action::SearchOffer(number, search));
             }
