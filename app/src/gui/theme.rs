@@ -53,6 +53,9 @@ pub(super) const GRAPH_HEIGHT: f32 = 44.0;
 /// Side of an icon beside text, in points.
 pub(super) const ICON: f32 = 18.0;
 
+/// Room above and below what a drop zone says while there is nothing else to be shown, in points.
+pub(super) const DROP_PADDING: f32 = 40.0;
+
 /// Side of the icon of a drop zone, in points.
 pub(super) const ICON_LARGE: f32 = 36.0;
 
@@ -71,6 +74,12 @@ pub(super) const CARD_ROUND: u8 = 10;
 /// Roundness of buttons and fields, in points.
 pub(super) const ROUND: u8 = 6;
 
+/// Width of a scroll bar, in points.
+const SCROLL_BAR: f32 = 8.0;
+
+/// How much of the text's colour a scroll bar has: 3:1 to the ground, as for edges.
+const SCROLL_RESTING: f32 = 0.55;
+
 /// Size of plain text, in points.
 const BODY: f32 = 14.5;
 
@@ -81,7 +90,7 @@ const SMALL: f32 = 12.5;
 const HEADING: f32 = 20.0;
 
 /// Size of a card's title, in points.
-const SUBHEADING: f32 = 16.0;
+const SUBHEADING: f32 = 17.0;
 
 /// Size of a code, in points; it shrinks where the window is narrow.
 const CODE: f32 = 34.0;
@@ -338,10 +347,17 @@ fn style(palette: &Palette, base: Visuals) -> Style {
     style.spacing.icon_spacing = SPACE;
     style.spacing.combo_height = 320.0;
     style.spacing.scroll = ScrollStyle {
-        // Beside the content, so that it covers nothing.
-        floating: false,
-        bar_width: 10.0,
-        ..ScrollStyle::solid()
+        // Within the margin beside the content, so that it covers nothing; without a trough.
+        bar_width: SCROLL_BAR,
+        floating_width: SCROLL_BAR,
+        floating_allocated_width: f32::from(EDGE),
+        bar_outer_margin: 3.0,
+        dormant_handle_opacity: SCROLL_RESTING,
+        active_handle_opacity: SCROLL_RESTING,
+        interact_handle_opacity: 0.8,
+        active_background_opacity: 0.0,
+        interact_background_opacity: 0.0,
+        ..ScrollStyle::floating()
     };
     style.interaction.selectable_labels = false;
     style.interaction.tooltip_delay = 0.4;

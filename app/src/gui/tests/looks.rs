@@ -108,6 +108,28 @@ fn problem_of(node: &Node<'_>, width: f32) -> Option<String> {
 }
 
 #[test]
+fn content_stands_in_the_middle_of_a_wide_window() {
+    let width = 1920.0;
+    let look = Look {
+        size: [width, 1080.0],
+        ..Look::usual()
+    };
+    let mut desk = Desk::new(&look, Settings::default());
+    desk.run();
+    let place = |role: Role, label: &str| {
+        desk.nodes()
+            .into_iter()
+            .find(|node| node.accesskit_node().role() == role && name_of(node) == label)
+            .expect("it is there")
+            .rect()
+    };
+    let left = place(Role::Heading, "Send").left();
+    let right = place(Role::Button, "Receive").right();
+    assert!((left + right - width).abs() < 2.0, "{left} {right}");
+    assert!(right - left < 700.0, "{left} {right}");
+}
+
+#[test]
 fn yes_and_no_are_in_sight_in_every_size() {
     for (size, percent) in SIZES {
         let look = Look {

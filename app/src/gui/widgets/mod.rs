@@ -17,7 +17,7 @@ pub(super) use focus::{follow_focus_ui, hold_focus_ui, ring_ui};
 pub(super) use graph::graph_ui;
 pub(super) use icon::{Icon, icon_ui};
 pub(super) use letters::{safe, take_missing};
-pub(super) use name::name_ui;
+pub(super) use name::{extended_width, name_ui};
 pub(super) use qr::qr_ui;
 
 use egui::{Label, RichText, Ui};

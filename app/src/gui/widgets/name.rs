@@ -19,15 +19,7 @@ pub(crate) fn name_ui(ui: &mut Ui, name: &str) {
         let room = if extension.is_empty() {
             0.0
         } else {
-            egui::WidgetText::from(label.clone())
-                .into_galley(
-                    ui,
-                    Some(egui::TextWrapMode::Extend),
-                    f32::INFINITY,
-                    TextStyle::Body,
-                )
-                .size()
-                .x
+            extended_width(ui, label.clone())
         };
         let width = (ui.available_width() - room).max(0.0);
         ui.scope(|ui| {
@@ -41,4 +33,17 @@ pub(crate) fn name_ui(ui: &mut Ui, name: &str) {
             read_as(&drawn, &said_extension, &extension);
         }
     });
+}
+
+/// How wide a text is on one line, in points.
+pub(crate) fn extended_width(ui: &Ui, text: RichText) -> f32 {
+    egui::WidgetText::from(text)
+        .into_galley(
+            ui,
+            Some(egui::TextWrapMode::Extend),
+            f32::INFINITY,
+            TextStyle::Body,
+        )
+        .size()
+        .x
 }
