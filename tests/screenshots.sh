@@ -6,8 +6,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# The picture of the README.
-kept=(share-light-1x)
+# The pictures of the README.
+kept=(home-light-1x share-light-1x offer-light-1x moving-dark-1x)
 
 command -v convert >/dev/null || { echo "needed, and not here: convert" >&2; exit 1; }
 folder=$PWD/target/screenshots

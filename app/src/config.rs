@@ -353,7 +353,9 @@ fn device_name(name: &str) -> Option<String> {
     (!clean.is_empty()).then(|| clean.to_owned())
 }
 
-fn host_name() -> String {
+/// What this machine is called where nobody has named it.
+#[must_use]
+pub fn host_name() -> String {
     #[cfg(unix)]
     let name = Some(
         rustix::system::uname()

@@ -72,7 +72,11 @@ impl Screen {
             ));
             return Ok(None);
         }
-        let folder = tempfile::tempdir()?;
+        // Pictures show paths in it.
+        let folder = tempfile::Builder::new()
+            .prefix("home-")
+            .rand_bytes(4)
+            .tempdir()?;
         let mut server = Command::new("Xvfb");
         server.args([
             "-displayfd",

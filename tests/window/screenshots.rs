@@ -10,9 +10,10 @@ use x11rb::wrapper::ConnectionExt as _;
 
 use super::accessible::Role;
 use super::figures::Pictures;
+use super::input::Key;
 use super::instance::{Instance, Person, Stage};
 use super::on_a_desktop;
-use super::transfer::{LARGE, code, made};
+use super::transfer::{LARGE, code};
 
 /// Where the pictures go.
 const FOLDER_VARIABLE: &str = "FARDROP_SCREENSHOTS";
@@ -66,25 +67,20 @@ fn tour(stage: &Stage<'_>, look: Look) -> Result<()> {
     let ada = look.instance(stage, Person::Ada)?;
     let bob = look.instance(stage, Person::Bob)?;
     look.picture(stage, &ada, "home")?;
-    let named = made(&ada.home("holiday"))?;
-    let film = ada.home("film.mkv");
-    fs::File::create(&film)?.set_len(LARGE)?;
-    let named: Vec<&Path> = named
-        .iter()
-        .map(AsRef::as_ref)
-        .chain([film.as_path()])
-        .collect();
+    let named = belongings(&ada)?;
+    let named: Vec<&Path> = named.iter().map(AsRef::as_ref).collect();
     ada.drop_files(&named)?;
     let code = code(&ada)?;
-    ada.read("film")?;
+    ada.read("Lisbon")?;
     look.picture(stage, &ada, "share")?;
     let (typed, rest) = code.split_at(code.len() - 2);
     bob.type_text(typed)?;
     look.picture(stage, &bob, "code")?;
     bob.type_text(rest)?;
-    bob.press("Receive")?;
+    // Not the button, which a reader of the screen might press before all letters have arrived.
+    bob.tap(Key::Enter)?;
     bob.find(Role::BUTTON, "Accept")?;
-    bob.read("large")?;
+    bob.read("Contract")?;
     look.picture(stage, &bob, "offer")?;
     bob.press("Accept")?;
     bob.read("Transferring")?;
@@ -101,6 +97,31 @@ fn tour(stage: &Stage<'_>, look: Look) -> Result<()> {
         look.picture(stage, &bob, &tab.to_lowercase())?;
     }
     Ok(())
+}
+
+/// What Ada sends: names as people have them, and a film that takes a while.
+fn belongings(ada: &Instance<'_>) -> Result<Vec<PathBuf>> {
+    let trip = ada.home("Lisbon");
+    fs::create_dir_all(&trip)?;
+    for picture in 1..=8 {
+        let file = trip.join(format!("2026-05-{picture:02}.jpg"));
+        fs::File::create(file)?.set_len(2_300_000 + picture * 170_000)?;
+    }
+    let mut named = vec![trip];
+    for (name, size) in [
+        ("Contract, signed.pdf", 1_840_000),
+        ("Zo\u{eb}\u{2019}s cello.flac", 31_200_000),
+        (
+            "\u{39f}\u{3b4}\u{3cd}\u{3c3}\u{3c3}\u{3b5}\u{3b9}\u{3b1}.epub",
+            912_000,
+        ),
+        ("The crossing, uncut.mkv", LARGE),
+    ] {
+        let file = ada.home(name);
+        fs::File::create(&file)?.set_len(size)?;
+        named.push(file);
+    }
+    Ok(named)
 }
 
 /// Saves what a window shows, as a PPM: three bytes a pixel after three lines.

@@ -52,7 +52,7 @@ pub(crate) fn receive(receiver: &Instance<'_>, code: &str) -> Result<()> {
 }
 
 /// Fills a folder with files of every kind, and gives what was named: each of its top level.
-pub(crate) fn made(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
+fn made(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
     fs::create_dir_all(folder)?;
     tree::varied(folder)?;
     let mut named = Vec::new();

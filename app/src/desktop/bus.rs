@@ -1,37 +1,28 @@
 //! The session bus of Linux and its kin: the questions that the desktop is asked there.
 //!
-//! Each call opens a connection of its own and waits for at most [`PATIENCE`]. On Windows and macOS
-//! there is no such bus, and every answer is that nothing is known.
+//! Each call opens a connection of its own and waits for at most [`session::PATIENCE`]. On Windows and
+//! macOS there is no such bus.
 
-#[cfg(all(unix, not(target_os = "macos")))]
-pub use session::appearance;
 #[cfg(all(test, unix, not(target_os = "macos")))]
-pub(super) use session::scheme;
+pub(super) use session::Heard;
 #[cfg(all(unix, not(target_os = "macos")))]
-pub(super) use session::{portal_has_dialogs, send_notification, show_items, understands_markup};
-
-#[cfg(not(all(unix, not(target_os = "macos"))))]
-pub use none::appearance;
-/// Light or dark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Appearance {
-    /// Dark letters.
-    Light,
-    /// Light letters.
-    Dark,
-}
+pub(super) use session::{
+    follow_looks, portal_has_dialogs, send_notification, show_items, understands_markup,
+};
 
 #[cfg(all(unix, not(target_os = "macos")))]
 mod session {
-    use std::collections::HashMap;
+    use std::collections::{BTreeMap, HashMap};
     use std::time::Duration;
 
     use serde::Serialize;
-    use zbus::blocking::Connection;
     use zbus::blocking::connection::Builder;
+    use zbus::blocking::proxy;
+    use zbus::blocking::{Connection, Proxy};
+    use zbus::proxy::CacheProperties;
     use zbus::zvariant::{DynamicType, OwnedValue, Value};
 
-    use super::Appearance;
+    use crate::gui::desktop::{Appearance, Looks};
 
     /// How long an answer may take. The bus may have to start the program that gives it first.
     const PATIENCE: Duration = Duration::from_secs(3);
@@ -49,8 +40,15 @@ mod session {
         path: "/org/freedesktop/Notifications",
     };
 
-    /// What portals name things by that concern how windows look.
+    /// How the portal is asked for settings.
+    const SETTINGS: &str = "org.freedesktop.portal.Settings";
+
+    /// What portals name settings by that concern how windows look.
     const APPEARANCE: &str = "org.freedesktop.appearance";
+
+    /// What GNOME and its kin name theirs by; the portal hands them on. Older portals know of motion
+    /// only from there.
+    const GNOME: &str = "org.gnome.desktop.interface";
 
     /// An object on the bus.
     struct Place {
@@ -87,30 +85,81 @@ mod session {
         version.is_ok()
     }
 
-    /// What the person has set for the whole desktop; `None` if nothing was set or nobody knows. It
-    /// may take three seconds.
-    pub fn appearance() -> Option<Appearance> {
-        let setting = (APPEARANCE, "color-scheme");
-        let value: OwnedValue = PORTAL
-            .call("org.freedesktop.portal.Settings", "Read", &setting)
-            .ok()?;
-        scheme(&value)
+    /// Tells how the desktop looks, and again whenever that has changed, until `told` gives `false`.
+    /// Ends at once where there is no portal.
+    pub(in crate::desktop) fn follow_looks(
+        mut told: impl FnMut(Looks) -> bool,
+    ) -> zbus::Result<()> {
+        let connection = Builder::session()?.method_timeout(PATIENCE).build()?;
+        let portal: Proxy<'_> = proxy::Builder::new(&connection)
+            .destination(PORTAL.name)?
+            .path(PORTAL.path)?
+            .interface(SETTINGS)?
+            .cache_properties(CacheProperties::No)
+            .build()?;
+        // Before the first look, so that no change falls in between.
+        let changes = portal.receive_signal("SettingChanged")?;
+        let all: BTreeMap<String, BTreeMap<String, OwnedValue>> =
+            portal.call("ReadAll", &(&[APPEARANCE, GNOME][..],))?;
+        let mut heard = Heard::default();
+        for (group, settings) in &all {
+            for (name, value) in settings {
+                heard.take(group, name, value);
+            }
+        }
+        let mut looks = heard.looks();
+        let mut going_on = told(looks);
+        for change in changes {
+            if !going_on {
+                break;
+            }
+            let body = change.body();
+            let (group, name, value): (&str, &str, Value<'_>) = body.deserialize()?;
+            heard.take(group, name, &value);
+            let before = std::mem::replace(&mut looks, heard.looks());
+            going_on = before == looks || told(looks);
+        }
+        Ok(())
     }
 
-    /// Reads a colour scheme: a number, in as many variants as portals have wrapped it in.
-    pub(in crate::desktop) fn scheme(value: &Value<'_>) -> Option<Appearance> {
-        let mut value = value;
-        while let Value::Value(inner) = value {
-            value = inner;
+    /// What portals have said of how windows look.
+    #[derive(Debug, Default)]
+    pub(in crate::desktop) struct Heard {
+        appearance: Option<Appearance>,
+        /// Less motion is asked for.
+        reduced: bool,
+        /// No animations are asked for, which is older and means the same.
+        still: bool,
+    }
+
+    impl Heard {
+        /// Takes in one setting; nearly all of them are about something else.
+        pub(in crate::desktop) fn take(&mut self, group: &str, name: &str, value: &Value<'_>) {
+            // A value comes in as many variants as portals have wrapped it in.
+            let mut value = value;
+            while let Value::Value(inner) = value {
+                value = inner;
+            }
+            match (group, name) {
+                (APPEARANCE, "color-scheme") => {
+                    self.appearance = match u32::try_from(value) {
+                        Ok(1) => Some(Appearance::Dark),
+                        Ok(2) => Some(Appearance::Light),
+                        _ => None,
+                    };
+                }
+                (APPEARANCE, "reduced-motion") => self.reduced = u32::try_from(value) == Ok(1),
+                (GNOME, "enable-animations") => self.still = bool::try_from(value) == Ok(false),
+                _ => {}
+            }
         }
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "every other value, of whatever type, says nothing"
-        )]
-        match value {
-            Value::U32(1) => Some(Appearance::Dark),
-            Value::U32(2) => Some(Appearance::Light),
-            _ => None,
+
+        /// What that comes to.
+        pub(in crate::desktop) const fn looks(&self) -> Looks {
+            Looks {
+                appearance: self.appearance,
+                reduced_motion: self.reduced || self.still,
+            }
         }
     }
 
@@ -145,15 +194,5 @@ mod session {
         );
         let _number: u32 = NOTIFICATIONS.call(NOTIFICATIONS.name, "Notify", &notice)?;
         Ok(())
-    }
-}
-
-#[cfg(not(all(unix, not(target_os = "macos"))))]
-mod none {
-    use super::Appearance;
-
-    /// The window's own library knows it.
-    pub fn appearance() -> Option<Appearance> {
-        None
     }
 }

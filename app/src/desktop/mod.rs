@@ -1,5 +1,5 @@
 //! What the desktop around the window does for it: file dialogs, the clipboard, opening what has
-//! arrived, notifications, light or dark.
+//! arrived, notifications, light or dark, fonts.
 //!
 //! The window's requests come over a bounded channel and are answered over another: any of this may
 //! take seconds, and a frame waits for nothing. Nothing here knows egui.
@@ -9,6 +9,7 @@ mod clipboard;
 mod dialog;
 pub mod display;
 mod errands;
+mod fonts;
 mod notify;
 mod open;
 
@@ -25,11 +26,10 @@ use crate::gui::desktop::{DesktopReply, DesktopRequest, DesktopService};
 
 use clipboard::Job;
 use errands::Errand;
+use fonts::Search;
 
-pub use bus::{Appearance, appearance};
-
-/// Requests that may wait for the clipboard, and as many for the rest. A person cannot click faster
-/// than they are answered, unless the desktop hangs.
+/// Requests that may wait for the clipboard, as many for fonts, and as many for the rest. A person cannot
+/// click faster than they are answered, unless the desktop hangs.
 const REQUEST_QUEUE: usize = 16;
 
 /// What the desktop would not do.
@@ -64,29 +64,51 @@ pub fn serve(service: DesktopService, wake: Wake) -> io::Result<()> {
     let outbox = Outbox { replies, wake };
     let (clipboard, jobs) = sync_channel(REQUEST_QUEUE);
     let (errands, orders) = sync_channel(REQUEST_QUEUE);
+    let (fonts, searches) = sync_channel(REQUEST_QUEUE);
     let answers = outbox.clone();
     Builder::new()
         .name("clipboard".to_owned())
         .spawn(move || clipboard::serve(&jobs, &answers))?;
     let answers = outbox.clone();
     Builder::new()
+        .name("fonts".to_owned())
+        .spawn(move || fonts::serve(&searches, &answers))?;
+    let answers = outbox.clone();
+    Builder::new()
         .name("errands".to_owned())
         .spawn(move || errands::serve(&orders, &answers))?;
-    Builder::new()
-        .name("desktop".to_owned())
-        .spawn(move || hand_on(&requests, &clipboard, &errands, &outbox))?;
+    Builder::new().name("desktop".to_owned()).spawn(move || {
+        let queues = Queues {
+            clipboard,
+            errands,
+            fonts,
+        };
+        hand_on(&requests, &queues, &outbox);
+    })?;
     Ok(())
 }
 
+/// Who does what.
+struct Queues {
+    clipboard: SyncSender<Job>,
+    errands: SyncSender<Errand>,
+    fonts: SyncSender<Search>,
+}
+
 /// Gives each request to whom it concerns.
-fn hand_on(
-    requests: &Receiver<DesktopRequest>,
-    clipboard: &SyncSender<Job>,
-    errands: &SyncSender<Errand>,
-    outbox: &Outbox,
-) {
+fn hand_on(requests: &Receiver<DesktopRequest>, queues: &Queues, outbox: &Outbox) {
+    let Queues {
+        clipboard,
+        errands,
+        fonts,
+    } = queues;
     while let Ok(request) = requests.recv() {
         let refused = match request {
+            DesktopRequest::FollowLooks => {
+                follow_looks(outbox.clone());
+                None
+            }
+            DesktopRequest::FindFonts(letters) => refused(fonts, Search(letters)),
             DesktopRequest::CopyText(text) => refused(clipboard, Job::Copy(text)),
             DesktopRequest::Paste => refused(clipboard, Job::Paste),
             DesktopRequest::ChooseFiles => refused(errands, Errand::ChooseFiles),
@@ -102,6 +124,25 @@ fn hand_on(
         }
     }
 }
+
+/// Tells the window how the desktop looks for as long as there is a window, on a thread of its own.
+/// Where there is no portal and no thread, the window looks as it is set.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn follow_looks(outbox: Outbox) {
+    let followed = Builder::new().name("looks".to_owned()).spawn(move || {
+        let told = bus::follow_looks(|looks| outbox.tell(DesktopReply::Looks(looks)));
+        if let Err(error) = told {
+            tracing::debug!(%error, "nobody tells how the desktop looks");
+        }
+    });
+    if let Err(error) = followed {
+        tracing::debug!(%error, "no thread to follow the desktop's looks");
+    }
+}
+
+/// The window's own library is told by these systems.
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn follow_looks(_outbox: Outbox) {}
 
 /// Queues something, or gives it back as it was asked for.
 fn refused<T: Into<DesktopRequest>>(queue: &SyncSender<T>, job: T) -> Option<DesktopRequest> {
@@ -119,11 +160,18 @@ struct Outbox {
 }
 
 impl Outbox {
-    /// Waits while the window has not fetched what is there. A window that is gone needs no reply.
+    /// Puts a reply there. A window that is gone needs none.
     fn put(&self, reply: DesktopReply) {
-        if self.replies.send(reply).is_ok() {
+        self.tell(reply);
+    }
+
+    /// The same, and whether there still is a window. Waits while it has not fetched what is there.
+    fn tell(&self, reply: DesktopReply) -> bool {
+        let there = self.replies.send(reply).is_ok();
+        if there {
             (self.wake)();
         }
+        there
     }
 
     fn failed(&self, request: DesktopRequest, error: &DesktopError) {

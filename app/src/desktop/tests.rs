@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 
 use super::open::Opener;
 use super::*;
-use crate::gui::desktop::channels;
+use crate::gui::desktop::{Appearance, channels};
 
 /// Longer than any errand takes.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -74,10 +74,36 @@ fn a_colour_scheme_is_read_however_it_is_wrapped() {
     use zbus::zvariant::Value;
 
     let wrapped = |number: u32| Value::Value(Box::new(Value::Value(Box::new(number.into()))));
-    assert_eq!(bus::scheme(&Value::from(1_u32)), Some(Appearance::Dark));
-    assert_eq!(bus::scheme(&wrapped(2)), Some(Appearance::Light));
-    assert_eq!(bus::scheme(&wrapped(0)), None);
-    assert_eq!(bus::scheme(&Value::from("dark")), None);
+    let mut heard = bus::Heard::default();
+    let mut scheme = |value: Value<'_>| {
+        heard.take("org.freedesktop.appearance", "color-scheme", &value);
+        heard.looks().appearance
+    };
+    assert_eq!(scheme(Value::from(1_u32)), Some(Appearance::Dark));
+    assert_eq!(scheme(wrapped(2)), Some(Appearance::Light));
+    assert_eq!(scheme(wrapped(0)), None);
+    assert_eq!(scheme(wrapped(1)), Some(Appearance::Dark));
+    assert_eq!(scheme(Value::from("dark")), None);
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+#[test]
+fn motion_is_reduced_by_the_portal_or_by_gnome() {
+    use zbus::zvariant::Value;
+
+    let mut heard = bus::Heard::default();
+    let mut reduced = |group: &str, name: &str, value: Value<'_>| {
+        heard.take(group, name, &value);
+        heard.looks().reduced_motion
+    };
+    let (portal, gnome) = ("org.freedesktop.appearance", "org.gnome.desktop.interface");
+    assert!(!reduced(gnome, "enable-animations", Value::from(true)));
+    assert!(reduced(gnome, "enable-animations", Value::from(false)));
+    assert!(reduced(portal, "reduced-motion", Value::from(0_u32)));
+    assert!(!reduced(gnome, "enable-animations", Value::from(true)));
+    assert!(reduced(portal, "reduced-motion", Value::from(1_u32)));
+    assert!(!reduced(portal, "reduced-motion", Value::from("odd")));
+    assert!(!reduced(gnome, "gtk-theme", Value::from("none")));
 }
 
 #[test]
@@ -117,4 +143,51 @@ fn what_zenity_answers_is_taken_apart_whatever_the_names_hold() {
     );
     assert_eq!(paths(b""), Vec::<PathBuf>::new());
     assert_eq!(paths(b"no path\n"), Vec::<PathBuf>::new());
+}
+
+/// Fonts of a system that has one only, which knows Armenian.
+fn shelf() -> fonts::Shelf {
+    use fontique::{Blob, Collection, CollectionOptions, FallbackKey, GenericFamily, Script};
+
+    let hack = egui::FontDefinitions::default().font_data["Hack"]
+        .font
+        .clone();
+    let mut all = Collection::new(CollectionOptions {
+        shared: false,
+        system_fonts: false,
+    });
+    let family = all.register_fonts(Blob::new(hack), None)[0].0;
+    let armenian = Script::parse("Armn").expect("a script");
+    assert!(all.append_fallbacks(FallbackKey::new(armenian, None), [family].into_iter()));
+    all.append_generic_families(GenericFamily::Math, [family].into_iter());
+    fonts::Shelf::new(all, fonts::language_of("hy_AM.UTF-8"))
+}
+
+#[test]
+fn a_font_is_found_by_its_script_or_else_anywhere_and_given_once() {
+    let found = shelf().find("\u{561}\u{562}");
+    let [font] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert!(font.name.starts_with("Hack"), "{found:?}");
+    assert!((*font.file).as_ref().len() > 100_000);
+    // A box, which belongs to no script.
+    let mut shelf = shelf();
+    assert_eq!(shelf.find("\u{2588}").len(), 1);
+    assert_eq!(shelf.find("\u{561}").len(), 0, "it is there already");
+}
+
+#[test]
+fn letters_that_no_font_draws_bring_none() {
+    // Chinese, and a number that is no letter.
+    assert_eq!(shelf().find("\u{6587}\u{378}"), []);
+}
+
+#[test]
+fn the_language_is_read_from_a_locales_name() {
+    let tag = |locale| fonts::language_of(locale).map(|language| language.to_string());
+    assert_eq!(tag("ja_JP.UTF-8").as_deref(), Some("ja-JP"));
+    assert_eq!(tag("sr_RS@latin").as_deref(), Some("sr-RS"));
+    assert_eq!(tag("C"), None);
+    assert_eq!(tag(""), None);
 }

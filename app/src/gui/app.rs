@@ -5,12 +5,11 @@ use egui::{Context, Event, Key, UserAttentionType, ViewportCommand};
 
 use super::Opening;
 use super::action::Action;
-use super::desktop::DesktopRequest;
+use super::desktop::{Appearance, DesktopRequest};
 use super::keeper::{Keeper, Kept};
 use super::model::{Dialog, Effect, Model, Moment, Screen, code_in};
 use super::views::{self, Dropping, Scene};
-use super::{desktop, theme};
-use crate::config::Theme;
+use super::{desktop, theme, widgets};
 use crate::engine::handle::{EngineHandle, Wait};
 use crate::history;
 use crate::instance::Errands;
@@ -23,6 +22,16 @@ const EVENTS_PER_FRAME: usize = 256;
 
 /// Tells the time.
 pub(super) type Clock = Box<dyn Fn() -> Moment>;
+
+/// How everything is to look.
+#[derive(Clone, Copy, PartialEq)]
+struct Style {
+    appearance: Option<Appearance>,
+    /// The size of everything.
+    percent: u16,
+    /// Whether nothing moves that does not have to.
+    still: bool,
+}
 
 /// The window's state.
 pub(super) struct App {
@@ -39,7 +48,7 @@ pub(super) struct App {
     history_problem: Option<String>,
     /// What was shown in the last frame: whether a screen is new.
     shown: Option<(Screen, Option<Dialog>)>,
-    styled: Option<(Theme, u16, bool)>,
+    styled: Option<Style>,
     closing: bool,
 }
 
@@ -52,7 +61,7 @@ impl App {
             .settings_problem
             .map(|problem| text::settings_broken(&problem));
         model.handle_errand(opening.errand);
-        Self {
+        let mut app = Self {
             engine: opening.engine,
             desktop: opening.desktop,
             keeper: opening.keeper,
@@ -70,7 +79,9 @@ impl App {
             shown: None,
             styled: None,
             closing: false,
-        }
+        };
+        app.request(DesktopRequest::FollowLooks);
+        app
     }
 
     /// What the window knows.
@@ -144,6 +155,11 @@ impl App {
                     self.change_history(|history| history.remove(number));
                 }
                 Effect::ClearHistory => self.change_history(history::Keeper::clear),
+                Effect::AddFonts(fonts) => {
+                    for font in fonts {
+                        theme::add_font(context, font);
+                    }
+                }
                 Effect::Forward => {
                     context.send_viewport_cmd(ViewportCommand::Visible(true));
                     context.send_viewport_cmd(ViewportCommand::Minimized(false));
@@ -209,19 +225,24 @@ impl App {
 
     /// Makes the context look as it is set.
     fn style(&mut self, context: &Context) {
-        let window = &self.model.settings.window;
-        let wanted = (window.theme, window.text_percent, window.reduced_motion);
+        let percent = self.model.settings.window.text_percent;
+        let wanted = Style {
+            appearance: self.model.appearance(),
+            percent,
+            still: self.model.reduced_motion(),
+        };
         if self.styled == Some(wanted) {
             return;
         }
         self.styled = Some(wanted);
-        context.set_theme(match window.theme {
-            Theme::System => egui::ThemePreference::System,
-            Theme::Light => egui::ThemePreference::Light,
-            Theme::Dark => egui::ThemePreference::Dark,
+        // What nobody has set is left to what the system tells egui itself.
+        context.set_theme(match wanted.appearance {
+            None => egui::ThemePreference::System,
+            Some(Appearance::Light) => egui::ThemePreference::Light,
+            Some(Appearance::Dark) => egui::ThemePreference::Dark,
         });
-        context.set_zoom_factor(f32::from(window.text_percent) / 100.0);
-        theme::set_motion(context, !window.reduced_motion);
+        context.set_zoom_factor(f32::from(percent) / 100.0);
+        theme::set_motion(context, !wanted.still);
     }
 
     /// When the next frame is due though nobody does anything.
@@ -255,6 +276,7 @@ impl eframe::App for App {
         };
         views::show_ui(ui, &mut scene);
         let actions = scene.actions;
+        self.model.handle_missing(widgets::take_missing(&context));
         self.shown = Some(shown);
         let before = (self.model.screen, self.model.dialog);
         let acted = actions

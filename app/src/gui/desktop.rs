@@ -1,7 +1,9 @@
 //! What the window asks of the desktop around it, and what it is answered: plain values over bounded
 //! channels, so that no frame waits for a dialog and tests play the desktop.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 /// Requests that may wait for the desktop. A person cannot outrun this; what does not fit is dropped,
@@ -14,6 +16,12 @@ pub const REPLY_QUEUE: usize = 32;
 /// Something that only the desktop can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DesktopRequest {
+    /// Tell how the desktop looks, now and whenever that changes. Answered by [`DesktopReply::Looks`],
+    /// any number of times; not at all where nobody knows.
+    FollowLooks,
+    /// Look for installed fonts that draw these letters. Answered by [`DesktopReply::Fonts`]; not at all
+    /// where there is none.
+    FindFonts(String),
     /// Let the person choose files to send. Answered by [`DesktopReply::Chosen`].
     ChooseFiles,
     /// Let the person choose a folder. Answered by [`DesktopReply::Chosen`].
@@ -35,6 +43,35 @@ pub enum DesktopRequest {
     },
 }
 
+/// What the person has set for all windows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// Light or dark; `None` if neither was set.
+    pub appearance: Option<Appearance>,
+    /// Whether nothing is to move that does not have to.
+    pub reduced_motion: bool,
+}
+
+/// Light or dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appearance {
+    /// Dark letters.
+    Light,
+    /// Light letters.
+    Dark,
+}
+
+/// An installed font.
+#[derive(Clone)]
+pub struct FoundFont {
+    /// What no other is called.
+    pub name: String,
+    /// Its file, mapped into memory.
+    pub file: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    /// Which of the file's fonts it is.
+    pub index: u32,
+}
+
 /// What a folder is chosen for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FolderUse {
@@ -49,6 +86,10 @@ pub enum FolderUse {
 /// What a request came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DesktopReply {
+    /// How the desktop looks from now on.
+    Looks(Looks),
+    /// Fonts for letters that the window's own have not; none comes twice.
+    Fonts(Vec<FoundFont>),
     /// What the person chose; nothing if the dialog was closed.
     Chosen {
         /// What it was chosen for; `None` for files to send.
@@ -73,6 +114,24 @@ pub enum DesktopReply {
         problem: String,
     },
 }
+
+impl fmt::Debug for FoundFont {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_tuple("FoundFont")
+            .field(&self.name)
+            .finish()
+    }
+}
+
+/// By name.
+impl PartialEq for FoundFont {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for FoundFont {}
 
 /// What a clipboard holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,11 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use egui::epaint::text::{FontInsert, FontPriority, InsertFontFamily};
 use egui::style::{ScrollStyle, WidgetVisuals, Widgets};
 use egui::{
-    Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Theme,
-    Visuals, vec2,
+    Color32, CornerRadius, FontData, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle,
+    Theme, Visuals, vec2,
 };
+
+use super::desktop::FoundFont;
 
 /// Space between things that belong together, in points.
 pub(super) const SPACE: f32 = 8.0;
@@ -50,6 +53,9 @@ pub(super) const GRAPH_HEIGHT: f32 = 44.0;
 /// Side of an icon beside text, in points.
 pub(super) const ICON: f32 = 18.0;
 
+/// Room above and below what a drop zone says while there is nothing else to be shown, in points.
+pub(super) const DROP_PADDING: f32 = 40.0;
+
 /// Side of the icon of a drop zone, in points.
 pub(super) const ICON_LARGE: f32 = 36.0;
 
@@ -68,6 +74,12 @@ pub(super) const CARD_ROUND: u8 = 10;
 /// Roundness of buttons and fields, in points.
 pub(super) const ROUND: u8 = 6;
 
+/// Width of a scroll bar, in points.
+const SCROLL_BAR: f32 = 8.0;
+
+/// How much of the text's colour a scroll bar has: 3:1 to the ground, as for edges.
+const SCROLL_RESTING: f32 = 0.55;
+
 /// Size of plain text, in points.
 const BODY: f32 = 14.5;
 
@@ -78,7 +90,7 @@ const SMALL: f32 = 12.5;
 const HEADING: f32 = 20.0;
 
 /// Size of a card's title, in points.
-const SUBHEADING: f32 = 16.0;
+const SUBHEADING: f32 = 17.0;
 
 /// Size of a code, in points; it shrinks where the window is narrow.
 const CODE: f32 = 34.0;
@@ -277,8 +289,24 @@ pub(super) fn set_motion(context: &egui::Context, motion: bool) {
 
 /// Gives both themes of a context their looks.
 pub(super) fn apply(context: &egui::Context) {
+    // Where the system says nothing of it: paper is white.
+    context.options_mut(|options| options.fallback_theme = Theme::Light);
     context.set_style_of(Theme::Light, style(&LIGHT, Visuals::light()));
     context.set_style_of(Theme::Dark, style(&DARK, Visuals::dark()));
+}
+
+/// Draws what no font has had a glyph for with this one too, whatever the style of type.
+pub(super) fn add_font(context: &egui::Context, font: FoundFont) {
+    let families =
+        [FontFamily::Proportional, FontFamily::Monospace].map(|family| InsertFontFamily {
+            family,
+            priority: FontPriority::Lowest,
+        });
+    context.add_font(FontInsert::new(
+        &font.name,
+        FontData::from_blob(font.file, font.index),
+        families.into(),
+    ));
 }
 
 /// A card: raised from the ground by its colour and a quiet line.
@@ -319,10 +347,17 @@ fn style(palette: &Palette, base: Visuals) -> Style {
     style.spacing.icon_spacing = SPACE;
     style.spacing.combo_height = 320.0;
     style.spacing.scroll = ScrollStyle {
-        // Beside the content, so that it covers nothing.
-        floating: false,
-        bar_width: 10.0,
-        ..ScrollStyle::solid()
+        // Within the margin beside the content, so that it covers nothing; without a trough.
+        bar_width: SCROLL_BAR,
+        floating_width: SCROLL_BAR,
+        floating_allocated_width: f32::from(EDGE),
+        bar_outer_margin: 3.0,
+        dormant_handle_opacity: SCROLL_RESTING,
+        active_handle_opacity: SCROLL_RESTING,
+        interact_handle_opacity: 0.8,
+        active_background_opacity: 0.0,
+        interact_background_opacity: 0.0,
+        ..ScrollStyle::floating()
     };
     style.interaction.selectable_labels = false;
     style.interaction.tooltip_delay = 0.4;

@@ -14,7 +14,7 @@ mod share;
 mod tests;
 mod told;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,14 +28,18 @@ pub(super) use session::{Direction, Phase, Session};
 pub(super) use share::Share;
 
 use crate::args::CommonArgs;
-use crate::config::Settings;
+use crate::config::{Settings, Theme};
 use crate::engine::command::Command;
 use crate::engine::event::{SessionNumber, TaskNumber};
-use crate::gui::desktop::DesktopRequest;
+use crate::gui::desktop::{Appearance, DesktopRequest, FoundFont, Looks};
 use crate::history::{Entry, EntryNumber};
 
 /// Transfers that are over and still shown; the oldest makes way.
 const ENDED_KEPT: usize = 20;
+
+/// Letters that fonts are looked for. A thousandth of what Unicode has, and more than people use whose
+/// script our own fonts know; names made to tire the search out are then drawn without.
+const LETTERS_LIMIT: usize = 4096;
 
 /// Which screen is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +99,8 @@ pub(super) enum Effect {
     ForgetEntry(EntryNumber),
     /// Take all out of it.
     ClearHistory,
+    /// Draw with these fonts too.
+    AddFonts(Vec<FoundFont>),
     /// Bring the window to the front.
     Forward,
     /// Ask for the person's attention if the window is not in front.
@@ -135,6 +141,10 @@ pub(super) struct Model {
     pub(super) history: Arc<Vec<(EntryNumber, Entry)>>,
     /// What is known of the network.
     pub(super) network: Network,
+    /// What the person has set for all windows.
+    looks: Looks,
+    /// Letters that fonts have been looked for.
+    searched: BTreeSet<char>,
     /// The folder for received files where the settings name none.
     downloads: PathBuf,
     /// Whether the window has the keyboard.
@@ -174,6 +184,8 @@ impl Model {
             server_draft: String::new(),
             history: Arc::default(),
             network: Network::default(),
+            looks: Looks::default(),
+            searched: BTreeSet::new(),
             downloads,
             in_front: true,
             files_only: false,
@@ -215,6 +227,20 @@ impl Model {
             .download
             .clone()
             .unwrap_or_else(|| self.downloads.clone())
+    }
+
+    /// Light or dark: as it is set for this window, else as for all. `None` if nothing is known of either.
+    pub(super) const fn appearance(&self) -> Option<Appearance> {
+        match self.settings.window.theme {
+            Theme::System => self.looks.appearance,
+            Theme::Light => Some(Appearance::Light),
+            Theme::Dark => Some(Appearance::Dark),
+        }
+    }
+
+    /// Whether nothing is to move that does not have to: as it is set for this window or for all.
+    pub(super) const fn reduced_motion(&self) -> bool {
+        self.settings.window.reduced_motion || self.looks.reduced_motion
     }
 
     /// Whether a rendezvous beyond this network is named.

@@ -1,10 +1,13 @@
 //! What the engine and the desktop say, and what becomes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::session::InUse;
-use super::{Closing, Direction, Effect, Model, Moment, OfferView, Phase, Screen, Session, Task};
+use super::{
+    Closing, Direction, Effect, LETTERS_LIMIT, Model, Moment, OfferView, Phase, Screen, Session,
+    Task,
+};
 use crate::engine::command::{Command, ConflictPolicy, OFFER_ROWS_LIMIT};
 use crate::engine::event::{Event, OfferDigest, Outcome, Progress, SessionNumber, TaskNumber};
 use crate::failure::{Failure, FailureKind, Stage};
@@ -135,6 +138,8 @@ impl Model {
     /// The desktop answered.
     pub(crate) fn handle_reply(&mut self, reply: DesktopReply) {
         match reply {
+            DesktopReply::Looks(looks) => self.looks = looks,
+            DesktopReply::Fonts(fonts) => self.effects.push_back(Effect::AddFonts(fonts)),
             DesktopReply::Chosen { folder, paths } => self.handle_chosen(folder, paths),
             DesktopReply::Pasted(Clipboard::Files(paths)) => self.send(paths),
             // Its text went into a field, or was nothing.
@@ -145,14 +150,31 @@ impl Model {
             }
             DesktopReply::Copied => self.notice = Some(text::COPIED.to_owned()),
             DesktopReply::NoDialog { .. } => self.notice = Some(text::NO_DIALOG.to_owned()),
-            // Nobody asked for a notification; that there is none troubles nobody.
+            // No person asked for these; that there is none troubles nobody.
             DesktopReply::Failed {
-                request: DesktopRequest::Notify { .. },
+                request:
+                    DesktopRequest::Notify { .. }
+                    | DesktopRequest::FollowLooks
+                    | DesktopRequest::FindFonts(_),
                 ..
             } => {}
             DesktopReply::Failed { problem, .. } => {
                 self.notice = Some(text::desktop_failed(&problem));
             }
+        }
+    }
+
+    /// No font here draws these letters. Each is looked for once.
+    pub(crate) fn handle_missing(&mut self, letters: BTreeSet<char>) {
+        let room = LETTERS_LIMIT.saturating_sub(self.searched.len());
+        let new: String = letters
+            .into_iter()
+            .filter(|letter| !self.searched.contains(letter))
+            .take(room)
+            .collect();
+        if !new.is_empty() {
+            self.searched.extend(new.chars());
+            self.request(DesktopRequest::FindFonts(new));
         }
     }
 

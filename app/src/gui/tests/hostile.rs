@@ -3,8 +3,10 @@
 use egui_kittest::kittest::NodeT as _;
 
 use super::Desk;
+use super::font::font_of;
 use super::states::{looking, offer, page, paired, row};
 use crate::engine::event::SessionNumber;
+use crate::gui::desktop::FoundFont;
 use crate::gui::theme;
 
 /// Names and their true types.
@@ -15,8 +17,9 @@ fn names() -> Vec<(String, &'static str)> {
         (format!("{}.exe", "long ".repeat(819)), ".exe"),
         ("<b>bold</b> & **bold**.html".to_owned(), ".html"),
         ("../../etc/passwd.sh".to_owned(), ".sh"),
-        // Letters that run from right to left, of which no font is here.
+        // Letters that run from right to left.
         ("\u{5d0}\u{5d1}\u{5d2}cod.exe".to_owned(), ".exe"),
+        ("\u{5d2}\u{5d1} fdp.\u{5d0}\u{5d1}1.exe".to_owned(), ".exe"),
         ("\u{6587}\u{5b57}.png".to_owned(), ".png"),
     ]
 }
@@ -24,28 +27,39 @@ fn names() -> Vec<(String, &'static str)> {
 #[test]
 fn hostile_names_are_safe_and_end_in_their_true_type() {
     for (name, ending) in names() {
-        let mut desk = Desk::usual();
-        looking(&mut desk);
-        paired(&mut desk, 1, "Ada");
-        desk.tell(offer(1, Some(u64::MAX)));
-        desk.run();
-        desk.tell(page(vec![row(0, &name)]));
-        desk.run();
-        // The type is a label of its own, to the right of the rest, whole and in sight.
-        let labels: Vec<(String, egui::Rect)> = desk
-            .nodes()
-            .iter()
-            .filter(|node| node.accesskit_node().raw_bounds().is_some())
-            .map(|node| (super::name_of(node), node.rect()))
-            .collect();
-        let (_, place) = labels
-            .iter()
-            .find(|(label, _)| label == ending)
-            .unwrap_or_else(|| panic!("{name:?}: {labels:?}"));
-        assert!(place.right() <= 760.0, "{name:?}");
-        for (label, _) in &labels {
-            assert!(harmless(label), "{name:?}: {label:?}");
-        }
+        check_name(&name, ending, None);
+        // The same where a font has all of its letters.
+        let foreign = name.chars().filter(|letter| !letter.is_ascii());
+        check_name(&name, ending, Some(font_of(&foreign.collect::<String>())));
+    }
+}
+
+#[track_caller]
+fn check_name(name: &str, ending: &str, font: Option<FoundFont>) {
+    let mut desk = Desk::usual();
+    if let Some(font) = font {
+        theme::add_font(&desk.harness.ctx, font);
+    }
+    looking(&mut desk);
+    paired(&mut desk, 1, "Ada");
+    desk.tell(offer(1, Some(u64::MAX)));
+    desk.run();
+    desk.tell(page(vec![row(0, name)]));
+    desk.run();
+    // The type is a label of its own, to the right of the rest, whole and in sight.
+    let labels: Vec<(String, egui::Rect)> = desk
+        .nodes()
+        .iter()
+        .filter(|node| node.accesskit_node().raw_bounds().is_some())
+        .map(|node| (super::name_of(node), node.rect()))
+        .collect();
+    let (_, place) = labels
+        .iter()
+        .find(|(label, _)| label == ending)
+        .unwrap_or_else(|| panic!("{name:?}: {labels:?}"));
+    assert!(place.right() <= 760.0, "{name:?}");
+    for (label, _) in &labels {
+        assert!(harmless(label), "{name:?}: {label:?}");
     }
 }
 

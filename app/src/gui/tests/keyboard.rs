@@ -5,9 +5,11 @@ use egui::Key;
 use super::states::{looking, moving, offered, shared, show};
 use super::{Desk, name_of};
 use crate::engine::command::{Command, Decision};
-use crate::engine::event::{SessionNumber, TaskNumber};
+use crate::engine::event::{Event, SessionNumber, TaskNumber};
+use crate::failure::FailureKind;
 use crate::gui::action::Action;
 use crate::gui::model::Screen;
+use crate::gui::theme;
 use egui_kittest::kittest::NodeT as _;
 
 /// What Tab goes through, from what has the focus when a screen opens, once around.
@@ -98,7 +100,7 @@ fn enter_that_was_meant_for_the_code_field_accepts_nothing() {
     let mut desk = Desk::usual();
     looking(&mut desk);
     // Once more, while the offer comes.
-    desk.tell(crate::engine::event::Event::Paired {
+    desk.tell(Event::Paired {
         task: TaskNumber(1),
         session: SessionNumber(1),
         device: "Ada".to_owned(),
@@ -222,4 +224,31 @@ fn what_gets_the_focus_is_scrolled_into_sight() {
             );
         }
     }
+}
+
+#[test]
+fn the_ring_is_around_what_has_the_focus_and_goes_with_it() {
+    let mut desk = Desk::usual();
+    shared(&mut desk);
+    assert_eq!(desk.focused().as_deref(), Some("Copy code"));
+    assert_eq!(rings(&desk), 1);
+    // The button goes, and nothing else takes the focus.
+    desk.tell(Event::CodeDead {
+        task: TaskNumber(1),
+        reason: FailureKind::CodeDead,
+    });
+    desk.run();
+    assert_ne!(desk.focused().as_deref(), Some("Copy code"));
+    assert_eq!(rings(&desk), 0);
+}
+
+/// Rings that are drawn.
+fn rings(desk: &Desk) -> usize {
+    let shapes = &desk.harness.output().shapes;
+    let stroke = egui::Stroke::new(theme::FOCUS_LINE, theme::LIGHT.accent);
+    let ring = |shape: &egui::Shape| {
+        matches!(shape, egui::Shape::Rect(rect)
+            if rect.stroke == stroke && rect.fill == egui::Color32::TRANSPARENT)
+    };
+    shapes.iter().filter(|clipped| ring(&clipped.shape)).count()
 }

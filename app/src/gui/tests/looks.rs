@@ -11,6 +11,8 @@ use egui_kittest::{Node, SnapshotOptions, SnapshotResults};
 use super::states::{self, State};
 use super::{Desk, Look, name_of};
 use crate::config::{Settings, Theme};
+use crate::gui::action::Action;
+use crate::gui::desktop::{Appearance, DesktopReply, Looks};
 use crate::gui::theme::{self, DARK, LIGHT};
 
 /// Sizes that a window has to do with: a narrow one, the usual one, and the usual one for weak eyes.
@@ -103,6 +105,28 @@ fn problem_of(node: &Node<'_>, width: f32) -> Option<String> {
         return Some(format!("{role:?} {name:?} is too low: {rect:?}"));
     }
     None
+}
+
+#[test]
+fn content_stands_in_the_middle_of_a_wide_window() {
+    let width = 1920.0;
+    let look = Look {
+        size: [width, 1080.0],
+        ..Look::usual()
+    };
+    let mut desk = Desk::new(&look, Settings::default());
+    desk.run();
+    let place = |role: Role, label: &str| {
+        desk.nodes()
+            .into_iter()
+            .find(|node| node.accesskit_node().role() == role && name_of(node) == label)
+            .expect("it is there")
+            .rect()
+    };
+    let left = place(Role::Heading, "Send").left();
+    let right = place(Role::Button, "Receive").right();
+    assert!((left + right - width).abs() < 2.0, "{left} {right}");
+    assert!(right - left < 700.0, "{left} {right}");
 }
 
 #[test]
@@ -232,6 +256,38 @@ fn pictures_of_everything_can_be_taken() {
             }
         }
     }
+}
+
+#[test]
+fn a_window_looks_as_the_desktop_does_unless_it_is_set_otherwise() {
+    let mut desk = Desk::new(
+        &Look {
+            theme: Theme::System,
+            ..Look::usual()
+        },
+        Settings::default(),
+    );
+    desk.run();
+    let looks = |desk: &Desk| {
+        let still = desk.harness.ctx.global_style().scroll_animation;
+        let still = still == egui::style::ScrollAnimation::none();
+        (desk.harness.ctx.theme(), still)
+    };
+    assert_eq!(looks(&desk), (egui::Theme::Light, false));
+    let dark = DesktopReply::Looks(Looks {
+        appearance: Some(Appearance::Dark),
+        reduced_motion: true,
+    });
+    desk.desktop.replies.send(dark).expect("the window listens");
+    desk.run();
+    assert_eq!(looks(&desk), (egui::Theme::Dark, true));
+    assert_eq!(desk.rests(), std::time::Duration::MAX);
+    let mut settings = desk.harness.state().model().settings.clone();
+    settings.window.theme = Theme::Light;
+    let set = Action::Set(Box::new(settings));
+    desk.harness.state_mut().model_mut().handle_action(set);
+    desk.run();
+    assert_eq!(looks(&desk), (egui::Theme::Light, true));
 }
 
 #[test]

@@ -2,8 +2,10 @@
 //! tree on the other. Things are found by what they are called, never by where they are.
 
 mod flows;
+mod font;
 mod hostile;
 mod keyboard;
+mod letters;
 mod looks;
 mod paint;
 mod rest;
@@ -97,6 +99,8 @@ impl Desk {
                 });
                 App::new(&creation.egui_ctx, opening, clock)
             });
+        let first = service.requests.try_recv();
+        assert_eq!(first, Ok(DesktopRequest::FollowLooks));
         Self {
             harness,
             engine,

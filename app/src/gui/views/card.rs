@@ -21,6 +21,7 @@ const FAILED_SHOWN: usize = 3;
 pub(super) fn share_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Share) {
     let title = share_title(share);
     card_ui(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme::SPACE;
         title_row_ui(ui, scene, task, &title, share.ended);
         if let Some((files, bytes, _)) = share.scanned {
             weak_ui(ui, &text::offered_total(files, bytes));
@@ -67,22 +68,21 @@ pub(super) fn share_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, sha
 
 /// The card of a code that was typed.
 pub(super) fn receive_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, receive: &Receive) {
-    card_ui(ui, |ui| match (&receive.session, &receive.failure) {
+    card_ui(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = theme::SPACE;
+        received_ui(ui, scene, task, receive);
+    });
+}
+
+fn received_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, receive: &Receive) {
+    match (&receive.session, &receive.failure) {
         (Some(session), _) => {
-            session_ui(ui, scene, task, session);
-            if !session.phase.running() && receive.ended {
-                let title = title(session);
-                ui.horizontal_wrapped(|ui| {
-                    if again_wanted(&session.phase) && again_button(ui, text::RETRY, &title) {
-                        scene.actions.push(Action::Retry(task));
-                    }
-                    let remove = Button::new(text::REMOVE)
-                        .weight(Weight::Quiet)
-                        .described(text::button_of(text::REMOVE, &title));
-                    if remove.show_ui(ui) {
-                        scene.actions.push(Action::Forget(task));
-                    }
-                });
+            let title = title(session);
+            let over = !session.phase.running() && receive.ended;
+            title_row_ui(ui, scene, task, &title, over);
+            course_ui(ui, scene, task, session, &title);
+            if over && again_wanted(&session.phase) && again_button(ui, text::RETRY, &title) {
+                scene.actions.push(Action::Retry(task));
             }
         }
         (None, Some(failure)) => {
@@ -109,14 +109,19 @@ pub(super) fn receive_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, r
                 scene.actions.push(Action::CancelTask(task));
             }
         }
-    });
+    }
 }
 
 /// One transfer: who, how far, over what, and what can be done.
 pub(super) fn session_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, session: &Session) {
-    let palette = Palette::of(ui);
     let title = title(session);
     card_title_ui(ui, &title);
+    course_ui(ui, scene, task, session, &title);
+}
+
+/// All of it below its title.
+fn course_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, session: &Session, title: &str) {
+    let palette = Palette::of(ui);
     let (icon, color, words) = state(palette, session);
     sign_ui(ui, icon, color, &words);
     if let Phase::Failed(failure) = &session.phase {
@@ -133,7 +138,7 @@ pub(super) fn session_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, s
         ladder_ui(ui, session);
     }
     if session.phase.under_way() {
-        progress_ui(ui, session, &title);
+        progress_ui(ui, session, title);
     }
     if let Some(receipt) = &session.receipt {
         weak_ui(ui, &text::receipt_amount(receipt));
@@ -144,7 +149,7 @@ pub(super) fn session_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, s
         weak_ui(ui, &text::path_in_words(path.kind, path.link, path.rtt));
     }
     failed_files_ui(ui, session);
-    buttons_ui(ui, scene, task, session, &title);
+    buttons_ui(ui, scene, task, session, title);
 }
 
 /// What a transfer is called.
@@ -328,7 +333,7 @@ fn failure_ui(ui: &mut Ui, scene: &mut Scene<'_>, failure: &Failure, role: Role)
     text_ui(ui, &sentence);
     let copy = Button::new(text::COPY_DETAILS)
         .icon(Icon::Clipboard)
-        .weight(Weight::Quiet);
+        .weight(Weight::Plain);
     if copy.show_ui(ui) {
         scene
             .actions
@@ -344,6 +349,10 @@ fn buttons_ui(
     title: &str,
 ) {
     let number = session.number;
+    if !session.phase.running() && session.places.is_empty() {
+        // A row without a button would be a gap.
+        return;
+    }
     ui.horizontal_wrapped(|ui| {
         let mut button = |ui: &mut Ui, icon: Icon, label: &str, weight: Weight, action: Action| {
             let button = Button::new(label)

@@ -1,14 +1,15 @@
 //! The first screen: send, receive, and what is going on.
 
-use egui::{Sense, Stroke, Ui, vec2};
+use egui::{Sense, Stroke, Ui};
 
-use super::{Dropping, Scene, card, card_ui, history, page_ui};
+use super::{Dropping, Scene, card, card_ui, history, page_ui, row_with_end_ui};
 use crate::gui::action::Action;
 use crate::gui::desktop::FolderUse;
-use crate::gui::model::{Screen, Task};
+use crate::gui::model::{Model, Screen, Task};
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{
-    Button, Icon, Weight, card_title_ui, code_field_ui, icon_ui, text_ui, title_ui, weak_ui,
+    Button, Icon, Weight, card_title_ui, code_field_ui, icon_ui, sign_ui, text_ui, title_ui,
+    weak_ui,
 };
 use crate::text;
 
@@ -17,27 +18,34 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     page_ui(ui, Screen::Home, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;
         if ui.available_width() < theme::NARROW {
-            receive_ui(ui, scene);
-            send_ui(ui, scene);
+            receive_ui(ui, scene, 0.0);
+            send_ui(ui, scene, theme::SPACE);
         } else {
+            // Transfers are to be in sight, too.
+            let room = if has_transfers(scene.model) {
+                theme::SPACE
+            } else {
+                theme::DROP_PADDING
+            };
             ui.columns_const(|[left, right]| {
-                send_ui(left, scene);
-                receive_ui(right, scene);
+                let height = send_ui(left, scene, room);
+                receive_ui(right, scene, height);
             });
         }
+        transfers_ui(ui, scene);
         if !scene.model.has_rendezvous() {
             without_rendezvous_ui(ui, scene);
         }
-        transfers_ui(ui, scene);
         recent_ui(ui, scene);
     });
 }
 
-fn send_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+/// Draws it, with so much room in the drop zone, and tells how high its content is, in points.
+fn send_ui(ui: &mut Ui, scene: &mut Scene<'_>, room: f32) -> f32 {
     card_ui(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE;
         card_title_ui(ui, text::SEND_TITLE);
-        drop_zone_ui(ui, scene.dropping);
+        drop_zone_ui(ui, scene.dropping, room);
         if Button::new(text::CHOOSE_FILES)
             .icon(Icon::File)
             .weight(Weight::Main)
@@ -57,23 +65,26 @@ fn send_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
                 scene.actions.push(Action::Paste);
             }
         });
-    });
+        ui.min_rect().height()
+    })
 }
 
-/// The whole window takes what is dropped; this says so.
-fn drop_zone_ui(ui: &mut Ui, dropping: Dropping) {
+/// The whole window takes what is dropped; this says so, with so much room above and below, in points.
+fn drop_zone_ui(ui: &mut Ui, dropping: Dropping, room: f32) {
     let palette = Palette::of(ui);
     let hint = match dropping {
         Dropping::Told => text::DROP_HINT,
         Dropping::Untold => text::CHOOSE_HINT,
     };
     let inner = egui::Frame::new()
-        .inner_margin(egui::Margin::symmetric(16, 12))
+        .inner_margin(egui::Margin::symmetric(16, 0))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.vertical_centered(|ui| {
+                ui.add_space(room);
                 icon_ui(ui, Icon::Up, theme::ICON_LARGE, palette.accent);
                 weak_ui(ui, hint);
+                ui.add_space(room);
             });
         });
     let rect = inner.response.rect;
@@ -93,8 +104,10 @@ fn drop_zone_ui(ui: &mut Ui, dropping: Dropping) {
     ));
 }
 
-fn receive_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+/// Draws it, as high as that, in points, or higher.
+fn receive_ui(ui: &mut Ui, scene: &mut Scene<'_>, height: f32) {
     card_ui(ui, |ui| {
+        ui.set_min_height(height);
         ui.spacing_mut().item_spacing.y = theme::SPACE;
         card_title_ui(ui, text::RECEIVE_TITLE);
         text_ui(ui, text::CODE_LABEL);
@@ -115,12 +128,17 @@ fn receive_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 }
 
 fn without_rendezvous_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(theme::SPACE, theme::SPACE_TIGHT);
-        weak_ui(ui, text::NO_RENDEZVOUS);
-        if Button::new(text::SET_ONE).show_ui(ui) {
-            scene.actions.push(Action::Show(Screen::Settings));
-        }
+    let palette = Palette::of(ui);
+    card_ui(ui, |ui| {
+        row_with_end_ui(
+            ui,
+            |ui| {
+                if Button::new(text::SET_ONE).show_ui(ui) {
+                    scene.actions.push(Action::Show(Screen::Settings));
+                }
+            },
+            |ui| sign_ui(ui, Icon::Unknown, palette.text_weak, text::NO_RENDEZVOUS),
+        );
     });
 }
 
@@ -141,13 +159,16 @@ fn recent_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     }
 }
 
-fn transfers_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
-    let model = scene.model;
-    let shown = |task: &Task| match task {
+fn has_transfers(model: &Model) -> bool {
+    model.tasks.values().any(|task| match task {
         Task::Share(_) | Task::Receive(_) => true,
         Task::Diagnose | Task::TestRendezvous => false,
-    };
-    if !model.tasks.values().any(shown) {
+    })
+}
+
+fn transfers_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
+    let model = scene.model;
+    if !has_transfers(model) {
         return;
     }
     title_ui(ui, text::TRANSFERS_TITLE);

@@ -10,7 +10,7 @@ mod offer;
 mod settings;
 mod share;
 
-use egui::{Align, CentralPanel, Id, Key, Layout, Margin, Panel, ScrollArea, Ui};
+use egui::{Align, CentralPanel, Id, Key, Layout, Margin, Panel, ScrollArea, Ui, UiBuilder};
 
 use super::action::Action;
 use super::model::{Model, Screen};
@@ -68,51 +68,57 @@ fn top_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     let palette = Palette::of(ui);
     let frame = egui::Frame::new()
         .fill(palette.card)
-        .inner_margin(Margin::symmetric(theme::EDGE, 6));
+        .inner_margin(Margin::symmetric(0, 6));
     Panel::top("tabs").frame(frame).show(ui, |ui| {
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing = egui::vec2(theme::SPACE_TIGHT, theme::SPACE_TIGHT);
-            ui.spacing_mut().button_padding.x = theme::TAB_PADDING;
-            for (screen, label) in [
-                (Screen::Home, text::TAB_HOME),
-                (Screen::History, text::TAB_HISTORY),
-                (Screen::Network, text::TAB_NETWORK),
-                (Screen::Settings, text::TAB_SETTINGS),
-                (Screen::About, text::TAB_ABOUT),
-            ] {
-                let weight = Weight::Tab(scene.model.screen == screen);
-                if Button::new(label).weight(weight).show_ui(ui) {
-                    scene.actions.push(Action::Show(screen));
+        // The words of the first tab, not its edge, stand above the content's edge.
+        let column = Column::of(ui).wider(theme::TAB_PADDING);
+        column.show(ui, |ui| {
+            ui.horizontal_wrapped(|ui| {
+                ui.spacing_mut().item_spacing = egui::vec2(theme::SPACE_TIGHT, theme::SPACE_TIGHT);
+                ui.spacing_mut().button_padding.x = theme::TAB_PADDING;
+                for (screen, label) in [
+                    (Screen::Home, text::TAB_HOME),
+                    (Screen::History, text::TAB_HISTORY),
+                    (Screen::Network, text::TAB_NETWORK),
+                    (Screen::Settings, text::TAB_SETTINGS),
+                    (Screen::About, text::TAB_ABOUT),
+                ] {
+                    let weight = Weight::Tab(scene.model.screen == screen);
+                    if Button::new(label).weight(weight).show_ui(ui) {
+                        scene.actions.push(Action::Show(screen));
+                    }
                 }
-            }
-            let here = scene.model.screen;
-            let waiting = scene
-                .model
-                .open_offers()
-                .filter(|number| here != Screen::Offer(*number));
-            let waiting: Vec<_> = waiting.collect();
-            if let Some(first) = waiting.first() {
-                let label = text::offers_wait(waiting.len());
-                let button = Button::new(&label).icon(Icon::Down).weight(Weight::Main);
-                if button.show_ui(ui) {
-                    scene.actions.push(Action::Show(Screen::Offer(*first)));
+                let here = scene.model.screen;
+                let waiting = scene
+                    .model
+                    .open_offers()
+                    .filter(|number| here != Screen::Offer(*number));
+                let waiting: Vec<_> = waiting.collect();
+                if let Some(first) = waiting.first() {
+                    let label = text::offers_wait(waiting.len());
+                    let button = Button::new(&label).icon(Icon::Down).weight(Weight::Main);
+                    if button.show_ui(ui) {
+                        scene.actions.push(Action::Show(Screen::Offer(*first)));
+                    }
                 }
-            }
+            })
         });
         if let Some(notice) = &scene.model.notice {
-            theme::notice(palette).show(ui, |ui| {
-                row_with_end_ui(
-                    ui,
-                    |ui| {
-                        let dismiss = Button::icon_only(Icon::Cross, text::DISMISS);
-                        if dismiss.show_ui(ui) {
-                            scene.actions.push(Action::DismissNotice);
-                        }
-                    },
-                    |ui| {
-                        text_ui(ui, notice);
-                    },
-                );
+            Column::of(ui).show(ui, |ui| {
+                theme::notice(palette).show(ui, |ui| {
+                    row_with_end_ui(
+                        ui,
+                        |ui| {
+                            let dismiss = Button::icon_only(Icon::Cross, text::DISMISS);
+                            if dismiss.show_ui(ui) {
+                                scene.actions.push(Action::DismissNotice);
+                            }
+                        },
+                        |ui| {
+                            text_ui(ui, notice);
+                        },
+                    );
+                })
             });
         }
         hold_focus_ui(ui);
@@ -126,28 +132,61 @@ fn page_ui<R>(ui: &mut Ui, screen: Screen, content: impl FnOnce(&mut Ui) -> R) -
     CentralPanel::default()
         .frame(frame)
         .show(ui, |ui| {
+            // Of the whole window: a scroll bar takes of the margin, and moves nothing when it comes.
+            let column = Column::of(ui);
             ScrollArea::vertical()
                 .id_salt(Id::unique(("page", format!("{screen:?}"))))
                 .auto_shrink(false)
                 .show(ui, |ui| {
-                    let margin = f32::from(theme::EDGE);
-                    let width = (ui.available_width() - margin * 2.0).max(0.0);
-                    let column = width.min(theme::CONTENT_WIDTH);
-                    let side = margin + (width - column) / 2.0;
-                    let margin = Margin::symmetric(side.min(120.0) as i8, theme::EDGE);
-                    egui::Frame::new()
-                        .inner_margin(margin)
-                        .show(ui, |ui| {
-                            ui.set_max_width(column);
-                            let result = content(ui);
-                            follow_focus_ui(ui);
-                            result
-                        })
-                        .inner
+                    ui.add_space(f32::from(theme::EDGE));
+                    let result = column.show(ui, |ui| {
+                        let result = content(ui);
+                        follow_focus_ui(ui);
+                        result
+                    });
+                    ui.add_space(f32::from(theme::EDGE));
+                    result
                 })
                 .inner
         })
         .inner
+}
+
+/// Where content stands: in the middle of the window, and not too wide.
+#[derive(Clone, Copy)]
+struct Column {
+    left: f32,
+    width: f32,
+}
+
+impl Column {
+    /// The column of a region that is as wide as the window.
+    fn of(ui: &Ui) -> Self {
+        let edge = f32::from(theme::EDGE);
+        let room = (ui.available_width() - edge * 2.0).max(0.0);
+        let width = room.min(theme::CONTENT_WIDTH);
+        Self {
+            left: edge + (room - width) / 2.0,
+            width,
+        }
+    }
+
+    /// Wider by so much at both sides, in points.
+    fn wider(self, by: f32) -> Self {
+        Self {
+            left: self.left - by,
+            width: self.width + by * 2.0,
+        }
+    }
+
+    /// Draws into it.
+    fn show<R>(self, ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
+        let mut place = ui.available_rect_before_wrap();
+        place.min.x += self.left;
+        place.max.x = place.min.x + self.width;
+        let place = UiBuilder::new().max_rect(place);
+        ui.scope_builder(place, content).inner
+    }
 }
 
 /// A line with something at its right end, which keeps its place, and the rest before it. What is at

@@ -10,7 +10,8 @@ use crate::gui::action::Action;
 use crate::gui::model::Screen;
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{
-    Button, Icon, Weight, card_title_ui, icon_ui, sign_ui, text_ui, title_ui, weak_ui,
+    Button, Icon, Weight, card_title_ui, extended_width, icon_ui, sign_ui, text_ui, title_ui,
+    weak_ui,
 };
 use crate::text::{self, Disclosure};
 
@@ -89,9 +90,14 @@ fn ladder_ui(ui: &mut Ui, diagnosis: Option<&Diagnosis>) {
         let row = ui.horizontal(|ui| {
             let start = ui.cursor().left_center();
             icon_ui(ui, icon, theme::ICON, color);
-            ui.add(Label::new(text::rung_name(rung)).wrap());
             let shown = RichText::new(text::prospect(prospect)).color(color);
-            ui.add(Label::new(shown).wrap());
+            let room = extended_width(ui, shown.clone()) + ui.spacing().item_spacing.x;
+            let width = (ui.available_width() - room).max(0.0);
+            ui.scope(|ui| {
+                ui.set_max_width(width);
+                ui.add(Label::new(text::rung_name(rung)).wrap());
+            });
+            ui.add(Label::new(shown).extend());
             start.x + theme::ICON / 2.0
         });
         let center = egui::pos2(row.inner, row.response.rect.center().y);

@@ -2,7 +2,7 @@
 
 use egui::{Checkbox, Label, Margin, Panel, RichText, ScrollArea, TextEdit, Ui, vec2};
 
-use super::{Scene, back_title_ui, card_ui, page_ui, tall_row_with_end_ui};
+use super::{Column, Scene, back_title_ui, card_ui, page_ui, tall_row_with_end_ui};
 use crate::engine::command::ConflictPolicy;
 use crate::engine::event::{Conflict, OfferDigest, OfferRow, SessionNumber};
 use crate::gui::action::Action;
@@ -10,7 +10,8 @@ use crate::gui::desktop::FolderUse;
 use crate::gui::model::{OfferView, Phase, Screen};
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{
-    Button, Icon, Weight, card_title_ui, hold_focus_ui, icon_ui, name_ui, sign_ui, text_ui, weak_ui,
+    Button, Icon, Weight, card_title_ui, hold_focus_ui, icon_ui, name_ui, safe, sign_ui, text_ui,
+    weak_ui,
 };
 use crate::text;
 
@@ -60,28 +61,30 @@ fn answer_ui(
     let palette = Palette::of(ui);
     let frame = egui::Frame::new()
         .fill(palette.card)
-        .inner_margin(Margin::symmetric(theme::EDGE, 8));
+        .inner_margin(Margin::symmetric(0, 8));
     Panel::bottom("answer").frame(frame).show(ui, |ui| {
         let something = view.takes_something(digest);
         let fits = view.fits(digest) != Some(false);
-        ui.horizontal_wrapped(|ui| {
-            let decline = Button::new(text::DECLINE).icon(Icon::Cross).response_ui(ui);
-            if scene.fresh {
-                decline.request_focus();
-            }
-            if decline.clicked() {
-                scene.actions.push(Action::Decline(number));
-            }
-            let accept = Button::new(text::ACCEPT)
-                .icon(Icon::Check)
-                .weight(Weight::Main)
-                .enabled(something && fits);
-            if accept.show_ui(ui) {
-                scene.actions.push(Action::Accept(number));
-            }
-            if !something {
-                weak_ui(ui, text::NOTHING_CHOSEN);
-            }
+        Column::of(ui).show(ui, |ui| {
+            ui.horizontal_wrapped(|ui| {
+                let decline = Button::new(text::DECLINE).icon(Icon::Cross).response_ui(ui);
+                if scene.fresh {
+                    decline.request_focus();
+                }
+                if decline.clicked() {
+                    scene.actions.push(Action::Decline(number));
+                }
+                let accept = Button::new(text::ACCEPT)
+                    .icon(Icon::Check)
+                    .weight(Weight::Main)
+                    .enabled(something && fits);
+                if accept.show_ui(ui) {
+                    scene.actions.push(Action::Accept(number));
+                }
+                if !something {
+                    weak_ui(ui, text::NOTHING_CHOSEN);
+                }
+            })
         });
         hold_focus_ui(ui);
     });
@@ -151,6 +154,8 @@ fn list_ui(
                 .align(egui::Align2::LEFT_CENTER)
                 .margin(Margin::symmetric(10, 4));
             let field = ui.add(field).accessible_name(text::SEARCH_OFFER);
+            // Letters without a font are missed here as well.
+            let _ = safe(ui, &search);
             if field.changed() {
                 scene.actions.push(Action::SearchOffer(number, search));
             }

@@ -5,7 +5,7 @@ use egui::{Margin, TextEdit, Ui, vec2};
 use super::offer::POLICIES;
 use super::{Scene, card_ui, page_ui, row_with_end_ui, tall_row_with_end_ui};
 use crate::config::{
-    OnClose, Settings, TEXT_PERCENT_MAX, TEXT_PERCENT_MIN, Theme, WORDS_MAX, WORDS_MIN,
+    OnClose, Settings, TEXT_PERCENT_MAX, TEXT_PERCENT_MIN, Theme, WORDS_MAX, WORDS_MIN, host_name,
 };
 use crate::gui::action::Action;
 use crate::gui::desktop::FolderUse;
@@ -56,7 +56,9 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 fn transfers_ui(ui: &mut Ui, scene: &mut Scene<'_>, settings: &mut Settings) {
     text_ui(ui, text::DEVICE_LABEL);
     let device = settings.device.clone().unwrap_or_default();
-    if let Some(name) = draft_ui(ui, "device", &device, DEVICE_LETTERS, text::DEVICE_LABEL) {
+    let default = host_name();
+    let words = (text::DEVICE_LABEL, default.as_str());
+    if let Some(name) = draft_ui(ui, "device", &device, DEVICE_LETTERS, words) {
         let name = name.trim().to_owned();
         settings.device = (!name.is_empty()).then_some(name);
     }
@@ -79,7 +81,7 @@ fn transfers_ui(ui: &mut Ui, scene: &mut Scene<'_>, settings: &mut Settings) {
             });
         },
     );
-    text_ui(ui, text::WORDS_LABEL);
+    label_ui(ui, text::WORDS_LABEL);
     let words = settings.words;
     let fewer = words > WORDS_MIN;
     let more = words < WORDS_MAX;
@@ -95,7 +97,7 @@ fn transfers_ui(ui: &mut Ui, scene: &mut Scene<'_>, settings: &mut Settings) {
         None => {}
     }
     check_ui(ui, &mut settings.once, text::ONCE_LABEL);
-    text_ui(ui, text::CONFLICTS_LABEL);
+    label_ui(ui, text::CONFLICTS_LABEL);
     let ask = (None, text::CONFLICT_ASK);
     let policies = POLICIES.map(|(policy, label)| (Some(policy), label));
     for (policy, label) in std::iter::once(ask).chain(policies) {
@@ -106,7 +108,7 @@ fn transfers_ui(ui: &mut Ui, scene: &mut Scene<'_>, settings: &mut Settings) {
 }
 
 fn servers_ui(ui: &mut Ui, scene: &mut Scene<'_>, settings: &mut Settings) {
-    text_ui(ui, text::SERVERS_LABEL);
+    label_ui(ui, text::SERVERS_LABEL);
     weak_ui(ui, text::SERVERS_HELP);
     let mut removed = None;
     for (at, server) in settings.rendezvous.iter().enumerate() {
@@ -181,7 +183,7 @@ fn add_server_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 
 fn window_ui(ui: &mut Ui, settings: &mut Settings) {
     let window = &mut settings.window;
-    text_ui(ui, text::THEME_LABEL);
+    label_ui(ui, text::THEME_LABEL);
     for (theme, label) in [
         (Theme::System, text::THEME_SYSTEM),
         (Theme::Light, text::THEME_LIGHT),
@@ -191,7 +193,7 @@ fn window_ui(ui: &mut Ui, settings: &mut Settings) {
             window.theme = theme;
         }
     }
-    text_ui(ui, text::TEXT_SIZE_LABEL);
+    label_ui(ui, text::TEXT_SIZE_LABEL);
     let percent = window.text_percent;
     let smaller = percent > TEXT_PERCENT_MIN;
     let larger = percent < TEXT_PERCENT_MAX;
@@ -212,7 +214,7 @@ fn window_ui(ui: &mut Ui, settings: &mut Settings) {
     }
     check_ui(ui, &mut window.reduced_motion, text::MOTION_LABEL);
     check_ui(ui, &mut window.notifications, text::NOTIFICATIONS_LABEL);
-    text_ui(ui, text::CLOSING_LABEL);
+    label_ui(ui, text::CLOSING_LABEL);
     for (on_close, label) in [
         (OnClose::Ask, text::CLOSE_ASK),
         (OnClose::Stop, text::CLOSE_STOP),
@@ -228,12 +230,20 @@ fn window_ui(ui: &mut Ui, settings: &mut Settings) {
 }
 
 /// A field whose text counts once it is left: half a name is nobody's name.
-fn draft_ui(ui: &mut Ui, id: &str, value: &str, letters: usize, label: &str) -> Option<String> {
+fn draft_ui(
+    ui: &mut Ui,
+    id: &str,
+    value: &str,
+    letters: usize,
+    (label, hint): (&str, &str),
+) -> Option<String> {
     let id = egui::Id::unique(("draft", id));
     let mut typed: String = ui
         .data(|data| data.get_temp(id))
         .unwrap_or_else(|| value.to_owned());
-    let field = field(&mut typed, letters).id(id.with("field"));
+    let field = field(&mut typed, letters)
+        .id(id.with("field"))
+        .hint_text(hint);
     let response = ui.add(field).accessible_name(label);
     if response.lost_focus() {
         ui.data_mut(|data| data.remove::<String>(id));
@@ -254,6 +264,12 @@ fn field(typed: &mut String, letters: usize) -> TextEdit<'_> {
         .margin(Margin::symmetric(10, 4))
 }
 
+/// What a setting is, a little apart from the one before.
+fn label_ui(ui: &mut Ui, label: &str) {
+    ui.add_space(theme::SPACE_TIGHT);
+    text_ui(ui, label);
+}
+
 fn check_ui(ui: &mut Ui, value: &mut bool, label: &str) {
     ui.checkbox(value, label);
 }
@@ -264,9 +280,10 @@ enum StepBy {
     More,
 }
 
-/// A value between two buttons.
+/// Two buttons, and beside them or below what they come to.
 fn steps_ui(ui: &mut Ui, what: &str, value: &str, less: bool, more: bool) -> Option<StepBy> {
     let mut step = None;
+    let beside = ui.available_width() >= theme::NARROW;
     ui.horizontal_wrapped(|ui| {
         let minus = Button::new(text::LESS)
             .weight(Weight::Plain)
@@ -282,7 +299,12 @@ fn steps_ui(ui: &mut Ui, what: &str, value: &str, less: bool, more: bool) -> Opt
         if plus.show_ui(ui) {
             step = Some(StepBy::More);
         }
-        text_ui(ui, value);
+        if beside {
+            text_ui(ui, value);
+        }
     });
+    if !beside {
+        text_ui(ui, value);
+    }
     step
 }

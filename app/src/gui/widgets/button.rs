@@ -6,7 +6,7 @@ use egui::{
 };
 
 use super::icon::{Icon, paint_icon};
-use super::name::safe;
+use super::letters::safe;
 use crate::gui::theme::{self, Palette};
 
 /// How much a button matters.

@@ -28,7 +28,7 @@ pub(crate) fn code_field_ui(
     let width = ui.available_width();
     let output = TextEdit::singleline(&mut typed)
         .id(id)
-        .hint_text(text::CODE_HINT)
+        .hint_text(egui::RichText::new(text::CODE_HINT).font(theme::code_entry()))
         .font(theme::code_entry())
         .char_limit(LETTERS_MAX)
         .desired_width(width)

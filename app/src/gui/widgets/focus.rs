@@ -51,7 +51,12 @@ pub(crate) fn hold_focus_ui(ui: &Ui) {
     }
 }
 
+/// What has the focus and is drawn in this frame. What is not loses it only with the frame's end, and
+/// there may be no next one for as long as nothing happens.
 fn focused(ui: &Ui) -> Option<egui::Response> {
     let id = ui.memory(|memory| memory.focused())?;
-    ui.ctx().read_response(id)
+    let drawn = ui
+        .ctx()
+        .viewport(|viewport| viewport.this_pass.widgets.get(id).is_some());
+    drawn.then(|| ui.ctx().read_response(id)).flatten()
 }

@@ -6,6 +6,7 @@ mod code_field;
 mod focus;
 mod graph;
 mod icon;
+mod letters;
 mod name;
 mod qr;
 
@@ -15,12 +16,14 @@ pub(super) use code_field::code_field_ui;
 pub(super) use focus::{follow_focus_ui, hold_focus_ui, ring_ui};
 pub(super) use graph::graph_ui;
 pub(super) use icon::{Icon, icon_ui};
-pub(super) use name::{name_ui, safe};
+pub(super) use letters::{safe, take_missing};
+pub(super) use name::{extended_width, name_ui};
 pub(super) use qr::qr_ui;
 
 use egui::{Label, RichText, Ui};
 
 use super::theme::{self, Palette};
+use letters::read_as;
 
 /// A screen's title.
 pub(super) fn title_ui(ui: &mut Ui, text: &str) {
@@ -35,22 +38,28 @@ pub(super) fn card_title_ui(ui: &mut Ui, text: &str) {
 /// Text that says something beside, over as many lines as it needs.
 pub(super) fn weak_ui(ui: &mut Ui, text: &str) -> egui::Response {
     let palette = Palette::of(ui);
-    let text = RichText::new(safe(ui, text)).color(palette.text_weak);
-    ui.add(Label::new(text).wrap())
+    let shown = safe(ui, text);
+    let drawn = RichText::new(&shown).color(palette.text_weak);
+    let response = ui.add(Label::new(drawn).wrap());
+    read_as(&response, text, &shown);
+    response
 }
 
 /// Text, over as many lines as it needs.
 pub(super) fn text_ui(ui: &mut Ui, text: &str) -> egui::Response {
-    let text = safe(ui, text);
-    ui.add(Label::new(text).wrap())
+    let shown = safe(ui, text);
+    let response = ui.add(Label::new(&shown).wrap());
+    read_as(&response, text, &shown);
+    response
 }
 
 /// An icon with a sentence beside it: no state is told by colour alone.
 pub(super) fn sign_ui(ui: &mut Ui, icon: Icon, color: egui::Color32, text: &str) {
     ui.horizontal(|ui| {
         icon_ui(ui, icon, theme::ICON, color);
-        let text = safe(ui, text);
-        ui.add(Label::new(RichText::new(text).color(color)).wrap());
+        let shown = safe(ui, text);
+        let response = ui.add(Label::new(RichText::new(&shown).color(color)).wrap());
+        read_as(&response, text, &shown);
     });
 }
 
