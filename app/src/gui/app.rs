@@ -233,6 +233,12 @@ impl App {
 }
 
 impl eframe::App for App {
+    /// The ground that everything stands on. No screen paints it again: where software draws, that would
+    /// cost as much as all the rest.
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+
     fn logic(&mut self, context: &Context, _frame: &mut Frame) {
         if self.stop.requested() && !self.closing {
             self.model.handle_action(Action::CloseNow);

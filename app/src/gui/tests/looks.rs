@@ -106,6 +106,21 @@ fn problem_of(node: &Node<'_>, width: f32) -> Option<String> {
 }
 
 #[test]
+fn no_screen_paints_the_ground_that_the_window_is_cleared_in() {
+    for state in states::all() {
+        let desk = desk_in(&state, &Look::usual());
+        let window = desk.harness.ctx.content_rect();
+        let ground = desk.harness.ctx.global_style().visuals.panel_fill;
+        for shape in &desk.harness.output().shapes {
+            if let egui::Shape::Rect(rect) = &shape.shape {
+                let covers = rect.rect.area() > 0.5 * window.area();
+                assert!(!(covers && rect.fill == ground), "{}: {rect:?}", state.name);
+            }
+        }
+    }
+}
+
+#[test]
 fn yes_and_no_are_in_sight_in_every_size() {
     for (size, percent) in SIZES {
         let look = Look {

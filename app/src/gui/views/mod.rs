@@ -10,7 +10,10 @@ mod offer;
 mod settings;
 mod share;
 
-use egui::{Align, CentralPanel, Id, Key, Layout, Margin, Panel, ScrollArea, Ui};
+use egui::{
+    Align, CentralPanel, Id, Key, Layout, Margin, Panel, ScrollArea, Ui, UiBuilder, UiKind,
+    UiStackInfo,
+};
 
 use super::action::Action;
 use super::model::{Model, Screen};
@@ -121,31 +124,35 @@ fn top_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 
 /// A column of content that scrolls, in the middle of the window and not too wide.
 fn page_ui<R>(ui: &mut Ui, screen: Screen, content: impl FnOnce(&mut Ui) -> R) -> R {
-    let palette = Palette::of(ui);
-    let frame = egui::Frame::new().fill(palette.ground);
+    // The window is cleared in the ground's colour: what stands on it is told so, and nothing is painted.
+    let ground = egui::Frame::new().fill(Palette::of(ui).ground);
+    let on_ground = UiStackInfo::new(UiKind::CentralPanel).with_frame(ground);
     CentralPanel::default()
-        .frame(frame)
+        .frame(egui::Frame::new())
         .show(ui, |ui| {
-            ScrollArea::vertical()
-                .id_salt(Id::unique(("page", format!("{screen:?}"))))
-                .auto_shrink(false)
-                .show(ui, |ui| {
-                    let margin = f32::from(theme::EDGE);
-                    let width = (ui.available_width() - margin * 2.0).max(0.0);
-                    let column = width.min(theme::CONTENT_WIDTH);
-                    let side = margin + (width - column) / 2.0;
-                    let margin = Margin::symmetric(side.min(120.0) as i8, theme::EDGE);
-                    egui::Frame::new()
-                        .inner_margin(margin)
-                        .show(ui, |ui| {
-                            ui.set_max_width(column);
-                            let result = content(ui);
-                            follow_focus_ui(ui);
-                            result
-                        })
-                        .inner
-                })
-                .inner
+            ui.scope_builder(UiBuilder::new().ui_stack_info(on_ground), |ui| {
+                ScrollArea::vertical()
+                    .id_salt(Id::unique(("page", format!("{screen:?}"))))
+                    .auto_shrink(false)
+                    .show(ui, |ui| {
+                        let margin = f32::from(theme::EDGE);
+                        let width = (ui.available_width() - margin * 2.0).max(0.0);
+                        let column = width.min(theme::CONTENT_WIDTH);
+                        let side = margin + (width - column) / 2.0;
+                        let margin = Margin::symmetric(side.min(120.0) as i8, theme::EDGE);
+                        egui::Frame::new()
+                            .inner_margin(margin)
+                            .show(ui, |ui| {
+                                ui.set_max_width(column);
+                                let result = content(ui);
+                                follow_focus_ui(ui);
+                                result
+                            })
+                            .inner
+                    })
+                    .inner
+            })
+            .inner
         })
         .inner
 }
