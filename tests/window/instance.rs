@@ -190,8 +190,13 @@ impl<'a> Instance<'a> {
 
     /// Waits for a button, and does what a click on it does.
     pub(crate) fn press(&self, name: &str) -> Result<()> {
-        let button = self.find(Role::BUTTON, name)?;
-        self.stage.reader.press(&button)
+        self.press_part(Role::BUTTON, name)
+    }
+
+    /// The same with a part of another role.
+    pub(crate) fn press_part(&self, role: Role, name: &str) -> Result<()> {
+        let part = self.find(role, name)?;
+        self.stage.reader.press(&part)
     }
 
     /// Types into it.

@@ -8,6 +8,7 @@ mod drag;
 mod figures;
 mod input;
 mod instance;
+mod picker;
 mod screen;
 mod screenshots;
 mod transfer;

@@ -1,5 +1,5 @@
-//! What the desktop around the window does for it: file dialogs, the clipboard, opening what has
-//! arrived, notifications, light or dark.
+//! What the desktop around the window does for it: file dialogs, folders for the window's own picker, the
+//! clipboard, opening what has arrived, notifications, light or dark.
 //!
 //! The window's requests come over a bounded channel and are answered over another: any of this may
 //! take seconds, and a frame waits for nothing. Nothing here knows egui.
@@ -9,6 +9,7 @@ mod clipboard;
 mod dialog;
 pub mod display;
 mod errands;
+mod folder;
 mod notify;
 mod open;
 
@@ -23,13 +24,12 @@ use thiserror::Error;
 
 use crate::gui::desktop::{DesktopReply, DesktopRequest, DesktopService};
 
-use clipboard::Job;
 use errands::Errand;
 
 pub use bus::{Appearance, appearance};
 
-/// Requests that may wait for the clipboard, and as many for the rest. A person cannot click faster
-/// than they are answered, unless the desktop hangs.
+/// Requests that may wait for the clipboard, as many for folders, and as many for the rest. A person
+/// cannot click faster than they are answered, unless the desktop hangs.
 const REQUEST_QUEUE: usize = 16;
 
 /// What the desktop would not do.
@@ -46,6 +46,9 @@ pub enum DesktopError {
         /// What the system says.
         reason: String,
     },
+    /// A folder cannot be read or made.
+    #[error("{0}")]
+    Folder(String),
     /// Nothing shows notifications.
     #[error("{0}")]
     Notify(String),
@@ -63,34 +66,55 @@ pub fn serve(service: DesktopService, wake: Wake) -> io::Result<()> {
     let DesktopService { requests, replies } = service;
     let outbox = Outbox { replies, wake };
     let (clipboard, jobs) = sync_channel(REQUEST_QUEUE);
+    let (folders, questions) = sync_channel(REQUEST_QUEUE);
     let (errands, orders) = sync_channel(REQUEST_QUEUE);
+    let queues = Queues {
+        clipboard,
+        folders,
+        errands,
+    };
     let answers = outbox.clone();
     Builder::new()
         .name("clipboard".to_owned())
         .spawn(move || clipboard::serve(&jobs, &answers))?;
     let answers = outbox.clone();
     Builder::new()
+        .name("folders".to_owned())
+        .spawn(move || folder::serve(&questions, &answers))?;
+    let answers = outbox.clone();
+    Builder::new()
         .name("errands".to_owned())
         .spawn(move || errands::serve(&orders, &answers))?;
     Builder::new()
         .name("desktop".to_owned())
-        .spawn(move || hand_on(&requests, &clipboard, &errands, &outbox))?;
+        .spawn(move || hand_on(&requests, &queues, &outbox))?;
     Ok(())
 }
 
+/// Those whom requests concern.
+struct Queues {
+    clipboard: SyncSender<clipboard::Job>,
+    folders: SyncSender<folder::Job>,
+    errands: SyncSender<Errand>,
+}
+
 /// Gives each request to whom it concerns.
-fn hand_on(
-    requests: &Receiver<DesktopRequest>,
-    clipboard: &SyncSender<Job>,
-    errands: &SyncSender<Errand>,
-    outbox: &Outbox,
-) {
+fn hand_on(requests: &Receiver<DesktopRequest>, queues: &Queues, outbox: &Outbox) {
+    let Queues {
+        clipboard,
+        folders,
+        errands,
+    } = queues;
     while let Ok(request) = requests.recv() {
         let refused = match request {
-            DesktopRequest::CopyText(text) => refused(clipboard, Job::Copy(text)),
-            DesktopRequest::Paste => refused(clipboard, Job::Paste),
+            DesktopRequest::CopyText(text) => refused(clipboard, clipboard::Job::Copy(text)),
+            DesktopRequest::Paste => refused(clipboard, clipboard::Job::Paste),
             DesktopRequest::ChooseFiles => refused(errands, Errand::ChooseFiles),
             DesktopRequest::ChooseFolder(folder) => refused(errands, Errand::ChooseFolder(folder)),
+            DesktopRequest::ReadFolder(question) => refused(folders, folder::Job::Read(question)),
+            DesktopRequest::MakeFolder { parent, name } => {
+                refused(folders, folder::Job::Make { parent, name })
+            }
             DesktopRequest::Open(path) => refused(errands, Errand::Open(path)),
             DesktopRequest::ShowInFolder(path) => refused(errands, Errand::ShowInFolder(path)),
             DesktopRequest::Notify { title, body } => {

@@ -180,7 +180,8 @@ impl App {
     /// and the wish to close.
     fn take_input(&mut self, context: &Context) {
         let mut actions = Vec::new();
-        let files_here = matches!(self.model.screen, Screen::Home | Screen::Share(_));
+        let files_here = matches!(self.model.screen, Screen::Home | Screen::Share(_))
+            && self.model.dialog.is_none();
         context.input_mut(|input| {
             let dropped: Vec<_> = input
                 .raw

@@ -144,7 +144,13 @@ impl Model {
                 self.notice = Some(text::CLIPBOARD_EMPTY.to_owned());
             }
             DesktopReply::Copied => self.notice = Some(text::COPIED.to_owned()),
-            DesktopReply::NoDialog { .. } => self.notice = Some(text::NO_DIALOG.to_owned()),
+            DesktopReply::NoDialog { folder } => self.open_picker(folder),
+            reply @ (DesktopReply::Folder(_)
+            | DesktopReply::FolderMade(_)
+            | DesktopReply::Failed {
+                request: DesktopRequest::ReadFolder(_) | DesktopRequest::MakeFolder { .. },
+                ..
+            }) => self.handle_folder_reply(reply),
             // Nobody asked for a notification; that there is none troubles nobody.
             DesktopReply::Failed {
                 request: DesktopRequest::Notify { .. },
@@ -165,7 +171,7 @@ impl Model {
         }
     }
 
-    fn handle_chosen(&mut self, folder: Option<FolderUse>, paths: Vec<PathBuf>) {
+    pub(super) fn handle_chosen(&mut self, folder: Option<FolderUse>, paths: Vec<PathBuf>) {
         match folder {
             None | Some(FolderUse::Send) => self.send(paths),
             Some(FolderUse::ReceiveAlways) => {

@@ -6,6 +6,7 @@ mod hostile;
 mod keyboard;
 mod looks;
 mod paint;
+mod picker;
 mod rest;
 mod states;
 

@@ -9,7 +9,7 @@ use fardrop_shared::diagnosis::{
     Quic,
 };
 
-use super::Desk;
+use super::{Desk, picker};
 use crate::engine::event::{
     Conflict, Event, ItemNumber, LeftOut, LinkName, OfferDigest, OfferRow, Outcome, Progress,
     Receipt, Rung, RungState, SessionNumber, ShareItem, ShownCode, TaskNumber, Who,
@@ -181,6 +181,10 @@ fn elsewhere() -> Vec<State> {
             show(desk, Screen::Network);
         }),
         still("about", |desk| show(desk, Screen::About)),
+        still("picker-files", picker::files),
+        still("picker-destination", picker::destination),
+        still("picker-unreadable", picker::unreadable),
+        still("picker-crowded", picker::crowded),
         State {
             name: "closing",
             make: |desk| {

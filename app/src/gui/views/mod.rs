@@ -7,6 +7,7 @@ mod history;
 mod home;
 mod network;
 mod offer;
+mod picker;
 mod settings;
 mod share;
 

@@ -65,9 +65,6 @@ pub const CODE_MALFORMED: &str = "That is not a code: it is too long, or what fo
 pub const CLIPBOARD_EMPTY: &str = "The clipboard holds no files and no code.";
 /// Text went into the clipboard.
 pub const COPIED: &str = "Copied.";
-/// There are no dialogs on this desktop.
-pub const NO_DIALOG: &str = "This desktop has no dialog to choose files with. Drop them on the window, \
-     copy them in a file manager and paste them here, or start `fardrop FILE`.";
 /// A button on a notice.
 pub const DISMISS: &str = "Dismiss";
 /// A button.
