@@ -156,6 +156,29 @@ fn when_it_is_over() -> Vec<State> {
             failed(desk, FailureKind::PeerGone);
             ended(desk, Outcome::Failed);
         }),
+        still("share-failed", |desk| {
+            share_failed(desk, FailureKind::NothingToSend);
+        }),
+        still("share-failed-at-home", |desk| {
+            share_failed(desk, FailureKind::RendezvousUnreachable);
+            show(desk, Screen::Home);
+        }),
+        still("share-refused", |desk| {
+            shared(desk);
+            desk.tell(Event::Refused {
+                task: TaskNumber(1),
+                failure: Failure::new(Stage::Rendezvous, FailureKind::RendezvousUnreachable),
+            });
+        }),
+        still("code-is-dead", |desk| {
+            looking(desk);
+            desk.tell(Event::Failed {
+                task: TaskNumber(1),
+                session: None,
+                failure: Failure::new(Stage::Pairing, FailureKind::CodeDead),
+            });
+            ended(desk, Outcome::Failed);
+        }),
         still("no-such-code", |desk| {
             looking(desk);
             desk.tell(Event::Failed {
@@ -402,7 +425,7 @@ fn paused(by: Who) -> Event {
 
 fn receipt(failed_files: u64) -> Receipt {
     Receipt {
-        files: 12 - failed_files,
+        files: 12_u64.saturating_sub(failed_files),
         failed_files,
         bytes: 12_000_000,
         sent: 9_000_000,
@@ -442,6 +465,23 @@ fn sent(desk: &mut Desk) {
         places: Vec::new(),
     });
     desk.run();
+}
+
+/// A share fails before there is a code.
+pub(super) fn share_failed(desk: &mut Desk, kind: FailureKind) {
+    desk.harness
+        .state_mut()
+        .model_mut()
+        .handle_action(Action::Drop(vec![
+            PathBuf::from("/home/bob/report.pdf"),
+            PathBuf::from("/home/bob/photos"),
+        ]));
+    desk.tell(Event::Failed {
+        task: TaskNumber(1),
+        session: None,
+        failure: Failure::new(Stage::Files, kind),
+    });
+    ended(desk, Outcome::Failed);
 }
 
 fn failed(desk: &Desk, kind: FailureKind) {

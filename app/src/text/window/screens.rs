@@ -101,6 +101,8 @@ pub const ADD_FILES: &str = "Add files";
 pub const ADD_FOLDER: &str = "Add folder";
 /// While files are looked through.
 pub const LOOKING_THROUGH: &str = "Looking through the files...";
+/// A share ended before they were.
+pub const NOT_LOOKED_THROUGH: &str = "The files were not looked through.";
 /// Who receives.
 pub const RECEIVERS_TITLE: &str = "Receivers";
 /// Nobody receives yet.
