@@ -120,6 +120,39 @@ fn no_screen_paints_the_ground_that_the_window_is_cleared_in() {
     }
 }
 
+/// Letters of a name that are seen at least, however long it is and however narrow its row.
+const LETTERS_SEEN: usize = 10;
+
+#[test]
+fn a_name_that_is_cut_short_is_still_known_by_its_beginning() {
+    let mut problems = String::new();
+    for state in states::all() {
+        for (size, percent) in SIZES {
+            let look = Look {
+                size,
+                percent,
+                ..Look::usual()
+            };
+            let desk = desk_in(&state, &look);
+            for shape in &desk.harness.output().shapes {
+                let egui::Shape::Text(text) = &shape.shape else {
+                    continue;
+                };
+                let seen: usize = text.galley.rows.iter().map(|row| row.glyphs.len()).sum();
+                if text.galley.elided && seen < LETTERS_SEEN {
+                    let _ = writeln!(
+                        problems,
+                        "{} at {size:?}, {percent} %: {seen} letters of {:?}",
+                        state.name,
+                        text.galley.text()
+                    );
+                }
+            }
+        }
+    }
+    assert!(problems.is_empty(), "\n{problems}");
+}
+
 #[test]
 fn yes_and_no_are_in_sight_in_every_size() {
     for (size, percent) in SIZES {
