@@ -4,6 +4,7 @@
 
 mod accessible;
 mod clipboard;
+mod closing;
 mod drag;
 mod figures;
 mod input;
