@@ -120,6 +120,39 @@ fn no_screen_paints_the_ground_that_the_window_is_cleared_in() {
     }
 }
 
+#[test]
+fn no_word_on_a_button_is_broken() {
+    let mut problems = String::new();
+    for state in states::all() {
+        for (size, percent) in SIZES {
+            let look = Look {
+                size,
+                percent,
+                ..Look::usual()
+            };
+            let desk = desk_in(&state, &look);
+            let words: Vec<String> = desk
+                .nodes()
+                .iter()
+                .filter(|node| matches!(node.accesskit_node().role(), Role::Button | Role::Tab))
+                .map(name_of)
+                .filter(|name| !name.contains(' '))
+                .collect();
+            for shape in &desk.harness.output().shapes {
+                let egui::Shape::Text(text) = &shape.shape else {
+                    continue;
+                };
+                let broken = text.galley.rows.len() > 1;
+                if broken && words.iter().any(|word| word == text.galley.text()) {
+                    let word = text.galley.text();
+                    let _ = writeln!(problems, "{} at {size:?}, {percent} %: {word}", state.name);
+                }
+            }
+        }
+    }
+    assert!(problems.is_empty(), "\n{problems}");
+}
+
 /// Letters of a name that are seen at least, however long it is and however narrow its row.
 const LETTERS_SEEN: usize = 10;
 
