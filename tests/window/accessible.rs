@@ -47,6 +47,10 @@ pub(crate) struct Place {
 pub(crate) struct Role(u32);
 
 impl Role {
+    /// Is marked or not.
+    pub(crate) const CHECK_BOX: Self = Self(7);
+    /// One of a list.
+    pub(crate) const ITEM: Self = Self(32);
     /// Turns to a screen.
     pub(crate) const TAB: Self = Self(37);
     /// Can be pressed.

@@ -3,12 +3,16 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use fardrop_tests::peer;
-use x11rb::protocol::xproto::{ConfigureWindowAux, ConnectionExt as _, Window};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use x11rb::protocol::xproto::{
+    ClientMessageEvent, ConfigureWindowAux, ConnectionExt as _, EventMask, Window,
+};
 use x11rb::wrapper::ConnectionExt as _;
 
 use super::accessible::{Part, Reader, Role};
@@ -190,8 +194,13 @@ impl<'a> Instance<'a> {
 
     /// Waits for a button, and does what a click on it does.
     pub(crate) fn press(&self, name: &str) -> Result<()> {
-        let button = self.find(Role::BUTTON, name)?;
-        self.stage.reader.press(&button)
+        self.press_part(Role::BUTTON, name)
+    }
+
+    /// The same with a part of another role.
+    pub(crate) fn press_part(&self, role: Role, name: &str) -> Result<()> {
+        let part = self.find(role, name)?;
+        self.stage.reader.press(&part)
     }
 
     /// Types into it.
@@ -246,6 +255,36 @@ impl<'a> Instance<'a> {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
         Ok(kilobytes.context("an odd status")?.trim().parse::<u64>()? * 1024)
+    }
+
+    /// Wishes that it closes, as the window manager does when its cross is pressed.
+    pub(crate) fn ask_to_close(&self) -> Result<()> {
+        let screen = self.stage.screen;
+        let (protocols, wish) = (
+            screen.atom("WM_PROTOCOLS")?,
+            screen.atom("WM_DELETE_WINDOW")?,
+        );
+        let data = [wish, x11rb::CURRENT_TIME, 0, 0, 0];
+        let message = ClientMessageEvent::new(32, self.window, protocols, data);
+        screen
+            .x
+            .send_event(false, self.window, EventMask::NO_EVENT, message)?;
+        Ok(screen.x.sync()?)
+    }
+
+    /// Tells it to end (SIGTERM).
+    pub(crate) fn tell_to_end(&self) -> Result<()> {
+        let process = Pid::from_child(&self.process);
+        Ok(kill_process(process, Signal::TERM)?)
+    }
+
+    /// Waits until it has ended by itself; `None` if it has not after so long.
+    pub(crate) fn ended(&mut self, patience: Duration) -> Result<Option<ExitStatus>> {
+        let process = pidfd_open(Pid::from_child(&self.process), PidfdFlags::empty())?;
+        let mut ready = [PollFd::new(&process, PollFlags::IN)];
+        let patience = Timespec::try_from(patience)?;
+        poll(&mut ready, Some(&patience))?;
+        Ok(self.process.try_wait()?)
     }
 
     /// Kills it at once (SIGKILL).

@@ -4,10 +4,12 @@
 
 mod accessible;
 mod clipboard;
+mod closing;
 mod drag;
 mod figures;
 mod input;
 mod instance;
+mod picker;
 mod portal;
 mod screen;
 mod screenshots;

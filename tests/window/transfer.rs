@@ -163,7 +163,8 @@ fn a_killed_receiver_is_missed_and_goes_on() -> Result<()> {
     })
 }
 
-fn same(one: &Path, other: &Path) -> Result<bool> {
+/// Whether two files hold the same.
+pub(crate) fn same(one: &Path, other: &Path) -> Result<bool> {
     let hash = |path: &Path| -> Result<blake3::Hash> {
         Ok(blake3::Hasher::new()
             .update_reader(fs::File::open(path)?)?

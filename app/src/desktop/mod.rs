@@ -1,5 +1,5 @@
-//! What the desktop around the window does for it: file dialogs, the clipboard, opening what has
-//! arrived, notifications, light or dark, fonts.
+//! What the desktop around the window does for it: file dialogs, folders for the window's own picker, the
+//! clipboard, opening what has arrived, notifications, light or dark, fonts.
 //!
 //! The window's requests come over a bounded channel and are answered over another: any of this may
 //! take seconds, and a frame waits for nothing. Nothing here knows egui.
@@ -9,6 +9,7 @@ mod clipboard;
 mod dialog;
 pub mod display;
 mod errands;
+mod folder;
 mod fonts;
 mod notify;
 mod open;
@@ -24,12 +25,11 @@ use thiserror::Error;
 
 use crate::gui::desktop::{DesktopReply, DesktopRequest, DesktopService};
 
-use clipboard::Job;
 use errands::Errand;
 use fonts::Search;
 
-/// Requests that may wait for the clipboard, as many for fonts, and as many for the rest. A person cannot
-/// click faster than they are answered, unless the desktop hangs.
+/// Requests that may wait for the clipboard, as many for folders, for fonts, and for the rest. A person
+/// cannot click faster than they are answered, unless the desktop hangs.
 const REQUEST_QUEUE: usize = 16;
 
 /// What the desktop would not do.
@@ -46,6 +46,9 @@ pub enum DesktopError {
         /// What the system says.
         reason: String,
     },
+    /// A folder cannot be read or made.
+    #[error("{0}")]
+    Folder(String),
     /// Nothing shows notifications.
     #[error("{0}")]
     Notify(String),
@@ -63,8 +66,15 @@ pub fn serve(service: DesktopService, wake: Wake) -> io::Result<()> {
     let DesktopService { requests, replies } = service;
     let outbox = Outbox { replies, wake };
     let (clipboard, jobs) = sync_channel(REQUEST_QUEUE);
+    let (folders, questions) = sync_channel(REQUEST_QUEUE);
     let (errands, orders) = sync_channel(REQUEST_QUEUE);
     let (fonts, searches) = sync_channel(REQUEST_QUEUE);
+    let queues = Queues {
+        clipboard,
+        folders,
+        errands,
+        fonts,
+    };
     let answers = outbox.clone();
     Builder::new()
         .name("clipboard".to_owned())
@@ -75,22 +85,22 @@ pub fn serve(service: DesktopService, wake: Wake) -> io::Result<()> {
         .spawn(move || fonts::serve(&searches, &answers))?;
     let answers = outbox.clone();
     Builder::new()
+        .name("folders".to_owned())
+        .spawn(move || folder::serve(&questions, &answers))?;
+    let answers = outbox.clone();
+    Builder::new()
         .name("errands".to_owned())
         .spawn(move || errands::serve(&orders, &answers))?;
-    Builder::new().name("desktop".to_owned()).spawn(move || {
-        let queues = Queues {
-            clipboard,
-            errands,
-            fonts,
-        };
-        hand_on(&requests, &queues, &outbox);
-    })?;
+    Builder::new()
+        .name("desktop".to_owned())
+        .spawn(move || hand_on(&requests, &queues, &outbox))?;
     Ok(())
 }
 
-/// Who does what.
+/// Those whom requests concern.
 struct Queues {
-    clipboard: SyncSender<Job>,
+    clipboard: SyncSender<clipboard::Job>,
+    folders: SyncSender<folder::Job>,
     errands: SyncSender<Errand>,
     fonts: SyncSender<Search>,
 }
@@ -99,6 +109,7 @@ struct Queues {
 fn hand_on(requests: &Receiver<DesktopRequest>, queues: &Queues, outbox: &Outbox) {
     let Queues {
         clipboard,
+        folders,
         errands,
         fonts,
     } = queues;
@@ -109,10 +120,14 @@ fn hand_on(requests: &Receiver<DesktopRequest>, queues: &Queues, outbox: &Outbox
                 None
             }
             DesktopRequest::FindFonts(letters) => refused(fonts, Search(letters)),
-            DesktopRequest::CopyText(text) => refused(clipboard, Job::Copy(text)),
-            DesktopRequest::Paste => refused(clipboard, Job::Paste),
+            DesktopRequest::CopyText(text) => refused(clipboard, clipboard::Job::Copy(text)),
+            DesktopRequest::Paste => refused(clipboard, clipboard::Job::Paste),
             DesktopRequest::ChooseFiles => refused(errands, Errand::ChooseFiles),
             DesktopRequest::ChooseFolder(folder) => refused(errands, Errand::ChooseFolder(folder)),
+            DesktopRequest::ReadFolder(question) => refused(folders, folder::Job::Read(question)),
+            DesktopRequest::MakeFolder { parent, name } => {
+                refused(folders, folder::Job::Make { parent, name })
+            }
             DesktopRequest::Open(path) => refused(errands, Errand::Open(path)),
             DesktopRequest::ShowInFolder(path) => refused(errands, Errand::ShowInFolder(path)),
             DesktopRequest::Notify { title, body } => {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::desktop::FolderUse;
+use super::desktop::{FolderUse, Hidden};
 use super::model::Screen;
 use crate::config::Settings;
 use crate::engine::command::ConflictPolicy;
@@ -25,6 +25,8 @@ pub(super) enum Action {
     ChooseFiles,
     /// Choose a folder.
     ChooseFolder(FolderUse),
+    /// Do something in the window's own picker.
+    Pick(Pick),
     /// Look into the clipboard.
     Paste,
     /// Look into the clipboard for files only: its text, if there is any, has gone its own way.
@@ -99,4 +101,31 @@ pub(super) enum Action {
     CloseWhenDone,
     /// Leave the question.
     DismissDialog,
+}
+
+/// Something that the person did in the picker. Rows are counted from the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Pick {
+    /// Go to a folder.
+    Open(PathBuf),
+    /// Go to the folder that this one is in.
+    Up,
+    /// Change what is in the field: a part of a name, or a path.
+    Type(String),
+    /// Go where the path in the field leads.
+    Go,
+    /// Show what is hidden, or leave it out.
+    SetHidden(Hidden),
+    /// Turn to a row.
+    Point(usize),
+    /// Mark a row's file or folder, or take the mark away.
+    Toggle(usize),
+    /// Open a row's folder; choose its file.
+    Enter(usize),
+    /// Change a new folder's name; `None` to make none.
+    NameFolder(Option<String>),
+    /// Make the new folder.
+    MakeFolder,
+    /// Choose what is marked, or the folder itself.
+    Choose,
 }

@@ -196,7 +196,8 @@ impl App {
     /// and the wish to close.
     fn take_input(&mut self, context: &Context) {
         let mut actions = Vec::new();
-        let files_here = matches!(self.model.screen, Screen::Home | Screen::Share(_));
+        let files_here = matches!(self.model.screen, Screen::Home | Screen::Share(_))
+            && self.model.dialog.is_none();
         context.input_mut(|input| {
             let dropped: Vec<_> = input
                 .raw
@@ -254,6 +255,12 @@ impl App {
 }
 
 impl eframe::App for App {
+    /// The ground that everything stands on. No screen paints it again: where software draws, that would
+    /// cost as much as all the rest.
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+
     fn logic(&mut self, context: &Context, _frame: &mut Frame) {
         if self.stop.requested() && !self.closing {
             self.model.handle_action(Action::CloseNow);

@@ -26,6 +26,16 @@ pub enum DesktopRequest {
     ChooseFiles,
     /// Let the person choose a folder. Answered by [`DesktopReply::Chosen`].
     ChooseFolder(FolderUse),
+    /// Read a folder for the window's own picker. Answered by [`DesktopReply::Folder`], unless a newer
+    /// question comes before it is begun with.
+    ReadFolder(FolderQuestion),
+    /// Make a folder in a folder. Answered by [`DesktopReply::FolderMade`].
+    MakeFolder {
+        /// Where.
+        parent: PathBuf,
+        /// What it is to be called.
+        name: String,
+    },
     /// Put text into the clipboard.
     CopyText(String),
     /// Read the clipboard: files if there are any, else text. Answered by [`DesktopReply::Pasted`].
@@ -83,6 +93,111 @@ pub enum FolderUse {
     ReceiveAlways,
 }
 
+/// What is to be known of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderQuestion {
+    /// Comes back with the answer, which may be late.
+    pub number: u64,
+    /// The folder, as a whole path or below `~`. Of anything else than a folder, the one that it is in.
+    pub folder: PathBuf,
+    /// Only names with this in them, in whatever case; empty for all.
+    pub search: String,
+    /// Whether what is hidden is wanted.
+    pub hidden: Hidden,
+    /// What is wanted.
+    pub kinds: Kinds,
+}
+
+/// What becomes of names that begin with a dot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hidden {
+    /// They are not there.
+    LeftOut,
+    /// They are like any other.
+    Shown,
+}
+
+/// What a folder is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kinds {
+    /// Everything in it.
+    All,
+    /// The folders in it.
+    Folders,
+}
+
+/// What a folder holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderAnswer {
+    /// The question's.
+    pub number: u64,
+    /// The folder that was meant.
+    pub folder: PathBuf,
+    /// Where files are usually, whatever folder it is.
+    pub places: Vec<Place>,
+    /// What is in it, or the system's own word for why nobody can tell.
+    pub contents: Result<FolderContents, String>,
+}
+
+/// What is in a folder: folders first, then as people count and spell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderContents {
+    /// The first of them.
+    pub entries: Vec<FolderEntry>,
+    /// How many more there are.
+    pub more: u64,
+    /// Which of them was named by the question, if it named no folder.
+    pub named: Option<PathBuf>,
+}
+
+/// Something in a folder. A symbolic link is what it points at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderEntry {
+    /// The whole path.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Bytes in a file.
+    pub bytes: u64,
+    /// When it was changed, in seconds since 1970, where the system tells.
+    pub changed: Option<u64>,
+}
+
+/// What something in a folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntryKind {
+    /// A folder.
+    Folder,
+    /// A file.
+    File,
+    /// Nothing that can be sent: a device, a socket, a link to nothing.
+    Other,
+}
+
+/// A folder that people look for files in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Which.
+    pub kind: PlaceKind,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// Which folder a place is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaceKind {
+    /// The person's own.
+    Home,
+    /// What lies on the desktop.
+    Desktop,
+    /// What was written.
+    Documents,
+    /// What was downloaded.
+    Downloads,
+    /// A drive that can be taken out.
+    Drive,
+}
+
 /// What a request came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DesktopReply {
@@ -102,6 +217,10 @@ pub enum DesktopReply {
         /// What should have been chosen; `None` for files to send.
         folder: Option<FolderUse>,
     },
+    /// What a folder holds.
+    Folder(Box<FolderAnswer>),
+    /// A folder was made.
+    FolderMade(PathBuf),
     /// What the clipboard holds.
     Pasted(Clipboard),
     /// Text is in the clipboard.

@@ -158,6 +158,8 @@ fn show(context: egui::Context, opening: Opening) -> Result<(), WindowError> {
         viewport,
         event_loop_builder: Some(Box::new(move |builder| display.choose_in(builder))),
         persist_window: false,
+        // Every surface has one colour: there is nothing to smooth, and each pixel would be dearer.
+        dithering: false,
         ..eframe::NativeOptions::default()
     };
     eframe::run_native_ext(

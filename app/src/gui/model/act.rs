@@ -40,12 +40,7 @@ impl Model {
                 add: Vec::new(),
                 remove: vec![item],
             }),
-            Action::RenewCode(task) => {
-                if let Some(share) = self.share_mut(task) {
-                    share.renewing = true;
-                    self.ask(Command::RenewCode(task));
-                }
-            }
+            Action::RenewCode(task) => self.renew_code(task),
             Action::StopShare(task) => self.stop_share(task),
             Action::ConfirmStopShare(task) => {
                 self.dialog = None;
@@ -61,10 +56,12 @@ impl Model {
             Action::CloseNow => self.close_now(),
             Action::CloseWhenDone => {
                 self.dialog = None;
+                self.picker = None;
                 self.closing = Closing::WhenDone;
                 self.effects.push_back(Effect::Hide);
             }
-            Action::DismissDialog => self.dialog = None,
+            Action::DismissDialog => self.leave_dialog(),
+            Action::Pick(pick) => self.handle_pick(pick),
             action @ (Action::SearchOffer(..)
             | Action::SeeRows(..)
             | Action::SetWanted(..)
@@ -310,6 +307,13 @@ impl Model {
         if self.screen == Screen::Offer(number) {
             let next = self.open_offers().next();
             self.screen = next.map_or(Screen::Home, Screen::Offer);
+        }
+    }
+
+    fn renew_code(&mut self, task: TaskNumber) {
+        if let Some(share) = self.share_mut(task) {
+            share.renewing = true;
+            self.ask(Command::RenewCode(task));
         }
     }
 

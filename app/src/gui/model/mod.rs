@@ -6,6 +6,7 @@ mod entry;
 mod memory;
 mod network;
 mod offer;
+mod picker;
 mod rate;
 mod receive;
 mod session;
@@ -22,6 +23,7 @@ use std::time::Duration;
 pub(super) use entry::{CodeEntry, code_in};
 pub(super) use network::{Network, ServerTest};
 pub(super) use offer::OfferView;
+pub(super) use picker::{Picker, Reading};
 pub(super) use rate::{RATES_KEPT, RateHistory};
 pub(super) use receive::Receive;
 pub(super) use session::{Direction, Phase, Session};
@@ -69,6 +71,8 @@ pub(super) enum Dialog {
     ClearHistory,
     /// A share is to be stopped while somebody receives it.
     StopShare(TaskNumber),
+    /// Files or a folder are to be chosen, on a desktop that has no dialog for it: [`Model::picker`].
+    Choose,
 }
 
 /// Something that the person started.
@@ -127,6 +131,8 @@ pub(super) struct Model {
     pub(super) screen: Screen,
     /// The question in front of it.
     pub(super) dialog: Option<Dialog>,
+    /// The picker, as long as it is open; another question may lie before it.
+    pub(super) picker: Option<Picker>,
     /// Something that happened beside, until the person has seen it.
     pub(super) notice: Option<String>,
     /// The code field.
@@ -147,6 +153,8 @@ pub(super) struct Model {
     searched: BTreeSet<char>,
     /// The folder for received files where the settings name none.
     downloads: PathBuf,
+    /// The folder in which something was picked last.
+    picked: Option<PathBuf>,
     /// Whether the window has the keyboard.
     in_front: bool,
     /// Whether the last look into the clipboard was for files only.
@@ -177,6 +185,7 @@ impl Model {
         Self {
             screen: Screen::Home,
             dialog: None,
+            picker: None,
             notice: None,
             entry: CodeEntry::default(),
             tasks: BTreeMap::new(),
@@ -187,6 +196,7 @@ impl Model {
             looks: Looks::default(),
             searched: BTreeSet::new(),
             downloads,
+            picked: None,
             in_front: true,
             files_only: false,
             common,

@@ -149,7 +149,13 @@ impl Model {
                 self.notice = Some(text::CLIPBOARD_EMPTY.to_owned());
             }
             DesktopReply::Copied => self.notice = Some(text::COPIED.to_owned()),
-            DesktopReply::NoDialog { .. } => self.notice = Some(text::NO_DIALOG.to_owned()),
+            DesktopReply::NoDialog { folder } => self.open_picker(folder),
+            reply @ (DesktopReply::Folder(_)
+            | DesktopReply::FolderMade(_)
+            | DesktopReply::Failed {
+                request: DesktopRequest::ReadFolder(_) | DesktopRequest::MakeFolder { .. },
+                ..
+            }) => self.handle_folder_reply(reply),
             // No person asked for these; that there is none troubles nobody.
             DesktopReply::Failed {
                 request:
@@ -187,7 +193,7 @@ impl Model {
         }
     }
 
-    fn handle_chosen(&mut self, folder: Option<FolderUse>, paths: Vec<PathBuf>) {
+    pub(super) fn handle_chosen(&mut self, folder: Option<FolderUse>, paths: Vec<PathBuf>) {
         match folder {
             None | Some(FolderUse::Send) => self.send(paths),
             Some(FolderUse::ReceiveAlways) => {

@@ -428,6 +428,40 @@ fn what_failed_is_tried_again_with_the_same_code() {
 }
 
 #[test]
+fn a_share_that_fails_at_once_says_why_what_is_kept_and_what_to_do() {
+    let mut desk = Desk::usual();
+    states::share_failed(&mut desk, FailureKind::NothingToSend);
+    desk.asked();
+    assert!(desk.says("Failed") && desk.says("There is nothing to send"));
+    assert!(desk.says("Nothing was sent, and the files are as they were."));
+    assert!(desk.says("report"));
+    // The same again would fail again.
+    assert!(!desk.says("Send again"));
+    desk.click("Copy details");
+    match desk.requested().as_slice() {
+        [DesktopRequest::CopyText(copied)] => {
+            assert!(copied.contains("nothing to send") && copied.contains("kind: nothing-to-send"));
+        }
+        other => panic!("{other:?}"),
+    }
+    desk.click("Choose files: Sending report.pdf and 1 more");
+    assert_eq!(desk.requested(), [DesktopRequest::ChooseFiles]);
+
+    let mut desk = Desk::usual();
+    states::share_failed(&mut desk, FailureKind::RendezvousUnreachable);
+    desk.asked();
+    desk.click("Send again: Sending report.pdf and 1 more");
+    assert_eq!(shared_paths(&mut desk).len(), 2);
+}
+
+#[test]
+fn files_that_failed_are_counted_beyond_those_known_by_name() {
+    let mut desk = Desk::usual();
+    received(&mut desk, 150);
+    assert!(desk.says("150 files are missing") && desk.says("and 147 more"));
+}
+
+#[test]
 fn what_has_arrived_is_opened_and_shown() {
     let mut desk = Desk::usual();
     received(&mut desk, 0);

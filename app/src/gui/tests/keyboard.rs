@@ -13,7 +13,7 @@ use crate::gui::theme;
 use egui_kittest::kittest::NodeT as _;
 
 /// What Tab goes through, from what has the focus when a screen opens, once around.
-fn tab_order(desk: &mut Desk) -> Vec<String> {
+pub(super) fn tab_order(desk: &mut Desk) -> Vec<String> {
     let mut order = Vec::new();
     for _ in 0..60 {
         let focused = desk.focused().unwrap_or_default();

@@ -130,6 +130,87 @@ fn content_stands_in_the_middle_of_a_wide_window() {
 }
 
 #[test]
+fn no_screen_paints_the_ground_that_the_window_is_cleared_in() {
+    for state in states::all() {
+        let desk = desk_in(&state, &Look::usual());
+        let window = desk.harness.ctx.content_rect();
+        let ground = desk.harness.ctx.global_style().visuals.panel_fill;
+        for shape in &desk.harness.output().shapes {
+            if let egui::Shape::Rect(rect) = &shape.shape {
+                let covers = rect.rect.area() > 0.5 * window.area();
+                assert!(!(covers && rect.fill == ground), "{}: {rect:?}", state.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_word_on_a_button_is_broken() {
+    let mut problems = String::new();
+    for state in states::all() {
+        for (size, percent) in SIZES {
+            let look = Look {
+                size,
+                percent,
+                ..Look::usual()
+            };
+            let desk = desk_in(&state, &look);
+            let words: Vec<String> = desk
+                .nodes()
+                .iter()
+                .filter(|node| matches!(node.accesskit_node().role(), Role::Button | Role::Tab))
+                .map(name_of)
+                .filter(|name| !name.contains(' '))
+                .collect();
+            for shape in &desk.harness.output().shapes {
+                let egui::Shape::Text(text) = &shape.shape else {
+                    continue;
+                };
+                let broken = text.galley.rows.len() > 1;
+                if broken && words.iter().any(|word| word == text.galley.text()) {
+                    let word = text.galley.text();
+                    let _ = writeln!(problems, "{} at {size:?}, {percent} %: {word}", state.name);
+                }
+            }
+        }
+    }
+    assert!(problems.is_empty(), "\n{problems}");
+}
+
+/// Letters of a name that are seen at least, however long it is and however narrow its row.
+const LETTERS_SEEN: usize = 10;
+
+#[test]
+fn a_name_that_is_cut_short_is_still_known_by_its_beginning() {
+    let mut problems = String::new();
+    for state in states::all() {
+        for (size, percent) in SIZES {
+            let look = Look {
+                size,
+                percent,
+                ..Look::usual()
+            };
+            let desk = desk_in(&state, &look);
+            for shape in &desk.harness.output().shapes {
+                let egui::Shape::Text(text) = &shape.shape else {
+                    continue;
+                };
+                let seen: usize = text.galley.rows.iter().map(|row| row.glyphs.len()).sum();
+                if text.galley.elided && seen < LETTERS_SEEN {
+                    let _ = writeln!(
+                        problems,
+                        "{} at {size:?}, {percent} %: {seen} letters of {:?}",
+                        state.name,
+                        text.galley.text()
+                    );
+                }
+            }
+        }
+    }
+    assert!(problems.is_empty(), "\n{problems}");
+}
+
+#[test]
 fn yes_and_no_are_in_sight_in_every_size() {
     for (size, percent) in SIZES {
         let look = Look {

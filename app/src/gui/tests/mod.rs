@@ -8,6 +8,7 @@ mod keyboard;
 mod letters;
 mod looks;
 mod paint;
+mod picker;
 mod rest;
 mod states;
 

@@ -34,7 +34,9 @@ impl TestRenderer for Painter {
         let scale = output.pixels_per_point;
         let size = context.content_rect().size() * scale;
         let (width, height) = (size.x.round() as u32, size.y.round() as u32);
-        let mut picture = RgbaImage::from_pixel(width, height, Rgba([0, 0, 0, 255]));
+        // What the window clears itself in.
+        let ground = context.global_style().visuals.panel_fill.to_array();
+        let mut picture = RgbaImage::from_pixel(width, height, Rgba(ground));
         for clipped in context.tessellate(output.shapes.clone(), scale) {
             let Primitive::Mesh(mesh) = clipped.primitive else {
                 return Err("a callback cannot be painted here".to_owned());

@@ -9,7 +9,7 @@ use fardrop_shared::diagnosis::{
     Quic,
 };
 
-use super::Desk;
+use super::{Desk, picker};
 use crate::engine::event::{
     Conflict, Event, ItemNumber, LeftOut, LinkName, OfferDigest, OfferRow, Outcome, Progress,
     Receipt, Rung, RungState, SessionNumber, ShareItem, ShownCode, TaskNumber, Who,
@@ -156,6 +156,29 @@ fn when_it_is_over() -> Vec<State> {
             failed(desk, FailureKind::PeerGone);
             ended(desk, Outcome::Failed);
         }),
+        still("share-failed", |desk| {
+            share_failed(desk, FailureKind::NothingToSend);
+        }),
+        still("share-failed-at-home", |desk| {
+            share_failed(desk, FailureKind::RendezvousUnreachable);
+            show(desk, Screen::Home);
+        }),
+        still("share-refused", |desk| {
+            shared(desk);
+            desk.tell(Event::Refused {
+                task: TaskNumber(1),
+                failure: Failure::new(Stage::Rendezvous, FailureKind::RendezvousUnreachable),
+            });
+        }),
+        still("code-is-dead", |desk| {
+            looking(desk);
+            desk.tell(Event::Failed {
+                task: TaskNumber(1),
+                session: None,
+                failure: Failure::new(Stage::Pairing, FailureKind::CodeDead),
+            });
+            ended(desk, Outcome::Failed);
+        }),
         still("no-such-code", |desk| {
             looking(desk);
             desk.tell(Event::Failed {
@@ -181,6 +204,10 @@ fn elsewhere() -> Vec<State> {
             show(desk, Screen::Network);
         }),
         still("about", |desk| show(desk, Screen::About)),
+        still("picker-files", picker::files),
+        still("picker-destination", picker::destination),
+        still("picker-unreadable", picker::unreadable),
+        still("picker-crowded", picker::crowded),
         State {
             name: "closing",
             make: |desk| {
@@ -398,7 +425,7 @@ fn paused(by: Who) -> Event {
 
 fn receipt(failed_files: u64) -> Receipt {
     Receipt {
-        files: 12 - failed_files,
+        files: 12_u64.saturating_sub(failed_files),
         failed_files,
         bytes: 12_000_000,
         sent: 9_000_000,
@@ -438,6 +465,23 @@ fn sent(desk: &mut Desk) {
         places: Vec::new(),
     });
     desk.run();
+}
+
+/// A share fails before there is a code.
+pub(super) fn share_failed(desk: &mut Desk, kind: FailureKind) {
+    desk.harness
+        .state_mut()
+        .model_mut()
+        .handle_action(Action::Drop(vec![
+            PathBuf::from("/home/bob/report.pdf"),
+            PathBuf::from("/home/bob/photos"),
+        ]));
+    desk.tell(Event::Failed {
+        task: TaskNumber(1),
+        session: None,
+        failure: Failure::new(Stage::Files, kind),
+    });
+    ended(desk, Outcome::Failed);
 }
 
 fn failed(desk: &Desk, kind: FailureKind) {

@@ -27,7 +27,7 @@ pub(super) fn share_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, sha
             weak_ui(ui, &text::offered_total(files, bytes));
         }
         match (&share.code, &share.failure) {
-            (_, Some(failure)) => failure_ui(ui, scene, failure, Role::Sender),
+            (_, Some(failure)) => share_failure_ui(ui, scene, share, failure),
             (Some(code), None) if share.dead.is_none() => {
                 text_ui(ui, &code.spoken);
             }
@@ -46,9 +46,7 @@ pub(super) fn share_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, sha
         }
         ui.horizontal_wrapped(|ui| {
             if share.ended {
-                if again_button(ui, text::SEND_AGAIN, &title) {
-                    scene.actions.push(Action::Retry(task));
-                }
+                next_button_ui(ui, scene, task, share, &title);
                 return;
             }
             let show = Button::new(text::SHOW_CODE)
@@ -64,6 +62,48 @@ pub(super) fn share_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, sha
             }
         });
     });
+}
+
+/// A share that cannot go on: why, what is kept, and the same to copy.
+pub(super) fn share_failure_ui(
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    share: &Share,
+    failure: &Failure,
+) {
+    let palette = Palette::of(ui);
+    sign_ui(ui, Icon::Cross, palette.bad, text::STATE_FAILED);
+    failure_ui(ui, scene, failure, Role::Sender);
+    let kept = if share.sessions.is_empty() {
+        text::SHARE_KEPT
+    } else {
+        text::SHARE_KEPT_THERE
+    };
+    weak_ui(ui, kept);
+}
+
+/// What to do about a share that is over: the same again, or something else where that would fail again.
+pub(super) fn next_button_ui(
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    task: TaskNumber,
+    share: &Share,
+    title: &str,
+) {
+    let vain = share
+        .failure
+        .as_ref()
+        .is_some_and(|failure| !failure.kind.worth_retrying());
+    if vain {
+        let choose = Button::new(text::CHOOSE_FILES)
+            .icon(Icon::File)
+            .described(text::button_of(text::CHOOSE_FILES, title));
+        if choose.show_ui(ui) {
+            scene.actions.push(Action::ChooseFiles);
+        }
+    } else if again_button(ui, text::SEND_AGAIN, title) {
+        scene.actions.push(Action::Retry(task));
+    }
 }
 
 /// The card of a code that was typed.
@@ -88,11 +128,10 @@ fn received_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, receive: &R
         (None, Some(failure)) => {
             title_row_ui(ui, scene, task, text::RECEIVE_TITLE, receive.ended);
             failure_ui(ui, scene, failure, Role::Receiver);
-            ui.horizontal_wrapped(|ui| {
-                if receive.ended && again_button(ui, text::RETRY, text::RECEIVE_TITLE) {
-                    scene.actions.push(Action::Retry(task));
-                }
-            });
+            let again = receive.ended && failure.kind.worth_retrying();
+            if again && again_button(ui, text::RETRY, text::RECEIVE_TITLE) {
+                scene.actions.push(Action::Retry(task));
+            }
         }
         (None, None) => {
             let palette = Palette::of(ui);
@@ -321,14 +360,19 @@ fn failed_files_ui(ui: &mut Ui, session: &Session) {
             &text::file_failed(name, *reason),
         );
     }
-    let more = session.failed.len().saturating_sub(FAILED_SHOWN);
+    // Not all of them are known by name.
+    let failed = session.receipt.map_or(0, |receipt| receipt.failed_files);
+    let shown = session.failed.len().min(FAILED_SHOWN);
+    let more = failed
+        .max(session.failed.len() as u64)
+        .saturating_sub(shown as u64);
     if more > 0 {
-        weak_ui(ui, &text::more_failed(more as u64));
+        weak_ui(ui, &text::more_failed(more));
     }
 }
 
 /// What happened and what to do; the same to copy.
-fn failure_ui(ui: &mut Ui, scene: &mut Scene<'_>, failure: &Failure, role: Role) {
+pub(super) fn failure_ui(ui: &mut Ui, scene: &mut Scene<'_>, failure: &Failure, role: Role) {
     let sentence = text::failure(failure, role);
     text_ui(ui, &sentence);
     let copy = Button::new(text::COPY_DETAILS)

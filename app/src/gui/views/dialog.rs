@@ -2,7 +2,7 @@
 
 use egui::{Id, Modal, Ui};
 
-use super::Scene;
+use super::{Scene, picker};
 use crate::gui::action::Action;
 use crate::gui::model::Dialog;
 use crate::gui::theme::{self, Palette};
@@ -43,6 +43,7 @@ pub(super) fn show_ui(ui: &Ui, scene: &mut Scene<'_>) {
             (text::STOP_KEEP, Action::DismissDialog),
             &[(text::STOP_SHARING, Action::ConfirmStopShare(task))],
         ),
+        Some(Dialog::Choose) => picker::show_ui(ui, scene),
     }
 }
 

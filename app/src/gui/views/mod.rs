@@ -7,10 +7,14 @@ mod history;
 mod home;
 mod network;
 mod offer;
+mod picker;
 mod settings;
 mod share;
 
-use egui::{Align, CentralPanel, Id, Key, Layout, Margin, Panel, ScrollArea, Ui, UiBuilder};
+use egui::{
+    Align, CentralPanel, Id, Key, Layout, Margin, Panel, ScrollArea, Ui, UiBuilder, UiKind,
+    UiStackInfo,
+};
 
 use super::action::Action;
 use super::model::{Model, Screen};
@@ -127,27 +131,31 @@ fn top_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
 
 /// A column of content that scrolls, in the middle of the window and not too wide.
 fn page_ui<R>(ui: &mut Ui, screen: Screen, content: impl FnOnce(&mut Ui) -> R) -> R {
-    let palette = Palette::of(ui);
-    let frame = egui::Frame::new().fill(palette.ground);
+    // The window is cleared in the ground's colour: what stands on it is told so, and nothing is painted.
+    let ground = egui::Frame::new().fill(Palette::of(ui).ground);
+    let on_ground = UiStackInfo::new(UiKind::CentralPanel).with_frame(ground);
     CentralPanel::default()
-        .frame(frame)
+        .frame(egui::Frame::new())
         .show(ui, |ui| {
             // Of the whole window: a scroll bar takes of the margin, and moves nothing when it comes.
             let column = Column::of(ui);
-            ScrollArea::vertical()
-                .id_salt(Id::unique(("page", format!("{screen:?}"))))
-                .auto_shrink(false)
-                .show(ui, |ui| {
-                    ui.add_space(f32::from(theme::EDGE));
-                    let result = column.show(ui, |ui| {
-                        let result = content(ui);
-                        follow_focus_ui(ui);
+            ui.scope_builder(UiBuilder::new().ui_stack_info(on_ground), |ui| {
+                ScrollArea::vertical()
+                    .id_salt(Id::unique(("page", format!("{screen:?}"))))
+                    .auto_shrink(false)
+                    .show(ui, |ui| {
+                        ui.add_space(f32::from(theme::EDGE));
+                        let result = column.show(ui, |ui| {
+                            let result = content(ui);
+                            follow_focus_ui(ui);
+                            result
+                        });
+                        ui.add_space(f32::from(theme::EDGE));
                         result
-                    });
-                    ui.add_space(f32::from(theme::EDGE));
-                    result
-                })
-                .inner
+                    })
+                    .inner
+            })
+            .inner
         })
         .inner
 }

@@ -33,6 +33,13 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber) {
         back_title_ui(ui, scene, title);
         if !share.ended {
             code_card_ui(ui, scene, task, share);
+        } else if let Some(failure) = &share.failure {
+            card_ui(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = theme::SPACE;
+                card::share_failure_ui(ui, scene, share, failure);
+                let title = card::share_title(share);
+                card::next_button_ui(ui, scene, task, share, &title);
+            });
         }
         receivers_ui(ui, scene, task, share);
         offered_ui(ui, scene, task, share);
@@ -86,8 +93,8 @@ fn code_card_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Sh
         }
         if let Some(failure) = share.failure.as_ref().or(share.refused.as_ref()) {
             let palette = Palette::of(ui);
-            let sentence = text::failure(failure, Role::Sender);
-            sign_ui(ui, Icon::Warning, palette.bad, &sentence);
+            sign_ui(ui, Icon::Warning, palette.bad, text::NOT_DONE);
+            card::failure_ui(ui, scene, failure, Role::Sender);
         }
     });
 }
@@ -137,14 +144,15 @@ fn code_ui(ui: &mut Ui, scene: &mut Scene<'_>, code: &ShownCode) {
 }
 
 fn receivers_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Share) {
+    if share.ended && share.sessions.is_empty() {
+        return;
+    }
     card_ui(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE;
         card_title_ui(ui, text::RECEIVERS_TITLE);
         if share.sessions.is_empty() {
             let palette = Palette::of(ui);
-            if !share.ended {
-                sign_ui(ui, Icon::Clock, palette.text_weak, text::NOBODY_YET);
-            }
+            sign_ui(ui, Icon::Clock, palette.text_weak, text::NOBODY_YET);
             return;
         }
         for session in share.sessions.values() {
@@ -162,6 +170,7 @@ fn offered_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Shar
         card_title_ui(ui, text::OFFERED_TITLE);
         match share.scanned {
             Some((files, bytes, _)) => weak_ui(ui, &text::offered_total(files, bytes)),
+            None if share.ended => weak_ui(ui, text::NOT_LOOKED_THROUGH),
             None => weak_ui(ui, text::LOOKING_THROUGH),
         };
         match &share.items {

@@ -110,7 +110,13 @@ impl<'a> Button<'a> {
             (Some(_), true) => theme::ICON,
             (Some(_), false) => theme::ICON + theme::SPACE,
         };
-        let room = (ui.available_width() - padding.x * 2.0 - icon_room).max(theme::TARGET_MIN);
+        // What does not fit beside the others goes to the next line, and breaks only if that is too short.
+        let line = if ui.layout().main_wrap() {
+            ui.max_rect().width()
+        } else {
+            ui.available_width()
+        };
+        let room = (line - padding.x * 2.0 - icon_room).max(theme::TARGET_MIN);
         let galley = (!self.icon_only).then(|| {
             let text = egui::WidgetText::from(label.as_str());
             text.into_galley(ui, Some(egui::TextWrapMode::Wrap), room, TextStyle::Button)

@@ -74,7 +74,7 @@ fn completions_ui(ui: &mut Ui, entry: &CodeEntry, field: Id, actions: &mut Vec<A
 }
 
 /// The caret stands at the end of what was filled in.
-fn move_caret_to_end(ui: &Ui, field: Id) {
+pub(crate) fn move_caret_to_end(ui: &Ui, field: Id) {
     if let Some(mut state) = TextEdit::load_state(ui.ctx(), field) {
         let end = egui::text::CCursor::new(LETTERS_MAX);
         state

@@ -1,10 +1,8 @@
 //! The words of the history.
 
-use std::time::Duration;
-
 use crate::failure::FailureKind;
 use crate::history::Ending;
-use crate::text::{count, duration, shown, size};
+use crate::text::{count, shown, size};
 
 /// Longest account of a problem that is shown, in characters.
 const PROBLEM_LIMIT: usize = 300;
@@ -56,19 +54,26 @@ pub fn history_outcome(outcome: Ending) -> String {
 /// How much it was, and how long ago; both times in seconds since 1970.
 #[must_use]
 pub fn history_amount(now: u64, when: u64, files: u64, bytes: u64) -> String {
-    let ago = now.saturating_sub(when);
-    let ago = match ago {
-        0..60 => "just now".to_owned(),
-        60..172_800 => {
-            // Whole minutes, and whole hours after the first.
-            let unit = if ago < 3600 { 60 } else { 3600 };
-            format!("{} ago", duration(Duration::from_secs(ago / unit * unit)))
-        }
-        _ => format!("{} ago", count(ago / 86_400, "day", "days")),
-    };
     format!(
-        "{}, {}  ·  {ago}",
+        "{}, {}  ·  {}",
         count(files, "file", "files"),
-        size(bytes)
+        size(bytes),
+        ago(now, when)
     )
+}
+
+/// How long ago something was; both times in seconds since 1970.
+#[must_use]
+pub fn ago(now: u64, when: u64) -> String {
+    let minutes = now.saturating_sub(when) / 60;
+    let (hours, days) = (minutes / 60, minutes / 60 / 24);
+    let ago = match (days, hours, minutes) {
+        (0, 0, 0) => return "just now".to_owned(),
+        (0, 0, _) => count(minutes, "minute", "minutes"),
+        (0 | 1, ..) => count(hours, "hour", "hours"),
+        (2..60, ..) => count(days, "day", "days"),
+        (60..730, ..) => count(days / 30, "month", "months"),
+        (730.., ..) => count(days / 365, "year", "years"),
+    };
+    format!("{ago} ago")
 }

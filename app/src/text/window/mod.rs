@@ -1,11 +1,13 @@
 //! What the window says.
 
 mod history;
+mod picker;
 mod screens;
 mod settings;
 mod transfers;
 
 pub use history::*;
+pub use picker::*;
 pub use screens::*;
 pub use settings::*;
 pub use transfers::*;

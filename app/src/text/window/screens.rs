@@ -65,9 +65,6 @@ pub const CODE_MALFORMED: &str = "That is not a code: it is too long, or what fo
 pub const CLIPBOARD_EMPTY: &str = "The clipboard holds no files and no code.";
 /// Text went into the clipboard.
 pub const COPIED: &str = "Copied.";
-/// There are no dialogs on this desktop.
-pub const NO_DIALOG: &str = "This desktop has no dialog to choose files with. Drop them on the window, \
-     copy them in a file manager and paste them here, or start `fardrop FILE`.";
 /// A button on a notice.
 pub const DISMISS: &str = "Dismiss";
 /// A button.
@@ -104,6 +101,8 @@ pub const ADD_FILES: &str = "Add files";
 pub const ADD_FOLDER: &str = "Add folder";
 /// While files are looked through.
 pub const LOOKING_THROUGH: &str = "Looking through the files...";
+/// A share ended before they were.
+pub const NOT_LOOKED_THROUGH: &str = "The files were not looked through.";
 /// Who receives.
 pub const RECEIVERS_TITLE: &str = "Receivers";
 /// Nobody receives yet.

@@ -27,6 +27,12 @@ pub const STATE_CANCELLED: &str = "You stopped it";
 pub const STATE_STOPPING: &str = "Stopping";
 /// It failed.
 pub const STATE_FAILED: &str = "Failed";
+/// A wish that could not be done; the rest stays as it was.
+pub const NOT_DONE: &str = "That was not done";
+/// What is left of a share that failed before anybody received it.
+pub const SHARE_KEPT: &str = "Nothing was sent, and the files are as they were.";
+/// The same of one that somebody received.
+pub const SHARE_KEPT_THERE: &str = "The files are as they were, and receivers keep what they have.";
 /// This person is asked.
 pub const STATE_DECIDING: &str = "Waiting for your answer";
 /// The sender is looked for.
