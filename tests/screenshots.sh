@@ -25,7 +25,7 @@ if [ "${1:-}" = --keep ]; then
     mkdir -p deploy/screenshots
     for name in "${kept[@]}"; do
         # A window has far fewer colours than a photograph.
-        convert "$folder/$name.png" -strip -colors 128 -define png:compression-level=9 "deploy/screenshots/$name.png"
+        convert "$folder/$name.png" -strip +dither -colors 128 -define png:compression-level=9 "deploy/screenshots/$name.png"
     done
 fi
 ls "$folder"
