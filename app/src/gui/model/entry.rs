@@ -74,11 +74,6 @@ impl CodeEntry {
         &self.typed
     }
 
-    /// Whether it is a code.
-    pub(crate) fn whole(&self) -> bool {
-        draft::inspect(&self.typed) == Draft::Whole
-    }
-
     /// What is wrong with it, in a sentence.
     pub(crate) fn problem(&self) -> Option<String> {
         if let Some(refused) = &self.refused {

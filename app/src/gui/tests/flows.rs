@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use egui::accesskit::Role;
 use egui::{DroppedFile, Event as Input, Key};
 
 use super::states::{
@@ -16,6 +17,7 @@ use crate::failure::FailureKind;
 use crate::gui::action::Action;
 use crate::gui::desktop::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::gui::model::Screen;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 #[derive(Debug)]
 struct Dropped(PathBuf);
@@ -182,7 +184,8 @@ fn a_pasted_link_or_code_fills_the_field() {
     ] {
         let mut desk = Desk::usual();
         paste(&mut desk, pasted);
-        assert!(desk.harness.state().model().entry.whole(), "{pasted}");
+        let ready = desk.harness.get_by_role_and_label(Role::Button, "Receive");
+        assert!(!ready.accesskit_node().is_disabled(), "{pasted}");
         assert!(desk.asked().is_empty(), "nothing is tried unasked");
     }
 }

@@ -9,6 +9,7 @@ mod letters;
 mod looks;
 mod paint;
 mod picker;
+mod presses;
 mod rest;
 mod states;
 

@@ -400,6 +400,7 @@ fn buttons_ui(
     ui.horizontal_wrapped(|ui| {
         let mut button = |ui: &mut Ui, icon: Icon, label: &str, weight: Weight, action: Action| {
             let button = Button::new(label)
+                .known_by(kept_by(label))
                 .icon(icon)
                 .weight(weight)
                 .described(text::button_of(label, title));
@@ -456,6 +457,15 @@ fn buttons_ui(
             button(ui, Icon::Cross, text::CANCEL, Weight::Plain, action);
         }
     });
+}
+
+/// Going on takes the place of pausing, and the focus with it.
+fn kept_by(label: &str) -> &str {
+    if label == text::RESUME {
+        text::PAUSE
+    } else {
+        label
+    }
 }
 
 fn again_button(ui: &mut Ui, label: &str, title: &str) -> bool {

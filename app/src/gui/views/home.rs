@@ -112,8 +112,7 @@ fn receive_ui(ui: &mut Ui, scene: &mut Scene<'_>, height: f32) {
         card_title_ui(ui, text::RECEIVE_TITLE);
         text_ui(ui, text::CODE_LABEL);
         let fresh = scene.fresh && scene.model.dialog.is_none();
-        code_field_ui(ui, &scene.model.entry, fresh, &mut scene.actions);
-        let ready = scene.model.entry.whole();
+        let ready = code_field_ui(ui, &scene.model.entry, fresh, &mut scene.actions);
         if Button::new(text::RECEIVE)
             .icon(Icon::Down)
             .weight(Weight::Main)

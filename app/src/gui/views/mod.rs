@@ -100,7 +100,10 @@ fn top_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
                 let waiting: Vec<_> = waiting.collect();
                 if let Some(first) = waiting.first() {
                     let label = text::offers_wait(waiting.len());
-                    let button = Button::new(&label).icon(Icon::Down).weight(Weight::Main);
+                    let button = Button::new(&label)
+                        .known_by("offers that wait")
+                        .icon(Icon::Down)
+                        .weight(Weight::Main);
                     if button.show_ui(ui) {
                         scene.actions.push(Action::Show(Screen::Offer(*first)));
                     }

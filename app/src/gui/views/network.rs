@@ -53,6 +53,7 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
                 text::LOOK
             };
             let look = Button::new(label)
+                .known_by("look")
                 .icon(Icon::Radio)
                 .weight(Weight::Main)
                 .enabled(!network.looking);

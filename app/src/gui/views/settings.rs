@@ -286,6 +286,7 @@ fn steps_ui(ui: &mut Ui, what: &str, value: &str, less: bool, more: bool) -> Opt
     let beside = ui.available_width() >= theme::NARROW;
     ui.horizontal_wrapped(|ui| {
         let minus = Button::new(text::LESS)
+            .known_by((text::LESS, what))
             .weight(Weight::Plain)
             .enabled(less)
             .described(text::button_of(text::LESS, what));
@@ -293,6 +294,7 @@ fn steps_ui(ui: &mut Ui, what: &str, value: &str, less: bool, more: bool) -> Opt
             step = Some(StepBy::Less);
         }
         let plus = Button::new(text::MORE)
+            .known_by((text::MORE, what))
             .weight(Weight::Plain)
             .enabled(more)
             .described(text::button_of(text::MORE, what));

@@ -1,8 +1,8 @@
 //! A button: an icon, words, or both.
 
 use egui::{
-    Align2, Color32, CornerRadius, CursorIcon, Rect, Response, Role, Sense, Stroke, StrokeKind,
-    TextStyle, Ui, Vec2, WidgetInfo, vec2,
+    Align2, AsIdSalt, Color32, CornerRadius, CursorIcon, IdSalt, Rect, Response, Role, Sense,
+    Stroke, StrokeKind, TextStyle, Ui, Vec2, WidgetInfo, vec2,
 };
 
 use super::icon::{Icon, paint_icon};
@@ -22,10 +22,12 @@ pub(crate) enum Weight {
     Tab(bool),
 }
 
-/// A button.
+/// A button. It is the same one wherever it stands, whatever comes and goes above it: a press that is on its
+/// way reaches it, and the focus stays. It is known by its words, of which a part of a screen has each once.
 #[derive(Debug)]
 pub(crate) struct Button<'a> {
     label: &'a str,
+    known_by: Option<IdSalt>,
     described: Option<String>,
     icon: Option<Icon>,
     icon_only: bool,
@@ -39,6 +41,7 @@ impl<'a> Button<'a> {
     pub(crate) const fn new(label: &'a str) -> Self {
         Self {
             label,
+            known_by: None,
             described: None,
             icon: None,
             icon_only: false,
@@ -52,6 +55,7 @@ impl<'a> Button<'a> {
     pub(crate) const fn icon_only(icon: Icon, label: &'a str) -> Self {
         Self {
             label,
+            known_by: None,
             described: None,
             icon: Some(icon),
             icon_only: true,
@@ -82,6 +86,12 @@ impl<'a> Button<'a> {
     /// As wide as there is room.
     pub(crate) const fn wide(mut self) -> Self {
         self.wide = true;
+        self
+    }
+
+    /// What it is known by, where its words change or others have the same.
+    pub(crate) fn known_by(mut self, salt: impl AsIdSalt) -> Self {
+        self.known_by = Some(IdSalt::new(salt));
         self
     }
 
@@ -131,12 +141,7 @@ impl<'a> Button<'a> {
         if self.wide {
             size.x = size.x.max(ui.available_width());
         }
-        let sense = if self.enabled {
-            Sense::click()
-        } else {
-            Sense::hover()
-        };
-        let (rect, response) = ui.allocate_exact_size(size, sense);
+        let (rect, response) = self.allocate(ui, size);
         let described = self.described.as_deref().unwrap_or(&label);
         response.widget_info(|| match self.weight {
             Weight::Tab(chosen) => WidgetInfo::selected(Role::Tab, self.enabled, chosen, described),
@@ -165,6 +170,20 @@ impl<'a> Button<'a> {
         } else {
             response
         }
+    }
+
+    /// Takes its place, as the button that it is known as.
+    fn allocate(&self, ui: &mut Ui, size: Vec2) -> (Rect, Response) {
+        let sense = if self.enabled {
+            Sense::click()
+        } else {
+            Sense::hover()
+        };
+        let known_by = self.known_by.unwrap_or_else(|| IdSalt::new(self.label));
+        let (_, place) = ui.allocate_space(size);
+        let rect = ui.layout().align_size_within_rect(size, place);
+        let id = ui.scope_id().with(known_by);
+        (rect, ui.interact(place, id, sense))
     }
 
     /// Paints what is behind the words, and says in which colour they are.

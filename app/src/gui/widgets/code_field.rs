@@ -1,7 +1,7 @@
 //! The field in which a code is typed.
 
 use egui::{Event, Id, ImeEvent, Key, TextEdit, Ui};
-use fardrop_shared::code::draft;
+use fardrop_shared::code::draft::{self, Draft};
 
 use super::button::{Button, Weight};
 use super::icon::Icon;
@@ -14,13 +14,14 @@ use crate::text;
 /// Longest text that is taken: a code with its server's name, and what a clumsy paste brings along.
 const LETTERS_MAX: usize = 512;
 
-/// Draws the field, what could be typed next, and what is wrong with what is typed.
+/// Draws the field, what could be typed next, and what is wrong with what is typed. Whether a whole code
+/// stands in it, with what was typed in this frame.
 pub(crate) fn code_field_ui(
     ui: &mut Ui,
     entry: &CodeEntry,
     take_focus: bool,
     actions: &mut Vec<Action>,
-) {
+) -> bool {
     let palette = Palette::of(ui);
     let id = Id::unique("code field");
     let mut typed = entry.typed().to_owned();
@@ -51,6 +52,7 @@ pub(crate) fn code_field_ui(
         Some(problem) => sign_ui(ui, Icon::Warning, palette.bad, &problem),
         None => completions_ui(ui, entry, id, actions),
     }
+    draft::inspect(&typed) == Draft::Whole
 }
 
 /// The words that may be meant, as buttons.

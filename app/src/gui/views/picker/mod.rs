@@ -99,7 +99,8 @@ fn places_ui(ui: &mut Ui, scene: &mut Scene<'_>, picker: &Picker) {
         for place in &picker.places {
             let name = place_name(place);
             let weight = Weight::Tab(place.path == picker.folder);
-            if Button::new(&name).weight(weight).show_ui(ui) {
+            let button = Button::new(&name).known_by(("place", &place.path));
+            if button.weight(weight).show_ui(ui) {
                 pick(scene, Pick::Open(place.path.clone()));
             }
         }
@@ -141,7 +142,8 @@ fn crumbs_ui(ui: &mut Ui, scene: &mut Scene<'_>, picker: &Picker) {
                 weak_ui(ui, text::PARENTS_LEFT_OUT);
             }
             let name = text::crumb(parent);
-            if Button::new(&name).weight(Weight::Quiet).show_ui(ui) {
+            let button = Button::new(&name).known_by(("parent", parent));
+            if button.weight(Weight::Quiet).show_ui(ui) {
                 pick(scene, Pick::Open((*parent).to_owned()));
             }
         }
@@ -305,6 +307,7 @@ fn answers_ui(ui: &mut Ui, scene: &mut Scene<'_>, picker: &Picker) {
             (_, _) => text::choose_marked(marked),
         };
         let choose = Button::new(&label)
+            .known_by("choose")
             .icon(Icon::Check)
             .weight(Weight::Main)
             .enabled(picker.can_choose());
