@@ -448,6 +448,9 @@ pub struct Receipt {
     pub link: LinkName,
 }
 
+/// Over how much of the past a rate is the mean.
+pub const RATE_SPAN: Duration = Duration::from_secs(3);
+
 /// How far a session is. Only the newest matters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
@@ -459,6 +462,6 @@ pub struct Progress {
     pub files: u64,
     /// Files wanted.
     pub files_total: u64,
-    /// Mean over the last three seconds, in bytes per second.
+    /// Mean over the last `RATE_SPAN`, in bytes per second.
     pub rate: f64,
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Wake;
-use super::event::{Event, Progress, SessionNumber};
+use super::event::{Event, Progress, RATE_SPAN, SessionNumber};
 use super::handle::ProgressBoard;
 
 /// How often a full queue is looked at again while the face catches up.
@@ -16,9 +16,6 @@ const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(5);
 /// Least time between two times that progress wakes a face, whatever the number of sessions: ten times a
 /// second is as often as it can be read.
 const WAKE_INTERVAL: Duration = Duration::from_millis(100);
-
-/// Over how much of the past a rate is the mean.
-const RATE_SPAN: Duration = Duration::from_secs(3);
 
 /// Where events and progress go.
 pub(super) struct Reporter {

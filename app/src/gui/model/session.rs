@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{OfferView, RateHistory};
 use crate::engine::event::{
-    LinkName, OfferDigest, Progress, Receipt, Rung, RungState, SessionNumber, Who,
+    LinkName, OfferDigest, Progress, RATE_SPAN, Receipt, Rung, RungState, SessionNumber, Who,
 };
 use crate::failure::{Failure, FailureKind};
 
@@ -164,6 +164,8 @@ pub(crate) struct Session {
     /// Whether it is in the history.
     pub(crate) recorded: bool,
     moved_at: Duration,
+    /// Since when bytes move without a break.
+    moving_since: Option<Duration>,
     time_left_at: Option<Duration>,
 }
 
@@ -193,6 +195,7 @@ impl Session {
             stopping: false,
             recorded: false,
             moved_at: now,
+            moving_since: None,
             time_left_at: None,
         }
     }
@@ -245,7 +248,7 @@ impl Session {
     pub(crate) fn handle_interrupted(&mut self, kept: u64) {
         if self.phase.running() {
             self.phase = Phase::Reconnecting { kept };
-            self.time_left = None;
+            self.forget_time_left();
             // The ladder is climbed anew.
             self.ladder.clear();
         }
@@ -261,8 +264,7 @@ impl Session {
             Some(who) => Phase::Paused(who),
             None => Phase::Moving,
         };
-        self.time_left = None;
-        self.time_left_at = None;
+        self.forget_time_left();
     }
 
     /// The newest progress. What runs backwards is not shown: a bar that was there stays.
@@ -291,6 +293,9 @@ impl Session {
             Phase::Moving | Phase::Stalled | Phase::Verifying | Phase::Asking => {
                 self.phase = self.moving_phase(now);
                 self.rates.note(now, newest.rate);
+                if moved && newest.bytes > 0 {
+                    self.moving_since.get_or_insert(now);
+                }
                 self.say_time_left(now);
             }
             Phase::Connecting
@@ -310,7 +315,7 @@ impl Session {
     pub(crate) fn handle_time(&mut self, now: Duration) {
         if self.phase == Phase::Moving && now >= self.moved_at + STALLED_AFTER {
             self.phase = Phase::Stalled;
-            self.time_left = None;
+            self.forget_time_left();
         }
     }
 
@@ -388,21 +393,31 @@ impl Session {
         }
     }
 
+    /// Says nothing before all of the span that the rate is a mean over has bytes in it: the standing still
+    /// before that would count as well, and minutes would be said where seconds are left.
     fn say_time_left(&mut self, now: Duration) {
         if self.phase != Phase::Moving {
-            self.time_left = None;
-            self.time_left_at = None;
+            self.forget_time_left();
             return;
         }
-        if self
+        let meant = self
+            .moving_since
+            .is_some_and(|since| now >= since + RATE_SPAN);
+        let just_said = self
             .time_left_at
-            .is_some_and(|said| now < said + TIME_LEFT_EVERY)
-        {
+            .is_some_and(|said| now < said + TIME_LEFT_EVERY);
+        if !meant || just_said {
             return;
         }
         self.time_left_at = Some(now);
         self.time_left = self.progress.as_ref().and_then(|progress| {
             crate::text::time_left(progress.total.saturating_sub(progress.bytes), progress.rate)
         });
+    }
+
+    fn forget_time_left(&mut self) {
+        self.time_left = None;
+        self.time_left_at = None;
+        self.moving_since = None;
     }
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 use super::states::{self, moving, progress};
 use super::{Desk, Look};
 use crate::config::Settings;
-use crate::engine::event::Event;
-use crate::engine::event::SessionNumber;
+use crate::engine::event::{Event, Progress, SessionNumber, Who};
 use crate::gui::model::Phase;
 
 #[test]
@@ -74,6 +73,55 @@ fn the_time_left_is_said_at_most_once_a_second_and_is_never_negative() {
     desk.progress(1, odd);
     desk.pass(Duration::from_secs(2));
     assert_eq!(left(&desk), None);
+}
+
+#[test]
+fn the_time_left_is_not_said_before_the_rate_means_something() {
+    let mut desk = Desk::usual();
+    states::offered(&mut desk);
+    desk.click("Accept");
+    desk.tell(Event::Accepted {
+        session: SessionNumber(1),
+        files: 12,
+        bytes: 12_000_000,
+    });
+    // A mean over three seconds, in most of which this person looked at the offer.
+    let mut bytes = 0;
+    let mut second = |desk: &mut Desk, rate: f64| {
+        desk.now.set(desk.now.get() + Duration::from_secs(1));
+        bytes += 1_000_000;
+        let progress = Progress {
+            rate,
+            ..progress(bytes, 0)
+        };
+        desk.progress(1, progress);
+        let model = desk.harness.state().model();
+        model
+            .session(SessionNumber(1))
+            .expect("it is there")
+            .time_left
+    };
+    assert_eq!(second(&mut desk, 50_000.0), None);
+    assert!(!desk.says(" left"));
+    assert_eq!(second(&mut desk, 330_000.0), None);
+    assert_eq!(second(&mut desk, 660_000.0), None);
+    let left = second(&mut desk, 1_000_000.0);
+    assert_eq!(left, Some(Duration::from_secs(8)));
+    assert!(desk.says("8.0 s left"));
+    // The same once it has stood still.
+    desk.tell(Event::Paused {
+        session: SessionNumber(1),
+        by: Who::Peer,
+    });
+    desk.run();
+    desk.tell(Event::Resumed {
+        session: SessionNumber(1),
+    });
+    desk.run();
+    assert_eq!(second(&mut desk, 50_000.0), None);
+    assert_eq!(second(&mut desk, 330_000.0), None);
+    assert_eq!(second(&mut desk, 660_000.0), None);
+    assert!(second(&mut desk, 1_000_000.0).is_some());
 }
 
 #[test]
