@@ -5,7 +5,7 @@ use egui::Key;
 use super::states::{looking, moving, offered, shared, show};
 use super::{Desk, name_of};
 use crate::engine::command::{Command, Decision};
-use crate::engine::event::{Event, SessionNumber, TaskNumber};
+use crate::engine::event::{Event, Outcome, SessionNumber, ShownCode, TaskNumber};
 use crate::failure::FailureKind;
 use crate::gui::action::Action;
 use crate::gui::model::Screen;
@@ -233,13 +233,48 @@ fn the_ring_is_around_what_has_the_focus_and_goes_with_it() {
     assert_eq!(desk.focused().as_deref(), Some("Copy code"));
     assert_eq!(rings(&desk), 1);
     // The button goes, and nothing else takes the focus.
-    desk.tell(Event::CodeDead {
+    desk.tell(Event::Ended {
         task: TaskNumber(1),
-        reason: FailureKind::CodeDead,
+        outcome: Outcome::Interrupted,
     });
     desk.run();
     assert_ne!(desk.focused().as_deref(), Some("Copy code"));
     assert_eq!(rings(&desk), 0);
+}
+
+#[test]
+fn a_dead_code_leaves_the_focus_on_a_fresh_one_and_that_on_copying_it() {
+    let dead = Event::CodeDead {
+        task: TaskNumber(1),
+        reason: FailureKind::CodeDead,
+    };
+    let mut desk = Desk::usual();
+    shared(&mut desk);
+    desk.tell(dead.clone());
+    desk.run();
+    assert_eq!(desk.focused().as_deref(), Some("Fresh code, same files"));
+    assert_eq!(rings(&desk), 1);
+    // The same when the screen is turned to.
+    show(&mut desk, Screen::Home);
+    desk.tab_to("Code and files: Sending report.pdf and 1 more");
+    desk.press(Key::Enter);
+    assert_eq!(desk.focused().as_deref(), Some("Fresh code, same files"));
+    desk.press(Key::Enter);
+    desk.tell(Event::Code {
+        task: TaskNumber(1),
+        code: ShownCode {
+            spoken: "582-zebra-cable".to_owned(),
+            with_server: None,
+            uri: "fardrop:582-zebra-cable".to_owned(),
+        },
+    });
+    desk.run();
+    assert_eq!(desk.focused().as_deref(), Some("Copy code"));
+    // What has the focus and stays keeps it.
+    desk.tab_to("Add files");
+    desk.tell(dead);
+    desk.run();
+    assert_eq!(desk.focused().as_deref(), Some("Add files"));
 }
 
 /// Rings that are drawn.

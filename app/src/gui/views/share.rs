@@ -1,6 +1,6 @@
 //! Ready to send: the code, what is offered, who receives.
 
-use egui::{Label, RichText, Ui};
+use egui::{Label, Response, RichText, Ui};
 
 use super::{Scene, back_title_ui, card, card_ui, page_ui, row_with_end_ui, tall_row_with_end_ui};
 use crate::engine::event::{ShareItem, ShownCode, TaskNumber};
@@ -9,7 +9,8 @@ use crate::gui::desktop::FolderUse;
 use crate::gui::model::{Screen, Share};
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{
-    Button, Icon, Weight, card_title_ui, icon_ui, name_ui, qr_ui, sign_ui, text_ui, weak_ui,
+    Button, Icon, Weight, card_title_ui, icon_ui, name_ui, nothing_focused, qr_ui, sign_ui,
+    text_ui, weak_ui,
 };
 use crate::text;
 use fardrop_shared::Role;
@@ -31,8 +32,9 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber) {
             text::READY_TITLE
         };
         back_title_ui(ui, scene, title);
+        let mut main = None;
         if !share.ended {
-            code_card_ui(ui, scene, task, share);
+            main = code_card_ui(ui, scene, task, share);
         } else if let Some(failure) = &share.failure {
             card_ui(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = theme::SPACE;
@@ -49,23 +51,35 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber) {
                 scene.actions.push(Action::StopShare(task));
             }
         }
+        // Also when what had the focus went with the code.
+        let free = scene.model.dialog.is_none() && (scene.fresh || nothing_focused(ui));
+        if let Some(main) = main.filter(|_| free) {
+            main.request_focus();
+        }
     });
 }
 
-fn code_card_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Share) {
+/// Draws it, and gives the button that it is about: what has the focus unless something else has.
+fn code_card_ui(
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    task: TaskNumber,
+    share: &Share,
+) -> Option<Response> {
     card_ui(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE;
+        let mut main = None;
         match &share.code {
             Some(code) if share.dead.is_none() => {
                 if ui.available_width() < theme::NARROW {
-                    code_ui(ui, scene, code);
+                    main = Some(code_ui(ui, scene, code));
                     qr_row_ui(ui, code);
                 } else {
                     tall_row_with_end_ui(
                         ui,
                         |ui| qr_ui(ui, &code.uri, theme::QR_SIDE, text::QR_NAME),
                         |ui| {
-                            ui.vertical(|ui| code_ui(ui, scene, code));
+                            main = Some(ui.vertical(|ui| code_ui(ui, scene, code)).inner);
                         },
                     );
                 }
@@ -86,17 +100,20 @@ fn code_card_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Sh
             };
             let fresh = Button::new(text::FRESH_CODE)
                 .icon(Icon::Again)
-                .weight(weight);
-            if fresh.show_ui(ui) {
+                .weight(weight)
+                .response_ui(ui);
+            if fresh.clicked() {
                 scene.actions.push(Action::RenewCode(task));
             }
+            main = main.or(Some(fresh));
         }
         if let Some(failure) = share.failure.as_ref().or(share.refused.as_ref()) {
             let palette = Palette::of(ui);
             sign_ui(ui, Icon::Warning, palette.bad, text::NOT_DONE);
             card::failure_ui(ui, scene, failure, Role::Sender);
         }
-    });
+        main
+    })
 }
 
 fn qr_row_ui(ui: &mut Ui, code: &ShownCode) {
@@ -104,7 +121,8 @@ fn qr_row_ui(ui: &mut Ui, code: &ShownCode) {
     ui.vertical_centered(|ui| qr_ui(ui, &code.uri, side, text::QR_NAME));
 }
 
-fn code_ui(ui: &mut Ui, scene: &mut Scene<'_>, code: &ShownCode) {
+/// Draws it, and gives the button that copies the code.
+fn code_ui(ui: &mut Ui, scene: &mut Scene<'_>, code: &ShownCode) -> Response {
     let palette = Palette::of(ui);
     weak_ui(ui, text::READ_OUT);
     // As large as one line allows: a code that breaks in two is read out wrong.
@@ -127,9 +145,6 @@ fn code_ui(ui: &mut Ui, scene: &mut Scene<'_>, code: &ShownCode) {
             .icon(Icon::Clipboard)
             .weight(Weight::Main)
             .response_ui(ui);
-        if scene.fresh {
-            copy.request_focus();
-        }
         if copy.clicked() {
             let whole = code.with_server.as_ref().unwrap_or(&code.spoken);
             scene.actions.push(Action::Copy(whole.clone()));
@@ -140,7 +155,9 @@ fn code_ui(ui: &mut Ui, scene: &mut Scene<'_>, code: &ShownCode) {
         {
             scene.actions.push(Action::Copy(code.uri.clone()));
         }
-    });
+        copy
+    })
+    .inner
 }
 
 fn receivers_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Share) {

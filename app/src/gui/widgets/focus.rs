@@ -51,6 +51,11 @@ pub(crate) fn hold_focus_ui(ui: &Ui) {
     }
 }
 
+/// Whether nothing that has been drawn in this frame has the focus.
+pub(crate) fn nothing_focused(ui: &Ui) -> bool {
+    focused(ui).is_none()
+}
+
 /// What has the focus and is drawn in this frame. What is not loses it only with the frame's end, and
 /// there may be no next one for as long as nothing happens.
 fn focused(ui: &Ui) -> Option<egui::Response> {

@@ -13,7 +13,7 @@ mod qr;
 pub(super) use bar::{Bar, bar_ui};
 pub(super) use button::{Button, Weight};
 pub(super) use code_field::{code_field_ui, move_caret_to_end};
-pub(super) use focus::{follow_focus_ui, hold_focus_ui, ring_ui};
+pub(super) use focus::{follow_focus_ui, hold_focus_ui, nothing_focused, ring_ui};
 pub(super) use graph::graph_ui;
 pub(super) use icon::{Icon, icon_ui, paint_icon};
 pub(super) use letters::{safe, take_missing};
