@@ -17,6 +17,7 @@ use crate::failure::FailureKind;
 use crate::gui::action::Action;
 use crate::gui::desktop::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::gui::model::Screen;
+use crate::gui::theme;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 #[derive(Debug)]
@@ -384,6 +385,65 @@ fn a_long_offer_is_asked_for_page_by_page_and_searched() {
     desk.tell(page(vec![row(0, "old.txt")]));
     desk.run();
     assert!(!desk.says("Take old.txt"));
+}
+
+#[test]
+fn an_offer_scrolls_as_one_and_its_list_has_all_the_room_there_is() {
+    for size in [[760.0, 620.0], [360.0, 480.0]] {
+        let look = Look {
+            size,
+            ..Look::usual()
+        };
+        let mut desk = Desk::new(&look, Settings::default());
+        looking(&mut desk);
+        paired(&mut desk, 1, "Ada");
+        desk.tell(offer(1, Some(u64::MAX)));
+        desk.run();
+        let rows = (0..200).map(|at| row(at, &format!("{at}.txt"))).collect();
+        desk.tell(page(rows));
+        desk.run();
+        let bars = |desk: &Desk| {
+            let nodes = desk.nodes().into_iter();
+            nodes
+                .filter(|node| node.accesskit_node().role() == Role::ScrollBar)
+                .count()
+        };
+        assert_eq!(bars(&desk), 1, "{size:?}");
+        let middle = egui::pos2(size[0] / 2.0, size[1] / 2.0);
+        desk.harness.hover_at(middle);
+        scroll(&mut desk, 1500.0);
+        let tops: Vec<f32> = desk
+            .nodes()
+            .into_iter()
+            .filter(|node| super::name_of(node).starts_with("Take "))
+            .map(|node| node.rect().top())
+            .collect();
+        let step = theme::ROW_HEIGHT + theme::SPACE_TIGHT;
+        let seen = tops.iter().filter(|top| (0.0..size[1]).contains(*top));
+        // But for the tabs and the answer, the whole window.
+        let room = ((size[1] - 160.0) / step) as usize;
+        assert!(seen.count() >= room, "{size:?}: {tops:?}");
+        assert!(tops.len() < room + 10, "{size:?}: {tops:?}");
+        // The last can be reached, and the way there is through all of them.
+        for _ in 0..4 {
+            scroll(&mut desk, 4000.0);
+        }
+        let last = desk.harness.get_by_label("Take 199.txt").rect();
+        assert!(last.bottom() < size[1] - 40.0, "{size:?}: {last:?}");
+    }
+}
+
+/// Turns the wheel so far down, in points.
+fn scroll(desk: &mut Desk, points: f32) {
+    desk.harness.event(Input::MouseWheel {
+        unit: egui::MouseWheelUnit::Point,
+        delta: egui::vec2(0.0, -points),
+        phase: egui::TouchPhase::Move,
+        source: egui::MouseWheelSource::Wheel,
+        modifiers: egui::Modifiers::NONE,
+    });
+    // It rolls to a stop.
+    desk.harness.run_steps(20);
 }
 
 #[test]

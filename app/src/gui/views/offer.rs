@@ -1,6 +1,6 @@
 //! An offer: who, how much, what exactly, where to; and yes or no.
 
-use egui::{Checkbox, Label, Margin, Panel, RichText, ScrollArea, TextEdit, Ui, vec2};
+use egui::{Checkbox, Margin, Panel, Rect, RichText, TextEdit, Ui, UiBuilder, vec2};
 
 use super::{Column, Scene, back_title_ui, card_ui, page_ui, tall_row_with_end_ui};
 use crate::engine::command::ConflictPolicy;
@@ -42,11 +42,8 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>, number: SessionNumber)
     page_ui(ui, Screen::Offer(number), |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;
         back_title_ui(ui, scene, &text::offer_title(&session.device));
-        place_ui(ui, scene, digest, view);
+        place_ui(ui, scene, number, digest, view);
         list_ui(ui, scene, number, digest, view);
-        if digest.conflicts > 0 {
-            conflicts_ui(ui, scene, number, digest, view);
-        }
     });
 }
 
@@ -90,7 +87,14 @@ fn answer_ui(
     });
 }
 
-fn place_ui(ui: &mut Ui, scene: &mut Scene<'_>, digest: &OfferDigest, view: &OfferView) {
+/// Where to, and what about what is there already: before the list, which may be long.
+fn place_ui(
+    ui: &mut Ui,
+    scene: &mut Scene<'_>,
+    number: SessionNumber,
+    digest: &OfferDigest,
+    view: &OfferView,
+) {
     let palette = Palette::of(ui);
     card_ui(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE;
@@ -129,6 +133,9 @@ fn place_ui(ui: &mut Ui, scene: &mut Scene<'_>, digest: &OfferDigest, view: &Off
         }
         if digest.kept > 0 {
             sign_ui(ui, Icon::Check, palette.good, &text::kept_here(digest.kept));
+        }
+        if digest.conflicts > 0 {
+            conflicts_ui(ui, scene, number, digest, view);
         }
     });
 }
@@ -177,7 +184,8 @@ fn list_ui(
     });
 }
 
-/// Only the rows in sight are drawn, and only the pages around them are here.
+/// The rows are part of the page and scroll with it: the list has all the room there is. Only those in sight
+/// are drawn, and only the pages around them are here.
 fn rows_ui(
     ui: &mut Ui,
     scene: &mut Scene<'_>,
@@ -185,35 +193,28 @@ fn rows_ui(
     view: &OfferView,
     matching: u64,
 ) {
-    let total = usize::try_from(matching).unwrap_or(usize::MAX);
-    let height = theme::ROW_HEIGHT;
-    let most = (ui.ctx().content_rect().height() * 0.45)
-        .max(height * 4.0)
-        .min((height + theme::SPACE_TIGHT) * total.min(1000) as f32);
-    ui.spacing_mut().item_spacing.y = theme::SPACE_TIGHT;
-    ScrollArea::vertical()
-        .id_salt(("offer rows", number.0))
-        .max_height(most)
-        .min_scrolled_height(most)
-        .auto_shrink([false, true])
-        .show_rows(ui, height, total, |ui, range| {
-            let rows = range.start as u64..range.end as u64;
-            for at in rows.clone() {
-                let here = at
-                    .checked_sub(view.first)
-                    .and_then(|at| view.rows.get(usize::try_from(at).ok()?));
-                match here {
-                    Some(row) => {
-                        ui.push_id(row.index, |ui| row_ui(ui, scene, number, view, row));
-                    }
-                    None => {
-                        ui.add_space(height);
-                    }
-                }
-            }
-            scene.actions.push(Action::SeeRows(number, rows));
-            super::follow_focus_ui(ui);
-        });
+    let step = theme::ROW_HEIGHT + theme::SPACE_TIGHT;
+    let size = vec2(ui.available_width(), step * matching as f32);
+    let (_, list) = ui.allocate_space(size);
+    let sight = ui.clip_rect();
+    // One more at either end is there for the focus to go to, which then scrolls.
+    let above = ((sight.top() - list.top()) / step).floor() - 1.0;
+    let below = ((sight.bottom() - list.top()) / step).ceil() + 1.0;
+    let rows = (above as u64).min(matching)..(below as u64).min(matching);
+    for at in rows.clone() {
+        let here = at
+            .checked_sub(view.first)
+            .and_then(|at| view.rows.get(usize::try_from(at).ok()?));
+        if let Some(row) = here {
+            let corner = list.min + vec2(0.0, step * at as f32);
+            let place = Rect::from_min_size(corner, vec2(list.width(), theme::ROW_HEIGHT));
+            // The same row wherever it has been scrolled to.
+            let id = ui.scope_id().with(("row", row.index));
+            let mut place = ui.new_child(UiBuilder::new().max_rect(place).scope_id(id));
+            row_ui(&mut place, scene, number, view, row);
+        }
+    }
+    scene.actions.push(Action::SeeRows(number, rows));
 }
 
 fn row_ui(
@@ -270,10 +271,9 @@ fn conflicts_ui(
     digest: &OfferDigest,
     view: &OfferView,
 ) {
-    card_ui(ui, |ui| {
-        ui.spacing_mut().item_spacing.y = theme::SPACE;
-        card_title_ui(ui, text::CONFLICT_TITLE);
-        ui.add(Label::new(text::conflicts(digest.conflicts)).wrap());
+    text_ui(ui, &text::conflicts(digest.conflicts));
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = theme::SPACE_WIDE;
         for (policy, label) in POLICIES {
             if ui.radio(view.on_conflict == policy, label).clicked() {
                 scene.actions.push(Action::SetConflict(number, policy));

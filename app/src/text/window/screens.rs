@@ -138,13 +138,11 @@ pub const NAME_TAKEN: &str = "name taken";
 pub const SAVE_INTO: &str = "Save into";
 /// A button.
 pub const CHANGE: &str = "Change";
-/// What to do about conflicts.
-pub const CONFLICT_TITLE: &str = "Where a name is taken";
-/// See [`CONFLICT_TITLE`].
+/// What becomes of a file whose name is taken.
 pub const CONFLICT_SKIP: &str = "Skip what is identical, keep both where they differ";
-/// See [`CONFLICT_TITLE`].
+/// What becomes of a file whose name is taken.
 pub const CONFLICT_RENAME: &str = "Keep both, always";
-/// See [`CONFLICT_TITLE`].
+/// What becomes of a file whose name is taken.
 pub const CONFLICT_REPLACE: &str = "Replace the old ones";
 /// A button.
 pub const ACCEPT: &str = "Accept";
