@@ -191,3 +191,46 @@ fn the_language_is_read_from_a_locales_name() {
     assert_eq!(tag("C"), None);
     assert_eq!(tag(""), None);
 }
+
+#[test]
+fn where_the_search_for_fonts_has_ended_all_else_goes_on() {
+    let (requests, asked) = sync_channel(REQUEST_QUEUE);
+    let (replies, told) = sync_channel(REQUEST_QUEUE);
+    let outbox = Outbox {
+        replies,
+        wake: Arc::new(|| {}),
+    };
+    let (clipboard, _jobs) = sync_channel(REQUEST_QUEUE);
+    let (folders, questions) = sync_channel(REQUEST_QUEUE);
+    let (errands, orders) = sync_channel(REQUEST_QUEUE);
+    // What lists the system's fonts gave up, as it does where there are none at all.
+    let (fonts, _) = sync_channel(REQUEST_QUEUE);
+    let queues = Queues {
+        clipboard,
+        folders,
+        errands,
+        fonts,
+    };
+    for request in [
+        DesktopRequest::FindFonts("\u{6587}".to_owned()),
+        DesktopRequest::ChooseFiles,
+        DesktopRequest::MakeFolder {
+            parent: PathBuf::from("/"),
+            name: "new".to_owned(),
+        },
+    ] {
+        requests.send(request).expect("there is room");
+    }
+    drop(requests);
+    hand_on(&asked, &queues, &outbox);
+    assert!(matches!(orders.try_recv(), Ok(Errand::ChooseFiles)));
+    assert!(matches!(questions.try_recv(), Ok(folder::Job::Make { .. })));
+    assert!(matches!(
+        told.try_recv(),
+        Ok(DesktopReply::Failed {
+            request: DesktopRequest::FindFonts(_),
+            ..
+        })
+    ));
+    assert!(told.try_recv().is_err());
+}

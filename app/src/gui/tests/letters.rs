@@ -59,6 +59,24 @@ fn letters_without_a_font_are_looked_for_once_and_drawn_once_there_is_one() {
 }
 
 #[test]
+fn a_search_for_fonts_that_failed_is_not_spoken_of_and_not_repeated() {
+    let mut desk = desk_with(&format!("{LETTERS}.txt"));
+    let request = desk.requested().pop().expect("letters are looked for");
+    let failed = DesktopReply::Failed {
+        request,
+        problem: "the desktop does not answer".to_owned(),
+    };
+    desk.desktop
+        .replies
+        .send(failed)
+        .expect("the window listens");
+    desk.run();
+    assert!(!desk.says("the desktop does not answer"));
+    assert_eq!(desk.requested(), []);
+    assert_eq!(desk.rests(), Duration::MAX);
+}
+
+#[test]
 fn a_reader_is_told_letters_that_no_font_has() {
     let desk = desk_with(&format!("{LETTERS} plain.txt"));
     assert!(desk.says(LETTERS));
