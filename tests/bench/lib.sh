@@ -188,6 +188,30 @@ start_measured_sender() {
     wait_for_code "$name"
 }
 
+# start_sshd NAMESPACE ADDRESS: with a configuration, keys and a port of its own. Sets sshd_process and
+# ssh_options.
+start_sshd() {
+    mkdir -p "$work/ssh" /run/sshd
+    chmod 700 "$work/ssh"
+    [[ -f $work/ssh/host ]] || ssh-keygen -q -t ed25519 -N '' -f "$work/ssh/host"
+    [[ -f $work/ssh/user ]] || ssh-keygen -q -t ed25519 -N '' -f "$work/ssh/user"
+    cp "$work/ssh/user.pub" "$work/ssh/authorized"
+    cat >"$work/ssh/config" <<SSHD
+ListenAddress $2:2222
+HostKey $work/ssh/host
+AuthorizedKeysFile $work/ssh/authorized
+PidFile none
+StrictModes no
+UsePAM no
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+SSHD
+    inside "$1" /usr/sbin/sshd -D -f "$work/ssh/config" -E "$work/ssh/log" &
+    sshd_process=$!
+    ssh_options=(-q -i "$work/ssh/user" -o Port=2222 -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null)
+    wait_until 10 ip netns exec "$near" ssh "${ssh_options[@]}" "root@$2" true
+}
+
 wait_for_code() {
     wait_until "${CODE_TIMEOUT:-60}" has_event "$work/$1.json" code
     code=$(field "$work/$1.json" code code)

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Long lines that lose packets: the share of the line that a file gets, its start included.
 #
-#   [LINK=quic|gbn] tests/bench/long_lines.sh [ROUNDS [CELL...]]
+#   [LINK=quic|gbn|scp-cubic|scp-bbr] tests/bench/long_lines.sh [ROUNDS [CELL...]]
 #
 # A cell is a name from the table below, or the beginning of some; all of them without. Each is run
 # ROUNDS times over wanlink (WANLINK= names the program); a cell holds when its median is within 3
 # points of its figure. Prints also what the queue dropped, and how long the queue got on average
-# and at most, by a ping beside the transfer, in bandwidth-delay products.
+# and at most, by a ping beside the transfer, in bandwidth-delay products. For comparison, scp's whole life
+# over TCP with CUBIC or BBR, of which nothing is wanted.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
@@ -60,29 +61,51 @@ bits() {
     esac
 }
 
+# Each sets seconds.
+
+by_fardrop() {
+    start_rendezvous "$far" "$far_address"
+    start_sender "$near" sender "$work/file.bin" --rendezvous "$rendezvous_at" --link "$link" --once
+    receive "$far" receiver -o "$work/out" --rendezvous "$rendezvous_at" ||
+        fail "receive: $(tail -n 3 "$work/receiver.json" "$work/receiver.err")"
+    wait "$sender_process" || fail "send: $(tail -n 3 "$work/sender.json" "$work/sender.err")"
+    seconds=$(field "$work/receiver.json" "done" seconds)
+    stop "$rendezvous_process"
+}
+
+# by_scp CONTROL: the congestion control of both ends.
+by_scp() {
+    local namespace start=
+    for namespace in "$near" "$far"; do
+        (inside "$namespace" sysctl -q -w "net.ipv4.tcp_congestion_control=$1")
+    done
+    start_sshd "$far" "$far_address"
+    start=$EPOCHREALTIME
+    (inside "$near" scp "${ssh_options[@]}" "$work/file.bin" "root@$far_address:$work/out/")
+    seconds=$(compute "$EPOCHREALTIME - $start")
+    stop "$sshd_process"
+}
+
 # one_run CELL...: appends share, drops in per cent, mean and largest extra ping in products to $1.tsv.
 one_run() {
     local name=$1 rate rtt_ms=$3 megabytes=$5 queue_bytes
     rate=$(bits "$2")
     queue_bytes=$(compute "$rate / 8 * $3 / 1000 * $4")
     join_by_wanlink "$rate" "$rtt_ms" "${queue_bytes%.*}" "${@:8}"
-    start_rendezvous "$far" "$far_address"
-    inside "$near" ping -q -i 0.05 "$far_address" >"$work/ping.out" &
-    local ping_process=$!
+    ln -f "$work/$megabytes.bin" "$work/file.bin"
     rm -rf "$work/out"
     mkdir "$work/out"
-    ln -f "$work/$megabytes.bin" "$work/file.bin"
-    start_sender "$near" sender "$work/file.bin" --rendezvous "$rendezvous_at" --link "$link" --once
-    receive "$far" receiver -o "$work/out" --rendezvous "$rendezvous_at" ||
-        fail "receive: $(tail -n 3 "$work/receiver.json" "$work/receiver.err")"
-    wait "$sender_process" || fail "send: $(tail -n 3 "$work/sender.json" "$work/sender.err")"
+    inside "$near" ping -q -i 0.05 "$far_address" >"$work/ping.out" &
+    local ping_process=$! seconds
+    case $link in
+    scp-*) by_scp "${link#scp-}" ;;
+    *) by_fardrop ;;
+    esac
     cmp -s "$work/file.bin" "$work/out/file.bin" || fail 'the file differs'
     kill -INT "$ping_process"
     wait "$ping_process" || true
-    stop "$rendezvous_process"
     separate
-    local seconds share drops ping_mean ping_most
-    seconds=$(field "$work/receiver.json" "done" seconds)
+    local share drops ping_mean ping_most
     share=$(compute "100 * $megabytes * 8e6 / $seconds / $rate")
     drops=$(jq -r '.ab | 100 * .queue_drops / .pkts_in' "$work/wanlink.json")
     IFS=/ read -r _ ping_mean ping_most _ < <(sed -n 's/^rtt .* = //p' "$work/ping.out")
@@ -98,6 +121,7 @@ column() {
 
 begin
 install_missing ping iputils-ping
+[[ $link != scp-* ]] || install_missing /usr/sbin/sshd openssh-server
 for megabytes in $(cells | while read -r name _ _ _ megabytes _; do
     if is_wanted "$name"; then echo "$megabytes"; fi
 done | sort -u); do
@@ -116,6 +140,7 @@ while read -r name rate rtt_ms queue _ figure drops rest <&3; do
     file=$work/$name.tsv
     printf '%-13s %5s %4s ms, queue %4s: %5.1f %% %6.2f %% %6.2f %6.2f products  %s\n' "$name" "$rate" "$rtt_ms" \
         "$queue" "$(column "$file" 1)" "$(column "$file" 2)" "$(column "$file" 3)" "$(column "$file" 4)" "$rest"
+    [[ $link != scp-* ]] || continue
     at_least "$(column "$file" 1)" "$((figure - 3))" "$name: share of the line in per cent"
     at_most "$(column "$file" 2)" "$drops" "$name: per cent dropped by the queue"
 done 3< <(cells)

@@ -12,40 +12,17 @@ source "$(dirname "$0")/lib.sh"
 rounds=${1:-5}
 disk=${DISK:-/var/tmp}
 
-# start_sshd NAMESPACE ADDRESS: with a configuration, keys and a port of its own.
-start_sshd() {
-    mkdir -p "$work/ssh" /run/sshd
-    chmod 700 "$work/ssh"
-    [[ -f $work/ssh/host ]] || ssh-keygen -q -t ed25519 -N '' -f "$work/ssh/host"
-    [[ -f $work/ssh/user ]] || ssh-keygen -q -t ed25519 -N '' -f "$work/ssh/user"
-    cp "$work/ssh/user.pub" "$work/ssh/authorized"
-    cat >"$work/ssh/config" <<SSHD
-ListenAddress $2:2222
-HostKey $work/ssh/host
-AuthorizedKeysFile $work/ssh/authorized
-PidFile none
-StrictModes no
-UsePAM no
-PermitRootLogin prohibit-password
-PasswordAuthentication no
-SSHD
-    inside "$1" /usr/sbin/sshd -D -f "$work/ssh/config" -E "$work/ssh/log" &
-    sshd_process=$!
-    ssh_command=(ssh -q -i "$work/ssh/user" -p 2222 -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null)
-    wait_until 10 ip netns exec "$near" "${ssh_command[@]}" "root@$2" true
-}
-
 # Each prints the seconds it took.
 
 by_rsync() {
     fresh "$1"
-    timed ip netns exec "$near" rsync -a -e "${ssh_command[*]}" "$work/small" "root@$far_address:$1/"
+    timed ip netns exec "$near" rsync -a -e "ssh ${ssh_options[*]}" "$work/small" "root@$far_address:$1/"
     same_tree "$work/small" "$1/small"
 }
 
 by_tar() {
     fresh "$1"
-    timed ip netns exec "$near" bash -c "tar -C '$work' -c --format=posix small | ${ssh_command[*]} root@$far_address tar -C '$1' -x"
+    timed ip netns exec "$near" bash -c "tar -C '$work' -c --format=posix small | ssh ${ssh_options[*]} root@$far_address tar -C '$1' -x"
     same_tree "$work/small" "$1/small"
 }
 
