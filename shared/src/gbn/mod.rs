@@ -300,6 +300,18 @@ impl Connection {
         }
     }
 
+    /// Bytes that [`Self::write`] took and that have not been sent yet.
+    #[must_use]
+    pub fn unsent(&self) -> u64 {
+        self.outgoing.unsent()
+    }
+
+    /// What may be in flight, in bytes.
+    #[must_use]
+    pub fn window(&self) -> u64 {
+        self.controller.window()
+    }
+
     /// Sends `bytes`, or as much of them as there is room for; how much that was. If it was not all,
     /// [`Event::Writable`] follows.
     ///

@@ -123,6 +123,11 @@ impl Outgoing {
         self.limit = self.limit.max(limit);
     }
 
+    /// Bytes that were written and not sent so far. What is to be sent again is not among them.
+    pub(super) fn unsent(&self) -> u64 {
+        self.end() - self.next
+    }
+
     /// Whether there is something to send but no room at the peer.
     pub(super) fn is_blocked(&self) -> bool {
         self.next >= self.limit && self.next < self.end()

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use fardrop_shared::gbn::{CODE_MISBEHAVED, CloseReason, Connection, Event};
-use fardrop_shared::limits::GBN_SEND_BUFFER;
 
 use super::frame::{Channel, HEADER_LENGTH, Header};
 use super::mux::Mux;
@@ -155,12 +154,9 @@ impl State {
     /// Room for data, in bytes: less than the connection's own, so that control messages do not wait behind
     /// all that fits into its buffer.
     pub(super) fn data_room(&self) -> usize {
-        let writable = self.connection.writable();
-        let statistics = self.connection.statistics();
-        let held = GBN_SEND_BUFFER.saturating_sub(writable as u64);
-        let backlog = held.saturating_sub(statistics.in_flight);
-        let most = BACKLOG.max(statistics.window);
-        writable.min(most.saturating_sub(backlog) as usize)
+        let most = BACKLOG.max(self.connection.window());
+        let room = most.saturating_sub(self.connection.unsent());
+        self.connection.writable().min(room as usize)
     }
 
     pub(super) fn end(&mut self, error: LinkError) {
