@@ -244,7 +244,9 @@ impl Controller {
         if self.model.min_rtt().is_none() || smoothed.is_zero() {
             return Rate::new(self.window, assumed_rtt).times(self.cycle.mode().gain());
         }
-        Rate::new(self.target() + self.stranded_bytes(), smoothed)
+        // Acknowledgements that come in heaps look like a queue, which would slow us down for ever.
+        let rtt = self.model.steady_rtt(self.aggregation());
+        Rate::new(self.target(rtt) + self.stranded_bytes(), rtt)
     }
 
     /// The window for a transport that has no rate to set, but spreads the window over the smoothed
@@ -254,22 +256,25 @@ impl Controller {
         if self.model.min_rtt().is_none() {
             return self.window();
         }
-        let target = self.target() + self.aggregation();
+        let target = self.target(self.model.smoothed_rtt()) + self.aggregation();
         self.window()
             .min(target.max(self.min_window()) + self.stranded_bytes())
     }
 
-    /// What would be in flight at the rate of this phase, in bytes.
-    fn target(&self) -> u64 {
+    /// What would be in flight at the rate of this phase and this round-trip time, in bytes.
+    fn target(&self, rtt: Duration) -> u64 {
         let mode = self.cycle.mode();
         let rate = self.rate().times(mode.gain() * PACING_MARGIN);
         match mode {
             // No less than what the first window asks for: there may be no sample yet.
-            Mode::Startup => self.model.volume_with_queue(rate, 1.0).max(self.window),
-            Mode::Refill => self.model.volume_with_queue(rate, 1.0),
+            Mode::Startup => self
+                .model
+                .volume_with_queue(rate, rtt, 1.0)
+                .max(self.window),
+            Mode::Refill => self.model.volume_with_queue(rate, rtt, 1.0),
             Mode::Up => self.model.volume_at(rate, self.cycle.rtt_before_up()),
             Mode::Drain | Mode::Down | Mode::Cruise | Mode::ProbeRtt => {
-                self.model.volume_with_queue(rate, QUEUE_PART)
+                self.model.volume_with_queue(rate, rtt, QUEUE_PART)
             }
         }
     }

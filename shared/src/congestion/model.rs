@@ -182,15 +182,25 @@ impl Model {
         self.aggregation.best()
     }
 
+    /// The smoothed round-trip time without the waiting that acknowledgements in heaps of so many bytes
+    /// explain.
+    pub(super) fn steady_rtt(&self, heap: u64) -> Duration {
+        let least = self.min_rtt.unwrap_or_default();
+        let bandwidth = self.bandwidth.best().bytes_per_second().max(1.0);
+        let heap = Duration::from_secs_f64((heap as f64 / bandwidth).min(1.0));
+        let waiting = self.smoothed_rtt().saturating_sub(least);
+        least + waiting.saturating_sub(heap)
+    }
+
     /// The volume that fills the path at this rate and no queue, in bytes.
     pub(super) fn volume(&self, rate: Rate) -> u64 {
         rate.over(self.min_rtt.unwrap_or_default().max(HOST_TIME))
     }
 
-    /// The same with a part of the queue that is there now.
-    pub(super) fn volume_with_queue(&self, rate: Rate, queue_part: f64) -> u64 {
+    /// The same with a part of the queue that this round-trip time shows.
+    pub(super) fn volume_with_queue(&self, rate: Rate, rtt: Duration, queue_part: f64) -> u64 {
         let least = self.min_rtt.unwrap_or_default();
-        let queue = self.smoothed_rtt().saturating_sub(least);
+        let queue = rtt.saturating_sub(least);
         self.volume_at(rate, least + queue.mul_f64(queue_part))
     }
 
