@@ -6,7 +6,7 @@ use egui::accesskit::{Action as Asked, ActionRequest, Role};
 use egui::{Event as Input, Key};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
-use super::states::{self, moving, progress, show};
+use super::states::{self, moving, offered, progress, show};
 use super::{Desk, Look};
 use crate::config::Settings;
 use crate::engine::command::Command;
@@ -53,7 +53,14 @@ fn receive_can_be_pressed_as_soon_as_the_last_letter_is_typed() {
 fn what_is_pressed_as_it_goes_presses_nothing_in_its_place() {
     // Pausing goes when the last bytes are there, and cancelling stands where it was.
     let mut desk = Desk::usual();
-    moving(&mut desk);
+    offered(&mut desk);
+    desk.click("Accept");
+    desk.tell(Event::Accepted {
+        session: SessionNumber(1),
+        files: 12,
+        bytes: 12_000_000,
+    });
+    desk.progress(1, progress(1_000_000, 1));
     desk.tab_to("Pause: From Ada's laptop");
     let press = press_of(&desk, "Pause: From Ada's laptop");
     desk.asked();
@@ -117,15 +124,15 @@ fn no_two_things_are_taken_for_one() {
     }
 }
 
-/// What egui paints over things that have the same id.
+/// What egui writes over things that have the same id.
 fn clashes(desk: &Desk) -> Vec<String> {
-    let shapes = desk.harness.output().shapes.iter();
-    let mut texts = shapes.filter_map(|clipped| match &clipped.shape {
-        egui::Shape::Text(text) => Some(text.galley.text().to_owned()),
-        _ => None,
-    });
-    texts
-        .by_ref()
-        .filter(|text| text.contains(" ID "))
-        .collect()
+    let mut found = Vec::new();
+    for clipped in &desk.harness.output().shapes {
+        if let egui::Shape::Text(text) = &clipped.shape
+            && text.galley.text().contains(" ID ")
+        {
+            found.push(text.galley.text().to_owned());
+        }
+    }
+    found
 }
