@@ -39,8 +39,8 @@ fn desk_in(state: &State, look: &Look) -> Desk {
     desk
 }
 
-#[test]
-fn nothing_is_cut_off_and_nothing_is_without_a_name() {
+/// Shows every state in every size; fails with all that `wrong` finds in one, in a window so wide in points.
+fn check_everywhere(wrong: impl Fn(&Desk, f32) -> Vec<String>) {
     let mut problems = String::new();
     for state in states::all() {
         for (size, percent) in SIZES {
@@ -50,19 +50,38 @@ fn nothing_is_cut_off_and_nothing_is_without_a_name() {
                 ..Look::usual()
             };
             let desk = desk_in(&state, &look);
-            let zoom = f32::from(percent) / 100.0;
-            for node in desk.nodes() {
-                if let Some(problem) = problem_of(&node, size[0] / zoom) {
-                    let _ = writeln!(
-                        problems,
-                        "{} at {size:?}, {percent} %: {problem}",
-                        state.name
-                    );
-                }
+            for problem in wrong(&desk, size[0] * 100.0 / f32::from(percent)) {
+                let _ = writeln!(
+                    problems,
+                    "{} at {size:?}, {percent} %: {problem}",
+                    state.name
+                );
             }
         }
     }
     assert!(problems.is_empty(), "\n{problems}");
+}
+
+/// The texts that are painted.
+fn galleys(desk: &Desk) -> impl Iterator<Item = &egui::Galley> {
+    let shapes = desk.harness.output().shapes.iter();
+    shapes.filter_map(|clipped| {
+        let egui::Shape::Text(text) = &clipped.shape else {
+            return None;
+        };
+        Some(text.galley.as_ref())
+    })
+}
+
+#[test]
+fn nothing_is_cut_off_and_nothing_is_without_a_name() {
+    check_everywhere(|desk, width| {
+        let nodes = desk.nodes();
+        nodes
+            .iter()
+            .filter_map(|node| problem_of(node, width))
+            .collect()
+    });
 }
 
 /// What is wrong with a node in a window so wide, in points.
@@ -146,35 +165,20 @@ fn no_screen_paints_the_ground_that_the_window_is_cleared_in() {
 
 #[test]
 fn no_word_on_a_button_is_broken() {
-    let mut problems = String::new();
-    for state in states::all() {
-        for (size, percent) in SIZES {
-            let look = Look {
-                size,
-                percent,
-                ..Look::usual()
-            };
-            let desk = desk_in(&state, &look);
-            let words: Vec<String> = desk
-                .nodes()
-                .iter()
-                .filter(|node| matches!(node.accesskit_node().role(), Role::Button | Role::Tab))
-                .map(name_of)
-                .filter(|name| !name.contains(' '))
-                .collect();
-            for shape in &desk.harness.output().shapes {
-                let egui::Shape::Text(text) = &shape.shape else {
-                    continue;
-                };
-                let broken = text.galley.rows.len() > 1;
-                if broken && words.iter().any(|word| word == text.galley.text()) {
-                    let word = text.galley.text();
-                    let _ = writeln!(problems, "{} at {size:?}, {percent} %: {word}", state.name);
-                }
-            }
-        }
-    }
-    assert!(problems.is_empty(), "\n{problems}");
+    check_everywhere(|desk, _| {
+        let words: Vec<String> = desk
+            .nodes()
+            .iter()
+            .filter(|node| matches!(node.accesskit_node().role(), Role::Button | Role::Tab))
+            .map(name_of)
+            .filter(|name| !name.contains(' '))
+            .collect();
+        galleys(desk)
+            .filter(|galley| galley.rows.len() > 1)
+            .map(|galley| galley.text().to_owned())
+            .filter(|text| words.contains(text))
+            .collect()
+    });
 }
 
 /// Letters of a name that are seen at least, however long it is and however narrow its row.
@@ -182,32 +186,15 @@ const LETTERS_SEEN: usize = 10;
 
 #[test]
 fn a_name_that_is_cut_short_is_still_known_by_its_beginning() {
-    let mut problems = String::new();
-    for state in states::all() {
-        for (size, percent) in SIZES {
-            let look = Look {
-                size,
-                percent,
-                ..Look::usual()
-            };
-            let desk = desk_in(&state, &look);
-            for shape in &desk.harness.output().shapes {
-                let egui::Shape::Text(text) = &shape.shape else {
-                    continue;
-                };
-                let seen: usize = text.galley.rows.iter().map(|row| row.glyphs.len()).sum();
-                if text.galley.elided && seen < LETTERS_SEEN {
-                    let _ = writeln!(
-                        problems,
-                        "{} at {size:?}, {percent} %: {seen} letters of {:?}",
-                        state.name,
-                        text.galley.text()
-                    );
-                }
-            }
-        }
-    }
-    assert!(problems.is_empty(), "\n{problems}");
+    check_everywhere(|desk, _| {
+        galleys(desk)
+            .filter(|galley| galley.elided)
+            .filter_map(|galley| {
+                let seen: usize = galley.rows.iter().map(|row| row.glyphs.len()).sum();
+                (seen < LETTERS_SEEN).then(|| format!("{seen} letters of {:?}", galley.text()))
+            })
+            .collect()
+    });
 }
 
 #[test]
