@@ -205,6 +205,7 @@ StrictModes no
 UsePAM no
 PermitRootLogin prohibit-password
 PasswordAuthentication no
+Subsystem sftp internal-sftp
 SSHD
     inside "$1" /usr/sbin/sshd -D -f "$work/ssh/config" -E "$work/ssh/log" &
     sshd_process=$!

@@ -75,9 +75,12 @@ by_fardrop() {
 
 # by_scp CONTROL: the congestion control of both ends.
 by_scp() {
-    local namespace start=
+    local namespace start= route
+    # By the route: a namespace's own default may only be what the whole machine allows to everybody.
     for namespace in "$near" "$far"; do
-        (inside "$namespace" sysctl -q -w "net.ipv4.tcp_congestion_control=$1")
+        route=$(ip -n "$namespace" route show "${near_address%.*}.0/24")
+        # shellcheck disable=SC2086 # a route is several words
+        ip -n "$namespace" route change $route congctl "$1"
     done
     start_sshd "$far" "$far_address"
     start=$EPOCHREALTIME
