@@ -236,6 +236,23 @@ fn a_lost_acknowledgement_is_repaired_by_the_next() {
 }
 
 #[test]
+fn what_waits_behind_a_hole_is_not_unsent() {
+    let mut pair = Pair::connected();
+    let hole = pair.counts[0] + 1;
+    pair.passes = Box::new(move |from, count, _| from != 0 || count != hole);
+    let data = pattern(8000);
+    pair.send(0, &data);
+    assert_eq!(pair.ends[0].unsent(), 8000);
+    // All else has arrived and is acknowledged; what fills the hole is on its way.
+    pair.run_for(Duration::from_millis(25));
+    assert!(pair.received[1].is_empty());
+    assert_eq!(pair.ends[0].statistics().lost, 1);
+    assert_eq!(pair.ends[0].unsent(), 0);
+    pair.run_for(Duration::from_millis(100));
+    assert!(pair.received[1] == data);
+}
+
+#[test]
 fn a_lost_last_packet_is_found_out_by_a_probe() {
     let mut pair = Pair::connected();
     let last = pair.counts[0] + 1;
