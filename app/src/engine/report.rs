@@ -96,7 +96,8 @@ impl Reporter {
     }
 }
 
-/// The mean rate of the last three seconds.
+/// The mean rate of the last three seconds, or of the time since bytes began to move if that is less: a
+/// wait for a person says nothing about the line.
 #[derive(Debug, Default)]
 pub(super) struct Rate {
     samples: VecDeque<(Instant, u64)>,
@@ -105,6 +106,10 @@ pub(super) struct Rate {
 impl Rate {
     /// Takes in that `bytes` in all have crossed by `now`; gives the rate, in bytes per second.
     pub(super) fn sample(&mut self, now: Instant, bytes: u64) -> f64 {
+        let still = self.samples.iter().all(|(_, before)| *before == bytes);
+        if still {
+            self.samples.clear();
+        }
         self.samples.push_back((now, bytes));
         // The oldest sample kept is the newest that is at least the span old.
         while self
@@ -181,5 +186,23 @@ mod tests {
             }
         }
         assert!(rate.samples.len() <= 32);
+    }
+
+    #[test]
+    fn a_wait_before_the_first_byte_does_not_slow_the_rate() {
+        let start = Instant::now();
+        let mut rate = Rate::default();
+        for half in 0..=20 {
+            let value = rate.sample(start + Duration::from_millis(500 * half), 0);
+            assert!(value.abs() < f64::EPSILON);
+        }
+        let value = rate.sample(start + Duration::from_millis(10_200), 2000);
+        assert!((value - 10_000.0).abs() < 1.0, "{value}");
+        // Nor does a rest in the middle, once the rate has come down to nothing.
+        for half in 1..=7 {
+            rate.sample(start + Duration::from_millis(10_200 + 500 * half), 2000);
+        }
+        let value = rate.sample(start + Duration::from_millis(13_900), 3000);
+        assert!((value - 5000.0).abs() < 1.0, "{value}");
     }
 }

@@ -204,7 +204,7 @@ async fn watch_progress(
 ) -> Infallible {
     let mut rate = Rate::default();
     // Nothing so far, now: the first progress has a rate as well.
-    rate.sample(Instant::now(), source.borrow().bytes);
+    rate.sample(Instant::now(), source.borrow().crossed());
     let mut moving = false;
     loop {
         let changed = tokio::time::timeout(STILL_INTERVAL, source.changed()).await;
@@ -282,7 +282,7 @@ fn progress(newest: transfer::Progress, rate: &mut Rate) -> Progress {
         total: newest.total_bytes,
         files: newest.files.into(),
         files_total: newest.total_files.into(),
-        rate: rate.sample(Instant::now(), newest.bytes),
+        rate: rate.sample(Instant::now(), newest.crossed()),
     }
 }
 

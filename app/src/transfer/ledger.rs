@@ -196,6 +196,7 @@ impl Ledger {
         let Acknowledged { bytes, files } = self.acknowledged();
         Progress {
             bytes,
+            kept: self.resumed.load(Ordering::Relaxed),
             files,
             ..total
         }

@@ -82,12 +82,23 @@ impl Standing {
 pub struct Progress {
     /// Bytes at the receiver, those that were there before among them.
     pub bytes: u64,
+    /// Bytes that were there before, as far as that is proved.
+    pub kept: u64,
     /// Bytes of all the files that are taken.
     pub total_bytes: u64,
     /// Files verified on the receiver's disk.
     pub files: u32,
     /// Files that are taken.
     pub total_files: u32,
+}
+
+impl Progress {
+    /// Bytes that have crossed the link and are at the receiver.
+    #[must_use]
+    pub const fn crossed(&self) -> u64 {
+        // The sender may know of proved bytes a moment before the receiver counts them.
+        self.bytes.saturating_sub(self.kept)
+    }
 }
 
 /// A transfer that came to its end, perhaps without some of its files.

@@ -166,6 +166,7 @@ async fn listen(
             let acknowledged = sending.acknowledged();
             let now = Progress {
                 bytes: acknowledged.bytes,
+                kept: desk.resumed.load(Ordering::Relaxed),
                 total_bytes,
                 files: acknowledged.files,
                 total_files,

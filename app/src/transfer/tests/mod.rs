@@ -59,20 +59,30 @@ async fn cross_over(
     destination: &Path,
     decision: Decision,
 ) -> (Outcome, Outcome) {
+    let (sending, receiving) = (controls(), controls());
+    let told = [&sending, &receiving].map(|controls| controls.progress.subscribe());
     let both = async {
         tokio::join!(
-            send(left, offer, controls(), std::future::pending()),
+            send(left, offer, sending, std::future::pending()),
             receive(
                 right,
                 options(destination),
                 async |_| decision.clone(),
-                controls(),
+                receiving,
                 std::future::pending()
             ),
         )
     };
     let limit = Duration::from_secs(60);
-    tokio::time::timeout(limit, both).await.expect("it ends")
+    let (sent, received) = tokio::time::timeout(limit, both).await.expect("it ends");
+    for (outcome, told) in [&sent, &received].into_iter().zip(told) {
+        if let Ok(summary) = outcome
+            && summary.failure_count == 0
+        {
+            assert_eq!(told.borrow().crossed(), summary.sent);
+        }
+    }
+    (sent, received)
 }
 
 /// Both summaries of a transfer in which nothing goes wrong.
