@@ -56,7 +56,7 @@ impl App {
     /// A window on a context, with what it begins with.
     pub(super) fn new(context: &Context, opening: Opening, clock: Clock) -> Self {
         theme::apply(context);
-        let mut model = Model::new(opening.settings, opening.downloads, opening.arguments);
+        let mut model = Model::new(opening.settings, opening.folders, opening.arguments);
         model.notice = opening
             .settings_problem
             .map(|problem| text::settings_broken(&problem));

@@ -36,7 +36,7 @@ use crate::text;
 use app::App;
 use desktop::Desktop;
 use keeper::Keeper;
-use model::Moment;
+use model::{Folders, Moment};
 
 /// Size of a new window, in points.
 const WINDOW_SIZE: [f32; 2] = [760.0, 620.0];
@@ -89,8 +89,8 @@ struct Opening {
     settings_problem: Option<String>,
     /// What holds for this run, over the settings.
     arguments: CommonArgs,
-    /// The folder for received files where the settings name none.
-    downloads: PathBuf,
+    /// The person's folders.
+    folders: Folders,
     /// The wish to stop, raised by signals: the window closes without a question.
     stop: Stop,
     /// What the program was started for.
@@ -139,7 +139,7 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
         settings: launch.settings,
         settings_problem: launch.settings_problem.map(|error| error.to_string()),
         arguments: launch.arguments,
-        downloads: downloads(),
+        folders: folders(),
         stop: launch.stop,
         errand: launch.errand,
     };
@@ -199,17 +199,20 @@ fn waker(context: &egui::Context) -> Wake {
     })
 }
 
-/// The platform's folder for downloads; where it has none, the person's own folder.
-fn downloads() -> PathBuf {
-    directories::UserDirs::new().map_or_else(
-        || PathBuf::from("."),
-        |folders| {
-            folders
-                .download_dir()
-                .unwrap_or_else(|| folders.home_dir())
-                .to_owned()
-        },
-    )
+/// The platform's folder for downloads, or the person's own where it has none. `~` means nothing to people
+/// on Windows.
+fn folders() -> Folders {
+    let Some(folders) = directories::UserDirs::new() else {
+        return Folders {
+            home: None,
+            downloads: PathBuf::from("."),
+        };
+    };
+    let home = folders.home_dir();
+    Folders {
+        home: cfg!(unix).then(|| home.to_owned()),
+        downloads: folders.download_dir().unwrap_or(home).to_owned(),
+    }
 }
 
 /// What went wrong, without the place in a library's source that winit puts before it.

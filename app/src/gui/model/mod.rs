@@ -16,7 +16,7 @@ mod tests;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ use crate::engine::command::Command;
 use crate::engine::event::{SessionNumber, TaskNumber};
 use crate::gui::desktop::{Appearance, DesktopRequest, FoundFont, Looks};
 use crate::history::{Entry, EntryNumber};
+use crate::text;
 
 /// Transfers that are over and still shown; the oldest makes way.
 const ENDED_KEPT: usize = 20;
@@ -124,6 +125,15 @@ pub(super) struct Moment {
     pub(super) wall: u64,
 }
 
+/// Folders of the person's.
+#[derive(Debug)]
+pub(super) struct Folders {
+    /// Their own, where paths are written with `~` for it.
+    pub(super) home: Option<PathBuf>,
+    /// For received files, where the settings name none.
+    pub(super) downloads: PathBuf,
+}
+
 /// What the window knows.
 #[derive(Debug)]
 pub(super) struct Model {
@@ -151,8 +161,7 @@ pub(super) struct Model {
     looks: Looks,
     /// Letters that fonts have been looked for.
     searched: BTreeSet<char>,
-    /// The folder for received files where the settings name none.
-    downloads: PathBuf,
+    folders: Folders,
     /// The folder in which something was picked last.
     picked: Option<PathBuf>,
     /// Whether the window has the keyboard.
@@ -181,7 +190,7 @@ enum Closing {
 
 impl Model {
     /// What a window knows when it opens. `common` holds for this run, over the settings.
-    pub(super) fn new(settings: Settings, downloads: PathBuf, common: CommonArgs) -> Self {
+    pub(super) fn new(settings: Settings, folders: Folders, common: CommonArgs) -> Self {
         Self {
             screen: Screen::Home,
             dialog: None,
@@ -195,7 +204,7 @@ impl Model {
             network: Network::default(),
             looks: Looks::default(),
             searched: BTreeSet::new(),
-            downloads,
+            folders,
             picked: None,
             in_front: true,
             files_only: false,
@@ -236,7 +245,12 @@ impl Model {
         self.settings
             .download
             .clone()
-            .unwrap_or_else(|| self.downloads.clone())
+            .unwrap_or_else(|| self.folders.downloads.clone())
+    }
+
+    /// A path of this machine as people write it.
+    pub(super) fn path_shown(&self, path: &Path) -> String {
+        text::path_shown(path, self.folders.home.as_deref())
     }
 
     /// Light or dark: as it is set for this window, else as for all. `None` if nothing is known of either.

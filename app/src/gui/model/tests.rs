@@ -13,7 +13,11 @@ use crate::history::Ending;
 
 fn model() -> Model {
     let common = Cli::parse_from(["fardrop"]).common;
-    Model::new(Settings::default(), PathBuf::from("/downloads"), common)
+    let folders = Folders {
+        home: None,
+        downloads: PathBuf::from("/downloads"),
+    };
+    Model::new(Settings::default(), folders, common)
 }
 
 fn effects(model: &mut Model) -> Vec<Effect> {

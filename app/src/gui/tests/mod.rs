@@ -28,7 +28,7 @@ use super::Opening;
 use super::app::App;
 use super::desktop::{self, DesktopRequest, DesktopService};
 use super::keeper::Keeper;
-use super::model::Moment;
+use super::model::{Folders, Moment};
 use crate::args::Cli;
 use crate::config::{Settings, Theme, WindowSettings};
 use crate::desktop::display::Display;
@@ -81,7 +81,10 @@ impl Desk {
             settings,
             settings_problem: None,
             arguments: Cli::parse_from(["fardrop"]).common,
-            downloads: PathBuf::from("/home/ada/Downloads"),
+            folders: Folders {
+                home: Some(PathBuf::from("/home/ada")),
+                downloads: PathBuf::from("/home/ada/Downloads"),
+            },
             stop: Stop::default(),
             errand: Errand::default(),
         };

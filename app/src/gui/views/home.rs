@@ -122,7 +122,10 @@ fn receive_ui(ui: &mut Ui, scene: &mut Scene<'_>, height: f32) {
         {
             scene.actions.push(Action::Receive);
         }
-        weak_ui(ui, &text::goes_into(&scene.model.destination()));
+        weak_ui(
+            ui,
+            &text::goes_into(&scene.model.path_shown(&scene.model.destination())),
+        );
     });
 }
 

@@ -119,7 +119,7 @@ fn place_ui(
             |ui| {
                 ui.vertical(|ui| {
                     weak_ui(ui, text::SAVE_INTO);
-                    text_ui(ui, &text::path_shown(&folder));
+                    text_ui(ui, &scene.model.path_shown(&folder));
                 });
             },
         );

@@ -77,7 +77,7 @@ fn transfers_ui(ui: &mut Ui, scene: &mut Scene<'_>, settings: &mut Settings) {
         |ui| {
             ui.vertical(|ui| {
                 text_ui(ui, text::FOLDER_LABEL);
-                weak_ui(ui, &text::path_shown(&scene.model.destination()));
+                weak_ui(ui, &scene.model.path_shown(&scene.model.destination()));
             });
         },
     );

@@ -109,6 +109,8 @@ pub fn names_a_program(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[track_caller]
@@ -140,6 +142,20 @@ mod tests {
         assert_eq!(ending, ".exe");
         let (stem, _) = name_and_type("../../etc/passwd");
         assert_eq!(stem, "../../etc/passwd");
+    }
+
+    #[test]
+    fn what_is_at_home_is_written_from_there() {
+        let home = Some(Path::new("/home/ada"));
+        for (path, shown) in [
+            ("/home/ada/Downloads", "~/Downloads"),
+            ("/home/ada", "~"),
+            ("/home/adam/Downloads", "/home/adam/Downloads"),
+            ("/srv/a\nb", "/srv/a\\u{a}b"),
+        ] {
+            assert_eq!(path_shown(Path::new(path), home), shown);
+        }
+        assert_eq!(path_shown(Path::new("/home/ada"), None), "/home/ada");
     }
 
     #[test]

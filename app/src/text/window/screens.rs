@@ -266,16 +266,22 @@ pub fn code_name(code: &ShownCode) -> String {
     format!("Code: {}", code.spoken.replace('-', " "))
 }
 
-/// A path of this machine, on one line.
+/// A path of this machine, on one line, with `~` for `home` if that is given.
 #[must_use]
-pub fn path_shown(path: &Path) -> String {
-    shown(&path.to_string_lossy(), PATH_LIMIT)
+pub fn path_shown(path: &Path, home: Option<&Path>) -> String {
+    let inside = home.and_then(|home| path.strip_prefix(home).ok());
+    match inside {
+        // Joined with nothing, it would end in a slash.
+        Some(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
+        Some(rest) => shown(&Path::new("~").join(rest).to_string_lossy(), PATH_LIMIT),
+        None => shown(&path.to_string_lossy(), PATH_LIMIT),
+    }
 }
 
-/// Where received files go.
+/// Where received files go: a folder as it is shown.
 #[must_use]
-pub fn goes_into(folder: &Path) -> String {
-    format!("Files go into {}", path_shown(folder))
+pub fn goes_into(folder: &str) -> String {
+    format!("Files go into {folder}")
 }
 
 /// A line of the report.
