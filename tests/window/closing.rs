@@ -5,26 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use super::instance::{Instance, Person, Stage};
+use super::instance::{Instance, Person};
 use super::on_a_desktop;
-use super::transfer::{LARGE, code, receive, same};
+use super::transfer::{large_arrived, moving, receive};
 use crate::say;
 
 /// How long a window may take to end: it tells the other side and keeps what has come.
 const END: Duration = Duration::from_secs(10);
-
-/// Ada sends a large file to Bob, and bytes move.
-fn moving<'a>(stage: &'a Stage<'a>) -> Result<(Instance<'a>, Instance<'a>, String)> {
-    let ada = Instance::start(stage, Person::Ada, &[])?;
-    let bob = Instance::start(stage, Person::Bob, &[])?;
-    let large = ada.home("large.bin");
-    fs::File::create(&large)?.set_len(LARGE)?;
-    ada.drop_files(&[&large])?;
-    let code = code(&ada)?;
-    receive(&bob, &code)?;
-    bob.read("Transferring")?;
-    Ok((ada, bob, code))
-}
 
 #[test]
 fn closing_the_window_asks_while_bytes_move() -> Result<()> {
@@ -38,10 +25,7 @@ fn closing_the_window_asks_while_bytes_move() -> Result<()> {
         bob.press("Keep the window open")?;
         bob.press("Resume")?;
         bob.read("verified on this disk")?;
-        ensure!(same(
-            &ada.home("large.bin"),
-            &bob.home("Downloads/large.bin")
-        )?);
+        ensure!(large_arrived(&ada, &bob)?);
         // Nothing moves any more, and nothing is asked.
         bob.ask_to_close()?;
         ensure!(bob.ended(END)?.is_some_and(|status| status.success()));
@@ -71,10 +55,7 @@ fn a_window_told_to_end_keeps_what_has_come() -> Result<()> {
         let receipt = bob.read("were there already")?;
         say(format_args!("{receipt}"));
         ada.read("verified on Bob's disk")?;
-        ensure!(same(
-            &ada.home("large.bin"),
-            &bob.home("Downloads/large.bin")
-        )?);
+        ensure!(large_arrived(&ada, &bob)?);
         Ok(())
     })
 }

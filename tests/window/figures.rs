@@ -17,7 +17,7 @@ use super::drag::next_event;
 use super::instance::{Instance, Person, Stage};
 use super::on_a_desktop;
 use super::screen::Screen;
-use super::transfer::{LARGE, code, receive};
+use super::transfer::{code, moving};
 use crate::say;
 
 /// How long nothing is done to a window that should do nothing either.
@@ -95,13 +95,7 @@ fn a_window_is_there_at_once_and_rests_when_nothing_happens() -> Result<()> {
 #[test]
 fn a_transfer_is_drawn_ten_times_a_second_at_most() -> Result<()> {
     on_a_desktop(|stage| {
-        let ada = Instance::start(stage, Person::Ada, &[])?;
-        let bob = Instance::start(stage, Person::Bob, &[])?;
-        let large = ada.home("large.bin");
-        fs::File::create(&large)?.set_len(LARGE)?;
-        ada.drop_files(&[&large])?;
-        receive(&bob, &code(&ada)?)?;
-        bob.read("Transferring")?;
+        let (_ada, bob, _) = moving(stage)?;
         let pictures = Pictures::of(stage.screen, &bob)?;
         let (started, before) = (Instant::now(), bob.drawing()?);
         let drawn = pictures.count(Duration::from_secs(2), Duration::from_secs(3))?;

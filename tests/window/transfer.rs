@@ -17,7 +17,8 @@ use super::instance::{Instance, Person, Stage};
 use super::on_a_desktop;
 use crate::say;
 
-/// A file that takes seconds to cross, in bytes.
+/// The length of a file that takes seconds to cross, in bytes, and its name.
+const LARGE_FILE: &str = "large.bin";
 pub(crate) const LARGE: u64 = 2 << 30;
 
 /// The code that a window shows to be read out.
@@ -49,6 +50,25 @@ pub(crate) fn receive(receiver: &Instance<'_>, code: &str) -> Result<()> {
     receiver.type_text(code)?;
     receiver.tap(Key::Enter)?;
     receiver.press("Accept")
+}
+
+/// Ada sends a large file to Bob, of which some is there and most is not. Both, and the code.
+pub(crate) fn moving<'a>(stage: &'a Stage<'a>) -> Result<(Instance<'a>, Instance<'a>, String)> {
+    let ada = Instance::start(stage, Person::Ada, &[])?;
+    let bob = Instance::start(stage, Person::Bob, &[])?;
+    let large = ada.home(LARGE_FILE);
+    fs::File::create(&large)?.set_len(LARGE)?;
+    ada.drop_files(&[&large])?;
+    let code = code(&ada)?;
+    receive(&bob, &code)?;
+    bob.read("Transferring")?;
+    Ok((ada, bob, code))
+}
+
+/// Whether Bob has the large file as Ada has it.
+pub(crate) fn large_arrived(ada: &Instance<'_>, bob: &Instance<'_>) -> Result<bool> {
+    let received = bob.home("Downloads").join(LARGE_FILE);
+    same(&ada.home(LARGE_FILE), &received)
 }
 
 /// Fills a folder with files of every kind, and gives what was named: each of its top level.
@@ -138,15 +158,7 @@ fn pasted_files_arrive() -> Result<()> {
 #[test]
 fn a_killed_receiver_is_missed_and_goes_on() -> Result<()> {
     on_a_desktop(|stage| {
-        let ada = Instance::start(stage, Person::Ada, &[])?;
-        let bob = Instance::start(stage, Person::Bob, &[])?;
-        let large = ada.home("large.bin");
-        fs::File::create(&large)?.set_len(LARGE)?;
-        ada.drop_files(&[&large])?;
-        let code = code(&ada)?;
-        receive(&bob, &code)?;
-        // Some of it is there, and most of it is not.
-        bob.read("Transferring")?;
+        let (ada, bob, code) = moving(stage)?;
         let killed = Instant::now();
         bob.kill()?;
         ada.read("Connection lost")?;
@@ -158,13 +170,13 @@ fn a_killed_receiver_is_missed_and_goes_on() -> Result<()> {
         receive(&bob, &code)?;
         bob.read("verified on this disk")?;
         ada.read("verified on Bob's disk")?;
-        ensure!(same(&large, &bob.home("Downloads/large.bin"))?);
+        ensure!(large_arrived(&ada, &bob)?);
         Ok(())
     })
 }
 
 /// Whether two files hold the same.
-pub(crate) fn same(one: &Path, other: &Path) -> Result<bool> {
+fn same(one: &Path, other: &Path) -> Result<bool> {
     let hash = |path: &Path| -> Result<blake3::Hash> {
         Ok(blake3::Hasher::new()
             .update_reader(fs::File::open(path)?)?
