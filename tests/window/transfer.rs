@@ -17,9 +17,11 @@ use super::instance::{Instance, Person, Stage};
 use super::on_a_desktop;
 use crate::say;
 
-/// The length of a file that takes seconds to cross, in bytes, and its name.
-const LARGE_FILE: &str = "large.bin";
+/// Length of a file that takes seconds to cross, in bytes.
 pub(crate) const LARGE: u64 = 2 << 30;
+
+/// Name of that file.
+const LARGE_FILE: &str = "large.bin";
 
 /// The code that a window shows to be read out.
 pub(crate) fn code(sender: &Instance<'_>) -> Result<String> {
