@@ -2,24 +2,17 @@
 
 mod cancel;
 pub mod command;
-mod contents;
 mod doctor;
-mod embedded;
 pub mod event;
 pub mod handle;
-mod lodging;
 mod networks;
-mod path;
 mod receive;
 mod report;
 mod run;
-mod scan;
-mod serve;
 mod session;
 mod share;
 #[cfg(test)]
 mod tests;
-mod view;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use super::command::{Command, Decision};
 use super::event::{Event, ItemNumber, Outcome, SessionNumber, TaskNumber};
 use super::networks::Networks;
 use super::report::Reporter;
-use super::view::PageRequest;
+use super::session::view::PageRequest;
 use super::{EngineConfig, doctor, receive, share};
 use crate::link::LinkHandle;
 use crate::net::{MappingPermit, PlaceOptions, PortMappers};

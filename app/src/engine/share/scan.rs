@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use fardrop_shared::offer::Manifest;
 
-use super::event::{Event, LeftOut, OfferDigest, TaskNumber};
-use super::run::Context;
+use crate::engine::event::{Event, LeftOut, OfferDigest, TaskNumber};
+use crate::engine::run::Context;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::files::{OfferSource, ScanError, ScanWarning, Scanned, scan_in_background};
 
@@ -28,7 +28,7 @@ pub(super) enum Offer {
 }
 
 /// What an offer is, in short.
-pub(super) fn digest(manifest: &Manifest) -> OfferDigest {
+pub(in crate::engine) fn digest(manifest: &Manifest) -> OfferDigest {
     let totals = manifest.totals();
     let mut top_names: Vec<String> = Vec::new();
     manifest.for_each(|_, entry| {

@@ -1,5 +1,11 @@
 //! A share: an offer under a code, and a session for every receiver that knows it.
 
+mod contents;
+mod embedded;
+mod listing;
+pub(super) mod scan;
+mod serve;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -10,13 +16,13 @@ use fardrop_shared::{Role, SessionId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use self::contents::{Contents, Look, first_missing};
+use self::listing::{LINGER, Lodging, LodgingEvent};
+use self::serve::{SessionEnd, serve};
 use super::cancel::Cancel;
 use super::command::{OnDeadCode, OnMissing, ShareLifetime, ShareOptions};
-use super::contents::{Contents, Look, first_missing};
 use super::event::{Event, Outcome, TaskNumber};
-use super::lodging::{LINGER, Lodging, LodgingEvent};
 use super::run::{Context, ShareWish};
-use super::serve::{SessionEnd, serve};
 use super::session::{self, Pair};
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::link::Identity;

@@ -9,23 +9,23 @@ use fardrop_shared::offer::{Entry, EntryKind, Manifest};
 use fardrop_shared::transfer::Ranges;
 use tokio::sync::watch;
 
-use super::command::{OFFER_ROWS_LIMIT, Selection};
-use super::event::{Conflict, Event, OfferRow, SessionNumber};
-use super::report::Reporter;
+use crate::engine::command::{OFFER_ROWS_LIMIT, Selection};
+use crate::engine::event::{Conflict, Event, OfferRow, SessionNumber};
+use crate::engine::report::Reporter;
 use crate::files::OfferSource;
 use crate::transfer::{self, ConflictMap, OfferSummary};
 
 /// A part of an offer that somebody wants to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PageRequest {
-    pub(super) search: String,
-    pub(super) first: u64,
-    pub(super) count: u32,
+pub(in crate::engine) struct PageRequest {
+    pub(in crate::engine) search: String,
+    pub(in crate::engine) first: u64,
+    pub(in crate::engine) count: u32,
 }
 
 /// An offer to look at.
 #[derive(Debug)]
-pub(super) enum OfferView {
+pub(in crate::engine) enum OfferView {
     /// As its sender has it.
     Sent(Arc<OfferSource>),
     /// As it arrived, and what is in its way.
@@ -34,7 +34,7 @@ pub(super) enum OfferView {
 
 /// Shows what is asked for, one request after the other, for as long as it is polled. Looking through a
 /// large offer takes a moment, so it is done beside the network's thread.
-pub(super) async fn show_pages(
+pub(in crate::engine) async fn show_pages(
     reporter: &Reporter,
     session: SessionNumber,
     view: &watch::Sender<Option<Arc<OfferView>>>,
@@ -74,7 +74,7 @@ pub(super) async fn show_pages(
 
 impl OfferView {
     /// What a receiver is shown before it decides.
-    pub(super) fn received(summary: &OfferSummary) -> Self {
+    pub(in crate::engine) fn received(summary: &OfferSummary) -> Self {
         Self::Received(Arc::clone(&summary.manifest), summary.conflicts())
     }
 
@@ -174,7 +174,10 @@ fn folders_of(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What of the offer is taken, as runs of entries; `None` for all of it.
-pub(super) fn runs(manifest: &Manifest, selection: &Selection) -> Option<Vec<(u32, u32)>> {
+pub(in crate::engine) fn runs(
+    manifest: &Manifest,
+    selection: &Selection,
+) -> Option<Vec<(u32, u32)>> {
     let except = match selection {
         Selection::All => return None,
         Selection::Except(except) => except,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::cancel::{Cancel, EitherCancel};
-use super::event::{Event, Receipt};
-use super::run::{Context, SessionControls};
 use super::scan::{Offer, digest};
-use super::session::{self, Pair};
-use super::view::OfferView;
+use crate::engine::cancel::{Cancel, EitherCancel};
+use crate::engine::event::{Event, Receipt};
+use crate::engine::run::{Context, SessionControls};
+use crate::engine::session::view::OfferView;
+use crate::engine::session::{self, Pair};
 use crate::failure::{Failure, Stage};
 use crate::files::OfferSource;
 use crate::transfer;

@@ -8,21 +8,21 @@ use std::time::Duration;
 use fardrop_shared::path::PathKind;
 use tokio::sync::watch;
 
-use super::event::{Event, LinkName, Rung, RungState, SessionNumber};
-use super::report::Reporter;
+use crate::engine::event::{Event, LinkName, Rung, RungState, SessionNumber};
+use crate::engine::report::Reporter;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::net::{Path, PathError, PathNews, PathReport, Search};
 
 /// What a session runs over.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Route {
-    pub(super) kind: Rung,
-    pub(super) link: LinkName,
+pub(in crate::engine) struct Route {
+    pub(in crate::engine) kind: Rung,
+    pub(in crate::engine) link: LinkName,
 }
 
 /// Follows a session's path and tells of it.
 #[derive(Debug)]
-pub(super) struct PathWatch {
+pub(in crate::engine) struct PathWatch {
     reporter: Arc<Reporter>,
     session: SessionNumber,
     search: Search,
@@ -35,7 +35,7 @@ pub(super) struct PathWatch {
 }
 
 impl PathWatch {
-    pub(super) const fn new(
+    pub(in crate::engine) const fn new(
         reporter: Arc<Reporter>,
         session: SessionNumber,
         search: Search,
@@ -52,12 +52,12 @@ impl PathWatch {
         }
     }
 
-    pub(super) const fn session(&self) -> SessionNumber {
+    pub(in crate::engine) const fn session(&self) -> SessionNumber {
         self.session
     }
 
     /// What the session runs over now.
-    pub(super) fn route(&self) -> Route {
+    pub(in crate::engine) fn route(&self) -> Route {
         Route {
             kind: self.newest.map_or(Rung::Punched, |path| rung(path.kind)),
             link: self.link,
@@ -65,12 +65,12 @@ impl PathWatch {
     }
 
     /// Does not look for a lost path any more once this is true.
-    pub(super) fn give_up_once(&mut self, condition: watch::Receiver<bool>) {
+    pub(in crate::engine) fn give_up_once(&mut self, condition: watch::Receiver<bool>) {
         self.give_up_once = Some(condition);
     }
 
     /// Waits for the first path.
-    pub(super) async fn find(&mut self) -> Result<Path, Failure> {
+    pub(in crate::engine) async fn find(&mut self) -> Result<Path, Failure> {
         loop {
             match self.search.next().await {
                 Ok(PathNews::Found(report)) => {
@@ -95,7 +95,7 @@ impl PathWatch {
     }
 
     /// The transport runs, and has measured this round-trip time.
-    pub(super) async fn on_link(&mut self, link: LinkName, rtt: Duration) {
+    pub(in crate::engine) async fn on_link(&mut self, link: LinkName, rtt: Duration) {
         self.link = link;
         if let Some(path) = &mut self.newest {
             path.rtt = rtt;
@@ -105,7 +105,7 @@ impl PathWatch {
 
     /// Tells what becomes of the path, for as long as it is polled; `kept` is what a transfer has, if one
     /// runs. Resolves when the path is lost for good.
-    pub(super) async fn follow(&mut self, kept: impl Fn() -> Option<u64>) -> Failure {
+    pub(in crate::engine) async fn follow(&mut self, kept: impl Fn() -> Option<u64>) -> Failure {
         loop {
             let hopeless = async {
                 match &mut self.give_up_once {

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::event::{Event, ItemNumber, LeftOut, ShareItem, TaskNumber};
-use super::run::Context;
 use super::scan::{self, Offer};
+use crate::engine::event::{Event, ItemNumber, LeftOut, ShareItem, TaskNumber};
+use crate::engine::run::Context;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::files::{OfferSource, Scanned};
 

@@ -1,5 +1,8 @@
 //! One session: from two peers that know the same code to a link between them.
 
+pub(super) mod path;
+pub(super) mod view;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,11 +17,11 @@ use fardrop_shared::transfer::FileReason;
 use fardrop_shared::wire::peer::DeclineReason;
 use tokio::sync::watch;
 
+use self::path::{PathWatch, Route};
+use self::view::{OfferView, PageRequest, show_pages};
 use super::event::{Event, LinkName, Progress, Receipt, SessionNumber, TaskNumber, Who};
-use super::path::{PathWatch, Route};
 use super::report::{Rate, Reporter};
 use super::run::Context;
-use super::view::{OfferView, PageRequest, show_pages};
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::link::{self, CloseCode, Credentials, Identity, Link, LinkError, LinkHandle, LinkKind};
 use crate::net::{Acquainted, MeetError, NetworkName, Place, Search};
