@@ -8,7 +8,7 @@
 use std::time::Instant;
 
 use fardrop_shared::wire::rendezvous::{Announce, Peer, Reply, Tag};
-use fardrop_shared::{Role, SessionId};
+use fardrop_shared::{PairingId, Role};
 
 use crate::respond::Datagram;
 use crate::table::{Change, Party, Place, Receiver, Route, Sender, Statement, renew};
@@ -21,8 +21,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) announce: &'a Announce,
 }
 
-/// Applies it. `room` says whether a session more can be held, with that many receivers already there
-/// if it is one; it is asked once at most, and only for a new session.
+/// Applies it. `room` says whether a party more can be held, with that many receivers already there
+/// if it is one; it is asked once at most, and only for a new party.
 ///
 /// Returns the reply to the announcement, then what is pushed: for each receiver one datagram at most to
 /// it and one about it.
@@ -73,7 +73,7 @@ fn sender_announces(
                 let unspoken = receivers.values().filter(|other| other.answer.is_none());
                 replies.extend(unspoken.map(|other| {
                     let said = Statement::of(announce);
-                    push(&other.party, sender.party.session, &said)
+                    push(&other.party, sender.party.pairing, &said)
                 }));
             }
         }
@@ -85,7 +85,7 @@ fn sender_announces(
                 if renew(&mut receiver.answer, announce) {
                     receiver.unanswered = false;
                     let said = Statement::of(announce);
-                    replies.push(push(&receiver.party, sender.party.session, &said));
+                    replies.push(push(&receiver.party, sender.party.pairing, &said));
                 }
             }
         },
@@ -93,7 +93,7 @@ fn sender_announces(
     if change == Change::Route {
         let unanswered = receivers.values().filter(|other| other.unanswered);
         replies
-            .extend(unanswered.map(|other| push(&sender.party, other.party.session, &other.said)));
+            .extend(unanswered.map(|other| push(&sender.party, other.party.pairing, &other.said)));
     }
     replies
 }
@@ -110,7 +110,7 @@ fn receiver_announces(
         announce,
     } = arrival;
     let Place { sender, receivers } = place;
-    match receivers.get_mut(&announce.session) {
+    match receivers.get_mut(&announce.pairing) {
         Some(receiver) if receiver.party.owns(announce) => {
             receiver.party.hear(now, from, tag);
             if receiver.said.revision < announce.revision {
@@ -126,21 +126,21 @@ fn receiver_announces(
                 answer: None,
                 unanswered: true,
             };
-            receivers.insert(announce.session, receiver);
+            receivers.insert(announce.pairing, receiver);
         }
         None => return vec![arrival.reply(&arrival.busy())],
     }
-    let (Some(sender), Some(receiver)) = (sender, receivers.get(&announce.session)) else {
+    let (Some(sender), Some(receiver)) = (sender, receivers.get(&announce.pairing)) else {
         return vec![arrival.reply(&arrival.waiting())];
     };
     let heard = receiver.answer.as_ref().or(sender.open.as_ref());
     let answer = heard.map_or_else(
         || arrival.waiting(),
-        |said| peer(Some(announce.revision), sender.party.session, said),
+        |said| peer(Some(announce.revision), sender.party.pairing, said),
     );
     let mut replies = vec![arrival.reply(&answer)];
     if receiver.unanswered {
-        replies.push(push(&sender.party, announce.session, &receiver.said));
+        replies.push(push(&sender.party, announce.pairing, &receiver.said));
     }
     replies
 }
@@ -172,17 +172,17 @@ impl Arrival<'_> {
     }
 }
 
-fn push(to: &Party, speaker: SessionId, said: &Statement) -> Datagram {
+fn push(to: &Party, speaker: PairingId, said: &Statement) -> Datagram {
     Datagram {
         to: to.route,
         bytes: peer(None, speaker, said).encode(to.tag),
     }
 }
 
-fn peer(answers: Option<u32>, session: SessionId, said: &Statement) -> Reply {
+fn peer(answers: Option<u32>, pairing: PairingId, said: &Statement) -> Reply {
     Reply::Peer(Peer {
         answers,
-        session,
+        pairing,
         revision: said.revision,
         payload: said.payload.clone(),
     })

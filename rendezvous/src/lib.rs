@@ -4,19 +4,19 @@
 //! [`Server`] is a loop over sockets, to be run by the binary or inside another program.
 //!
 //! It holds no secrets of its users: what they say to one another is sealed, and one peer's address is
-//! never told to the other. A session is its announcer's own by a token that only the server is told,
+//! never told to the other. A party is its announcer's own by a token that only the server is told,
 //! and an attacker who reads the wire between the two can disturb, which it could anyway.
 
 mod args;
 mod cookie;
 mod exchange;
-mod greeter;
 mod limit;
 mod metrics;
 mod respond;
 mod run;
 mod serve;
 mod table;
+mod tcp_responder;
 #[cfg(test)]
 mod tests;
 

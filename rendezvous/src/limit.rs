@@ -19,33 +19,33 @@ pub struct Rate {
 /// Every bound of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Sessions held, senders and receivers together. A session takes at most about 2.5 kB.
-    pub sessions: usize,
+    /// Parties held, senders and receivers together. A party takes at most about 2.5 kB.
+    pub parties: usize,
     /// Receivers at one locator.
     pub receivers: usize,
     /// Unproved datagrams from one network: hellos, first packets of QUIC, requests in unknown versions. Apart from the
     /// others, so that forged sources cannot use up what their owners need.
     pub hellos: Rate,
     /// TCP connections from one network that are given their line.
-    pub greetings: Rate,
+    pub tcp_checks: Rate,
     /// Announcements from one network, their sources proved. Each costs as much as the datagrams that it
     /// makes the server send, and one at least.
     pub announcements: Rate,
-    /// New sessions from one network, so that it takes many networks to fill the table.
-    pub sessions_begun: Rate,
+    /// New parties from one network, so that it takes many networks to fill the table.
+    pub parties_begun: Rate,
 }
 
 impl Default for Bounds {
     /// What fits a small machine: under 64 MiB with a full table of the longest payloads.
     fn default() -> Self {
         Self {
-            sessions: 16_384,
+            parties: 16_384,
             receivers: 32,
             hellos: Rate {
                 per_second: 64,
                 burst: 256,
             },
-            greetings: Rate {
+            tcp_checks: Rate {
                 per_second: 8,
                 burst: 64,
             },
@@ -53,7 +53,7 @@ impl Default for Bounds {
                 per_second: 256,
                 burst: 1024,
             },
-            sessions_begun: Rate {
+            parties_begun: Rate {
                 per_second: 8,
                 burst: 128,
             },

@@ -80,7 +80,7 @@ fn render(registry: &Registry) -> String {
 
 impl Collector for Monitor {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let (counters, sessions) = self.read();
+        let (counters, parties) = self.read();
         let rows = [
             ("received", "Datagrams that came", counters.received),
             ("sent", "Datagrams sent", counters.sent),
@@ -90,7 +90,7 @@ impl Collector for Monitor {
                 "First packets of QUIC answered",
                 counters.quic_probes,
             ),
-            ("greetings", "TCP connections greeted", counters.greetings),
+            ("greetings", "TCP connections answered", counters.tcp_checks),
             (
                 "announcements",
                 "Announcements served",
@@ -123,7 +123,7 @@ impl Collector for Monitor {
             let kind = counter.metric_type();
             counter.encode(encoder.encode_descriptor(name, help, None, kind)?)?;
         }
-        let gauge = ConstGauge::new(u64::try_from(sessions).unwrap_or(u64::MAX));
+        let gauge = ConstGauge::new(u64::try_from(parties).unwrap_or(u64::MAX));
         let kind = gauge.metric_type();
         gauge.encode(encoder.encode_descriptor("sessions", "Sessions held", None, kind)?)
     }

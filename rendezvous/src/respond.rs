@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use fardrop_shared::wire::greeting::Greeting;
 use fardrop_shared::wire::quic_probe::version_negotiation;
 use fardrop_shared::wire::rendezvous::{
     Announce, DecodeError, Reply, Request, Tag, VersionRange, Welcome,
 };
+use fardrop_shared::wire::tcp_check::TcpCheck;
 use rand::rngs::StdRng;
 
 use crate::cookie::CookieJar;
@@ -48,7 +48,7 @@ pub struct Counters {
     /// First packets of QUIC answered.
     pub quic_probes: u64,
     /// TCP connections that got their line; none of the other counters has those.
-    pub greetings: u64,
+    pub tcp_checks: u64,
     /// Announcements whose cookie was good and whose network was within its rate.
     pub announcements: u64,
     /// Not this protocol, or malformed.
@@ -59,7 +59,7 @@ pub struct Counters {
     pub bad_cookies: u64,
     /// Left unanswered, datagrams and connections, because their network asks too much.
     pub over_rate: u64,
-    /// New sessions refused for want of room.
+    /// New parties refused for want of room.
     pub busy: u64,
 }
 
@@ -71,9 +71,9 @@ pub struct State {
     rng: StdRng,
     cookies: CookieJar,
     hellos: Limiter,
-    greetings: Limiter,
+    tcp_checks: Limiter,
     announcements: Limiter,
-    sessions_begun: Limiter,
+    parties_begun: Limiter,
     table: Table,
     counters: Counters,
 }
@@ -87,9 +87,9 @@ impl State {
         Self {
             cookies: CookieJar::new(now, &mut rng),
             hellos: Limiter::new(now, bounds.hellos, &mut rng),
-            greetings: Limiter::new(now, bounds.greetings, &mut rng),
+            tcp_checks: Limiter::new(now, bounds.tcp_checks, &mut rng),
             announcements: Limiter::new(now, bounds.announcements, &mut rng),
-            sessions_begun: Limiter::new(now, bounds.sessions_begun, &mut rng),
+            parties_begun: Limiter::new(now, bounds.parties_begun, &mut rng),
             rng,
             table: Table::new(now),
             counters: Counters::default(),
@@ -106,19 +106,24 @@ impl State {
 
     /// The line for somebody who has connected by TCP at that time of the world's clock, in milliseconds
     /// since 1970; none where the network asks too much.
-    pub fn greet(&mut self, now: Instant, unix_ms: u64, from: SocketAddr) -> Option<Vec<u8>> {
-        if !self.greetings.admit(now, from) {
+    pub fn answer_tcp_check(
+        &mut self,
+        now: Instant,
+        unix_ms: u64,
+        from: SocketAddr,
+    ) -> Option<Vec<u8>> {
+        if !self.tcp_checks.admit(now, from) {
             self.counters.over_rate += 1;
             return None;
         }
-        self.counters.greetings += 1;
-        Some(Greeting::at(unix_ms).encode())
+        self.counters.tcp_checks += 1;
+        Some(TcpCheck::at(unix_ms).encode())
     }
 
-    /// Sessions held, senders and receivers together: at most [`Bounds::sessions`].
+    /// Parties held, senders and receivers together: at most [`Bounds::parties`].
     #[must_use]
-    pub const fn sessions(&self) -> usize {
-        self.table.sessions()
+    pub const fn parties(&self) -> usize {
+        self.table.parties()
     }
 }
 
@@ -209,18 +214,18 @@ impl State {
         }
         self.counters.announcements += 1;
         self.table.sweep(now);
-        let held = self.table.sessions();
+        let held = self.table.parties();
         let Self {
             bounds,
             table,
-            sessions_begun,
+            parties_begun,
             counters,
             ..
         } = self;
         let room = |receivers: Option<usize>| {
-            let room = held < bounds.sessions
+            let room = held < bounds.parties
                 && receivers.is_none_or(|receivers| receivers < bounds.receivers)
-                && sessions_begun.admit(now, from.address);
+                && parties_begun.admit(now, from.address);
             counters.busy += u64::from(!room);
             room
         };

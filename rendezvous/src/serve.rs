@@ -11,10 +11,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 
-use crate::greeter;
 use crate::limit::Bounds;
 use crate::respond::{Counters, Port, State, respond};
 use crate::table::Route;
+use crate::tcp_responder;
 
 /// The port that is served where none is named.
 pub const DEFAULT_PORT: u16 = 4840;
@@ -126,7 +126,7 @@ impl Server {
                 (Ok(bound), _) => {
                     for bound in bound {
                         if matches!(bound.port, Port::Main { .. }) {
-                            listeners.extend(bind_greeter(bound.local));
+                            listeners.extend(bind_tcp_responder(bound.local));
                         }
                         sockets.push(bound.socket);
                         locals.push((bound.local, bound.port));
@@ -191,7 +191,7 @@ impl Server {
             loops.spawn(serve_socket(sockets, index, state));
         }
         for listener in self.listeners {
-            loops.spawn(greeter::greet(listener, Arc::clone(&self.state)));
+            loops.spawn(tcp_responder::run(listener, Arc::clone(&self.state)));
         }
         // The loops end only with the set, which is dropped here.
         shutdown.await;
@@ -199,11 +199,11 @@ impl Server {
 }
 
 impl Monitor {
-    /// The counters, and the number of sessions held.
+    /// The counters, and the number of parties held.
     #[must_use]
     pub fn read(&self) -> (Counters, usize) {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (state.counters(), state.sessions())
+        (state.counters(), state.parties())
     }
 }
 
@@ -263,8 +263,8 @@ fn bind_pair(listen: &Listen) -> Result<Vec<Bound>, BindError> {
 }
 
 /// Nobody needs the line to meet somebody, so a port that is taken is no reason not to serve.
-fn bind_greeter(address: SocketAddr) -> Option<TcpListener> {
-    greeter::listen(address)
+fn bind_tcp_responder(address: SocketAddr) -> Option<TcpListener> {
+    tcp_responder::listen(address)
         .inspect_err(|error| tracing::warn!(%error, "serving without a line by TCP"))
         .ok()
 }

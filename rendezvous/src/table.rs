@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use fardrop_shared::SessionId;
+use fardrop_shared::PairingId;
 use fardrop_shared::wire::rendezvous::{Announce, OwnerToken, Payload, Tag};
 
 /// How long something announced is kept. Clients repeat themselves every second.
@@ -26,17 +26,17 @@ pub struct Route {
     pub address: SocketAddr,
 }
 
-/// One session, as it was last heard.
+/// One party, as it was last heard.
 #[derive(Debug)]
 pub(crate) struct Party {
-    pub(crate) session: SessionId,
+    pub(crate) pairing: PairingId,
     owner: OwnerToken,
     pub(crate) tag: Tag,
     pub(crate) route: Route,
     heard_at: Instant,
 }
 
-/// What a session says.
+/// What a party says.
 #[derive(Debug)]
 pub(crate) struct Statement {
     pub(crate) revision: u32,
@@ -66,18 +66,18 @@ pub(crate) struct Receiver {
 #[derive(Debug, Default)]
 pub(crate) struct Place {
     pub(crate) sender: Option<Sender>,
-    pub(crate) receivers: BTreeMap<SessionId, Receiver>,
+    pub(crate) receivers: BTreeMap<PairingId, Receiver>,
 }
 
 /// All locators.
 #[derive(Debug)]
 pub(crate) struct Table {
     places: BTreeMap<u32, Place>,
-    sessions: usize,
+    parties: usize,
     swept_at: Instant,
 }
 
-/// How an announcement changed its session.
+/// How an announcement changed its party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     /// Nothing that anybody else would notice.
@@ -90,7 +90,7 @@ impl Table {
     pub(crate) const fn new(now: Instant) -> Self {
         Self {
             places: BTreeMap::new(),
-            sessions: 0,
+            parties: 0,
             swept_at: now,
         }
     }
@@ -103,14 +103,14 @@ impl Table {
         self.swept_at = now;
         self.places.retain(|_, place| {
             place.expire(now);
-            place.sessions() > 0
+            place.parties() > 0
         });
-        self.sessions = self.places.values().map(Place::sessions).sum();
+        self.parties = self.places.values().map(Place::parties).sum();
     }
 
-    /// Sessions held.
-    pub(crate) const fn sessions(&self) -> usize {
-        self.sessions
+    /// Parties held.
+    pub(crate) const fn parties(&self) -> usize {
+        self.parties
     }
 
     /// Works on one locator's place, without those who have expired; one that is left empty is dropped.
@@ -121,20 +121,20 @@ impl Table {
         work: impl FnOnce(&mut Place) -> T,
     ) -> T {
         let place = self.places.entry(locator).or_default();
-        let before = place.sessions();
+        let before = place.parties();
         place.expire(now);
         let result = work(place);
-        let after = place.sessions();
+        let after = place.parties();
         if after == 0 {
             self.places.remove(&locator);
         }
-        self.sessions = self.sessions + after - before;
+        self.parties = self.parties + after - before;
         result
     }
 }
 
 impl Place {
-    fn sessions(&self) -> usize {
+    fn parties(&self) -> usize {
         usize::from(self.sender.is_some()) + self.receivers.len()
     }
 
@@ -155,7 +155,7 @@ impl Place {
 impl Party {
     pub(crate) const fn new(now: Instant, route: Route, tag: Tag, announce: &Announce) -> Self {
         Self {
-            session: announce.session,
+            pairing: announce.pairing,
             owner: announce.owner,
             tag,
             route,
@@ -163,9 +163,9 @@ impl Party {
         }
     }
 
-    /// Whether an announcement is this session's own.
+    /// Whether an announcement is this party's own.
     pub(crate) fn owns(&self, announce: &Announce) -> bool {
-        self.session == announce.session && self.owner == announce.owner
+        self.pairing == announce.pairing && self.owner == announce.owner
     }
 
     /// Notes that it was heard, and from where.

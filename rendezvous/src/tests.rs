@@ -1,12 +1,12 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use fardrop_shared::wire::greeting::Greeting;
 use fardrop_shared::wire::quic_probe::QuicProbe;
 use fardrop_shared::wire::rendezvous::{
     Announce, Cookie, MAX_PAYLOAD, OwnerToken, Payload, Peer, Reply, Request, Tag, VersionRange,
 };
-use fardrop_shared::{Role, SessionId};
+use fardrop_shared::wire::tcp_check::TcpCheck;
+use fardrop_shared::{PairingId, Role};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -85,8 +85,8 @@ fn read(datagram: &Datagram) -> Reply {
     Reply::decode(&datagram.bytes).unwrap().1
 }
 
-fn session(client: u8) -> SessionId {
-    SessionId([client; 16])
+fn pairing(client: u8) -> PairingId {
+    PairingId([client; 16])
 }
 
 fn owner(client: u8) -> OwnerToken {
@@ -102,9 +102,9 @@ fn sender(client: u8, to: Option<u8>, revision: u32, words: &str) -> Announce {
         cookie: Cookie([0; 16]),
         locator: 417,
         side: Role::Sender,
-        session: session(client),
+        pairing: pairing(client),
         owner: owner(client),
-        to: to.map(session),
+        to: to.map(pairing),
         revision,
         payload: payload(words),
     }
@@ -128,7 +128,7 @@ fn busy(client: u8) -> Vec<(u8, Reply)> {
 fn peer(client: u8, answers: Option<u32>, speaker: u8, revision: u32, words: &str) -> (u8, Reply) {
     let reply = Reply::Peer(Peer {
         answers,
-        session: session(speaker),
+        pairing: pairing(speaker),
         revision,
         payload: payload(words),
     });
@@ -268,7 +268,7 @@ fn an_answer_does_not_outlive_who_gave_it() {
 }
 
 #[test]
-fn a_sessions_id_alone_does_not_make_it_ones_own() {
+fn a_pairing_id_alone_does_not_make_it_ones_own() {
     let mut fixture = Fixture::new(Bounds::default());
     fixture.announce(1, sender(1, None, 1, "open"));
     fixture.announce(2, receiver(2, 1, "one"));
@@ -292,11 +292,11 @@ fn a_sessions_id_alone_does_not_make_it_ones_own() {
 }
 
 #[test]
-fn a_session_that_moved_is_reached_where_it_is_now() {
+fn a_party_that_moved_is_reached_where_it_is_now() {
     let mut fixture = Fixture::new(Bounds::default());
     fixture.announce(1, sender(1, None, 1, "open"));
     fixture.announce(2, receiver(2, 1, "one"));
-    // The same session from another client's address: it is pushed what it may have missed.
+    // The same party from another client's address: it is pushed what it may have missed.
     assert_eq!(
         fixture.announce(5, sender(1, None, 1, "open")),
         [waiting(5, 1), peer(5, None, 2, 1, "one")]
@@ -319,7 +319,7 @@ fn only_a_cookie_of_ones_own_and_of_these_minutes_is_answered() {
     let mut flipped = good;
     flipped.0[15] ^= 1;
     assert_eq!(fixture.announce_with(1, with(flipped)), []);
-    assert_eq!(fixture.state.sessions(), 0);
+    assert_eq!(fixture.state.parties(), 0);
 
     assert_eq!(fixture.announce_with(1, with(good)), [waiting(1, 1)]);
     fixture.pass(SLOT);
@@ -360,7 +360,7 @@ fn the_second_port_takes_no_announcements() {
 #[test]
 fn a_full_table_serves_those_it_has_and_no_others() {
     let bounds = Bounds {
-        sessions: 2,
+        parties: 2,
         ..Bounds::default()
     };
     let mut fixture = Fixture::new(bounds);
@@ -376,10 +376,10 @@ fn a_full_table_serves_those_it_has_and_no_others() {
         fixture.announce(1, sender(1, Some(2), 2, "two")),
         [peer(1, Some(2), 2, 1, "one"), peer(2, None, 1, 2, "two")]
     );
-    assert_eq!(fixture.state.sessions(), 2);
+    assert_eq!(fixture.state.parties(), 2);
     fixture.pass(LIFETIME);
     assert_eq!(fixture.announce(3, elsewhere), [waiting(3, 1)]);
-    assert_eq!(fixture.state.sessions(), 1);
+    assert_eq!(fixture.state.parties(), 1);
 }
 
 #[test]
@@ -401,9 +401,9 @@ fn a_full_locator_serves_those_it_has_and_others_are_served_elsewhere() {
 }
 
 #[test]
-fn a_network_begins_only_so_many_sessions_and_others_begin_theirs() {
+fn a_network_begins_only_so_many_parties_and_others_begin_theirs() {
     let bounds = Bounds {
-        sessions_begun: Rate {
+        parties_begun: Rate {
             per_second: 1,
             burst: 3,
         },
@@ -412,7 +412,7 @@ fn a_network_begins_only_so_many_sessions_and_others_begin_theirs() {
     let mut fixture = Fixture::new(bounds);
     let nth = |client: u8, nth: u8| Announce {
         locator: nth.into(),
-        session: session(nth),
+        pairing: pairing(nth),
         ..sender(client, None, 1, "open")
     };
     for index in 0..3 {
@@ -516,7 +516,7 @@ fn one_announcement_makes_a_bounded_number_of_replies() {
     for client in 10..=10 + u8::try_from(receivers).unwrap() {
         fixture.announce(client, receiver(client, 1, "one"));
     }
-    assert_eq!(fixture.state.sessions(), receivers);
+    assert_eq!(fixture.state.parties(), receivers);
     let replies = fixture.announce(1, sender(1, None, 1, "open"));
     assert_eq!(replies.len(), 1 + 2 * receivers);
 }
@@ -524,7 +524,7 @@ fn one_announcement_makes_a_bounded_number_of_replies() {
 #[test]
 fn memory_is_bounded_whoever_asks() {
     let bounds = Bounds {
-        sessions: 50,
+        parties: 50,
         ..Bounds::default()
     };
     let mut fixture = Fixture::new(bounds);
@@ -538,7 +538,7 @@ fn memory_is_bounded_whoever_asks() {
         }
         fixture.announce(client, announce);
         fixture.pass(Duration::from_millis(100));
-        assert!(fixture.state.sessions() <= 50);
+        assert!(fixture.state.parties() <= 50);
     }
 }
 
@@ -608,7 +608,7 @@ proptest! {
                 prop_assert_eq!(reply.to, route(3));
                 prop_assert!(reply.bytes.len() <= bytes.len());
             }
-            prop_assert_eq!(fixture.state.sessions(), 1);
+            prop_assert_eq!(fixture.state.parties(), 1);
         }
     }
 
@@ -617,18 +617,18 @@ proptest! {
         all in proptest::collection::vec(
             (1..8_u8, any_request(), 0..3_u32, 0..20_u64), 1..60)
     ) {
-        let bounds = Bounds { sessions: 5, receivers: 2, ..Bounds::default() };
+        let bounds = Bounds { parties: 5, receivers: 2, ..Bounds::default() };
         let mut fixture = Fixture::new(bounds);
         for (client, request, locator, seconds) in all {
             fixture.pass(Duration::from_secs(seconds));
             if let Request::Announce(mut announce) = request {
                 announce.locator = locator;
-                announce.session = session(client);
+                announce.pairing = pairing(client);
                 announce.owner = owner(client);
                 let replies = fixture.announce(client, announce);
                 prop_assert!((1..=5).contains(&replies.len()));
             }
-            prop_assert!(fixture.state.sessions() <= 5);
+            prop_assert!(fixture.state.parties() <= 5);
         }
     }
 }
@@ -663,28 +663,30 @@ fn the_first_packet_of_quic_is_answered_within_the_rate_and_by_less() {
 }
 
 #[test]
-fn a_network_is_greeted_only_so_often_and_others_are_greeted() {
+fn a_network_is_answered_by_tcp_only_so_often_and_others_are_answered() {
     let bounds = Bounds {
-        greetings: Rate {
+        tcp_checks: Rate {
             per_second: 1,
             burst: 2,
         },
         ..Bounds::default()
     };
     let mut fixture = Fixture::new(bounds);
-    let greet = |fixture: &mut Fixture, client| {
-        let line = fixture
-            .state
-            .greet(fixture.now, 1_764_041_974_000, route(client).address)?;
-        Some(Greeting::decode(&line).unwrap().unix_ms)
+    let check = |fixture: &mut Fixture, client| {
+        let line = fixture.state.answer_tcp_check(
+            fixture.now,
+            1_764_041_974_000,
+            route(client).address,
+        )?;
+        Some(TcpCheck::decode(&line).unwrap().unix_ms)
     };
     for _ in 0..2 {
-        assert_eq!(greet(&mut fixture, 1), Some(1_764_041_974_000));
+        assert_eq!(check(&mut fixture, 1), Some(1_764_041_974_000));
     }
-    assert_eq!(greet(&mut fixture, 1), None);
-    assert!(greet(&mut fixture, 2).is_some());
+    assert_eq!(check(&mut fixture, 1), None);
+    assert!(check(&mut fixture, 2).is_some());
     fixture.pass(Duration::from_secs(1));
-    assert!(greet(&mut fixture, 1).is_some());
-    assert_eq!(fixture.state.counters().greetings, 4);
+    assert!(check(&mut fixture, 1).is_some());
+    assert_eq!(fixture.state.counters().tcp_checks, 4);
     assert_eq!(fixture.state.counters().received, 0);
 }

@@ -11,10 +11,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fardrop_shared::rendezvous::{AddressQuery, Announcement, Client, Config, Event};
-use fardrop_shared::wire::greeting::Greeting;
 use fardrop_shared::wire::quic_probe::QuicProbe;
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
-use fardrop_shared::{Role, SessionId};
+use fardrop_shared::wire::tcp_check::TcpCheck;
+use fardrop_shared::{PairingId, Role};
 use rand::rngs::OsRng;
 
 /// Far more than anything here takes on a machine that is busy with other things too.
@@ -76,7 +76,7 @@ impl Peer {
             server,
             locator: 417,
             side,
-            session: SessionId::random(&mut OsRng),
+            pairing: PairingId::random(&mut OsRng),
             owner: OwnerToken::random(&mut OsRng),
             revision: 0,
         };
@@ -86,7 +86,7 @@ impl Peer {
         Self { client, socket }
     }
 
-    fn say(&mut self, to: Option<SessionId>, words: &str) {
+    fn say(&mut self, to: Option<PairingId>, words: &str) {
         let payload = Payload::new(words.into()).unwrap();
         let announcement = Announcement { to, payload };
         self.client.announce(Instant::now(), announcement).unwrap();
@@ -109,14 +109,14 @@ impl Peer {
 
     /// Goes on until the other side says that.
     #[track_caller]
-    fn hear(&mut self, other: &mut Self, words: &str) -> SessionId {
+    fn hear(&mut self, other: &mut Self, words: &str) -> PairingId {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
             for event in self.tick() {
-                if let Event::Peer { session, payload } = event
+                if let Event::Peer { pairing, payload } = event
                     && payload.as_bytes() == words.as_bytes()
                 {
-                    return session;
+                    return pairing;
                 }
             }
             other.tick();
@@ -133,9 +133,9 @@ fn a_server_killed_in_the_middle_and_started_again_is_not_missed() {
     let mut receiver = Peer::new(address, Role::Receiver);
     sender.say(None, "open");
     receiver.say(None, "one");
-    let session = sender.hear(&mut receiver, "one");
+    let pairing = sender.hear(&mut receiver, "one");
     drop(server);
-    sender.say(Some(session), "two");
+    sender.say(Some(pairing), "two");
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(1) {
         sender.tick();
@@ -144,8 +144,8 @@ fn a_server_killed_in_the_middle_and_started_again_is_not_missed() {
     let second = "127.0.0.1:0";
     let main = address.to_string();
     let _server = Server::start(&["--listen", &main, "--listen-second", second]);
-    let session = receiver.hear(&mut sender, "two");
-    receiver.say(Some(session), "three");
+    let pairing = receiver.hear(&mut sender, "two");
+    receiver.say(Some(pairing), "three");
     sender.hear(&mut receiver, "three");
 }
 
@@ -206,9 +206,9 @@ fn a_line_by_tcp_has_the_time_and_holds_up_nobody() {
         .map(|_| TcpStream::connect(server.main()).unwrap())
         .collect();
     let line = line_by_tcp(server.main());
-    let greeting = Greeting::decode(line.as_bytes()).unwrap();
+    let check = TcpCheck::decode(line.as_bytes()).unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let apart = now.abs_diff(Duration::from_millis(greeting.unix_ms));
+    let apart = now.abs_diff(Duration::from_millis(check.unix_ms));
     assert!(apart < PATIENCE, "{apart:?}");
 }
 

@@ -13,13 +13,13 @@ pub mod limits;
 pub mod name;
 pub mod offer;
 pub mod pairing;
+mod pairing_id;
 pub mod path;
 pub mod rendezvous;
 mod role;
-mod session;
 pub mod transfer;
 pub mod wire;
 pub mod wordlist;
 
+pub use pairing_id::PairingId;
 pub use role::Role;
-pub use session::SessionId;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use fardrop_shared::SessionId;
+use fardrop_shared::PairingId;
 use fardrop_shared::code::PairingCode;
 use fardrop_shared::pairing::{
     Capabilities, Ciphers, Hello, PeerKey, ReceiverEvent, ReceiverPairing, RunFailure, SenderEvent,
@@ -74,10 +74,10 @@ struct Sender {
     words: &'static str,
     machine: SenderPairing,
     /// Those that it has sent its share of the key.
-    answered: BTreeSet<SessionId>,
-    paired: BTreeMap<SessionId, Box<PeerKey>>,
+    answered: BTreeSet<PairingId>,
+    paired: BTreeMap<PairingId, Box<PeerKey>>,
     /// Runs to which it owes a hello.
-    owed: Vec<SessionId>,
+    owed: Vec<PairingId>,
     guesses: u32,
     dead: bool,
 }
@@ -103,7 +103,7 @@ struct Parcel {
     /// Which sender: the one it is for, or the one it is from.
     sender: usize,
     /// Which receiver, as the rendezvous says.
-    receiver: SessionId,
+    receiver: PairingId,
     to_sender: bool,
     payload: Vec<u8>,
 }
@@ -164,11 +164,11 @@ impl World {
 
     fn add_receiver(&mut self, words: &'static str) {
         let code = PairingCode::parse(words).unwrap();
-        let session = SessionId::random(&mut self.rng);
+        let pairing = PairingId::random(&mut self.rng);
         self.receivers.push(Receiver {
             name: format!("receiver {}", self.receivers.len()),
             words,
-            machine: ReceiverPairing::new(code, capabilities(), session, self.now, &mut self.rng),
+            machine: ReceiverPairing::new(code, capabilities(), pairing, self.now, &mut self.rng),
             announced: None,
             ready: false,
             outcome: None,
@@ -205,7 +205,7 @@ impl World {
     fn announce(&mut self) {
         let mut said = Vec::new();
         for receiver in self.receivers.iter().filter(|one| one.outcome.is_none()) {
-            let session = receiver.machine.session();
+            let pairing = receiver.machine.id();
             let sender = self
                 .senders
                 .iter()
@@ -215,19 +215,19 @@ impl World {
             for payload in receiver.announced.iter().cloned() {
                 said.push(Parcel {
                     sender,
-                    receiver: session,
+                    receiver: pairing,
                     to_sender: true,
                     payload,
                 });
             }
             for (sender, from) in self.senders.iter().enumerate() {
                 let standing = from.machine.standing_payload();
-                let all = from.machine.payload(session).map(<[u8]>::to_vec);
+                let all = from.machine.payload(pairing).map(<[u8]>::to_vec);
                 let standing = (from.words == receiver.words).then_some(standing);
                 for payload in all.into_iter().chain(standing) {
                     said.push(Parcel {
                         sender,
-                        receiver: session,
+                        receiver: pairing,
                         to_sender: false,
                         payload,
                     });
@@ -248,7 +248,7 @@ impl World {
         if self.chance(mood.swap) {
             parcel.sender = self.rng.gen_range(0..self.senders.len());
             let other = self.receivers.choose(&mut self.rng).unwrap();
-            parcel.receiver = other.machine.session();
+            parcel.receiver = other.machine.id();
             parcel.to_sender ^= self.rng.gen_bool(0.3);
         }
         if self.chance(mood.garble) {
@@ -261,12 +261,7 @@ impl World {
         if self.chance(mood.replay) {
             let mut old = self.history.choose(&mut self.rng).unwrap().clone();
             if self.rng.gen_bool(0.5) {
-                old.receiver = self
-                    .receivers
-                    .choose(&mut self.rng)
-                    .unwrap()
-                    .machine
-                    .session();
+                old.receiver = self.receivers.choose(&mut self.rng).unwrap().machine.id();
             }
             self.on_the_way.push(old);
         }
@@ -309,7 +304,7 @@ impl World {
                 let receiver = self
                     .receivers
                     .iter_mut()
-                    .find(|one| one.machine.session() == parcel.receiver);
+                    .find(|one| one.machine.id() == parcel.receiver);
                 receiver
                     .unwrap()
                     .machine
@@ -344,10 +339,10 @@ impl World {
     }
 
     fn drain(&mut self) {
-        let words: BTreeMap<SessionId, (&str, String)> = self
+        let words: BTreeMap<PairingId, (&str, String)> = self
             .receivers
             .iter()
-            .map(|one| (one.machine.session(), (one.words, one.name.clone())))
+            .map(|one| (one.machine.id(), (one.words, one.name.clone())))
             .collect();
         for sender in &mut self.senders {
             while sender.machine.poll_transmit().is_some() {}
@@ -373,7 +368,7 @@ impl World {
 }
 
 impl Sender {
-    fn on_event(&mut self, event: SenderEvent, receivers: &BTreeMap<SessionId, (&str, String)>) {
+    fn on_event(&mut self, event: SenderEvent, receivers: &BTreeMap<PairingId, (&str, String)>) {
         match event {
             SenderEvent::HelloNeeded { run } => {
                 assert!(!self.dead, "a dead code answers nobody");
@@ -417,10 +412,10 @@ impl Receiver {
             ReceiverEvent::Paired { key, peer } => (key, peer),
             ReceiverEvent::Failed(_) => return Outcome::Failed,
         };
-        let session = self.machine.session();
+        let pairing = self.machine.id();
         let sender = senders
             .iter()
-            .find(|one| one.paired.get(&session) == Some(&key))
+            .find(|one| one.paired.get(&pairing) == Some(&key))
             .expect("a paired receiver has its key in common with a sender");
         assert_eq!(sender.words, self.words);
         assert_eq!(peer, hello(&sender.name), "a hello comes as it was");
@@ -495,7 +490,7 @@ fn pair_with(number: usize, change: &dyn Fn(&mut Vec<u8>)) -> (World, usize) {
     let mut world = World::new(1, Mood::HONEST);
     world.add_sender(RIGHT);
     world.add_receiver(RIGHT);
-    let session = world.receivers[0].machine.session();
+    let pairing = world.receivers[0].machine.id();
     world.receivers[0]
         .machine
         .provide_hello(world.now, hello("receiver 0"));
@@ -508,7 +503,7 @@ fn pair_with(number: usize, change: &dyn Fn(&mut Vec<u8>)) -> (World, usize) {
         } else {
             let sender = &world.senders[0].machine;
             sender
-                .payload(session)
+                .payload(pairing)
                 .map(<[u8]>::to_vec)
                 .unwrap_or_default()
         };
@@ -518,7 +513,7 @@ fn pair_with(number: usize, change: &dyn Fn(&mut Vec<u8>)) -> (World, usize) {
         }
         world.on_the_way = vec![Parcel {
             sender: 0,
-            receiver: session,
+            receiver: pairing,
             to_sender,
             payload,
         }];

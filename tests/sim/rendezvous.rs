@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fardrop_rendezvous::{Bounds, Port, Route, State, respond};
 use fardrop_shared::rendezvous::{Announcement, Client, Config, Event};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
-use fardrop_shared::{Role, SessionId};
+use fardrop_shared::{PairingId, Role};
 use fardrop_tests::sim::{Conditions, Network, Packet};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
@@ -81,7 +81,7 @@ impl World {
             server: self.server,
             locator: LOCATOR,
             side,
-            session: SessionId::random(&mut self.rng),
+            pairing: PairingId::random(&mut self.rng),
             owner: OwnerToken::random(&mut self.rng),
             revision: 0,
         };
@@ -157,7 +157,7 @@ impl World {
                 address: packet.from,
             };
             let replies = respond(state, self.now, from, &packet.bytes);
-            assert!(state.sessions() <= self.peers.len());
+            assert!(state.parties() <= self.peers.len());
             assert!(replies.len() <= 1 + 2 * Bounds::default().receivers);
             for reply in replies {
                 let packet = Packet {
@@ -195,7 +195,7 @@ impl World {
 }
 
 impl Peer {
-    fn say(&mut self, now: Instant, to: Option<SessionId>, words: &[u8]) {
+    fn say(&mut self, now: Instant, to: Option<PairingId>, words: &[u8]) {
         let payload = Payload::new(words.to_vec()).unwrap();
         self.client
             .announce(now, Announcement { to, payload })
@@ -218,10 +218,10 @@ impl Peer {
 
     fn on_event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Peer { session, payload } => match payload.as_bytes() {
-                b"1" => self.say(now, Some(session), b"2"),
-                b"2" => self.say(now, Some(session), b"3"),
-                b"3" => self.say(now, Some(session), b"4"),
+            Event::Peer { pairing, payload } => match payload.as_bytes() {
+                b"1" => self.say(now, Some(pairing), b"2"),
+                b"2" => self.say(now, Some(pairing), b"3"),
+                b"3" => self.say(now, Some(pairing), b"4"),
                 b"4" => self.done = true,
                 other => assert_eq!(other, b"open"),
             },
@@ -311,7 +311,7 @@ fn a_peer_that_moves_to_another_address_keeps_its_session() {
     world.befall(Incident::Rebinds(1));
     world.run_until_finished(1, Duration::from_secs(3));
     world.run_for(Duration::from_secs(2));
-    assert_eq!(world.state.unwrap().sessions(), 2);
+    assert_eq!(world.state.unwrap().parties(), 2);
 }
 
 #[test]

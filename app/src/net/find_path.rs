@@ -185,7 +185,7 @@ impl Search {
             }
             // The keeper deals with the other two itself.
             Some(KeeperNews::Agent(
-                AgentEvent::Lost | AgentEvent::SocketsNeeded(_) | AgentEvent::MeetingNeeded,
+                AgentEvent::Lost | AgentEvent::SocketsNeeded(_) | AgentEvent::ReintroductionNeeded,
             )) => return Ok(PathNews::Lost),
             Some(KeeperNews::Agent(AgentEvent::Failed(failure))) => match failure {
                 AgentFailure::NotFound(PathFailure::BothNatsSymmetric) => {

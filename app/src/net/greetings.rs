@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use fardrop_shared::wire::greeting::{Greeting, MAX_GREETING_BYTES};
+use fardrop_shared::wire::tcp_check::{MAX_TCP_CHECK_BYTES, TcpCheck};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -18,7 +18,7 @@ const HEAD_START: Duration = Duration::from_millis(700);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Greeted {
     /// What it says.
-    pub(super) greeting: Greeting,
+    pub(super) greeting: TcpCheck,
     /// What this machine's clock said when it came.
     pub(super) at: SystemTime,
     /// How long the connection took, which is one round trip; the line takes half of another.
@@ -31,15 +31,15 @@ pub(super) async fn ask(server: SocketAddr) -> Option<Greeted> {
         let began = Instant::now();
         let mut stream = TcpStream::connect(server).await.ok()?;
         let round_trip = began.elapsed();
-        let mut line = Vec::with_capacity(MAX_GREETING_BYTES);
-        let mut limited = (&mut stream).take(MAX_GREETING_BYTES as u64);
+        let mut line = Vec::with_capacity(MAX_TCP_CHECK_BYTES);
+        let mut limited = (&mut stream).take(MAX_TCP_CHECK_BYTES as u64);
         while !line.ends_with(b"\n") {
             if limited.read_buf(&mut line).await.ok()? == 0 {
                 break;
             }
         }
         Some(Greeted {
-            greeting: Greeting::decode(&line)?,
+            greeting: TcpCheck::decode(&line)?,
             at: SystemTime::now(),
             round_trip,
         })
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     /// What is made of a server that says this to the first who connects.
-    async fn check(says: &'static [u8]) -> Option<Greeting> {
+    async fn check(says: &'static [u8]) -> Option<TcpCheck> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = listener.local_addr().expect("an address");
         let server = tokio::task::spawn_blocking(move || {
@@ -115,7 +115,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_is_read_and_anything_else_is_nothing() {
-        assert_eq!(check(b"FDR 1 77\n").await, Some(Greeting::at(77)));
+        assert_eq!(check(b"FDR 1 77\n").await, Some(TcpCheck::at(77)));
         assert_eq!(check(b"").await, None);
         assert_eq!(check(b"SSH-2.0-OpenSSH_9.2\r\n").await, None);
         assert_eq!(check(&[b'x'; 100_000]).await, None);

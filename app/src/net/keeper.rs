@@ -149,7 +149,7 @@ impl Keeper {
                     .with_agent(|agent| agent.handle_sockets(opened));
                 return Progress::On;
             }
-            AgentEvent::MeetingNeeded => {
+            AgentEvent::ReintroductionNeeded => {
                 self.meeting
                     .get_or_insert_with(|| self.meeting_place.enter());
                 return Progress::On;

@@ -11,7 +11,7 @@ use fardrop_shared::code::{Locator, PairingCode};
 use fardrop_shared::pairing::{Hello, PeerKey, RunFailure, SenderEvent, SenderPairing, Transports};
 use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, order};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
-use fardrop_shared::{Role, SessionId};
+use fardrop_shared::{PairingId, Role};
 use tokio::task::JoinSet;
 
 use super::announcer::Announcer;
@@ -38,22 +38,22 @@ const ONE_SERVER_PATIENCE: (Duration, Duration) =
 #[derive(Debug)]
 pub enum LobbyEvent {
     /// A receiver began to pair: answer with [`Lobby::provide_hello`], soon.
-    HelloNeeded(SessionId),
+    HelloNeeded(PairingId),
     /// A receiver proved that it knows the code.
     Paired {
         /// Which.
-        run: SessionId,
+        run: PairingId,
         /// The keys of the pair.
         key: Box<PeerKey>,
         /// What the receiver says of itself.
         peer: Hello,
     },
     /// A receiver that had begun to pair will not.
-    Unpaired(SessionId),
+    Unpaired(PairingId),
     /// Somebody tried wrong words, or vanished before it could be told.
     WrongCode {
         /// Who; it will not pair.
-        run: SessionId,
+        run: PairingId,
         /// Guesses until the code is dead.
         attempts_left: u8,
     },
@@ -71,9 +71,9 @@ pub struct Lobby {
     announcer: Announcer,
     pairing: SenderPairing,
     code: PairingCode,
-    session: SessionId,
+    pairing_id: PairingId,
     owner: OwnerToken,
-    announcements: Vec<(Option<SessionId>, Payload)>,
+    announcements: Vec<(Option<PairingId>, Payload)>,
     /// Servers that would be asked next, the likeliest last.
     reserve: Vec<String>,
     server: String,
@@ -131,7 +131,7 @@ impl Lobby {
     }
 
     /// What this side says of itself to one receiver.
-    pub fn provide_hello(&mut self, run: SessionId, hello: Hello) {
+    pub fn provide_hello(&mut self, run: PairingId, hello: Hello) {
         self.pairing.provide_hello(Instant::now(), run, hello);
         self.drain_pairing();
     }
@@ -185,7 +185,7 @@ impl Lobby {
             announcements: Vec::new(),
             pairing,
             code,
-            session: SessionId::random(&mut rng()),
+            pairing_id: PairingId::random(&mut rng()),
             owner: OwnerToken::random(&mut rng()),
             reserve: order(servers, locator.value())
                 .into_iter()
@@ -252,7 +252,7 @@ impl Lobby {
             server,
             locator: self.code.locator().value(),
             side: Role::Sender,
-            session: self.session,
+            pairing: self.pairing_id,
             owner: self.owner,
             revision: 0,
         };
@@ -265,10 +265,10 @@ impl Lobby {
 
     fn on_server_event(&mut self, index: usize, event: Event) {
         match event {
-            Event::Peer { session, payload } => {
+            Event::Peer { pairing, payload } => {
                 let (now, rng) = (Instant::now(), &mut rand::thread_rng());
                 self.pairing
-                    .handle_payload(now, session, payload.as_bytes(), rng);
+                    .handle_payload(now, pairing, payload.as_bytes(), rng);
             }
             Event::Taken if index == 0 => self.events.push_back(LobbyEvent::Taken),
             Event::Taken => {
@@ -318,7 +318,7 @@ impl Lobby {
     }
 
     /// Says this from now on, at every server; nothing any more with `None`.
-    fn say(&mut self, to: Option<SessionId>, bytes: Option<Vec<u8>>) {
+    fn say(&mut self, to: Option<PairingId>, bytes: Option<Vec<u8>>) {
         let payload = bytes.and_then(|bytes| Payload::new(bytes).ok());
         self.announcements.retain(|(old, _)| *old != to);
         for client in &mut self.announcer.clients {
@@ -332,7 +332,7 @@ impl Lobby {
     }
 }
 
-fn announce(client: &mut Client, now: Instant, to: Option<SessionId>, payload: &Payload) {
+fn announce(client: &mut Client, now: Instant, to: Option<PairingId>, payload: &Payload) {
     let announcement = Announcement {
         to,
         payload: payload.clone(),

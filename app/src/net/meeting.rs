@@ -5,20 +5,20 @@ use std::time::Instant;
 
 use fardrop_shared::rendezvous::{Announcement, Client, Config, Event};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
-use fardrop_shared::{Role, SessionId};
+use fardrop_shared::{PairingId, Role};
 
 use super::socket::PeerSocket;
 
 /// Servers at which two meet again at most: a share was announced at one, perhaps at a second.
 const SERVERS_LIMIT: usize = 4;
 
-/// Where two meet, and as whom. One session for all of their meetings: the locator stays its own.
+/// Where two meet, and as whom. One pairing id for all of their meetings: the locator stays its own.
 #[derive(Debug)]
 pub(super) struct MeetingPlace {
     servers: Vec<SocketAddr>,
     role: Role,
     locator: u32,
-    session: SessionId,
+    pairing: PairingId,
     owner: OwnerToken,
     /// What has been announced in earlier meetings, for each server.
     revisions: Vec<u32>,
@@ -58,7 +58,7 @@ impl MeetingPlace {
             servers,
             role,
             locator,
-            session: SessionId::random(rng),
+            pairing: PairingId::random(rng),
             owner: OwnerToken::random(rng),
         }
     }
@@ -72,7 +72,7 @@ impl MeetingPlace {
                 server: *server,
                 locator: self.locator,
                 side: self.role,
-                session: self.session,
+                pairing: self.pairing,
                 owner: self.owner,
                 revision: *revision,
             };

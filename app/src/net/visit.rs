@@ -13,7 +13,7 @@ use fardrop_shared::pairing::{
 use fardrop_shared::path::Nat;
 use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, order};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
-use fardrop_shared::{Role, SessionId};
+use fardrop_shared::{PairingId, Role};
 use tokio::task::JoinSet;
 
 use super::announcer::Announcer;
@@ -243,7 +243,7 @@ impl Visit<'_> {
             server,
             locator: self.visitor.code.locator().value(),
             side: Role::Receiver,
-            session: SessionId::random(rng),
+            pairing: PairingId::random(rng),
             owner: OwnerToken::random(rng),
             revision: 0,
         };
@@ -289,13 +289,13 @@ impl Visit<'_> {
         let rng = &mut rand::thread_rng();
         if self.pairing.is_none() {
             let client = self.announcer.clients.swap_remove(index);
-            let session = client.config().session;
+            let pairing = client.config().pairing;
             self.announcer.clients = vec![client];
             let code = self.visitor.code.clone();
             self.pairing = Some(ReceiverPairing::new(
                 code,
                 capabilities(self.visitor.transports),
-                session,
+                pairing,
                 now,
                 rng,
             ));

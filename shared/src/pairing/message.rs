@@ -185,7 +185,7 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// A hello with the SHA-256 of this session's certificate, where to be reached and what the device is
+    /// A hello with the SHA-256 of the certificate, where to be reached and what the device is
     /// called (cut to [`MAX_DEVICE_BYTES`]).
     #[must_use]
     pub fn new(fingerprint: [u8; 32], whereabouts: Whereabouts, mut device: String) -> Self {

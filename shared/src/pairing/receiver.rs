@@ -10,7 +10,7 @@ use super::message::{Capabilities, Hello, Message, Opening, Refusal, ShareState,
 use super::secret::{Agreeing, PeerKey, ProofError, Secrets, Transcript};
 use crate::code::PairingCode;
 use crate::limits::RECEIVER_PATIENCE;
-use crate::{Role, SessionId};
+use crate::{PairingId, Role};
 
 /// What the receiver's side has to say.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub enum PairingFailure {
 pub struct ReceiverPairing {
     code: PairingCode,
     capabilities: Capabilities,
-    session: SessionId,
+    pairing: PairingId,
     /// M1, as it was sent.
     opening: Vec<u8>,
     hello: Option<Hello>,
@@ -88,11 +88,11 @@ enum State {
 }
 
 impl ReceiverPairing {
-    /// Begins: M1 is there to be announced at once. `session` must be new.
+    /// Begins: M1 is there to be announced at once. `pairing` must be new.
     pub fn new(
         code: PairingCode,
         capabilities: Capabilities,
-        session: SessionId,
+        pairing: PairingId,
         now: Instant,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Self {
@@ -108,7 +108,7 @@ impl ReceiverPairing {
         Self {
             code,
             capabilities,
-            session,
+            pairing,
             transmit: Some(opening.clone()),
             opening,
             hello: None,
@@ -118,7 +118,7 @@ impl ReceiverPairing {
         }
     }
 
-    /// Takes a payload that the sender has announced to this session, or to anybody. One that does
+    /// Takes a payload that the sender has announced to this receiver, or to anybody. One that does
     /// not fit is ignored.
     pub fn handle_payload(&mut self, now: Instant, payload: &[u8]) {
         self.handle_timeout(now);
@@ -175,10 +175,10 @@ impl ReceiverPairing {
         }
     }
 
-    /// Who this is at the rendezvous.
+    /// The pairing id under which this receiver is known at the rendezvous.
     #[must_use]
-    pub const fn session(&self) -> SessionId {
-        self.session
+    pub const fn id(&self) -> PairingId {
+        self.pairing
     }
 
     /// M0 counts only while the sender has not answered: after that it has taken this receiver.
@@ -218,7 +218,7 @@ impl ReceiverPairing {
         let transcript = Transcript {
             agreement,
             locator: self.code.locator(),
-            session: self.session,
+            pairing: self.pairing,
             receiver_opening: &self.opening,
             sender_opening: payload,
         };
@@ -302,7 +302,7 @@ impl fmt::Debug for ReceiverPairing {
             State::Over => "over",
         };
         f.debug_struct("ReceiverPairing")
-            .field("session", &self.session)
+            .field("id", &self.pairing)
             .field("state", &state)
             .finish_non_exhaustive()
     }

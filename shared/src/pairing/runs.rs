@@ -9,7 +9,7 @@ use super::message::{Agreement, Capabilities, Hello, Message, Opening, Refusal};
 use super::secret::{Agreeing, PeerKey, Secrets, Transcript};
 use crate::code::PairingCode;
 use crate::limits::{ANSWER_KEPT, MAX_RUNS, RUN_PATIENCE};
-use crate::{Role, SessionId};
+use crate::{PairingId, Role};
 
 /// One receiver's run.
 pub(super) struct Run {
@@ -52,7 +52,7 @@ impl Run {
     pub(super) fn begin(
         self,
         now: Instant,
-        id: SessionId,
+        id: PairingId,
         code: &PairingCode,
         capabilities: Capabilities,
         rng: &mut (impl RngCore + CryptoRng),
@@ -76,7 +76,7 @@ impl Run {
         let transcript = Transcript {
             agreement,
             locator: code.locator(),
-            session: id,
+            pairing: id,
             receiver_opening: &self.opening,
             sender_opening: &answer,
         };
@@ -169,7 +169,7 @@ impl State {
 
 /// All runs of a share: at most [`MAX_RUNS`].
 #[derive(Default)]
-pub(super) struct Runs(BTreeMap<SessionId, Run>);
+pub(super) struct Runs(BTreeMap<PairingId, Run>);
 
 impl Runs {
     pub(super) const fn new() -> Self {
@@ -177,20 +177,20 @@ impl Runs {
     }
 
     /// Puts `run` there if there is room, in place of another of the same name.
-    pub(super) fn insert(&mut self, id: SessionId, run: Run) {
+    pub(super) fn insert(&mut self, id: PairingId, run: Run) {
         debug_assert!(self.0.len() < MAX_RUNS || self.0.contains_key(&id));
         self.0.insert(id, run);
     }
 
-    pub(super) fn remove(&mut self, id: SessionId) -> Option<Run> {
+    pub(super) fn remove(&mut self, id: PairingId) -> Option<Run> {
         self.0.remove(&id)
     }
 
-    pub(super) fn find_mut(&mut self, id: SessionId) -> Option<&mut Run> {
+    pub(super) fn find_mut(&mut self, id: PairingId) -> Option<&mut Run> {
         self.0.get_mut(&id)
     }
 
-    pub(super) fn find(&self, id: SessionId) -> Option<&Run> {
+    pub(super) fn find(&self, id: PairingId) -> Option<&Run> {
         self.0.get(&id)
     }
 
@@ -203,7 +203,7 @@ impl Runs {
     }
 
     /// Those for whom `which` holds.
-    pub(super) fn matching(&self, which: impl Fn(&Run) -> bool) -> Vec<SessionId> {
+    pub(super) fn matching(&self, which: impl Fn(&Run) -> bool) -> Vec<PairingId> {
         self.0
             .iter()
             .filter(|(_, run)| which(run))
@@ -212,7 +212,7 @@ impl Runs {
     }
 
     /// The one that has waited for a token longest.
-    pub(super) fn longest_waiting(&self) -> Option<SessionId> {
+    pub(super) fn longest_waiting(&self) -> Option<PairingId> {
         self.0
             .iter()
             .filter_map(|(id, run)| match run.state {
@@ -227,7 +227,7 @@ impl Runs {
     }
 
     /// The one that was turned away longest ago.
-    pub(super) fn longest_refused(&self) -> Option<SessionId> {
+    pub(super) fn longest_refused(&self) -> Option<PairingId> {
         self.0
             .iter()
             .filter(|(_, run)| matches!(run.state, State::Refused { .. }))

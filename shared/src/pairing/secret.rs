@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! transcript = SHA-256 over, each behind its length (4 bytes, big endian):
-//!              "fardrop pairing", version, locator, "receiver", session, M1, "sender", M2
+//!              "fardrop pairing", version, locator, "receiver", pairing id, M1, "sender", M2
 //! prk        = HKDF-Extract(salt = transcript, ikm = SPAKE2 output)        RFC 5869, SHA-256
 //! each key   = HKDF-Expand(prk, label, 32)
 //! ```
@@ -25,7 +25,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::message::{Agreement, Hello, Proof};
 use crate::code::{Locator, PairingCode};
-use crate::{Role, SessionId};
+use crate::{PairingId, Role};
 
 const RECEIVER_IDENTITY: &[u8] = b"fardrop receiver";
 const SENDER_IDENTITY: &[u8] = b"fardrop sender";
@@ -190,7 +190,7 @@ impl Agreeing {
 pub(super) struct Transcript<'a> {
     pub(super) agreement: Agreement,
     pub(super) locator: Locator,
-    pub(super) session: SessionId,
+    pub(super) pairing: PairingId,
     /// M1, as it was sent.
     pub(super) receiver_opening: &'a [u8],
     /// M2, as it was sent.
@@ -204,7 +204,7 @@ impl Transcript<'_> {
             &self.agreement.version.to_be_bytes(),
             &self.locator.value().to_be_bytes(),
             b"receiver",
-            &self.session.0,
+            &self.pairing.0,
             self.receiver_opening,
             b"sender",
             self.sender_opening,

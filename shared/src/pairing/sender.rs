@@ -18,30 +18,30 @@ use super::runs::{Run, Runs, State};
 use super::secret::{PeerKey, ProofError};
 use crate::code::PairingCode;
 use crate::limits::{ANSWER_KEPT, MAX_ATTEMPTS, WAITING_FRESH};
-use crate::{Role, SessionId};
+use crate::{PairingId, Role};
 
 /// What to announce to one receiver from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
     /// Whom to.
-    pub to: SessionId,
+    pub to: PairingId,
     /// What, again and again; `None`: nothing any more.
     pub payload: Option<Vec<u8>>,
 }
 
-/// What the sender's side has to say. `run` is the receiver's session.
+/// What the sender's side has to say. `run` is the receiver's pairing id.
 #[derive(Debug)]
 pub enum SenderEvent {
     /// A receiver has come: make a certificate for it, gather candidates, and call
     /// [`provide_hello`](SenderPairing::provide_hello) within [`RUN_PATIENCE`](crate::limits::RUN_PATIENCE).
     HelloNeeded {
         /// Which receiver.
-        run: SessionId,
+        run: PairingId,
     },
     /// This receiver knows the words.
     Paired {
         /// Which receiver.
-        run: SessionId,
+        run: PairingId,
         /// What only the two know.
         key: Box<PeerKey>,
         /// What the receiver says of itself.
@@ -50,14 +50,14 @@ pub enum SenderEvent {
     /// Somebody guessed wrong, or meddled with what was said.
     WrongCode {
         /// Which receiver.
-        run: SessionId,
+        run: PairingId,
         /// Wrong guesses left before the code is dead.
         attempts_left: u8,
     },
     /// A run came to nothing without a wrong guess.
     RunFailed {
         /// Which receiver.
-        run: SessionId,
+        run: PairingId,
         /// Why.
         reason: RunFailure,
     },
@@ -97,7 +97,7 @@ pub struct SenderPairing {
     lost_tokens: u8,
     closed: bool,
     /// Whose payload has changed since it was last polled.
-    changed: BTreeSet<SessionId>,
+    changed: BTreeSet<PairingId>,
     events: VecDeque<SenderEvent>,
 }
 
@@ -123,7 +123,7 @@ impl SenderPairing {
     pub fn handle_payload(
         &mut self,
         now: Instant,
-        from: SessionId,
+        from: PairingId,
         payload: &[u8],
         rng: &mut (impl RngCore + CryptoRng),
     ) {
@@ -145,7 +145,7 @@ impl SenderPairing {
 
     /// Gives this side's hello for `run`, which M4 waits for. Only the first one counts, and one for
     /// a run that is no more is ignored.
-    pub fn provide_hello(&mut self, now: Instant, run: SessionId, hello: Hello) {
+    pub fn provide_hello(&mut self, now: Instant, run: PairingId, hello: Hello) {
         let Some(Run { state, .. }) = self.runs.find_mut(run) else {
             return;
         };
@@ -169,7 +169,7 @@ impl SenderPairing {
 
     /// Forgets `run`: what follows pairing has begun, or will not. Its token stays lost if it has
     /// not come back.
-    pub fn forget(&mut self, now: Instant, run: SessionId) {
+    pub fn forget(&mut self, now: Instant, run: PairingId) {
         let Some(Run { state, .. }) = self.runs.remove(run) else {
             return;
         };
@@ -227,7 +227,7 @@ impl SenderPairing {
 
     /// What is to be announced to the receiver `to` at present.
     #[must_use]
-    pub fn payload(&self, to: SessionId) -> Option<&[u8]> {
+    pub fn payload(&self, to: PairingId) -> Option<&[u8]> {
         self.runs.find(to)?.payload()
     }
 
@@ -246,7 +246,7 @@ impl SenderPairing {
     fn on_opening(
         &mut self,
         now: Instant,
-        from: SessionId,
+        from: PairingId,
         opening: Opening,
         payload: &[u8],
         rng: &mut (impl RngCore + CryptoRng),
@@ -339,7 +339,7 @@ impl SenderPairing {
     fn on_proof(
         &mut self,
         now: Instant,
-        from: SessionId,
+        from: PairingId,
         proof: &Proof,
         rng: &mut (impl RngCore + CryptoRng),
     ) {
@@ -371,7 +371,7 @@ impl SenderPairing {
     }
 
     /// The receiver knows the words; M4 follows as soon as this side's hello is there.
-    fn on_proved(&mut self, now: Instant, id: SessionId, peer: Hello) {
+    fn on_proved(&mut self, now: Instant, id: PairingId, peer: Hello) {
         let Some(run) = self.runs.remove(id) else {
             return;
         };
@@ -383,7 +383,7 @@ impl SenderPairing {
     }
 
     /// Sends M4 to a receiver that has proved itself.
-    fn answer(&mut self, now: Instant, id: SessionId, hello: &Hello) {
+    fn answer(&mut self, now: Instant, id: PairingId, hello: &Hello) {
         let Some(run) = self.runs.remove(id) else {
             return;
         };
@@ -397,7 +397,7 @@ impl SenderPairing {
         }
     }
 
-    fn on_late(&mut self, now: Instant, id: SessionId) {
+    fn on_late(&mut self, now: Instant, id: PairingId) {
         match self.runs.find(id).map(|run| &run.state) {
             Some(State::Opened { .. }) => {
                 self.refuse(now, id, Refusal::Failed);
@@ -415,14 +415,14 @@ impl SenderPairing {
     }
 
     /// The token of a receiver that never proved anything does not come back.
-    fn lose_token(&mut self, now: Instant, id: SessionId) {
+    fn lose_token(&mut self, now: Instant, id: PairingId) {
         self.lost_tokens += 1;
         let attempts_left = self.attempts_left();
         self.on_failure(id, RunFailure::Vanished { attempts_left });
         self.die_if_dead(now);
     }
 
-    fn on_failure(&mut self, run: SessionId, reason: RunFailure) {
+    fn on_failure(&mut self, run: PairingId, reason: RunFailure) {
         self.events
             .push_back(SenderEvent::RunFailed { run, reason });
     }
@@ -444,14 +444,14 @@ impl SenderPairing {
         }
     }
 
-    fn refuse(&mut self, now: Instant, id: SessionId, refusal: Refusal) {
+    fn refuse(&mut self, now: Instant, id: PairingId, refusal: Refusal) {
         if let Some(run) = self.runs.find_mut(id) {
             run.refuse(now, refusal);
             self.changed.insert(id);
         }
     }
 
-    fn remove(&mut self, id: SessionId) {
+    fn remove(&mut self, id: PairingId) {
         self.runs.remove(id);
         self.changed.insert(id);
     }

@@ -15,7 +15,7 @@ use crate::limits::{
     RECEIVER_PATIENCE, RUN_PATIENCE, WAITING_FRESH,
 };
 use crate::path::{Candidate, CandidateKind, Nat, Whereabouts};
-use crate::{Role, SessionId};
+use crate::{PairingId, Role};
 
 const CAPABILITIES: Capabilities = Capabilities::new(Transports::ALL, Ciphers::CHACHA20_POLY1305);
 
@@ -57,18 +57,18 @@ impl World {
     }
 
     fn receiver_with(&mut self, text: &str, capabilities: Capabilities) -> ReceiverPairing {
-        let session = SessionId::random(&mut self.rng);
-        ReceiverPairing::new(code(text), capabilities, session, self.now, &mut self.rng)
+        let pairing = PairingId::random(&mut self.rng);
+        ReceiverPairing::new(code(text), capabilities, pairing, self.now, &mut self.rng)
     }
 
     /// The sender takes what `receiver` has to say now.
     fn feed_sender(&mut self, receiver: &mut ReceiverPairing) {
         while let Some(payload) = receiver.poll_transmit() {
-            self.say(receiver.session(), &payload);
+            self.say(receiver.id(), &payload);
         }
     }
 
-    fn say(&mut self, from: SessionId, payload: &[u8]) {
+    fn say(&mut self, from: PairingId, payload: &[u8]) {
         assert!(payload.len() <= MAX_PAIRING_PAYLOAD_BYTES);
         self.sender
             .handle_payload(self.now, from, payload, &mut self.rng);
@@ -86,7 +86,7 @@ impl World {
 
     /// `receiver` takes what the sender announces to it now.
     fn feed_receiver(&self, receiver: &mut ReceiverPairing) {
-        if let Some(payload) = self.sender.payload(receiver.session()) {
+        if let Some(payload) = self.sender.payload(receiver.id()) {
             receiver.handle_payload(self.now, payload);
         }
     }
@@ -106,7 +106,7 @@ impl World {
         self.drain();
     }
 
-    fn sender_key(&self, run: SessionId) -> Option<&PeerKey> {
+    fn sender_key(&self, run: PairingId) -> Option<&PeerKey> {
         self.events.iter().find_map(|event| {
             let SenderEvent::Paired {
                 run: paired, key, ..
@@ -130,7 +130,7 @@ impl World {
             panic!("the receiver is not paired");
         };
         assert_eq!(peer.device(), "sender");
-        assert_eq!(self.sender_key(receiver.session()), Some(&*key));
+        assert_eq!(self.sender_key(receiver.id()), Some(&*key));
         assert!(receiver.poll_event().is_none());
         assert_eq!(receiver.poll_timeout(), None);
     }
@@ -153,7 +153,7 @@ fn those_who_know_the_words_are_paired() {
     world.run(&mut receiver);
     world.check_paired(&mut receiver);
     assert_eq!(world.sender.attempts_left(), 3);
-    let key = world.sender_key(receiver.session()).unwrap();
+    let key = world.sender_key(receiver.id()).unwrap();
     assert_eq!(key.agreement().transports, Transports::ALL);
     let all = [
         key.probe(Role::Sender),
@@ -179,8 +179,8 @@ fn every_run_has_keys_of_its_own() {
         world.run(receiver);
         world.check_paired(receiver);
     }
-    let one = world.sender_key(receivers[0].session()).unwrap();
-    let other = world.sender_key(receivers[1].session()).unwrap();
+    let one = world.sender_key(receivers[0].id()).unwrap();
+    let other = world.sender_key(receivers[1].id()).unwrap();
     assert_ne!(one.quic_binding(), other.quic_binding());
 }
 
@@ -188,7 +188,7 @@ fn every_run_has_keys_of_its_own() {
 fn hellos_may_come_late() {
     let mut world = World::new("417-acid-lemon");
     let mut receiver = world.receiver("417-acid-lemon");
-    let id = receiver.session();
+    let id = receiver.id();
     let mut rng = world.rng.clone();
     let now = world.now;
     let opening = receiver.poll_transmit().unwrap();
@@ -255,7 +255,7 @@ fn receivers_beyond_the_tokens_wait_for_one() {
     }
     let answered = receivers
         .iter()
-        .filter(|r| world.sender.payload(r.session()).is_some());
+        .filter(|r| world.sender.payload(r.id()).is_some());
     assert_eq!(answered.count(), 3);
     for receiver in &mut receivers {
         world.run(receiver);
@@ -322,11 +322,11 @@ fn forgetting_a_run_does_not_give_its_token_back() {
     let mut world = World::new("417-acid-lemon");
     let mut guesser = world.receiver("417-acid-yoyo");
     world.feed_sender(&mut guesser);
-    world.sender.forget(world.now, guesser.session());
+    world.sender.forget(world.now, guesser.id());
     assert_eq!(world.sender.attempts_left(), 2);
     let mut receiver = world.receiver("417-acid-lemon");
     world.run(&mut receiver);
-    world.sender.forget(world.now, receiver.session());
+    world.sender.forget(world.now, receiver.id());
     assert_eq!(world.sender.attempts_left(), 2);
     while let Some(transmit) = world.sender.poll_transmit() {
         assert_eq!(transmit.payload, None, "{:?} is withdrawn", transmit.to);
@@ -337,7 +337,7 @@ fn forgetting_a_run_does_not_give_its_token_back() {
 fn a_repeated_opening_gets_the_same_answer() {
     let mut world = World::new("417-acid-lemon");
     let mut receiver = world.receiver("417-acid-lemon");
-    let id = receiver.session();
+    let id = receiver.id();
     let opening = receiver.poll_transmit().unwrap();
     world.say(id, &opening);
     let answer = world.sender.payload(id).unwrap().to_vec();
@@ -362,7 +362,7 @@ fn an_unsound_opening_costs_nothing() {
         nonce: [0; 32],
         share,
     };
-    let id = SessionId([1; 16]);
+    let id = PairingId([1; 16]);
     world.say(id, &Message::ReceiverOpening(opening).encode());
     assert_eq!(world.sender.payload(id), None);
     world.wait(RUN_PATIENCE * 10);
@@ -433,7 +433,7 @@ fn one_side_ruling_out_the_others_only_transport_is_no_matter_of_versions() {
     let mut receiver = world.receiver_with("417-acid-lemon", only(Transports::ALL));
     world.run(&mut receiver);
     world.check_paired(&mut receiver);
-    let key = world.sender_key(receiver.session()).unwrap();
+    let key = world.sender_key(receiver.id()).unwrap();
     assert_eq!(key.agreement().transports, Transports::QUIC);
 }
 
@@ -472,16 +472,14 @@ fn the_table_of_runs_is_bounded() {
         let mut guesser = world.receiver("417-acid-yoyo");
         world.run(&mut guesser);
     }
-    let mut sessions = Vec::new();
+    let mut ids = Vec::new();
     for _ in 0..2 * MAX_RUNS {
         let mut receiver = world.receiver("417-acid-lemon");
         world.run(&mut receiver);
         check_failed(&mut receiver, PairingFailure::CodeDead);
-        sessions.push(receiver.session());
+        ids.push(receiver.id());
     }
-    let kept = sessions
-        .iter()
-        .filter(|id| world.sender.payload(**id).is_some());
+    let kept = ids.iter().filter(|id| world.sender.payload(**id).is_some());
     assert!((1..=MAX_RUNS).contains(&kept.count()));
 }
 
@@ -529,7 +527,7 @@ fn secrets_do_not_appear_in_debug() {
         world.sender, world.events
     );
     assert!(!all.contains("acid") && !all.contains("lemon"), "{all}");
-    let key = world.sender_key(receiver.session()).unwrap();
+    let key = world.sender_key(receiver.id()).unwrap();
     let first = key.resume().as_bytes();
     assert!(
         !all.contains(&format!("{}, {}, {}", first[0], first[1], first[2])),
@@ -603,15 +601,15 @@ fn the_exchange_is_as_it_always_was() {
     let mut receiver = world.receiver("417-acid-lemon");
     receiver.provide_hello(world.now, hello("receiver"));
     let m1 = receiver.poll_transmit().unwrap();
-    world.say(receiver.session(), &m1);
-    let m2 = world.sender.payload(receiver.session()).unwrap().to_vec();
+    world.say(receiver.id(), &m1);
+    let m2 = world.sender.payload(receiver.id()).unwrap().to_vec();
     world.feed_receiver(&mut receiver);
     let m3 = receiver.poll_transmit().unwrap();
-    world.say(receiver.session(), &m3);
-    let m4 = world.sender.payload(receiver.session()).unwrap().to_vec();
+    world.say(receiver.id(), &m3);
+    let m4 = world.sender.payload(receiver.id()).unwrap().to_vec();
     world.feed_receiver(&mut receiver);
     world.check_paired(&mut receiver);
-    let key = world.sender_key(receiver.session()).unwrap();
+    let key = world.sender_key(receiver.id()).unwrap();
     let mut all = String::new();
     for message in [&m1, &m2] {
         all += &format!("{}\n", hex(message));
@@ -698,13 +696,13 @@ proptest! {
         let mut receiver = world.receiver("417-acid-lemon");
         receiver.provide_hello(world.now, hello("receiver"));
         let opening = receiver.poll_transmit().unwrap();
-        world.say(receiver.session(), &opening);
+        world.say(receiver.id(), &opening);
         for (kind, mut payload) in payloads {
             payload.insert(0, kind % 7);
-            world.say(receiver.session(), &payload);
+            world.say(receiver.id(), &payload);
             receiver.handle_payload(world.now, &payload);
         }
-        prop_assert!(world.sender_key(receiver.session()).is_none());
+        prop_assert!(world.sender_key(receiver.id()).is_none());
         let paired = matches!(receiver.poll_event(), Some(ReceiverEvent::Paired { .. }));
         prop_assert!(!paired);
     }

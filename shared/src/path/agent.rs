@@ -8,9 +8,9 @@ use rand_core::{CryptoRng, RngCore};
 
 use super::finder::{FinderConfig, PathFinder};
 use super::found::{AgentEvent, AgentFailure, FoundPath, PathEvent, PathFailure};
-use super::meeting::{MeetingKeys, Update};
 use super::probe::ProbeKind;
 use super::prober::{Pair, Received};
+use super::reintroduction::{ReintroductionKeys, Update};
 use super::upkeep::{Due, Peer, Upkeep};
 use super::{PathKeys, PathTransmit, SocketId, Whereabouts};
 use crate::limits::{ROUND_PAUSE_FIRST, ROUND_PAUSE_LAST, TRICKLE_AFTER};
@@ -71,7 +71,7 @@ enum Stage {
 pub struct PathAgent {
     config: FinderConfig,
     patience: Duration,
-    keys: MeetingKeys,
+    keys: ReintroductionKeys,
     /// The newest search.
     round: Round,
     /// The search that found the path in use, while a newer one is under way.
@@ -81,7 +81,7 @@ pub struct PathAgent {
     /// Searches in a row that came to nothing.
     failed_rounds: u32,
     stage: Stage,
-    meeting: Meeting,
+    reintroduction: Reintroduction,
     update: Option<Vec<u8>>,
     /// What is announced is out of date since then.
     update_due: Option<Instant>,
@@ -90,7 +90,7 @@ pub struct PathAgent {
 
 /// How things stand at the rendezvous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Meeting {
+struct Reintroduction {
     asked_for: bool,
     /// The server answers.
     attended: bool,
@@ -108,14 +108,14 @@ impl PathAgent {
         Self {
             config: config.finder,
             patience: config.patience,
-            keys: MeetingKeys::new(resume),
+            keys: ReintroductionKeys::new(resume),
             round: Round { number: 0, finder },
             previous: None,
             path: None,
             upkeep: Upkeep::new(now),
             failed_rounds: 0,
             stage: Stage::Seeking { since: now },
-            meeting: Meeting::default(),
+            reintroduction: Reintroduction::default(),
             update: None,
             update_due: None,
             events: VecDeque::new(),
@@ -164,7 +164,7 @@ impl PathAgent {
         let Some(update) = self.keys.open(self.config.role.peer(), sealed) else {
             return;
         };
-        self.meeting.peer_came = true;
+        self.reintroduction.peer_came = true;
         if self.stage == Stage::Over || update.round < self.round.number {
             return;
         }
@@ -178,7 +178,7 @@ impl PathAgent {
 
     /// The rendezvous answers this side.
     pub const fn handle_attended(&mut self) {
-        self.meeting.attended = true;
+        self.reintroduction.attended = true;
     }
 
     /// Where this side is now.
@@ -190,7 +190,7 @@ impl PathAgent {
         self.round.finder.set_here(here);
         self.update_due = Some(now);
         if matches!(self.stage, Stage::Seeking { .. }) {
-            self.ask_for_meeting(now);
+            self.ask_for_reintroduction(now);
         }
     }
 
@@ -216,7 +216,7 @@ impl PathAgent {
         match self.stage {
             Stage::Seeking { since } => {
                 if now >= since + TRICKLE_AFTER {
-                    self.ask_for_meeting(now);
+                    self.ask_for_reintroduction(now);
                 }
             }
             Stage::Connected => self.keep_up(now, rng),
@@ -250,7 +250,9 @@ impl PathAgent {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let own = match self.stage {
-            Stage::Seeking { since } => (!self.meeting.asked_for).then_some(since + TRICKLE_AFTER),
+            Stage::Seeking { since } => {
+                (!self.reintroduction.asked_for).then_some(since + TRICKLE_AFTER)
+            }
             Stage::Connected => Some(self.upkeep.due_at()),
             Stage::Lost {
                 since,
@@ -332,7 +334,7 @@ impl PathAgent {
     fn connect(&mut self, path: FoundPath) {
         self.path = Some(path);
         self.stage = Stage::Connected;
-        self.meeting = Meeting::default();
+        self.reintroduction = Reintroduction::default();
         self.failed_rounds = 0;
         self.events.push_back(AgentEvent::Path(path));
     }
@@ -418,14 +420,14 @@ impl PathAgent {
             *next_round_at = None;
         }
         self.update_due = Some(now);
-        self.ask_for_meeting(now);
+        self.ask_for_reintroduction(now);
     }
 
-    fn ask_for_meeting(&mut self, now: Instant) {
-        if !self.meeting.asked_for {
-            self.meeting.asked_for = true;
+    fn ask_for_reintroduction(&mut self, now: Instant) {
+        if !self.reintroduction.asked_for {
+            self.reintroduction.asked_for = true;
             self.update_due = Some(now);
-            self.events.push_back(AgentEvent::MeetingNeeded);
+            self.events.push_back(AgentEvent::ReintroductionNeeded);
         }
     }
 
@@ -465,11 +467,11 @@ impl PathAgent {
     fn on_round_failed(&mut self, now: Instant, failure: PathFailure) {
         match &mut self.stage {
             Stage::Seeking { .. } => {
-                let Meeting {
+                let Reintroduction {
                     attended,
                     peer_came,
                     ..
-                } = self.meeting;
+                } = self.reintroduction;
                 let gone = failure == PathFailure::Firewalled && attended && !peer_came;
                 let failure = if gone {
                     AgentFailure::PeerGone

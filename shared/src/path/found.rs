@@ -69,7 +69,7 @@ pub enum AgentEvent {
     Lost,
     /// The two should meet at the rendezvous, under [`PathAgent::locator`](super::PathAgent::locator): announce what
     /// [`PathAgent::poll_update`](super::PathAgent::poll_update) gives, and hand in what the peer announces, until there is a path.
-    MeetingNeeded,
+    ReintroductionNeeded,
     /// There is no path, and none is looked for any more. The last event.
     Failed(AgentFailure),
 }

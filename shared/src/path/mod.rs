@@ -13,9 +13,9 @@ mod candidate;
 mod finder;
 mod found;
 mod many_port;
-mod meeting;
 mod probe;
 mod prober;
+mod reintroduction;
 mod remotes;
 mod replay;
 #[cfg(test)]
@@ -29,8 +29,8 @@ pub use agent::{AgentConfig, PathAgent, Traffic};
 pub use candidate::{Candidate, CandidateKind, PathKind};
 pub use finder::{FinderConfig, PathFinder};
 pub use found::{AgentEvent, AgentFailure, FoundPath, PathEvent, PathFailure};
-pub use meeting::{MeetingKeys, Update};
 pub use probe::PROBE_LENGTH;
+pub use reintroduction::{ReintroductionKeys, Update};
 pub use whereabouts::{Nat, Whereabouts, port_step};
 
 /// One of the sockets of a session.

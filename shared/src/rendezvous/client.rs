@@ -1,4 +1,4 @@
-//! One session's standing with one server, over one socket.
+//! What one party keeps announced at one server, over one socket.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -11,13 +11,13 @@ use super::{Event, Transmit, same_endpoint};
 use crate::wire::rendezvous::{
     Announce, Cookie, OwnerToken, Payload, Peer, Reply, Request, Tag, VersionRange, Welcome,
 };
-use crate::{Role, SessionId};
+use crate::{PairingId, Role};
 
 /// How many announcements a client repeats at once: twice what a server holds for one locator, so that
 /// runs that have ended need not be withdrawn in a hurry.
 pub const MAX_ANNOUNCEMENTS: usize = 64;
 
-/// Of how many sessions it is remembered what they last said: as many as can be answered.
+/// Of how many parties it is remembered what they last said: as many as can be answered.
 const MAX_SEEN: usize = MAX_ANNOUNCEMENTS;
 
 /// How many events wait for the caller, who takes them after every input; one input gives three at most.
@@ -50,10 +50,10 @@ pub struct Config {
     /// Which side this is.
     pub side: Role,
     /// The name that the other side is told.
-    pub session: SessionId,
-    /// What keeps others from speaking under that name. It stays with the session.
+    pub pairing: PairingId,
+    /// What keeps others from speaking under that name. It stays with the party.
     pub owner: OwnerToken,
-    /// 0 for a new session; for one that moves to another client, what [`Client::revision`] said.
+    /// 0 for a new party; for one that moves to another client, what [`Client::revision`] said.
     pub revision: u32,
 }
 
@@ -62,7 +62,7 @@ pub struct Config {
 pub struct Announcement {
     /// A sender's answer to one receiver, or what it says to any. A receiver speaks to the sender
     /// whatever stands here.
-    pub to: Option<SessionId>,
+    pub to: Option<PairingId>,
     /// What is said.
     pub payload: Payload,
 }
@@ -72,13 +72,13 @@ pub struct Announcement {
 #[error("more than {MAX_ANNOUNCEMENTS} announcements at once")]
 pub struct TooManyAnnouncements;
 
-/// Keeps a session announced at a server, and reports what the other side says there.
+/// Keeps a party announced at a server, and reports what the other side says there.
 ///
-/// Sessions and payloads are public towards the server; nothing that it says is to be trusted.
+/// Pairing ids and payloads are public towards the server; nothing that it says is to be trusted.
 ///
 /// After any input drain [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event),
 /// then read [`poll_timeout`](Self::poll_timeout). At that time call
-/// [`handle_timeout`](Self::handle_timeout); sooner or later does no harm. A session has one client
+/// [`handle_timeout`](Self::handle_timeout); sooner or later does no harm. A party has one client
 /// at a time for each server. To end, drop it: the server forgets within 30 s, and until then gives out
 /// what was said last.
 #[derive(Debug)]
@@ -91,9 +91,9 @@ pub struct Client {
     address: Option<(SocketAddr, u16)>,
     hello: Retry,
     round_trip: Duration,
-    announcements: BTreeMap<Option<SessionId>, Slot>,
+    announcements: BTreeMap<Option<PairingId>, Slot>,
     revision: u32,
-    seen: BTreeMap<SessionId, Seen>,
+    seen: BTreeMap<PairingId, Seen>,
     standing: Standing,
     /// When the oldest question was asked since the server was last heard.
     asked_since: Option<Instant>,
@@ -109,7 +109,7 @@ struct Slot {
     retry: Retry,
 }
 
-/// What one session of the other side last said.
+/// What one party of the other side last said.
 #[derive(Debug)]
 struct Seen {
     revision: u32,
@@ -180,9 +180,9 @@ impl Client {
         Ok(())
     }
 
-    /// Stops saying what was said to `to`. The server does not unsay it while it holds both sessions: to
+    /// Stops saying what was said to `to`. The server does not unsay it while it holds both parties: to
     /// say that something is over, announce that instead.
-    pub fn withdraw(&mut self, to: Option<SessionId>) {
+    pub fn withdraw(&mut self, to: Option<PairingId>) {
         self.announcements.remove(&self.key(to));
     }
 
@@ -251,7 +251,7 @@ impl Client {
             .min()
     }
 
-    /// How many changes it has announced, to be carried over when the session moves to another client.
+    /// How many changes it has announced, to be carried over when the party moves to another client.
     #[must_use]
     pub const fn revision(&self) -> u32 {
         self.revision
@@ -264,7 +264,7 @@ impl Client {
     }
 
     /// Where an announcement is kept: there is but one sender for a receiver to speak to.
-    const fn key(&self, to: Option<SessionId>) -> Option<SessionId> {
+    const fn key(&self, to: Option<PairingId>) -> Option<PairingId> {
         match self.config.side {
             Role::Sender => to,
             Role::Receiver => None,
@@ -291,7 +291,7 @@ impl Client {
             cookie,
             locator: self.config.locator,
             side: self.config.side,
-            session: self.config.session,
+            pairing: self.config.pairing,
             owner: self.config.owner,
             to,
             revision: slot.revision,
@@ -360,7 +360,7 @@ impl Client {
             Role::Sender => {}
             Role::Receiver => self.stand(Standing::PeerThere),
         }
-        let known = self.seen.get_mut(&peer.session);
+        let known = self.seen.get_mut(&peer.pairing);
         if let Some(seen) = known
             && seen.revision >= peer.revision
         {
@@ -369,9 +369,9 @@ impl Client {
         }
         // What finds no room is not noted as seen either, and is heard again within the second.
         if self.events.len() < MAX_EVENTS {
-            self.remember(now, peer.session, peer.revision);
+            self.remember(now, peer.pairing, peer.revision);
             self.push(Event::Peer {
-                session: peer.session,
+                pairing: peer.pairing,
                 payload: peer.payload,
             });
         }
@@ -391,7 +391,7 @@ impl Client {
     }
 
     /// Marks the announcement of that revision as answered, and says to whom it was.
-    fn on_answered(&mut self, now: Instant, answers: u32) -> Option<Option<SessionId>> {
+    fn on_answered(&mut self, now: Instant, answers: u32) -> Option<Option<PairingId>> {
         let (&to, slot) = self
             .announcements
             .iter_mut()
@@ -416,14 +416,14 @@ impl Client {
         }
     }
 
-    fn remember(&mut self, now: Instant, session: SessionId, revision: u32) {
-        if self.seen.len() >= MAX_SEEN && !self.seen.contains_key(&session) {
+    fn remember(&mut self, now: Instant, pairing: PairingId, revision: u32) {
+        if self.seen.len() >= MAX_SEEN && !self.seen.contains_key(&pairing) {
             let oldest = self.seen.iter().min_by_key(|(_, seen)| seen.at);
-            if let Some(oldest) = oldest.map(|(&session, _)| session) {
+            if let Some(oldest) = oldest.map(|(&pairing, _)| pairing) {
                 self.seen.remove(&oldest);
             }
         }
-        self.seen.insert(session, Seen { revision, at: now });
+        self.seen.insert(pairing, Seen { revision, at: now });
     }
 
     fn push(&mut self, event: Event) {

@@ -14,7 +14,7 @@ mod tests;
 
 use std::net::SocketAddr;
 
-use crate::SessionId;
+use crate::PairingId;
 use crate::wire::rendezvous::{Payload, VersionRange};
 
 pub use client::{Announcement, Client, Config, MAX_ANNOUNCEMENTS, TooManyAnnouncements};
@@ -55,7 +55,7 @@ pub enum Event {
     /// The other side says something new.
     Peer {
         /// Who it is.
-        session: SessionId,
+        pairing: PairingId,
         /// What it says.
         payload: Payload,
     },

@@ -28,7 +28,7 @@ impl Fixture {
             server: SERVER.parse().unwrap(),
             locator: 417,
             side,
-            session: SessionId([1; 16]),
+            pairing: PairingId([1; 16]),
             owner: OwnerToken::random(&mut rng),
             revision: 0,
         };
@@ -51,7 +51,7 @@ impl Fixture {
         fixture
     }
 
-    fn say(&mut self, to: Option<SessionId>, words: &str) {
+    fn say(&mut self, to: Option<PairingId>, words: &str) {
         let payload = payload(words);
         let announcement = Announcement { to, payload };
         self.client.announce(self.now, announcement).unwrap();
@@ -124,18 +124,18 @@ fn announce_of(request: Request) -> Option<Announce> {
     }
 }
 
-fn peer(session: u8, revision: u32, words: &str) -> Reply {
+fn peer(pairing: u8, revision: u32, words: &str) -> Reply {
     Reply::Peer(Peer {
         answers: None,
-        session: SessionId([session; 16]),
+        pairing: PairingId([pairing; 16]),
         revision,
         payload: payload(words),
     })
 }
 
-fn heard(session: u8, words: &str) -> Event {
+fn heard(pairing: u8, words: &str) -> Event {
     Event::Peer {
-        session: SessionId([session; 16]),
+        pairing: PairingId([pairing; 16]),
         payload: payload(words),
     }
 }
@@ -204,10 +204,10 @@ fn what_changes_is_said_at_once_and_what_does_not_is_not() {
 #[test]
 fn a_sender_says_a_thing_of_its_own_to_each() {
     let mut fixture = Fixture::announced(Role::Sender, "open");
-    fixture.say(Some(SessionId([2; 16])), "to two");
-    fixture.say(Some(SessionId([3; 16])), "to three");
+    fixture.say(Some(PairingId([2; 16])), "to two");
+    fixture.say(Some(PairingId([3; 16])), "to three");
     assert_eq!(fixture.said(), ["to two", "to three"]);
-    fixture.client.withdraw(Some(SessionId([2; 16])));
+    fixture.client.withdraw(Some(PairingId([2; 16])));
     let sent = fixture.run(Duration::from_secs(1));
     let said = |wanted: &str| {
         let announces = sent
@@ -224,7 +224,7 @@ fn a_sender_says_a_thing_of_its_own_to_each() {
 #[test]
 fn a_receiver_says_one_thing() {
     let mut fixture = Fixture::announced(Role::Receiver, "one");
-    fixture.say(Some(SessionId([2; 16])), "two");
+    fixture.say(Some(PairingId([2; 16])), "two");
     assert_eq!(fixture.said(), ["two"]);
 }
 
@@ -232,11 +232,11 @@ fn a_receiver_says_one_thing() {
 fn announcements_are_bounded() {
     let mut fixture = Fixture::announced(Role::Sender, "open");
     for index in 1..MAX_ANNOUNCEMENTS {
-        let to = SessionId([u8::try_from(index).unwrap(); 16]);
+        let to = PairingId([u8::try_from(index).unwrap(); 16]);
         fixture.say(Some(to), "x");
     }
     let announcement = Announcement {
-        to: Some(SessionId([255; 16])),
+        to: Some(PairingId([255; 16])),
         payload: payload("x"),
     };
     assert_eq!(
@@ -304,10 +304,10 @@ fn what_a_peer_says_is_reported_once_and_never_after_something_newer() {
 }
 
 #[test]
-fn events_and_memory_of_sessions_are_bounded() {
+fn events_and_memory_of_parties_are_bounded() {
     let mut fixture = Fixture::announced(Role::Sender, "open");
-    for session in 0..=255 {
-        fixture.answer(&peer(session, 1, "one"));
+    for pairing in 0..=255 {
+        fixture.answer(&peer(pairing, 1, "one"));
     }
     assert_eq!(fixture.events().len(), 64);
     // What found no room is heard when it is said again.

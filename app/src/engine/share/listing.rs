@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use fardrop_shared::SessionId;
+use fardrop_shared::PairingId;
 use fardrop_shared::pairing::{Hello, Transports};
 use tokio::task::JoinSet;
 
@@ -156,7 +156,7 @@ impl Lodging {
     }
 
     /// What this side says of itself to one receiver.
-    pub(super) fn provide_hello(&mut self, run: SessionId, hello: Hello) {
+    pub(super) fn provide_hello(&mut self, run: PairingId, hello: Hello) {
         if let Some(lobby) = &mut self.lobby {
             lobby.provide_hello(run, hello);
         }

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use fardrop_shared::pairing::{Hello, PeerKey};
 use fardrop_shared::path::Nat;
-use fardrop_shared::{Role, SessionId};
+use fardrop_shared::{PairingId, Role};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -86,10 +86,10 @@ struct Share {
     /// Says that the share has what it was started for.
     ending_soon: watch::Sender<bool>,
     /// Sockets and certificates being made for receivers that have begun to pair.
-    preparing: JoinSet<(SessionId, Result<Ready, Failure>)>,
-    ready: Vec<(SessionId, Ready)>,
+    preparing: JoinSet<(PairingId, Result<Ready, Failure>)>,
+    ready: Vec<(PairingId, Ready)>,
     /// Receivers that proved themselves before their socket was ready.
-    proved: Vec<(SessionId, Box<PeerKey>, Hello)>,
+    proved: Vec<(PairingId, Box<PeerKey>, Hello)>,
     /// Each gives whether it is what `--once` waits for.
     sessions: JoinSet<SessionEnd>,
     stop: Cancel,
@@ -104,7 +104,7 @@ struct Ready {
 
 enum Step {
     Lodging(LodgingEvent),
-    Prepared(SessionId, Result<Ready, Failure>),
+    Prepared(PairingId, Result<Ready, Failure>),
     SessionEnded(SessionEnd),
     Looked(Look),
     Wished(ShareWish),
@@ -247,7 +247,7 @@ impl Share {
         }
     }
 
-    fn prepare(&mut self, run: SessionId) {
+    fn prepare(&mut self, run: PairingId) {
         let servers: Vec<SocketAddr> = self.lodging.server_addresses();
         let options = self.context.place_options();
         let (spare, nat) = (self.spare.take(), self.nat);

@@ -126,7 +126,7 @@ impl World {
             }
             while let Some(event) = side.agent.poll_event() {
                 match event {
-                    AgentEvent::MeetingNeeded => {
+                    AgentEvent::ReintroductionNeeded => {
                         side.at_rendezvous = true;
                         side.agent.handle_attended();
                         // What the rendezvous sees of this side.
@@ -243,7 +243,7 @@ impl World {
                     AgentEvent::Trying(_)
                     | AgentEvent::Works(..)
                     | AgentEvent::SocketsNeeded(_)
-                    | AgentEvent::MeetingNeeded
+                    | AgentEvent::ReintroductionNeeded
                     | AgentEvent::Failed(_) => None,
                 });
             let (at, remote) = last.expect("a path");
@@ -262,7 +262,7 @@ impl World {
             | AgentEvent::Trying(_)
             | AgentEvent::Works(..)
             | AgentEvent::SocketsNeeded(_)
-            | AgentEvent::MeetingNeeded => None,
+            | AgentEvent::ReintroductionNeeded => None,
         })
     }
 }

@@ -19,11 +19,11 @@
 //!
 //! ```text
 //!   01 Hello     zeros, to 64 bytes in all or more: no reply to it is longer
-//!   02 Announce  cookie 16 | locator int | side 1 | session 16 | owner 16
-//!                | to: 00, or 01 and session 16 | revision int | payload: length int, bytes
+//!   02 Announce  cookie 16 | locator int | side 1 | pairing id 16 | owner 16
+//!                | to: 00, or 01 and pairing id 16 | revision int | payload: length int, bytes
 //!   81 Cookie    cookie 16 | address: 00 ipv4 4 or 01 ipv6 16, port int | second port int
 //!   82 Waiting   answers int
-//!   83 Peer      answers: 00, or 01 and int | session 16 | revision int | payload: length int, bytes
+//!   83 Peer      answers: 00, or 01 and int | pairing id 16 | revision int | payload: length int, bytes
 //!   84 Taken     answers int
 //!   85 Busy      answers int
 //!   ff Version   oldest 1 | newest 1
@@ -40,7 +40,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 
-use crate::{Role, SessionId};
+use crate::{PairingId, Role};
 
 /// The longest datagram either way, in bytes: what every IPv6 path carries, less room for tunnels.
 pub const MAX_DATAGRAM: usize = 1200;
@@ -110,9 +110,9 @@ impl Tag {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cookie(pub [u8; 16]);
 
-/// What makes a session its announcer's own: said to the server, never to the other side.
+/// What makes a pairing id its announcer's own: said to the server, never to the other side.
 ///
-/// The other side is told the session's id, so the id alone must not be enough to speak for it.
+/// The other side is told the pairing id, so that alone must not be enough to speak for it.
 #[derive(Clone, Copy, Eq, Serialize, Deserialize)]
 pub struct OwnerToken([u8; 16]);
 
@@ -202,13 +202,13 @@ pub struct Announce {
     /// Which side speaks.
     pub side: Role,
     /// Whose announcement it is.
-    pub session: SessionId,
-    /// That the session is its own.
+    pub pairing: PairingId,
+    /// That the pairing id is its own.
     pub owner: OwnerToken,
     /// Towards one receiver, from a sender; nobody in particular where there is none. A receiver
     /// speaks to whoever holds the locator, whatever stands here.
-    pub to: Option<SessionId>,
-    /// Counts the changes that this session has made to what it says, so that one overtaken on its way is
+    pub to: Option<PairingId>,
+    /// Counts the changes that this party has made to what it says, so that one overtaken on its way is
     /// not taken for news.
     pub revision: u32,
     /// What is said.
@@ -228,7 +228,7 @@ pub enum Reply {
     },
     /// What the other side says.
     Peer(Peer),
-    /// The locator or the session belongs to somebody else.
+    /// The locator or the pairing id belongs to somebody else.
     Taken {
         /// The revision of the announcement that it answers.
         answers: u32,
@@ -260,7 +260,7 @@ pub struct Peer {
     /// The revision of the announcement that it answers; none where it was not asked for.
     pub answers: Option<u32>,
     /// Who speaks.
-    pub session: SessionId,
+    pub pairing: PairingId,
     /// Of the speaker's announcement.
     pub revision: u32,
     /// What is said.

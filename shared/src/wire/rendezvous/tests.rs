@@ -4,12 +4,12 @@ use super::*;
 
 const TAG: Tag = Tag([7; 8]);
 
-fn announce(to: Option<SessionId>, payload: Vec<u8>) -> Announce {
+fn announce(to: Option<PairingId>, payload: Vec<u8>) -> Announce {
     Announce {
         cookie: Cookie([1; 16]),
         locator: 417,
         side: Role::Receiver,
-        session: SessionId([2; 16]),
+        pairing: PairingId([2; 16]),
         owner: OwnerToken([3; 16]),
         to,
         revision: 300,
@@ -21,12 +21,12 @@ fn requests() -> Vec<Request> {
     vec![
         Request::Hello,
         Request::Announce(announce(None, vec![])),
-        Request::Announce(announce(Some(SessionId([4; 16])), b"hello".to_vec())),
+        Request::Announce(announce(Some(PairingId([4; 16])), b"hello".to_vec())),
         Request::Announce(Announce {
             locator: u32::MAX,
             side: Role::Sender,
             revision: u32::MAX,
-            ..announce(Some(SessionId([4; 16])), vec![5; MAX_PAYLOAD])
+            ..announce(Some(PairingId([4; 16])), vec![5; MAX_PAYLOAD])
         }),
     ]
 }
@@ -42,7 +42,7 @@ fn replies() -> Vec<Reply> {
     let peer = |answers, bytes| {
         Reply::Peer(Peer {
             answers,
-            session: SessionId([2; 16]),
+            pairing: PairingId([2; 16]),
             revision: u32::MAX,
             payload: Payload::new(vec![6; bytes]).unwrap(),
         })
@@ -181,7 +181,7 @@ fn the_bytes_are_these() {
             .map(|byte| format!("{byte:02x}"))
             .collect::<String>()
     };
-    let announcing = announce(Some(SessionId([4; 16])), b"hi".to_vec());
+    let announcing = announce(Some(PairingId([4; 16])), b"hi".to_vec());
     assert_eq!(
         golden(check_request(&Request::Announce(announcing))),
         format!(

@@ -13,20 +13,20 @@
 use super::rendezvous::VERSION;
 
 /// The longest line that is read, in bytes, its end included: the longest there can be has 29.
-pub const MAX_GREETING_BYTES: usize = 32;
+pub const MAX_TCP_CHECK_BYTES: usize = 32;
 
 const MAGIC: &str = "FDR";
 
 /// A server's line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Greeting {
+pub struct TcpCheck {
     /// The version that it speaks; a client need not speak it to read this.
     pub version: u8,
     /// Its clock, in milliseconds since 1970, UTC.
     pub unix_ms: u64,
 }
 
-impl Greeting {
+impl TcpCheck {
     /// Of this build, at that time.
     #[must_use]
     pub const fn at(unix_ms: u64) -> Self {
@@ -49,12 +49,12 @@ impl Greeting {
         let line = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
         let mut words = line.split(' ');
         let (magic, version, unix_ms) = (words.next()?, words.next()?, words.next()?);
-        let greeting = Self {
+        let check = Self {
             version: version.parse().ok()?,
             unix_ms: unix_ms.parse().ok()?,
         };
         let as_written = magic == MAGIC && words.next().is_none();
-        as_written.then_some(greeting)
+        as_written.then_some(check)
     }
 }
 
@@ -66,19 +66,19 @@ mod tests {
 
     #[test]
     fn a_line_has_this_form() {
-        let greeting = Greeting::at(1_764_041_974_000);
-        assert_eq!(greeting.encode(), b"FDR 1 1764041974000\n");
-        assert_eq!(Greeting::decode(&greeting.encode()), Some(greeting));
+        let check = TcpCheck::at(1_764_041_974_000);
+        assert_eq!(check.encode(), b"FDR 1 1764041974000\n");
+        assert_eq!(TcpCheck::decode(&check.encode()), Some(check));
     }
 
     #[test]
     fn the_longest_line_fits() {
-        let longest = Greeting {
+        let longest = TcpCheck {
             version: u8::MAX,
             unix_ms: u64::MAX,
         };
         assert_eq!(longest.encode().len(), 29);
-        assert!(longest.encode().len() <= MAX_GREETING_BYTES);
+        assert!(longest.encode().len() <= MAX_TCP_CHECK_BYTES);
     }
 
     #[test]
@@ -95,14 +95,14 @@ mod tests {
             "SSH-2.0-OpenSSH_9.2\n",
             "FDR 1 99999999999999999999\n",
         ] {
-            assert_eq!(Greeting::decode(line.as_bytes()), None, "{line:?}");
+            assert_eq!(TcpCheck::decode(line.as_bytes()), None, "{line:?}");
         }
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_read_without_harm(bytes: Vec<u8>) {
-            let _ = Greeting::decode(&bytes);
+            let _ = TcpCheck::decode(&bytes);
         }
     }
 }

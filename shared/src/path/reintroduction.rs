@@ -36,7 +36,7 @@ pub struct Update {
 }
 
 /// The keys under which a pair meets again.
-pub struct MeetingKeys {
+pub struct ReintroductionKeys {
     resume: Zeroizing<[u8; 32]>,
 }
 
@@ -46,13 +46,13 @@ pub(super) struct RoundKeys {
     receiver: Zeroizing<[u8; 32]>,
 }
 
-impl std::fmt::Debug for MeetingKeys {
+impl std::fmt::Debug for ReintroductionKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MeetingKeys").finish_non_exhaustive()
+        f.debug_struct("ReintroductionKeys").finish_non_exhaustive()
     }
 }
 
-impl MeetingKeys {
+impl ReintroductionKeys {
     /// Those that follow from the pairing's resume key.
     #[must_use]
     pub fn new(resume: &[u8; 32]) -> Self {

@@ -1,4 +1,4 @@
-//! One line by TCP, at the port of the datagrams: see `fardrop_shared::wire::greeting`.
+//! One line by TCP, at the port of the datagrams: see `fardrop_shared::wire::tcp_check`.
 //!
 //! It waits for nobody: a connection is accepted, its line goes into the empty buffer that the system has
 //! for it, and it is closed, before the next is looked at. Nothing is read, and what the system still has
@@ -48,21 +48,21 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Gives everybody who connects a line, until dropped.
-pub(crate) async fn greet(listener: TcpListener, state: Arc<Mutex<State>>) {
+pub(crate) async fn run(listener: TcpListener, state: Arc<Mutex<State>>) {
     loop {
         let pause = match listener.accept().await {
             Ok((stream, from)) => {
                 let line = {
                     // A panic elsewhere leaves at worst a counter behind.
                     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-                    state.greet(Instant::now(), unix_ms(), from)
+                    state.answer_tcp_check(Instant::now(), unix_ms(), from)
                 };
                 if let Some(line) = line
                     && let Err(error) = stream
                         .into_std()
                         .and_then(|mut stream| stream.write_all(&line))
                 {
-                    tracing::debug!(%error, "cannot greet");
+                    tracing::debug!(%error, "cannot answer");
                 }
                 PAUSE
             }
