@@ -62,7 +62,7 @@ fn forbidden_imports_are_found_however_they_are_written() {
         "disk may not use",
     );
     refused(
-        "app/src/transfer/send.rs",
+        "app/src/transfer/sending/mod.rs",
         &module("use crate::engine::X;"),
         "transfer may not",
     );

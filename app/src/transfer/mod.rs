@@ -4,18 +4,10 @@
 //! hashed, written and synced by threads of their own. Dropping a transfer ends its threads; what a
 //! receiver has by then is kept for the next one.
 
-mod check;
-mod feed;
-mod ledger;
-mod offered;
-mod pool;
-mod receive;
-mod send;
-mod store;
-mod survey;
+mod receiving;
+mod sending;
 #[cfg(test)]
 mod tests;
-mod threads;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
@@ -30,9 +22,9 @@ use tokio::sync::watch;
 
 use crate::link::{CloseCode, LinkError, LinkHandle};
 
-pub use receive::receive;
-pub use send::send;
-use survey::Survey;
+use receiving::Survey;
+pub use receiving::receive;
+pub use sending::send;
 
 /// Bytes in one buffer between the network and the disk: fed in smaller pieces, hashing and writing
 /// cost more than sending.

@@ -18,7 +18,8 @@ use fardrop_shared::{
 };
 use tokio::sync::mpsc;
 
-use super::{BUFFER_LENGTH, pool::Pool};
+use super::super::BUFFER_LENGTH;
+use super::pool::Pool;
 use crate::{
     disk::{Source, SourceReader},
     files::OfferSource,

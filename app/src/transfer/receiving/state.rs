@@ -16,7 +16,7 @@ use fardrop_shared::{
 };
 use tokio::sync::mpsc;
 
-use super::{FAILURES_KEPT, FileFailure, PLACES_KEPT, Progress, Summary};
+use super::super::{FAILURES_KEPT, FileFailure, PLACES_KEPT, Progress, Summary};
 use crate::disk::PartFile;
 
 /// Part files held open while the sender has not said where it begins: few against the 256 that a

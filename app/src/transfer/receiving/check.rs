@@ -8,10 +8,10 @@ use fardrop_shared::{
     wire::peer::ReceiverMessage,
 };
 
+use super::super::OnConflict;
 use super::{
-    OnConflict,
-    ledger::{Kept, Ledger},
-    survey::{Selection, Survey},
+    scan::{Selection, Survey},
+    state::{Kept, Ledger},
 };
 use crate::disk::{Folders, PartFile, claim_existing, split_path};
 

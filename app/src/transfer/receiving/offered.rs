@@ -7,7 +7,7 @@ use fardrop_shared::{
 };
 use rand::rngs::OsRng;
 
-use super::TransferError;
+use super::super::TransferError;
 use crate::link::{ControlReceiver, LinkError};
 
 /// Reads the whole offer. One name that must not become a path refuses all of it.

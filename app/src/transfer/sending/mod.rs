@@ -1,5 +1,8 @@
 //! Sending: the offer is told, and what the receiver wants of it is fed into the link.
 
+mod pool;
+mod read_loop;
+
 use std::{
     sync::{Arc, atomic::Ordering},
     thread,
@@ -10,15 +13,13 @@ use bytes::Bytes;
 use fardrop_shared::wire::peer::{Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{
-    Controls, FileFailure, Progress, Standing, Summary, TransferError,
-    feed::{Desk, feed},
-    with_reason,
-};
+use super::{Controls, FileFailure, Progress, Standing, Summary, TransferError, with_reason};
 use crate::{
     files::OfferSource,
     link::{ControlReceiver, ControlSender, Link, LinkError, LinkHandle},
 };
+
+use read_loop::{Desk, feed};
 
 /// Full buffers between the reading thread and the link.
 const BUFFERS_WAITING: usize = 2;

@@ -1,5 +1,12 @@
 //! Receiving: the offer is read and checked, the person decides, and what is wanted is stored.
 
+mod check;
+mod offered;
+mod scan;
+mod state;
+mod threads;
+mod write_loop;
+
 use std::{
     convert::Infallible,
     io,
@@ -21,19 +28,20 @@ use tokio::{
 
 use super::{
     BUFFER_LENGTH, Controls, Decide, Decision, FAREWELL_TIMEOUT, OfferSummary, PROGRESS_INTERVAL,
-    Progress, ReceiveOptions, Standing, Summary, TransferError,
-    check::check,
-    ledger::Ledger,
-    offered::{hear, read_offer},
-    store::{Job, Piece, store},
-    survey::{Selection, Survey},
-    threads::{Alive, on_thread},
-    with_reason,
+    Progress, ReceiveOptions, Standing, Summary, TransferError, with_reason,
 };
 use crate::{
     disk::{Destination, free_space},
     link::{CloseCode, ControlReceiver, ControlSender, Link, LinkError, LinkHandle},
 };
+
+use check::check;
+use offered::{hear, read_offer};
+use scan::Selection;
+pub(super) use scan::Survey;
+use state::Ledger;
+use threads::{Alive, on_thread};
+use write_loop::{Job, Piece, store};
 
 /// Messages of the threads that wait to be said.
 const MESSAGES_WAITING: usize = 64;

@@ -20,10 +20,10 @@ use fardrop_shared::{
 };
 use tokio::sync::mpsc;
 
+use super::super::OnConflict;
 use super::{
-    OnConflict,
-    ledger::{Kept, Ledger},
-    survey::{Selection, Survey},
+    scan::{Selection, Survey},
+    state::{Kept, Ledger},
 };
 use crate::disk::{Finished, Folders, PartFile, commit, split_path};
 

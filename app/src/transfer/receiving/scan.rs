@@ -7,16 +7,16 @@ use fardrop_shared::{
     transfer::IndexSet,
 };
 
-use super::OnConflict;
+use super::super::OnConflict;
 use crate::disk::{Folders, has_part, split_path};
 
 /// Which entries of an offer have something at the destination.
 #[derive(Debug)]
-pub(super) struct Survey {
+pub(in crate::transfer) struct Survey {
     /// Files whose final name is taken.
-    pub(super) taken: IndexSet,
+    pub(in crate::transfer) taken: IndexSet,
     /// Of these, regular files of the offered size: they may be identical.
-    pub(super) same_size: IndexSet,
+    pub(in crate::transfer) same_size: IndexSet,
     /// Files with a part file of an earlier transfer.
     pub(super) parts: IndexSet,
     /// Folders that are there: their times are not ours to set.
