@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use crate::args::CommonArgs;
 use crate::config::{ConfigError, Settings};
-use crate::instance::{Errand, Instance};
+use crate::instance::{Instance, StartRequest};
 use crate::signals::Stop;
 
 /// Everything that is known when a window is about to open.
 #[derive(Debug)]
 pub struct Launch {
     /// What the program was started for.
-    pub errand: Errand,
-    /// Being the only window: later starts hand over their errands. `None` where that cannot be had.
+    pub start_request: StartRequest,
+    /// Being the only window: later starts hand over their requests. `None` where that cannot be had.
     pub instance: Option<Instance>,
     /// The person's settings; the defaults if they are not understood.
     pub settings: Settings,

@@ -16,7 +16,7 @@ use fardrop::text;
 #[cfg(feature = "gui")]
 use fardrop::{
     gui, history,
-    instance::{self, Errand, InstanceError, Start},
+    instance::{self, InstanceError, Start, StartRequest},
     launch::Launch,
 };
 use fardrop_shared::Role;
@@ -128,15 +128,15 @@ fn with_engine(
 /// Opens the window, or hands what was named to the one that is open already.
 #[cfg(feature = "gui")]
 fn open_window(named: Vec<OsString>, arguments: CommonArgs) -> Result<Exit> {
-    let errand = match Errand::from_named(named) {
-        Ok(errand) => errand,
+    let request = match StartRequest::from_named(named) {
+        Ok(request) => request,
         Err(name) => {
             let line = text::cannot_open(&name.to_string_lossy());
             writeln!(io::stderr(), "{line}")?;
             return Ok(Exit::Usage);
         }
     };
-    let instance = match instance::folder().map(|folder| instance::start(&folder, &errand)) {
+    let instance = match instance::folder().map(|folder| instance::start(&folder, &request)) {
         Some(Ok(Start::HandedOver)) => return Ok(Exit::Done),
         Some(Ok(Start::First(instance))) => Some(instance),
         Some(Err(InstanceError::Silent(error))) => {
@@ -157,7 +157,7 @@ fn open_window(named: Vec<OsString>, arguments: CommonArgs) -> Result<Exit> {
         Err(error) => (Settings::default(), Some(error)),
     };
     gui::run(Launch {
-        errand,
+        start_request: request,
         instance,
         settings,
         settings_file,

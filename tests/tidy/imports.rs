@@ -85,7 +85,7 @@ const TABLE: [Row; 17] = [
     row("gui", WINDOW, &["tokio", "quinn", "anyhow"]),
     row(
         "desktop",
-        &["gui::desktop", "text"],
+        &["text"],
         &["tokio", "quinn", "anyhow", "egui", "eframe"],
     ),
     row(

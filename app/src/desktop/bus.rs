@@ -22,7 +22,7 @@ mod session {
     use zbus::proxy::CacheProperties;
     use zbus::zvariant::{DynamicType, OwnedValue, Value};
 
-    use crate::gui::desktop::{Appearance, Looks};
+    use crate::desktop::request::{Appearance, Looks};
 
     /// How long an answer may take. The bus may have to start the program that gives it first.
     const PATIENCE: Duration = Duration::from_secs(3);

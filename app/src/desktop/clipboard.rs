@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 
 use arboard::{Clipboard, Error};
 
-use crate::gui::desktop::{self, DesktopReply, DesktopRequest};
+use crate::desktop::request::{self, DesktopReply, DesktopRequest};
 
 use super::{DesktopError, Outbox};
 
@@ -48,7 +48,7 @@ fn open(slot: &mut Option<Clipboard>) -> Result<&mut Clipboard, Error> {
 }
 
 /// Files before text: a file manager offers their names as text as well.
-fn paste(clipboard: &mut Clipboard) -> Result<desktop::Clipboard, Error> {
+fn paste(clipboard: &mut Clipboard) -> Result<request::Clipboard, Error> {
     if let Some(files) = present(clipboard.get().file_list())? {
         // Files of another machine come without a path here.
         let files: Vec<PathBuf> = files
@@ -56,12 +56,12 @@ fn paste(clipboard: &mut Clipboard) -> Result<desktop::Clipboard, Error> {
             .filter(|file| file.is_absolute())
             .collect();
         if !files.is_empty() {
-            return Ok(desktop::Clipboard::Files(files));
+            return Ok(request::Clipboard::Files(files));
         }
     }
     Ok(match present(clipboard.get().text())? {
-        Some(text) if !text.is_empty() => desktop::Clipboard::Text(cut(text)),
-        Some(_) | None => desktop::Clipboard::Empty,
+        Some(text) if !text.is_empty() => request::Clipboard::Text(cut(text)),
+        Some(_) | None => request::Clipboard::Empty,
     })
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Builder;
 
-use crate::gui::desktop::{DesktopReply, FolderUse};
+use crate::desktop::request::{DesktopReply, FolderUse};
 use crate::text;
 
 use super::Outbox;
@@ -105,7 +105,7 @@ pub(super) mod zenity {
     use std::path::PathBuf;
     use std::process::{Command, Stdio};
 
-    use crate::gui::desktop::FolderUse;
+    use crate::desktop::request::FolderUse;
 
     /// Stands between two paths. None of them has an empty part, so that no name can hold it.
     const SEPARATOR: &str = "//";

@@ -13,7 +13,7 @@ use skrifa::outline::{DrawSettings, OutlinePen};
 use skrifa::{FontRef, GlyphId, MetadataProvider as _};
 use unicode_script::UnicodeScript as _;
 
-use crate::gui::desktop::{DesktopReply, DesktopRequest, FoundFont};
+use crate::desktop::request::{DesktopReply, DesktopRequest, FoundFont};
 
 use super::Outbox;
 

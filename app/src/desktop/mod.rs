@@ -8,11 +8,12 @@ mod bus;
 mod clipboard;
 mod dialog;
 pub mod display;
-mod errands;
 mod folder;
 mod fonts;
 mod notify;
 mod open;
+mod programs;
+pub mod request;
 
 use std::fmt;
 use std::io;
@@ -23,10 +24,10 @@ use std::thread::Builder;
 
 use thiserror::Error;
 
-use crate::gui::desktop::{DesktopReply, DesktopRequest, DesktopService};
+use crate::desktop::request::{DesktopReply, DesktopRequest, DesktopService};
 
-use errands::Errand;
 use fonts::Search;
+use programs::ProgramRequest;
 
 /// Requests that may wait for the clipboard, as many for folders, for fonts, and for the rest. A person
 /// cannot click faster than they are answered, unless the desktop hangs.
@@ -67,12 +68,12 @@ pub fn serve(service: DesktopService, wake: Wake) -> io::Result<()> {
     let outbox = Outbox { replies, wake };
     let (clipboard, jobs) = sync_channel(REQUEST_QUEUE);
     let (folders, questions) = sync_channel(REQUEST_QUEUE);
-    let (errands, orders) = sync_channel(REQUEST_QUEUE);
+    let (programs, orders) = sync_channel(REQUEST_QUEUE);
     let (fonts, searches) = sync_channel(REQUEST_QUEUE);
     let queues = Queues {
         clipboard,
         folders,
-        errands,
+        programs,
         fonts,
     };
     let answers = outbox.clone();
@@ -89,8 +90,8 @@ pub fn serve(service: DesktopService, wake: Wake) -> io::Result<()> {
         .spawn(move || folder::serve(&questions, &answers))?;
     let answers = outbox.clone();
     Builder::new()
-        .name("errands".to_owned())
-        .spawn(move || errands::serve(&orders, &answers))?;
+        .name("programs".to_owned())
+        .spawn(move || programs::serve(&orders, &answers))?;
     Builder::new()
         .name("desktop".to_owned())
         .spawn(move || hand_on(&requests, &queues, &outbox))?;
@@ -101,7 +102,7 @@ pub fn serve(service: DesktopService, wake: Wake) -> io::Result<()> {
 struct Queues {
     clipboard: SyncSender<clipboard::Job>,
     folders: SyncSender<folder::Job>,
-    errands: SyncSender<Errand>,
+    programs: SyncSender<ProgramRequest>,
     fonts: SyncSender<Search>,
 }
 
@@ -110,7 +111,7 @@ fn hand_on(requests: &Receiver<DesktopRequest>, queues: &Queues, outbox: &Outbox
     let Queues {
         clipboard,
         folders,
-        errands,
+        programs,
         fonts,
     } = queues;
     while let Ok(request) = requests.recv() {
@@ -122,16 +123,20 @@ fn hand_on(requests: &Receiver<DesktopRequest>, queues: &Queues, outbox: &Outbox
             DesktopRequest::FindFonts(letters) => refused(fonts, Search(letters)),
             DesktopRequest::CopyText(text) => refused(clipboard, clipboard::Job::Copy(text)),
             DesktopRequest::Paste => refused(clipboard, clipboard::Job::Paste),
-            DesktopRequest::ChooseFiles => refused(errands, Errand::ChooseFiles),
-            DesktopRequest::ChooseFolder(folder) => refused(errands, Errand::ChooseFolder(folder)),
+            DesktopRequest::ChooseFiles => refused(programs, ProgramRequest::ChooseFiles),
+            DesktopRequest::ChooseFolder(folder) => {
+                refused(programs, ProgramRequest::ChooseFolder(folder))
+            }
             DesktopRequest::ReadFolder(question) => refused(folders, folder::Job::Read(question)),
             DesktopRequest::MakeFolder { parent, name } => {
                 refused(folders, folder::Job::Make { parent, name })
             }
-            DesktopRequest::Open(path) => refused(errands, Errand::Open(path)),
-            DesktopRequest::ShowInFolder(path) => refused(errands, Errand::ShowInFolder(path)),
+            DesktopRequest::Open(path) => refused(programs, ProgramRequest::Open(path)),
+            DesktopRequest::ShowInFolder(path) => {
+                refused(programs, ProgramRequest::ShowInFolder(path))
+            }
             DesktopRequest::Notify { title, body } => {
-                refused(errands, Errand::Notify { title, body })
+                refused(programs, ProgramRequest::Notify { title, body })
             }
         };
         if let Some(request) = refused {

@@ -5,9 +5,9 @@ use std::sync::mpsc::sync_channel;
 
 use super::open::Opener;
 use super::*;
-use crate::gui::desktop::{Appearance, channels};
+use crate::desktop::request::{Appearance, channels};
 
-/// Longer than any errand takes.
+/// Longer than any request takes.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 #[test]
@@ -202,13 +202,13 @@ fn where_the_search_for_fonts_has_ended_all_else_goes_on() {
     };
     let (clipboard, _jobs) = sync_channel(REQUEST_QUEUE);
     let (folders, questions) = sync_channel(REQUEST_QUEUE);
-    let (errands, orders) = sync_channel(REQUEST_QUEUE);
+    let (programs, orders) = sync_channel(REQUEST_QUEUE);
     // What lists the system's fonts gave up, as it does where there are none at all.
     let (fonts, _) = sync_channel(REQUEST_QUEUE);
     let queues = Queues {
         clipboard,
         folders,
-        errands,
+        programs,
         fonts,
     };
     for request in [
@@ -223,7 +223,7 @@ fn where_the_search_for_fonts_has_ended_all_else_goes_on() {
     }
     drop(requests);
     hand_on(&asked, &queues, &outbox);
-    assert!(matches!(orders.try_recv(), Ok(Errand::ChooseFiles)));
+    assert!(matches!(orders.try_recv(), Ok(ProgramRequest::ChooseFiles)));
     assert!(matches!(questions.try_recv(), Ok(folder::Job::Make { .. })));
     assert!(matches!(
         told.try_recv(),

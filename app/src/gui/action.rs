@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::desktop::{FolderUse, Hidden};
 use super::model::Screen;
 use crate::config::Settings;
+use crate::desktop::request::{FolderUse, Hidden};
 use crate::engine::command::ConflictPolicy;
 use crate::engine::event::{ItemNumber, SessionNumber, TaskNumber};
 use crate::history::EntryNumber;

@@ -5,14 +5,14 @@ use egui::{Context, Event, Key, UserAttentionType, ViewportCommand};
 
 use super::Opening;
 use super::action::Action;
-use super::desktop::{Appearance, DesktopRequest};
-use super::keeper::{Keeper, Kept};
 use super::model::{Dialog, Effect, Model, Moment, Screen, code_in};
+use super::settings_writer::{Kept, SettingsWriter};
 use super::views::{self, Dropping, Scene};
-use super::{desktop, theme, widgets};
+use super::{theme, widgets};
+use crate::desktop::request::{Appearance, Desktop, DesktopRequest};
 use crate::engine::handle::{EngineHandle, Wait};
 use crate::history;
-use crate::instance::Errands;
+use crate::instance::StartRequests;
 use crate::signals::Stop;
 use crate::text;
 
@@ -36,10 +36,10 @@ struct Style {
 /// The window's state.
 pub(super) struct App {
     engine: EngineHandle,
-    desktop: desktop::Desktop,
-    keeper: Keeper,
-    history: Option<history::Keeper>,
-    errands: Option<Errands>,
+    desktop: Desktop,
+    settings_writer: SettingsWriter,
+    history: Option<history::HistoryWriter>,
+    start_requests: Option<StartRequests>,
     stop: Stop,
     model: Model,
     clock: Clock,
@@ -60,13 +60,13 @@ impl App {
         model.notice = opening
             .settings_problem
             .map(|problem| text::settings_broken(&problem));
-        model.handle_errand(opening.errand);
+        model.handle_start(opening.start_request);
         let mut app = Self {
             engine: opening.engine,
             desktop: opening.desktop,
-            keeper: opening.keeper,
+            settings_writer: opening.settings_writer,
             history: opening.history,
-            errands: opening.errands,
+            start_requests: opening.start_requests,
             stop: opening.stop,
             model,
             clock,
@@ -115,8 +115,8 @@ impl App {
         while let Ok(reply) = self.desktop.replies.try_recv() {
             self.model.handle_reply(reply);
         }
-        while let Some(errand) = self.errands.as_ref().and_then(Errands::poll) {
-            self.model.handle_errand(errand);
+        while let Some(request) = self.start_requests.as_ref().and_then(StartRequests::poll) {
+            self.model.handle_start(request);
             self.model.come_forward();
         }
         if let Some(history) = &self.history {
@@ -128,7 +128,7 @@ impl App {
                 self.history_problem = Some(problem);
             }
         }
-        while let Some(kept) = self.keeper.poll() {
+        while let Some(kept) = self.settings_writer.poll() {
             match kept {
                 Kept::Unsaved(problem) => {
                     self.model.notice = Some(text::settings_unsaved(&problem));
@@ -147,14 +147,14 @@ impl App {
                     }
                 }
                 Effect::Desktop(request) => self.request(request),
-                Effect::Save(settings) => self.keeper.save(*settings),
+                Effect::Save(settings) => self.settings_writer.save(*settings),
                 Effect::Remember(entry) => {
                     self.change_history(|history| history.add(*entry));
                 }
                 Effect::ForgetEntry(number) => {
                     self.change_history(|history| history.remove(number));
                 }
-                Effect::ClearHistory => self.change_history(history::Keeper::clear),
+                Effect::ClearHistory => self.change_history(history::HistoryWriter::clear),
                 Effect::AddFonts(fonts) => {
                     for font in fonts {
                         theme::add_font(context, font);
@@ -178,7 +178,7 @@ impl App {
         }
     }
 
-    fn change_history(&mut self, change: impl FnOnce(&history::Keeper) -> bool) {
+    fn change_history(&mut self, change: impl FnOnce(&history::HistoryWriter) -> bool) {
         if let Some(history) = &self.history
             && !change(history)
         {

@@ -6,9 +6,8 @@
 
 mod action;
 mod app;
-pub mod desktop;
-mod keeper;
 mod model;
+mod settings_writer;
 #[cfg(test)]
 mod tests;
 mod theme;
@@ -24,19 +23,18 @@ use thiserror::Error;
 
 use crate::args::CommonArgs;
 use crate::config::Settings;
-use crate::desktop as surroundings;
 use crate::desktop::display::Display;
+use crate::desktop::{self, request::Desktop};
 use crate::engine::{EngineHandle, Wake, start};
 use crate::failure::Failure;
 use crate::history;
-use crate::instance::{Errand, Errands};
+use crate::instance::{StartRequest, StartRequests};
 use crate::launch::Launch;
 use crate::signals::Stop;
 use crate::text;
 use app::App;
-use desktop::Desktop;
-use keeper::Keeper;
 use model::{Folders, Moment};
+use settings_writer::SettingsWriter;
 
 /// Size of a new window, in points.
 const WINDOW_SIZE: [f32; 2] = [760.0, 620.0];
@@ -78,11 +76,11 @@ struct Opening {
     /// What shows it.
     display: Display,
     /// Writes the settings.
-    keeper: Keeper,
+    settings_writer: SettingsWriter,
     /// Keeps the history; `None` where there is no place for one.
-    history: Option<history::Keeper>,
-    /// Errands of later starts.
-    errands: Option<Errands>,
+    history: Option<history::HistoryWriter>,
+    /// Requests of later starts.
+    start_requests: Option<StartRequests>,
     /// The person's settings.
     settings: Settings,
     /// Why they are not the person's own.
@@ -94,7 +92,7 @@ struct Opening {
     /// The wish to stop, raised by signals: the window closes without a question.
     stop: Stop,
     /// What the program was started for.
-    errand: Errand,
+    start_request: StartRequest,
 }
 
 /// Shows the window until it is closed, on the thread that the process began with.
@@ -111,17 +109,17 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
         Arc::clone(&wake),
     )
     .map_err(WindowError::Engine)?;
-    let (desktop, service) = desktop::channels();
-    surroundings::serve(service, Arc::clone(&wake))?;
+    let (surroundings, service) = desktop::request::channels();
+    desktop::serve(service, Arc::clone(&wake))?;
     // Settings that are not understood are not written over.
     let settings_file = launch
         .settings_file
         .filter(|_| launch.settings_problem.is_none());
     let history = launch
         .history_file
-        .map(|file| history::Keeper::start(file, Arc::clone(&wake)))
+        .map(|file| history::HistoryWriter::start(file, Arc::clone(&wake)))
         .transpose()?;
-    let errands = launch
+    let start_requests = launch
         .instance
         .map(|instance| instance.listen(Arc::clone(&wake)))
         .transpose()?;
@@ -131,17 +129,17 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
     });
     let opening = Opening {
         engine,
-        desktop,
+        desktop: surroundings,
         display,
-        keeper: Keeper::start(settings_file, wake)?,
+        settings_writer: SettingsWriter::start(settings_file, wake)?,
         history,
-        errands,
+        start_requests,
         settings: launch.settings,
         settings_problem: launch.settings_problem.map(|error| error.to_string()),
         arguments: launch.arguments,
         folders: folders(),
         stop: launch.stop,
-        errand: launch.errand,
+        start_request: launch.start_request,
     };
     show(context, opening)
 }

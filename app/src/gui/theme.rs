@@ -12,7 +12,7 @@ use egui::{
     Theme, Visuals, vec2,
 };
 
-use super::desktop::FoundFont;
+use crate::desktop::request::FoundFont;
 
 /// Space between things that belong together, in points.
 pub(super) const SPACE: f32 = 8.0;

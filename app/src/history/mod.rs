@@ -4,9 +4,9 @@
 //! A new entry is appended; removing rewrites the file, whole or not at all. Lines that are not
 //! understood (a write that was cut off, a later version) are moved to a file beside it, never deleted.
 
-mod keeper;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -18,7 +18,7 @@ use thiserror::Error;
 use crate::engine::event::{LinkName, Rung};
 use crate::failure::FailureKind;
 
-pub use keeper::Keeper;
+pub use writer::HistoryWriter;
 
 /// Entries kept: years of a person's transfers.
 pub const ENTRIES_LIMIT: usize = 500;

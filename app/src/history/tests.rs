@@ -158,25 +158,25 @@ fn a_file_too_large_to_be_a_history_is_set_aside_whole() {
 }
 
 #[test]
-fn the_keeper_has_everything_on_disk_when_it_is_gone() {
+fn the_writer_has_everything_on_disk_when_it_is_gone() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("history.jsonl");
     let (woken, wakes) = sync_channel(16);
     let wake = Arc::new(move || woken.send(()).expect("the test waits"));
-    let keeper = Keeper::start(file.clone(), wake).expect("a thread");
+    let writer = HistoryWriter::start(file.clone(), wake).expect("a thread");
     let wait = || {
         wakes
             .recv_timeout(Duration::from_secs(30))
             .expect("it wakes");
     };
     wait();
-    assert!(keeper.entries().is_empty());
-    assert!(keeper.add(entry(1)));
+    assert!(writer.entries().is_empty());
+    assert!(writer.add(entry(1)));
     wait();
-    assert_eq!(keeper.entries()[0].1, entry(1));
-    let number = keeper.entries()[0].0;
-    assert!(keeper.add(entry(2)) && keeper.remove(number));
-    drop(keeper);
+    assert_eq!(writer.entries()[0].1, entry(1));
+    let number = writer.entries()[0].0;
+    assert!(writer.add(entry(2)) && writer.remove(number));
+    drop(writer);
     assert_eq!(times(&History::open(&file).expect("it opens")), [2]);
 }
 
@@ -187,11 +187,11 @@ fn what_cannot_be_read_is_not_written_over() {
     let file = folder.path().to_owned();
     let (woken, wakes) = sync_channel(16);
     let wake = Arc::new(move || woken.send(()).expect("the test waits"));
-    let keeper = Keeper::start(file, wake).expect("a thread");
+    let writer = HistoryWriter::start(file, wake).expect("a thread");
     wakes
         .recv_timeout(Duration::from_secs(30))
         .expect("it wakes");
-    assert!(keeper.problem().is_some());
-    drop(keeper);
+    assert!(writer.problem().is_some());
+    drop(writer);
     assert!(folder.path().is_dir());
 }

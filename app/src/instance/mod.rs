@@ -1,7 +1,7 @@
 //! One window for one person: a second start hands what it was started for to the first.
 //!
 //! The first start holds a lock, which the system takes back when the process ends, however it ends. It
-//! listens on a socket in the same folder, which is this person's alone; see `door` for how other people
+//! listens on a socket in the same folder, which is this person's alone; see `local_socket` for how other people
 //! are kept out. A second start finds the lock taken, and says over the socket:
 //!
 //! ```text
@@ -11,7 +11,7 @@
 //!                                             1 byte: 1 taken, 0 not now
 //! ```
 
-mod door;
+mod local_socket;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::engine::command::TypedCode;
-use door::{Door, Visit};
+use local_socket::{Connection, LocalSocket};
 
 /// Begins every message; the last byte is its version.
 const MAGIC: [u8; 8] = *b"fardrop\x01";
@@ -36,8 +36,8 @@ const MAGIC: [u8; 8] = *b"fardrop\x01";
 /// Longest message, in bytes: a few thousand paths, and less than a command line may hold.
 const MESSAGE_LIMIT: usize = 1024 * 1024;
 
-/// Errands that may wait for the window. A person cannot outrun this.
-const ERRANDS_WAITING: usize = 16;
+/// Requests that may wait for the window. A person cannot outrun this.
+const REQUESTS_WAITING: usize = 16;
 
 /// How long the other end may take for each of its words.
 const WORD_TIME: Duration = Duration::from_secs(2);
@@ -54,7 +54,7 @@ const LOCK_NAME: &str = "instance.lock";
 
 /// What the program was started for; nothing means that the window is to come to the front.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Errand {
+pub struct StartRequest {
     /// Files and folders to offer, absolute.
     pub paths: Vec<PathBuf>,
     /// A code or a `fardrop:` link to fill in; it has not been looked at.
@@ -66,7 +66,7 @@ pub struct Errand {
 pub enum Start {
     /// It is the first.
     First(Instance),
-    /// Another runs and has taken the errand.
+    /// Another runs and has taken the request.
     HandedOver,
 }
 
@@ -81,7 +81,7 @@ pub enum InstanceError {
         /// The system's own error.
         error: io::Error,
     },
-    /// Another runs, and does not take the errand.
+    /// Another runs, and does not take the request.
     #[error("it does not answer: {0}")]
     Silent(io::Error),
 }
@@ -89,21 +89,21 @@ pub enum InstanceError {
 /// Being the first; it ends when this is dropped, or the process.
 #[derive(Debug)]
 pub struct Instance {
-    door: Door,
+    socket: LocalSocket,
     folder: PathBuf,
     _lock: File,
 }
 
-/// Where the errands of later starts come in. Dropping it ends being the first.
+/// Where the requests of later starts come in. Dropping it ends being the first.
 #[derive(Debug)]
-pub struct Errands {
-    errands: Receiver<Errand>,
+pub struct StartRequests {
+    requests: Receiver<StartRequest>,
     ending: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
     folder: PathBuf,
 }
 
-/// An errand on the wire: paths are not always Unicode.
+/// A request on the wire: paths are not always Unicode.
 #[derive(Serialize, Deserialize)]
 struct Message {
     paths: Vec<OsString>,
@@ -121,27 +121,27 @@ pub fn folder() -> Option<PathBuf> {
     })
 }
 
-/// Is the first in `folder`, or hands `errand` to the one that is.
+/// Is the first in `folder`, or hands `request` to the one that is.
 ///
 /// # Errors
 /// [`InstanceError`]. Whoever is refused the folder can still run, as one that knows of no other.
-pub fn start(folder: &Path, errand: &Errand) -> Result<Start, InstanceError> {
+pub fn start(folder: &Path, request: &StartRequest) -> Result<Start, InstanceError> {
     let unusable = |error| InstanceError::Folder {
         folder: folder.to_owned(),
         error,
     };
-    door::make_private(folder).map_err(unusable)?;
+    local_socket::make_private(folder).map_err(unusable)?;
     let give_up_at = Instant::now() + PATIENCE;
     loop {
         if let Some(lock) = lock(folder).map_err(unusable)? {
-            let door = Door::open(folder).map_err(unusable)?;
+            let socket = LocalSocket::listen(folder).map_err(unusable)?;
             return Ok(Start::First(Instance {
-                door,
+                socket,
                 folder: folder.to_owned(),
                 _lock: lock,
             }));
         }
-        let error = match hand_over(folder, errand) {
+        let error = match hand_over(folder, request) {
             Ok(()) => return Ok(Start::HandedOver),
             Err(error) => error,
         };
@@ -153,27 +153,27 @@ pub fn start(folder: &Path, errand: &Errand) -> Result<Start, InstanceError> {
     }
 }
 
-impl Errand {
+impl StartRequest {
     /// From what stands on a command line: a `fardrop:` link, or paths.
     ///
     /// # Errors
     /// What cannot be made of it, if it is more than one link, or has a path that is not there.
     pub fn from_named(named: Vec<OsString>) -> Result<Self, OsString> {
-        let mut errand = Self::default();
+        let mut request = Self::default();
         for name in named {
             let link = name.to_str().filter(|name| is_link(name));
             if let Some(link) = link {
-                if errand.link.is_some() {
+                if request.link.is_some() {
                     return Err(name);
                 }
-                errand.link = Some(TypedCode(link.to_owned()));
+                request.link = Some(TypedCode(link.to_owned()));
                 continue;
             }
             let path = std::path::absolute(local(&name)).ok();
             let path = path.filter(|path| path.symlink_metadata().is_ok());
-            errand.paths.push(path.ok_or(name)?);
+            request.paths.push(path.ok_or(name)?);
         }
-        Ok(errand)
+        Ok(request)
     }
 }
 
@@ -187,33 +187,33 @@ fn local(name: &OsStr) -> PathBuf {
 }
 
 impl Instance {
-    /// Takes in errands from now on; `wake` is called after each.
+    /// Takes in requests from now on; `wake` is called after each.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn listen(self, wake: Arc<dyn Fn() + Send + Sync>) -> io::Result<Errands> {
-        let (found, errands) = sync_channel(ERRANDS_WAITING);
+    pub fn listen(self, wake: Arc<dyn Fn() + Send + Sync>) -> io::Result<StartRequests> {
+        let (found, requests) = sync_channel(REQUESTS_WAITING);
         let ending = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&ending);
         let folder = self.folder.clone();
         let thread = std::thread::Builder::new()
             .name("instance".to_owned())
             .spawn(move || self.serve(&found, &*wake, &ended))?;
-        Ok(Errands {
-            errands,
+        Ok(StartRequests {
+            requests,
             ending,
             thread: Some(thread),
             folder,
         })
     }
 
-    fn serve(self, found: &SyncSender<Errand>, wake: &dyn Fn(), ended: &AtomicBool) {
+    fn serve(self, found: &SyncSender<StartRequest>, wake: &dyn Fn(), ended: &AtomicBool) {
         loop {
-            let visit = self.door.answer();
+            let connection = self.socket.accept();
             if ended.load(Ordering::Relaxed) {
                 return;
             }
-            match visit.and_then(|mut visit| take(&mut visit, found)) {
+            match connection.and_then(|mut connection| take(&mut connection, found)) {
                 Ok(()) => wake(),
                 Err(error) => {
                     tracing::debug!(%error, "a second start was not understood");
@@ -225,19 +225,19 @@ impl Instance {
     }
 }
 
-impl Errands {
-    /// The next errand, if there is one.
+impl StartRequests {
+    /// The next request, if there is one.
     #[must_use]
-    pub fn poll(&self) -> Option<Errand> {
-        self.errands.try_recv().ok()
+    pub fn poll(&self) -> Option<StartRequest> {
+        self.requests.try_recv().ok()
     }
 }
 
-impl Drop for Errands {
+impl Drop for StartRequests {
     fn drop(&mut self) {
         self.ending.store(true, Ordering::Relaxed);
-        // The thread waits for a visit. If none can be made it ends with the process.
-        if door::knock(&self.folder, WORD_TIME).is_ok()
+        // The thread waits for a connection. If none can be made it ends with the process.
+        if local_socket::connect(&self.folder, WORD_TIME).is_ok()
             && let Some(thread) = self.thread.take()
         {
             let _ = thread.join();
@@ -276,38 +276,38 @@ fn is_passing(error: &io::Error) -> bool {
     )
 }
 
-fn hand_over(folder: &Path, errand: &Errand) -> io::Result<()> {
-    let paths = errand.paths.iter();
+fn hand_over(folder: &Path, request: &StartRequest) -> io::Result<()> {
+    let paths = request.paths.iter();
     let message = Message {
         paths: paths.map(|path| path.as_os_str().to_owned()).collect(),
-        link: errand.link.as_ref().map(|link| link.0.clone()),
+        link: request.link.as_ref().map(|link| link.0.clone()),
     };
     let body = postcard::to_stdvec(&message).map_err(io::Error::other)?;
     if body.len() > MESSAGE_LIMIT {
         return Err(io::ErrorKind::ArgumentListTooLong.into());
     }
-    let mut visit = door::knock(folder, PATIENCE)?;
+    let mut connection = local_socket::connect(folder, PATIENCE)?;
     let mut bytes = MAGIC.to_vec();
     // Below the limit, which fits.
     bytes.extend((body.len() as u32).to_le_bytes());
     bytes.extend(body);
-    visit.write_all(&bytes)?;
+    connection.write_all(&bytes)?;
     let mut taken = [0];
-    visit.read_exact(&mut taken)?;
+    connection.read_exact(&mut taken)?;
     match taken {
         [1] => Ok(()),
         _ => Err(io::ErrorKind::ResourceBusy.into()),
     }
 }
 
-/// Takes in one errand and says so.
-fn take(visit: &mut Visit, found: &SyncSender<Errand>) -> io::Result<()> {
-    let errand = read_errand(visit)?;
-    let taken = found.try_send(errand).is_ok();
-    visit.write_all(&[u8::from(taken)])
+/// Takes in one request and says so.
+fn take(connection: &mut Connection, found: &SyncSender<StartRequest>) -> io::Result<()> {
+    let request = read_request(connection)?;
+    let taken = found.try_send(request).is_ok();
+    connection.write_all(&[u8::from(taken)])
 }
 
-fn read_errand(from: &mut impl Read) -> io::Result<Errand> {
+fn read_request(from: &mut impl Read) -> io::Result<StartRequest> {
     let malformed = || io::Error::from(io::ErrorKind::InvalidData);
     let mut magic = [0; MAGIC.len()];
     from.read_exact(&mut magic)?;
@@ -326,7 +326,7 @@ fn read_errand(from: &mut impl Read) -> io::Result<Errand> {
     if !rest.is_empty() || !paths.iter().all(|path| path.is_absolute()) {
         return Err(malformed());
     }
-    Ok(Errand {
+    Ok(StartRequest {
         paths,
         link: message.link.map(TypedCode),
     })

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use super::door::loopback;
+use super::local_socket::loopback;
 use super::*;
 
-/// A first instance, and word of every errand that reached it.
-fn first(folder: &Path) -> (Errands, Receiver<()>) {
-    let Start::First(instance) = start(folder, &Errand::default()).expect("it starts") else {
+/// A first instance, and word of every request that reached it.
+fn first(folder: &Path) -> (StartRequests, Receiver<()>) {
+    let Start::First(instance) = start(folder, &StartRequest::default()).expect("it starts") else {
         panic!("somebody else is the first");
     };
     let (woken, wakes) = sync_channel(16);
@@ -17,30 +17,30 @@ fn first(folder: &Path) -> (Errands, Receiver<()>) {
     (instance.listen(wake).expect("a thread"), wakes)
 }
 
-fn errand(paths: &[&str], link: Option<&str>) -> Errand {
-    Errand {
+fn request(paths: &[&str], link: Option<&str>) -> StartRequest {
+    StartRequest {
         paths: paths.iter().map(PathBuf::from).collect(),
         link: link.map(|link| TypedCode(link.to_owned())),
     }
 }
 
 #[test]
-fn a_second_start_hands_its_errand_to_the_first() {
+fn a_second_start_hands_its_request_to_the_first() {
     let home = tempfile::tempdir().expect("a folder");
     let folder = home.path().join("run");
-    let (errands, wakes) = first(&folder);
+    let (requests, wakes) = first(&folder);
     for sent in [
-        errand(&["/a b", "/\u{e9}"], None),
-        errand(&[], Some("fardrop:417-acid-lemon")),
-        errand(&[], None),
+        request(&["/a b", "/\u{e9}"], None),
+        request(&[], Some("fardrop:417-acid-lemon")),
+        request(&[], None),
     ] {
         let started = start(&folder, &sent).expect("it hands over");
         assert!(matches!(started, Start::HandedOver));
         wakes
             .recv_timeout(Duration::from_secs(30))
             .expect("it is woken");
-        assert_eq!(errands.poll(), Some(sent));
-        assert_eq!(errands.poll(), None);
+        assert_eq!(requests.poll(), Some(sent));
+        assert_eq!(requests.poll(), None);
     }
 }
 
@@ -48,9 +48,9 @@ fn a_second_start_hands_its_errand_to_the_first() {
 fn many_starts_at_once_give_one_first() {
     let home = tempfile::tempdir().expect("a folder");
     let folder = home.path().join("run");
-    let (errands, wakes) = first(&folder);
+    let (requests, wakes) = first(&folder);
     let second = |number: usize| {
-        let sent = errand(&[&format!("/{number}")], None);
+        let sent = request(&[&format!("/{number}")], None);
         let started = start(&folder, &sent);
         assert!(matches!(started, Ok(Start::HandedOver)), "{started:?}");
     };
@@ -63,7 +63,7 @@ fn many_starts_at_once_give_one_first() {
     let mut paths = Vec::new();
     for _ in 0..8 {
         wakes.recv_timeout(Duration::from_secs(30)).expect("woken");
-        paths.extend(errands.poll().expect("an errand").paths);
+        paths.extend(requests.poll().expect("a request").paths);
     }
     paths.sort();
     let expected: Vec<_> = (0..8)
@@ -76,14 +76,14 @@ fn many_starts_at_once_give_one_first() {
 fn what_a_killed_first_left_behind_is_no_obstacle() {
     let home = tempfile::tempdir().expect("a folder");
     let folder = home.path().join("run");
-    door::make_private(&folder).expect("a folder");
+    local_socket::make_private(&folder).expect("a folder");
     // A lock file that nobody holds, and a socket that nobody listens at.
     fs::write(folder.join(LOCK_NAME), "").expect("it writes");
     #[cfg(unix)]
     drop(std::os::unix::net::UnixListener::bind(folder.join("instance.sock")).expect("a socket"));
-    let (errands, _wakes) = first(&folder);
-    drop(errands);
-    let again = start(&folder, &Errand::default()).expect("it starts");
+    let (requests, _wakes) = first(&folder);
+    drop(requests);
+    let again = start(&folder, &StartRequest::default()).expect("it starts");
     assert!(matches!(again, Start::First(_)));
 }
 
@@ -97,13 +97,13 @@ fn a_folder_that_others_may_enter_is_refused() {
     fs::create_dir(&open).expect("a folder");
     fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).expect("permissions");
     let own = home.path().join("own");
-    door::make_private(&own).expect("a folder");
+    local_socket::make_private(&own).expect("a folder");
     let mode = own.metadata().expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
     let link = home.path().join("link");
     symlink(&own, &link).expect("a link");
     for folder in [open, link] {
-        let refused = start(&folder, &Errand::default());
+        let refused = start(&folder, &StartRequest::default());
         assert!(
             matches!(refused, Err(InstanceError::Folder { .. })),
             "{refused:?}"
@@ -122,7 +122,7 @@ fn nonsense_is_neither_understood_nor_kept_in_memory() {
         body.extend(rest);
         [&MAGIC[..], &(body.len() as u32).to_le_bytes(), &body].concat()
     };
-    assert!(read_errand(&mut &message(&["/a"], &[])[..]).is_ok());
+    assert!(read_request(&mut &message(&["/a"], &[])[..]).is_ok());
     let too_long = [&MAGIC[..], &u32::MAX.to_le_bytes()].concat();
     for bytes in [
         message(&["relative"], &[]),
@@ -132,7 +132,7 @@ fn nonsense_is_neither_understood_nor_kept_in_memory() {
         too_long,
         Vec::new(),
     ] {
-        assert!(read_errand(&mut &bytes[..]).is_err(), "{bytes:?}");
+        assert!(read_request(&mut &bytes[..]).is_err(), "{bytes:?}");
     }
 }
 
@@ -140,39 +140,40 @@ fn nonsense_is_neither_understood_nor_kept_in_memory() {
 fn a_visitor_that_says_nonsense_does_not_keep_others_out() {
     let home = tempfile::tempdir().expect("a folder");
     let folder = home.path().join("run");
-    let (errands, wakes) = first(&folder);
-    let mut visit = door::knock(&folder, Duration::from_secs(30)).expect("it answers");
-    visit.write_all(&[7; 64]).expect("it writes");
+    let (requests, wakes) = first(&folder);
+    let mut connection =
+        local_socket::connect(&folder, Duration::from_secs(30)).expect("it answers");
+    connection.write_all(&[7; 64]).expect("it writes");
     let mut answer = Vec::new();
     // It closes, perhaps with bytes of ours unread.
-    let _ = visit.read_to_end(&mut answer);
+    let _ = connection.read_to_end(&mut answer);
     assert!(answer.is_empty(), "{answer:?}");
-    let sent = errand(&["/a"], None);
+    let sent = request(&["/a"], None);
     assert!(matches!(start(&folder, &sent), Ok(Start::HandedOver)));
     wakes.recv_timeout(Duration::from_secs(30)).expect("woken");
-    assert_eq!(errands.poll(), Some(sent));
+    assert_eq!(requests.poll(), Some(sent));
 }
 
 #[test]
 fn the_way_over_loopback_asks_for_the_token() {
     let home = tempfile::tempdir().expect("a folder");
     let folder = home.path();
-    let door = loopback::Door::open(folder).expect("a port");
+    let socket = loopback::LocalSocket::listen(folder).expect("a port");
     let address = fs::read(folder.join("instance.port")).expect("it is there");
     let patience = Duration::from_secs(30);
 
-    let mut visit = loopback::knock(folder, patience).expect("it connects");
-    visit.write_all(b"hello").expect("it writes");
+    let mut connection = loopback::connect(folder, patience).expect("it connects");
+    connection.write_all(b"hello").expect("it writes");
     let mut heard = [0; 5];
-    let mut answered = door.answer().expect("the token is right");
+    let mut answered = socket.accept().expect("the token is right");
     answered.read_exact(&mut heard).expect("it reads");
     assert_eq!(&heard, b"hello");
 
     let mut forged = address;
     forged[10] ^= 1;
     fs::write(folder.join("instance.port"), forged).expect("it writes");
-    let _visit = loopback::knock(folder, patience).expect("it connects");
-    let refused = door.answer().expect_err("the token is wrong");
+    let _visit = loopback::connect(folder, patience).expect("it connects");
+    let refused = socket.accept().expect_err("the token is wrong");
     assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
 }
 
@@ -181,11 +182,12 @@ fn a_command_line_is_paths_and_at_most_one_link() {
     let home = tempfile::tempdir().expect("a folder");
     let file = home.path().join("a.txt");
     fs::write(&file, "a").expect("it writes");
-    let named = |names: &[&str]| Errand::from_named(names.iter().map(OsString::from).collect());
+    let named =
+        |names: &[&str]| StartRequest::from_named(names.iter().map(OsString::from).collect());
     let path = file.to_str().expect("Unicode");
     assert_eq!(
         named(&[path, "FarDrop:417-acid-lemon"]),
-        Ok(Errand {
+        Ok(StartRequest {
             paths: vec![file.clone()],
             link: Some(TypedCode("FarDrop:417-acid-lemon".to_owned())),
         })
@@ -194,7 +196,7 @@ fn a_command_line_is_paths_and_at_most_one_link() {
     let address = url::Url::from_file_path(&file).expect("a whole path");
     let opened = named(&[address.as_str()]).expect("it is there");
     assert_eq!(opened.paths, std::slice::from_ref(&file));
-    assert_eq!(named(&[]), Ok(Errand::default()));
+    assert_eq!(named(&[]), Ok(StartRequest::default()));
     assert_eq!(named(&["fardrop:a", "fardrop:b"]), Err("fardrop:b".into()));
     assert_eq!(named(&[path, "/nothing/here"]), Err("/nothing/here".into()));
     assert!(named(&["."]).expect("a folder").paths[0].is_absolute());

@@ -1,11 +1,12 @@
 //! What the window knows. It is changed by what the engine and the desktop say and by what the person
 //! does, and by nothing else; it knows nothing of egui, and time is an argument.
 
-mod act;
 mod entry;
 mod memory;
 mod network;
 mod offer;
+mod on_action;
+mod on_event;
 mod picker;
 mod rate;
 mod receive;
@@ -13,7 +14,6 @@ mod session;
 mod share;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -31,9 +31,9 @@ pub(super) use share::Share;
 
 use crate::args::CommonArgs;
 use crate::config::{Settings, Theme};
+use crate::desktop::request::{Appearance, DesktopRequest, FoundFont, Looks};
 use crate::engine::command::Command;
 use crate::engine::event::{SessionNumber, TaskNumber};
-use crate::gui::desktop::{Appearance, DesktopRequest, FoundFont, Looks};
 use crate::history::{Entry, EntryNumber};
 use crate::text;
 

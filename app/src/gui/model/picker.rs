@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Dialog, Model, Screen};
-use crate::gui::action::Pick;
-use crate::gui::desktop::{
+use crate::desktop::request::{
     DesktopReply, DesktopRequest, EntryKind, FolderAnswer, FolderEntry, FolderQuestion, FolderUse,
     Hidden, Kinds, Place,
 };
+use crate::gui::action::Pick;
 
 /// The person's own folder, as the desktop is asked for it.
 const HOME: &str = "~";

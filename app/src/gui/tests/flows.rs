@@ -11,11 +11,11 @@ use super::states::{
 };
 use super::{Desk, Look};
 use crate::config::Settings;
+use crate::desktop::request::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::engine::command::{Command, ConflictPolicy, Decision, OnDeadCode, Selection};
 use crate::engine::event::{Event, ItemNumber, LeftOut, SessionNumber, ShownCode, TaskNumber, Who};
 use crate::failure::FailureKind;
 use crate::gui::action::Action;
-use crate::gui::desktop::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::gui::model::Screen;
 use crate::gui::theme;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::gui::desktop::FoundFont;
+use crate::desktop::request::FoundFont;
 
 /// Units of the font's design in a line.
 const UNITS: u16 = 1000;

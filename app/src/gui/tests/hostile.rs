@@ -5,8 +5,8 @@ use egui_kittest::kittest::NodeT as _;
 use super::Desk;
 use super::font::font_of;
 use super::states::{looking, offer, page, paired, row};
+use crate::desktop::request::FoundFont;
 use crate::engine::event::SessionNumber;
-use crate::gui::desktop::FoundFont;
 use crate::gui::theme;
 
 /// Names and their true types.

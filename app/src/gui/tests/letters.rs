@@ -7,7 +7,7 @@ use egui::{Color32, FontId};
 use super::Desk;
 use super::font::font_of;
 use super::states::{looking, offer, page, paired, row};
-use crate::gui::desktop::{DesktopReply, DesktopRequest};
+use crate::desktop::request::{DesktopReply, DesktopRequest};
 use crate::gui::theme;
 use crate::gui::widgets::safe;
 

@@ -11,8 +11,8 @@ use egui_kittest::{Node, SnapshotOptions, SnapshotResults};
 use super::states::{self, State};
 use super::{Desk, Look, name_of};
 use crate::config::{Settings, Theme};
+use crate::desktop::request::{Appearance, DesktopReply, Looks};
 use crate::gui::action::Action;
-use crate::gui::desktop::{Appearance, DesktopReply, Looks};
 use crate::gui::theme::{self, DARK, LIGHT};
 
 /// Sizes that a window has to do with: a narrow one, the usual one, and the usual one for weak eyes.

@@ -26,17 +26,17 @@ use egui_kittest::{Harness, Node};
 
 use super::Opening;
 use super::app::App;
-use super::desktop::{self, DesktopRequest, DesktopService};
-use super::keeper::Keeper;
 use super::model::{Folders, Moment};
+use super::settings_writer::SettingsWriter;
 use crate::args::Cli;
 use crate::config::{Settings, Theme, WindowSettings};
 use crate::desktop::display::Display;
+use crate::desktop::request::{self, DesktopRequest, DesktopService};
 use crate::engine::EngineHandle;
 use crate::engine::command::Command;
 use crate::engine::event::{Event, Progress, SessionNumber};
 use crate::engine::handle::Script;
-use crate::instance::Errand;
+use crate::instance::StartRequest;
 use crate::signals::Stop;
 
 /// A window, and all that surrounds it, in the hands of a test.
@@ -60,7 +60,7 @@ pub(super) struct Look {
 impl Desk {
     fn new(look: &Look, settings: Settings) -> Self {
         let (handle, engine) = EngineHandle::scripted();
-        let (desktop, service) = desktop::channels();
+        let (desktop, service) = request::channels();
         let now = Rc::new(Cell::new(Duration::ZERO));
         let clock = Rc::clone(&now);
         let settings = Settings {
@@ -75,9 +75,9 @@ impl Desk {
             engine: handle,
             desktop,
             display: Display::X11,
-            keeper: Keeper::start(None, Arc::new(|| {})).expect("a thread"),
+            settings_writer: SettingsWriter::start(None, Arc::new(|| {})).expect("a thread"),
             history: None,
-            errands: None,
+            start_requests: None,
             settings,
             settings_problem: None,
             arguments: Cli::parse_from(["fardrop"]).common,
@@ -86,7 +86,7 @@ impl Desk {
                 downloads: PathBuf::from("/home/ada/Downloads"),
             },
             stop: Stop::default(),
-            errand: Errand::default(),
+            start_request: StartRequest::default(),
         };
         let harness = Harness::builder()
             .with_size(look.size)

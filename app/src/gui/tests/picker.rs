@@ -6,12 +6,12 @@ use egui::Key;
 
 use super::Desk;
 use super::states::{offered, shared, show};
-use crate::engine::command::Command;
-use crate::gui::action::Action;
-use crate::gui::desktop::{
+use crate::desktop::request::{
     DesktopReply, DesktopRequest, EntryKind, FolderAnswer, FolderContents, FolderEntry,
     FolderQuestion, FolderUse, Hidden, Kinds, Place, PlaceKind,
 };
+use crate::engine::command::Command;
+use crate::gui::action::Action;
 use crate::gui::model::Screen;
 
 /// What lies in every folder of these tests.

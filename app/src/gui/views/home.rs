@@ -3,8 +3,8 @@
 use egui::{Sense, Stroke, Ui};
 
 use super::{Dropping, Scene, card, card_ui, history, page_ui, row_with_end_ui};
+use crate::desktop::request::FolderUse;
 use crate::gui::action::Action;
-use crate::gui::desktop::FolderUse;
 use crate::gui::model::{Model, Screen, Task};
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{

@@ -3,10 +3,10 @@
 use egui::{Checkbox, Margin, Panel, Rect, RichText, TextEdit, Ui, UiBuilder, vec2};
 
 use super::{Column, Scene, back_title_ui, card_ui, page_ui, tall_row_with_end_ui};
+use crate::desktop::request::FolderUse;
 use crate::engine::command::ConflictPolicy;
 use crate::engine::event::{Conflict, OfferDigest, OfferRow, SessionNumber};
 use crate::gui::action::Action;
-use crate::gui::desktop::FolderUse;
 use crate::gui::model::{OfferView, Phase, Screen};
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{

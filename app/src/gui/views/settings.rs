@@ -7,8 +7,8 @@ use super::{Scene, card_ui, page_ui, row_with_end_ui, tall_row_with_end_ui};
 use crate::config::{
     OnClose, Settings, TEXT_PERCENT_MAX, TEXT_PERCENT_MIN, Theme, WORDS_MAX, WORDS_MIN, host_name,
 };
+use crate::desktop::request::FolderUse;
 use crate::gui::action::Action;
-use crate::gui::desktop::FolderUse;
 use crate::gui::model::Screen;
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{

@@ -3,9 +3,9 @@
 use egui::{Label, Response, RichText, Ui};
 
 use super::{Scene, back_title_ui, card, card_ui, page_ui, row_with_end_ui, tall_row_with_end_ui};
+use crate::desktop::request::FolderUse;
 use crate::engine::event::{ShareItem, ShownCode, TaskNumber};
 use crate::gui::action::Action;
-use crate::gui::desktop::FolderUse;
 use crate::gui::model::{Screen, Share};
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{

@@ -5,8 +5,8 @@ mod rows;
 use egui::{Checkbox, Id, Key, Margin, Modal, Modifiers, ScrollArea, TextEdit, Ui, vec2};
 
 use super::{Scene, row_with_end_ui};
+use crate::desktop::request::{FolderUse, Hidden, Place, PlaceKind};
 use crate::gui::action::{Action, Pick};
-use crate::gui::desktop::{FolderUse, Hidden, Place, PlaceKind};
 use crate::gui::model::{Picker, Reading};
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{Button, Icon, Weight, card_title_ui, follow_focus_ui, sign_ui, weak_ui};

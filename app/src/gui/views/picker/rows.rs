@@ -9,8 +9,8 @@ use egui::{
 };
 
 use super::{field_id, pick};
+use crate::desktop::request::{EntryKind, FolderEntry};
 use crate::gui::action::Pick;
-use crate::gui::desktop::{EntryKind, FolderEntry};
 use crate::gui::model::Picker;
 use crate::gui::theme::{self, Palette};
 use crate::gui::views::Scene;

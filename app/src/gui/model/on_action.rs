@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use super::{Closing, Dialog, Effect, Model, Phase, Receive, Screen, ServerTest, Share, Task};
 use crate::config::{OnClose, Settings};
+use crate::desktop::request::DesktopRequest;
 use crate::engine::command::{
     Command, Decision, OnDeadCode, OnMissing, ReceiveOptions, ShareLifetime, ShareOptions,
     TypedCode,
 };
 use crate::engine::event::{SessionNumber, TaskNumber};
 use crate::gui::action::Action;
-use crate::gui::desktop::DesktopRequest;
 use crate::history::EntryNumber;
-use crate::instance::Errand;
+use crate::instance::StartRequest;
 
 impl Model {
     /// The person did something.
@@ -89,14 +89,14 @@ impl Model {
     }
 
     /// What this or another start of the program was for.
-    pub(crate) fn handle_errand(&mut self, errand: Errand) {
-        if let Some(link) = &errand.link {
+    pub(crate) fn handle_start(&mut self, request: StartRequest) {
+        if let Some(link) = &request.link {
             self.handle_pasted(&link.0);
         }
-        if !errand.paths.is_empty() {
+        if !request.paths.is_empty() {
             // Not more of the share that happens to be looked at.
             self.screen = Screen::Home;
-            self.send(errand.paths);
+            self.send(request.paths);
         }
     }
 

@@ -20,18 +20,18 @@ const TOKEN_LENGTH: usize = 32;
 
 /// Where visitors come in.
 #[derive(Debug)]
-pub(in super::super) struct Door {
+pub(in super::super) struct LocalSocket {
     listener: TcpListener,
     token: [u8; TOKEN_LENGTH],
     folder: PathBuf,
 }
 
 /// A visitor, seen from either side.
-pub(in super::super) type Visit = TcpStream;
+pub(in super::super) type Connection = TcpStream;
 
-impl Door {
+impl LocalSocket {
     /// Listens, and says where in `folder`; whoever calls this holds the lock.
-    pub(in super::super) fn open(folder: &Path) -> io::Result<Self> {
+    pub(in super::super) fn listen(folder: &Path) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let mut token = [0; TOKEN_LENGTH];
         OsRng.try_fill_bytes(&mut token).map_err(io::Error::other)?;
@@ -55,7 +55,7 @@ impl Door {
     }
 
     /// The next visitor that has the token; waits for one.
-    pub(in super::super) fn answer(&self) -> io::Result<Visit> {
+    pub(in super::super) fn accept(&self) -> io::Result<Connection> {
         let (mut stream, _) = self.listener.accept()?;
         stream.set_read_timeout(Some(WORD_TIME))?;
         stream.set_write_timeout(Some(WORD_TIME))?;
@@ -69,7 +69,7 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for LocalSocket {
     fn drop(&mut self) {
         // The next start would remove it as well.
         let _ = fs::remove_file(self.folder.join(ADDRESS_NAME));
@@ -77,7 +77,7 @@ impl Drop for Door {
 }
 
 /// Visits whoever listens, with the token from `folder`.
-pub(in super::super) fn knock(folder: &Path, patience: Duration) -> io::Result<Visit> {
+pub(in super::super) fn connect(folder: &Path, patience: Duration) -> io::Result<Connection> {
     let known = fs::read(folder.join(ADDRESS_NAME))?;
     let Some((port, token)) = known.split_first_chunk::<2>() else {
         return Err(io::ErrorKind::UnexpectedEof.into());

@@ -18,13 +18,13 @@ pub(super) enum Kept {
 
 /// The window's end.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct SettingsWriter {
     settings: SyncSender<Settings>,
     told: Receiver<Kept>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-impl Keeper {
+impl SettingsWriter {
     /// Starts the thread. It writes `file`, or nothing where there is none; `wake` is called when there
     /// is something to say.
     ///
@@ -71,7 +71,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for SettingsWriter {
     fn drop(&mut self) {
         // The sender goes first, or the thread would wait for more.
         let (closed, _) = sync_channel(1);

@@ -13,17 +13,17 @@ const SOCKET_NAME: &str = "instance.sock";
 
 /// Where visitors come in.
 #[derive(Debug)]
-pub(in super::super) struct Door {
+pub(in super::super) struct LocalSocket {
     listener: UnixListener,
     folder: PathBuf,
 }
 
 /// A visitor, seen from either side.
-pub(in super::super) type Visit = UnixStream;
+pub(in super::super) type Connection = UnixStream;
 
-impl Door {
+impl LocalSocket {
     /// Listens in `folder`; whoever calls this holds the lock, so what lies there already is of no use.
-    pub(in super::super) fn open(folder: &Path) -> io::Result<Self> {
+    pub(in super::super) fn listen(folder: &Path) -> io::Result<Self> {
         let path = folder.join(SOCKET_NAME);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -36,7 +36,7 @@ impl Door {
     }
 
     /// The next visitor; waits for one.
-    pub(in super::super) fn answer(&self) -> io::Result<Visit> {
+    pub(in super::super) fn accept(&self) -> io::Result<Connection> {
         let (stream, _) = self.listener.accept()?;
         stream.set_read_timeout(Some(WORD_TIME))?;
         stream.set_write_timeout(Some(WORD_TIME))?;
@@ -44,7 +44,7 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for LocalSocket {
     fn drop(&mut self) {
         // Held by nobody now: the next start would remove it as well.
         let _ = fs::remove_file(self.folder.join(SOCKET_NAME));
@@ -52,7 +52,7 @@ impl Drop for Door {
 }
 
 /// Visits whoever listens in `folder`, who may take `patience` for each word.
-pub(in super::super) fn knock(folder: &Path, patience: Duration) -> io::Result<Visit> {
+pub(in super::super) fn connect(folder: &Path, patience: Duration) -> io::Result<Connection> {
     let stream = UnixStream::connect(folder.join(SOCKET_NAME))?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;

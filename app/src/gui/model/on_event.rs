@@ -8,10 +8,10 @@ use super::{
     Closing, Direction, Effect, LETTERS_LIMIT, Model, Moment, OfferView, Phase, Screen, Session,
     Task,
 };
+use crate::desktop::request::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::engine::command::{Command, ConflictPolicy, OFFER_ROWS_LIMIT};
 use crate::engine::event::{Event, OfferDigest, Outcome, Progress, SessionNumber, TaskNumber};
 use crate::failure::{Failure, FailureKind, Stage};
-use crate::gui::desktop::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::text;
 
 impl Model {

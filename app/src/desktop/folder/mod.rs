@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::time::UNIX_EPOCH;
 
-use crate::gui::desktop::{
+use crate::desktop::request::{
     DesktopReply, DesktopRequest, EntryKind, FolderAnswer, FolderContents, FolderEntry,
     FolderQuestion, Hidden, Kinds, Place, PlaceKind,
 };

@@ -10,12 +10,12 @@ use std::path::Path;
 #[cfg(any(not(unix), test))]
 pub(super) mod loopback;
 #[cfg(unix)]
-mod socket;
+mod unix;
 
 #[cfg(not(unix))]
-pub(super) use loopback::{Door, Visit, knock};
+pub(super) use loopback::{Connection, LocalSocket, connect};
 #[cfg(unix)]
-pub(super) use socket::{Door, Visit, knock};
+pub(super) use unix::{Connection, LocalSocket, connect};
 
 /// Makes `folder`, for this person's eyes only, or checks that it is that.
 ///

@@ -12,7 +12,7 @@ const CHANGES_WAITING: usize = 64;
 
 /// Keeps the history; dropping it waits until everything is written.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct HistoryWriter {
     changes: Option<SyncSender<Change>>,
     shown: Arc<Mutex<Shown>>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -32,7 +32,7 @@ enum Change {
     Clear,
 }
 
-impl Keeper {
+impl HistoryWriter {
     /// Reads the history in `file`, and keeps it there; `wake` is called after the reading and after each
     /// change.
     ///
@@ -91,7 +91,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for HistoryWriter {
     fn drop(&mut self) {
         self.changes = None;
         if let Some(thread) = self.thread.take() {
