@@ -69,6 +69,43 @@ fn forbidden_imports_are_found_however_they_are_written() {
 }
 
 #[test]
+fn rooms_of_net_use_those_before_them_and_none_after() {
+    for (path, body) in [
+        (
+            "socket/reflexive.rs",
+            "use crate::net::mapping::PortMapper;",
+        ),
+        ("socket/reflexive.rs", "use super::super::path::Path;"),
+        ("mapping/gateway.rs", "use crate::net::path::Path;"),
+        ("path/driver.rs", "use crate::net::introduction::servers;"),
+        (
+            "path/driver.rs",
+            "fn f() { crate::net::introduction::ping(); }",
+        ),
+        ("introduction/mod.rs", "use super::doctor::diagnose;"),
+        // What the module hands out itself lies above all of its rooms.
+        ("path/driver.rs", "use crate::net::PeerSocket;"),
+        ("socket/mod.rs", "pub use super::Path;"),
+        ("path/driver.rs", "use crate::net::*;"),
+    ] {
+        let path = format!("app/src/net/{path}");
+        refused(&path, &module(body), "may not use crate::net::");
+    }
+    refused("app/src/net/corridor.rs", &module(""), "has no row");
+    for (path, body) in [
+        ("path/driver.rs", "use crate::net::socket::PeerSocket;"),
+        ("path/driver.rs", "use super::search::Search;"),
+        ("path/driver.rs", "pub(in crate::net) fn f() {}"),
+        ("doctor/mod.rs", "use crate::net::introduction::ping;"),
+        ("mod.rs", "pub use doctor::diagnose;\nuse self::path::Path;"),
+        ("tests.rs", "use super::path::Path;"),
+        ("path/tests.rs", "use crate::net::introduction::ping;"),
+    ] {
+        accepted(&format!("app/src/net/{path}"), &module(body));
+    }
+}
+
+#[test]
 fn forbidden_crates_are_found() {
     refused(
         "app/src/cli/mod.rs",

@@ -8,12 +8,9 @@ use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
 use fardrop_shared::pairing::{Hello, PeerKey, Transports};
 
-use super::look::look;
-use super::meeting::{MeetingPlace, Word};
-use super::socket::PeerSocket;
-use super::{
-    Lobby, LobbyEvent, MeetError, Met, Place, PlaceOptions, PortMappers, Visitor, sleep_until,
-};
+use super::path::{MeetingPlace, Word};
+use super::socket::{PeerSocket, look, sleep_until};
+use super::{Lobby, LobbyEvent, MeetError, Met, Place, PlaceOptions, PortMappers, Visitor};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()

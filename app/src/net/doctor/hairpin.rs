@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use fardrop_shared::diagnosis::Hairpin;
 use rand::RngCore;
 
-use super::super::sleep_until;
-use super::super::socket::PeerSocket;
+use crate::net::socket::{PeerSocket, sleep_until};
 
 /// How long it may take: to the router and back is a matter of milliseconds.
 const TIME: Duration = Duration::from_millis(600);

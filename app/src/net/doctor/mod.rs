@@ -16,11 +16,8 @@ use fardrop_shared::diagnosis::{
 };
 use tokio::task::JoinSet;
 
-use super::greetings::{self, Greeted};
-use super::interfaces::{Interfaces, local_address_towards};
-use super::look::{Seen, look};
-use super::servers::resolve_all;
-use super::socket::PeerSocket;
+use crate::net::introduction::{Greeted, greet, resolve_all};
+use crate::net::socket::{Interfaces, PeerSocket, Seen, local_address_towards, look};
 
 /// How long all of it may take: a person waits. Names take 2.5 s of it at most.
 const DEADLINE: Duration = Duration::from_millis(4800);
@@ -156,7 +153,7 @@ async fn survey(
 async fn greet_all(servers: &[SocketAddr], deadline: Instant) -> Vec<(SocketAddr, Greeted)> {
     let mut asking = JoinSet::new();
     for &server in servers {
-        asking.spawn(async move { (server, greetings::ask(server).await) });
+        asking.spawn(async move { (server, greet(server).await) });
     }
     let mut greeted = Vec::new();
     while let Ok(Some(ended)) = tokio::time::timeout_at(deadline.into(), asking.join_next()).await {

@@ -8,10 +8,7 @@ use fardrop_shared::diagnosis::{PathMtuSearch, Quic};
 use fardrop_shared::wire::quic_probe::{MIN_INITIAL_BYTES, QuicProbe};
 use fardrop_shared::wire::rendezvous::{HELLO_BYTES, MAX_DATAGRAM, Reply, Request, Tag};
 
-use super::super::interfaces::Interfaces;
-use super::super::look::Seen;
-use super::super::sleep_until;
-use super::super::socket::{Fragments, PeerSocket, canonical};
+use crate::net::socket::{Fragments, Interfaces, PeerSocket, Seen, canonical, sleep_until};
 
 /// The longest datagram tried, as UDP payload in bytes: what jumbo frames of 9000 carry over IPv4.
 const LONGEST: u16 = 8972;

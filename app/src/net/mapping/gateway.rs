@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use crate::net::interfaces::{Interfaces, local_address_towards};
+use crate::net::socket::{Interfaces, local_address_towards};
 
 /// Gateways of one IP version that are asked at most: a laptop on cable, Wi-Fi and a VPN has three.
 const GATEWAYS_LIMIT: usize = 4;

@@ -43,7 +43,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::interfaces::Interfaces;
+use crate::net::socket::Interfaces;
 use gateway::Gateway;
 use igd::{IgdClient, IgdPinholeClient};
 use nat_pmp::NatPmpClient;

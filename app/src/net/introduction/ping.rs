@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::MeetError;
-use super::greetings::Greetings;
-use super::look::look;
+use super::error::MeetError;
 use super::servers::resolve;
-use super::socket::PeerSocket;
+use super::tcp_check::Greetings;
+use crate::net::socket::{PeerSocket, look};
 
 /// How long a server may take to answer once its name is resolved: several tries. With the time for the name
 /// it is under five seconds.

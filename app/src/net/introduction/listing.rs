@@ -14,12 +14,12 @@ use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
 use fardrop_shared::{PairingId, Role};
 use tokio::task::JoinSet;
 
-use super::announcer::Announcer;
-use super::greetings::Greetings;
+use super::capabilities;
+use super::clients::Announcer;
+use super::error::MeetError;
 use super::servers::{resolve, resolve_all};
-use super::sleep_until;
-use super::socket::PeerSocket;
-use super::{MeetError, capabilities};
+use super::tcp_check::Greetings;
+use crate::net::socket::{PeerSocket, sleep_until};
 
 /// Locators of one length that are tried before longer ones: with a tenth of the short ones taken, one
 /// share in a thousand gets a longer code.

@@ -12,11 +12,11 @@ use tokio::io::Interest;
 const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 
 /// Longest UDP payload over IPv4, in bytes.
-pub(super) const UDP_PAYLOAD_LIMIT: usize = 65_507;
+pub(in crate::net) const UDP_PAYLOAD_LIMIT: usize = 65_507;
 
 /// Whether datagrams may be cut on their way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fragments {
+pub(in crate::net) enum Fragments {
     /// They may.
     Allowed,
     /// They arrive whole or not at all.
@@ -28,8 +28,8 @@ pub(super) enum Fragments {
 /// Addresses outside are always canonical: IPv4 peers are `SocketAddr::V4`, whatever the socket is.
 #[derive(Debug)]
 pub struct PeerSocket {
-    pub(super) io: tokio::net::UdpSocket,
-    pub(super) state: UdpSocketState,
+    pub(in crate::net) io: tokio::net::UdpSocket,
+    pub(in crate::net) state: UdpSocketState,
     dual_stack: bool,
 }
 
@@ -56,7 +56,7 @@ impl PeerSocket {
     ///
     /// # Errors
     /// What the system says when it refuses a socket.
-    pub(super) fn bind_ipv4() -> io::Result<Self> {
+    pub(in crate::net) fn bind_ipv4() -> io::Result<Self> {
         Self::wrap(bind_v4(0)?, false)
     }
 
@@ -80,7 +80,7 @@ impl PeerSocket {
     /// Whether what is too long for the way may be cut on it, where the system leaves the choice (Linux).
     /// At first it may: what is said in a pairing comes to more than some networks carry at once. A transport
     /// wants to know what passes whole, and says so.
-    pub(super) fn set_fragments(&self, fragments: Fragments) {
+    pub(in crate::net) fn set_fragments(&self, fragments: Fragments) {
         #[cfg(target_os = "linux")]
         {
             use rustix::net::sockopt::{
@@ -169,7 +169,10 @@ impl PeerSocket {
     ///
     /// # Errors
     /// What the system says when the socket is of no more use.
-    pub(super) async fn receive_short(&self, buffer: &mut [u8]) -> io::Result<(SocketAddr, usize)> {
+    pub(in crate::net) async fn receive_short(
+        &self,
+        buffer: &mut [u8],
+    ) -> io::Result<(SocketAddr, usize)> {
         loop {
             match self.io.recv_from(buffer).await {
                 Ok((length, from)) => return Ok((canonical(from), length)),
@@ -181,7 +184,7 @@ impl PeerSocket {
     }
 
     /// The address as this socket's family writes it; `None` if it cannot be reached from here.
-    pub(super) fn to_native(&self, address: SocketAddr) -> Option<SocketAddr> {
+    pub(in crate::net) fn to_native(&self, address: SocketAddr) -> Option<SocketAddr> {
         match (self.dual_stack, address) {
             (true, SocketAddr::V4(v4)) => Some(SocketAddr::new(
                 IpAddr::V6(v4.ip().to_ipv6_mapped()),
@@ -194,7 +197,7 @@ impl PeerSocket {
 }
 
 /// The address as people write it; a link-local one with its scope, without which it means nothing.
-pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+pub(in crate::net) fn canonical(address: SocketAddr) -> SocketAddr {
     match (address, address.ip().to_canonical()) {
         (SocketAddr::V6(address), IpAddr::V6(ip)) if ip.is_unicast_link_local() => {
             SocketAddrV6::new(ip, address.port(), 0, address.scope_id()).into()

@@ -1,7 +1,6 @@
 //! The receiver's visit to the rendezvous: finds the server that has the code's locator, and pairs.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,13 +15,14 @@ use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
 use fardrop_shared::{PairingId, Role};
 use tokio::task::JoinSet;
 
-use super::announcer::Announcer;
+use super::capabilities;
+use super::clients::Announcer;
 use super::discovery::Search;
-use super::greetings::Greetings;
-use super::place::{Place, PlaceOptions, observe_nat};
+use super::error::MeetError;
 use super::servers::{on_this_machine, resolve_all};
-use super::sleep_until;
-use super::{MeetError, capabilities};
+use super::tcp_check::Greetings;
+use crate::net::path::{Place, PlaceOptions, observe_nat};
+use crate::net::socket::sleep_until;
 
 /// A server that has not shown the sender by then is not waited for: the next one is asked as well.
 const NEXT_SERVER_AFTER: Duration = Duration::from_millis(700);
@@ -429,11 +429,5 @@ async fn found_nearby(search: Option<&Search>) -> Vec<SocketAddr> {
     match search {
         Some(search) => search.next().await,
         None => std::future::pending().await,
-    }
-}
-
-impl From<io::Error> for MeetError {
-    fn from(error: io::Error) -> Self {
-        Self::Socket(error)
     }
 }

@@ -17,11 +17,11 @@ use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::io::Interest;
 
-use super::pathway::Pathway;
-use super::socket::{Fragments, PeerSocket, UDP_PAYLOAD_LIMIT, canonical};
+use super::sockets::Pathway;
+use crate::net::socket::{Fragments, PeerSocket, UDP_PAYLOAD_LIMIT, canonical};
 
 /// What a transport takes for the peer's address (from RFC 3849's addresses, which nobody has).
-pub(super) const PEER: SocketAddr = SocketAddr::V6(SocketAddrV6::new(
+pub(in crate::net) const PEER: SocketAddr = SocketAddr::V6(SocketAddrV6::new(
     Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2),
     4840,
     0,
@@ -48,7 +48,7 @@ pub struct Demux {
 
 impl Demux {
     /// `None` if the socket cannot reach `remote`.
-    pub(super) fn new(
+    pub(in crate::net) fn new(
         pathway: Arc<Pathway>,
         id: SocketId,
         socket: Arc<PeerSocket>,
@@ -68,18 +68,18 @@ impl Demux {
     }
 
     /// Which of the session's sockets it is.
-    pub(super) const fn id(&self) -> SocketId {
+    pub(in crate::net) const fn id(&self) -> SocketId {
         self.id
     }
 
     /// Another takes its place. A transport goes on reading an old socket for a while, and this one would
     /// take what is the new one's.
-    pub(super) fn retire(&self) {
+    pub(in crate::net) fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
     }
 
     /// Tells the agent that the peer was heard on the path.
-    pub(super) fn confirm(&self) {
+    pub(in crate::net) fn confirm(&self) {
         self.pathway.with_agent(PathAgent::confirm);
     }
 

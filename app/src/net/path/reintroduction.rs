@@ -7,14 +7,14 @@ use fardrop_shared::rendezvous::{Announcement, Client, Config, Event};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
 use fardrop_shared::{PairingId, Role};
 
-use super::socket::PeerSocket;
+use crate::net::socket::PeerSocket;
 
 /// Servers at which two meet again at most: a share was announced at one, perhaps at a second.
 const SERVERS_LIMIT: usize = 4;
 
 /// Where two meet, and as whom. One pairing id for all of their meetings: the locator stays its own.
 #[derive(Debug)]
-pub(super) struct MeetingPlace {
+pub(in crate::net) struct MeetingPlace {
     servers: Vec<SocketAddr>,
     role: Role,
     locator: u32,
@@ -26,13 +26,13 @@ pub(super) struct MeetingPlace {
 
 /// A meeting under way.
 #[derive(Debug)]
-pub(super) struct Meeting {
+pub(in crate::net) struct Meeting {
     clients: Vec<Client>,
 }
 
 /// What the rendezvous has brought.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Word {
+pub(in crate::net) enum Word {
     /// The server answers, and sees the socket there.
     Seen(SocketAddr),
     /// The peer says this.
@@ -41,7 +41,7 @@ pub(super) enum Word {
 
 impl Word {
     /// Where the server sees the socket, if it says so; otherwise the peer speaks.
-    pub(super) const fn seen(&self) -> Option<SocketAddr> {
+    pub(in crate::net) const fn seen(&self) -> Option<SocketAddr> {
         match self {
             Self::Seen(address) => Some(*address),
             Self::Peer(_) => None,
@@ -50,7 +50,7 @@ impl Word {
 }
 
 impl MeetingPlace {
-    pub(super) fn new(role: Role, locator: u32, mut servers: Vec<SocketAddr>) -> Self {
+    pub(in crate::net) fn new(role: Role, locator: u32, mut servers: Vec<SocketAddr>) -> Self {
         servers.truncate(SERVERS_LIMIT);
         let rng = &mut rand::thread_rng();
         Self {
@@ -64,7 +64,7 @@ impl MeetingPlace {
     }
 
     /// Begins to ask.
-    pub(super) fn enter(&self) -> Meeting {
+    pub(in crate::net) fn enter(&self) -> Meeting {
         let (now, rng) = (Instant::now(), &mut rand::thread_rng());
         let configs = self.servers.iter().zip(&self.revisions);
         let clients = configs.map(|(server, revision)| {
@@ -84,14 +84,14 @@ impl MeetingPlace {
     }
 
     /// Ends a meeting; the next one goes on where it ended.
-    pub(super) fn leave(&mut self, meeting: &Meeting) {
+    pub(in crate::net) fn leave(&mut self, meeting: &Meeting) {
         self.revisions = meeting.clients.iter().map(Client::revision).collect();
     }
 }
 
 impl Meeting {
     /// Says this from now on.
-    pub(super) fn announce(&mut self, update: Vec<u8>) {
+    pub(in crate::net) fn announce(&mut self, update: Vec<u8>) {
         let Ok(payload) = Payload::new(update) else {
             tracing::error!("an update did not fit its datagram");
             return;
@@ -103,14 +103,14 @@ impl Meeting {
         }
     }
 
-    pub(super) fn handle_datagram(&mut self, from: SocketAddr, datagram: &[u8]) {
+    pub(in crate::net) fn handle_datagram(&mut self, from: SocketAddr, datagram: &[u8]) {
         for client in &mut self.clients {
             client.handle_datagram(Instant::now(), from, datagram);
         }
     }
 
     /// Sends what is due; what was learned, and when to call again.
-    pub(super) fn turn(&mut self, socket: &PeerSocket) -> (Vec<Word>, Option<Instant>) {
+    pub(in crate::net) fn turn(&mut self, socket: &PeerSocket) -> (Vec<Word>, Option<Instant>) {
         let now = Instant::now();
         let mut words = Vec::new();
         for client in &mut self.clients {

@@ -9,12 +9,11 @@ use fardrop_shared::path::{AgentEvent, FoundPath, Nat, SocketId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::demux::Demux;
-use super::meeting::{Meeting, MeetingPlace, Word};
-use super::pathway::{Pathway, Said};
-use super::place::{Place, observe_nat};
-use super::sleep_until;
-use super::socket::PeerSocket;
+use super::local_endpoint::{Place, observe_nat};
+use super::path_socket::Demux;
+use super::reintroduction::{Meeting, MeetingPlace, Word};
+use super::sockets::{Pathway, Said};
+use crate::net::socket::{PeerSocket, sleep_until};
 
 /// What a socket of many-port punching takes, in bytes: more than a probe, so that nothing longer passes
 /// for one.
@@ -22,7 +21,7 @@ const PROBE_BUFFER_BYTES: usize = 128;
 
 /// Something worth knowing about a path.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum KeeperNews {
+pub(in crate::net) enum KeeperNews {
     /// As the agent says it; those that the keeper deals with itself do not come.
     Agent(AgentEvent),
     /// The socket failed.
@@ -30,7 +29,7 @@ pub(super) enum KeeperNews {
 }
 
 /// Everything that a session's path needs.
-pub(super) struct Keeper {
+pub(in crate::net) struct Keeper {
     pathway: Arc<Pathway>,
     place: Place,
     main: Arc<PeerSocket>,
@@ -57,7 +56,7 @@ enum Step {
 }
 
 impl Keeper {
-    pub(super) fn new(
+    pub(in crate::net) fn new(
         pathway: Arc<Pathway>,
         (place, main): (Place, Arc<PeerSocket>),
         (meeting_place, servers): (MeetingPlace, Vec<SocketAddr>),
@@ -82,7 +81,7 @@ impl Keeper {
     }
 
     /// Runs until there is no path to look after any more, or it is dropped.
-    pub(super) async fn run(mut self) {
+    pub(in crate::net) async fn run(mut self) {
         loop {
             let (events, update, agent_due) = self.pathway.turn();
             if update.is_some() {

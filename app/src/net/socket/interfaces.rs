@@ -56,7 +56,7 @@ impl Interfaces {
 
     /// The scopes (RFC 4007) of the links on which there are others: ordinary interfaces that have a
     /// link-local address.
-    pub(super) fn link_scopes(&self) -> Vec<u32> {
+    pub(in crate::net) fn link_scopes(&self) -> Vec<u32> {
         let links = self
             .up()
             .filter(|each| !is_virtual(each) && !each.is_loopback());
@@ -78,7 +78,7 @@ impl Interfaces {
     }
 
     /// Default gateways of the interfaces that are up, and the interface that each is behind.
-    pub(super) fn gateways(&self) -> impl Iterator<Item = (&Interface, IpAddr)> {
+    pub(in crate::net) fn gateways(&self) -> impl Iterator<Item = (&Interface, IpAddr)> {
         let up = self.all.iter().filter(|each| each.is_up());
         up.filter_map(|each| Some((each, each.gateway.as_ref()?)))
             .flat_map(|(on, gateway)| {
@@ -109,7 +109,7 @@ impl Interfaces {
     }
 
     /// The network through which `remote` is reached; `None` on the machine itself.
-    pub(super) fn network_towards(&self, remote: SocketAddr) -> Option<NetworkName> {
+    pub(in crate::net) fn network_towards(&self, remote: SocketAddr) -> Option<NetworkName> {
         if self.is_own(remote) {
             return None;
         }
@@ -173,7 +173,7 @@ impl fmt::Debug for NetworkName {
 
 impl Interfaces {
     /// Those that are up, ordinary ones first, without loopback.
-    pub(super) fn reports(&self) -> Vec<InterfaceReport> {
+    pub(in crate::net) fn reports(&self) -> Vec<InterfaceReport> {
         let mut up: Vec<&Interface> = self
             .all
             .iter()
@@ -235,7 +235,7 @@ fn is_virtual(interface: &Interface) -> bool {
 }
 
 /// Which of our addresses the system would send from. Connecting a UDP socket sends nothing.
-pub(super) fn local_address_towards(remote: SocketAddr) -> Option<IpAddr> {
+pub(in crate::net) fn local_address_towards(remote: SocketAddr) -> Option<IpAddr> {
     let any: SocketAddr = if remote.is_ipv4() {
         ([0, 0, 0, 0], 0).into()
     } else {

@@ -21,7 +21,7 @@ const ADDRESSES_LIMIT: usize = 4;
 
 /// The addresses of a server named `host`, `host:port` or `[ipv6]:port`; none if the name does not
 /// resolve. Without `ipv6`, IPv4 ones only.
-pub(super) async fn resolve(name: &str, ipv6: bool) -> Vec<SocketAddr> {
+pub(in crate::net) async fn resolve(name: &str, ipv6: bool) -> Vec<SocketAddr> {
     let with_port = if has_port(name) {
         name.to_owned()
     } else if name.parse::<Ipv6Addr>().is_ok() {
@@ -45,7 +45,10 @@ pub(super) async fn resolve(name: &str, ipv6: bool) -> Vec<SocketAddr> {
 }
 
 /// The addresses of all of them, looked up at once, in the order of the names.
-pub(super) async fn resolve_all(names: Vec<String>, ipv6: bool) -> Vec<(String, Vec<SocketAddr>)> {
+pub(in crate::net) async fn resolve_all(
+    names: Vec<String>,
+    ipv6: bool,
+) -> Vec<(String, Vec<SocketAddr>)> {
     let mut looking = JoinSet::new();
     for (index, name) in names.into_iter().enumerate() {
         looking.spawn(async move {
@@ -62,7 +65,7 @@ pub(super) async fn resolve_all(names: Vec<String>, ipv6: bool) -> Vec<(String, 
 }
 
 /// Where embedded servers of this very machine may listen.
-pub(super) fn on_this_machine() -> impl Iterator<Item = SocketAddr> {
+pub(in crate::net) fn on_this_machine() -> impl Iterator<Item = SocketAddr> {
     EMBEDDED_PORTS
         .into_iter()
         .map(|port| (Ipv4Addr::LOCALHOST, port).into())

@@ -13,12 +13,12 @@ use fardrop_shared::path::{
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
-use super::demux::{Demux, PEER};
-use super::interfaces::{Interfaces, NetworkName};
-use super::keeper::{Keeper, KeeperNews};
-use super::meeting::MeetingPlace;
-use super::pathway::Pathway;
-use super::place::Place;
+use super::driver::{Keeper, KeeperNews};
+use super::local_endpoint::Place;
+use super::path_socket::{Demux, PEER};
+use super::reintroduction::MeetingPlace;
+use super::sockets::Pathway;
+use crate::net::socket::{Interfaces, NetworkName};
 
 /// Round-trip time assumed when no probe of ours was answered (RFC 9002, section 6.2.2, has 333 ms for
 /// hosts it knows nothing about; these two have just talked).

@@ -10,17 +10,17 @@ use fardrop_shared::path::{AgentEvent, PROBE_LENGTH, PathAgent, SocketId, Traffi
 use fardrop_shared::wire::rendezvous::is_rendezvous;
 use tokio::sync::{Notify, mpsc};
 
-use super::socket::PeerSocket;
+use crate::net::socket::PeerSocket;
 
 /// Datagrams of the rendezvous that may wait for the keeper: it says one a second.
 const RENDEZVOUS_QUEUE: usize = 64;
 
 /// A datagram of the rendezvous.
-pub(super) type Said = (SocketAddr, Vec<u8>);
+pub(in crate::net) type Said = (SocketAddr, Vec<u8>);
 
 /// A session's sockets and the agent that decides about them.
 #[derive(Debug)]
-pub(super) struct Pathway {
+pub(in crate::net) struct Pathway {
     agent: Mutex<PathAgent>,
     /// By [`SocketId`]; what many-port punching does not need any more is gone.
     sockets: Mutex<Vec<Option<Arc<PeerSocket>>>>,
@@ -39,7 +39,7 @@ struct TrafficClock {
 
 impl Pathway {
     /// With the queue from which the keeper takes what the rendezvous says.
-    pub(super) fn new(
+    pub(in crate::net) fn new(
         agent: PathAgent,
         main: Arc<PeerSocket>,
         now: Instant,
@@ -60,17 +60,22 @@ impl Pathway {
     }
 
     /// The link heard the peer at the path's address.
-    pub(super) fn note_heard(&self) {
+    pub(in crate::net) fn note_heard(&self) {
         self.clock.note(&self.clock.heard);
     }
 
     /// The link sent something there.
-    pub(super) fn note_sent(&self) {
+    pub(in crate::net) fn note_sent(&self) {
         self.clock.note(&self.clock.sent);
     }
 
     /// Takes a datagram that came to a socket, if it is the peer's probe or the rendezvous's word.
-    pub(super) fn takes(&self, socket: SocketId, from: SocketAddr, datagram: &[u8]) -> bool {
+    pub(in crate::net) fn takes(
+        &self,
+        socket: SocketId,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) -> bool {
         if datagram.len() == PROBE_LENGTH {
             let taken = self.with_agent(|agent| {
                 let rng = &mut rand::thread_rng();
@@ -90,13 +95,13 @@ impl Pathway {
     }
 
     /// Resolves after a datagram has changed something. Cancel-safe.
-    pub(super) async fn changed(&self) {
+    pub(in crate::net) async fn changed(&self) {
         self.changed.notified().await;
     }
 
     /// Lets the agent do what is due; what it has to say, what is to be announced at the rendezvous, and
     /// when to call again.
-    pub(super) fn turn(&self) -> (Vec<AgentEvent>, Option<Vec<u8>>, Option<Instant>) {
+    pub(in crate::net) fn turn(&self) -> (Vec<AgentEvent>, Option<Vec<u8>>, Option<Instant>) {
         self.with_agent(|agent| {
             agent.handle_timeout(Instant::now(), self.clock.read(), &mut rand::thread_rng());
             let events = std::iter::from_fn(|| agent.poll_event()).collect();
@@ -105,7 +110,7 @@ impl Pathway {
     }
 
     /// Works on the agent, and sends what it wants sent.
-    pub(super) fn with_agent<T>(&self, act: impl FnOnce(&mut PathAgent) -> T) -> T {
+    pub(in crate::net) fn with_agent<T>(&self, act: impl FnOnce(&mut PathAgent) -> T) -> T {
         let mut agent = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut agent);
         while let Some(transmit) = agent.poll_transmit() {
@@ -116,13 +121,13 @@ impl Pathway {
         result
     }
 
-    pub(super) fn socket(&self, id: SocketId) -> Option<Arc<PeerSocket>> {
+    pub(in crate::net) fn socket(&self, id: SocketId) -> Option<Arc<PeerSocket>> {
         let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         sockets.get(usize::from(id.0)).cloned().flatten()
     }
 
     /// Puts a socket in its place unless there is one; whether it did.
-    pub(super) fn add_socket(&self, id: SocketId, socket: Arc<PeerSocket>) -> bool {
+    pub(in crate::net) fn add_socket(&self, id: SocketId, socket: Arc<PeerSocket>) -> bool {
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let index = usize::from(id.0);
         if sockets.len() <= index {
@@ -136,7 +141,7 @@ impl Pathway {
     }
 
     /// Closes every socket but the main one and this one.
-    pub(super) fn keep_only(&self, id: SocketId) {
+    pub(in crate::net) fn keep_only(&self, id: SocketId) {
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         for (index, socket) in sockets.iter_mut().enumerate().skip(1) {
             if index != usize::from(id.0) {

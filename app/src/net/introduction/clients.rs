@@ -6,18 +6,17 @@ use std::time::Instant;
 
 use fardrop_shared::rendezvous::{Client, Event};
 
-use super::sleep_until;
-use super::socket::PeerSocket;
+use crate::net::socket::{PeerSocket, sleep_until};
 
 /// One socket, and its standing with one or more servers.
 #[derive(Debug)]
-pub(super) struct Announcer {
-    pub(super) socket: Arc<PeerSocket>,
-    pub(super) clients: Vec<Client>,
+pub(in crate::net) struct Announcer {
+    pub(in crate::net) socket: Arc<PeerSocket>,
+    pub(in crate::net) clients: Vec<Client>,
 }
 
 impl Announcer {
-    pub(super) const fn new(socket: Arc<PeerSocket>) -> Self {
+    pub(in crate::net) const fn new(socket: Arc<PeerSocket>) -> Self {
         Self {
             socket,
             clients: Vec::new(),
@@ -25,7 +24,7 @@ impl Announcer {
     }
 
     /// Sends what is due.
-    pub(super) fn flush(&mut self) {
+    pub(in crate::net) fn flush(&mut self) {
         let now = Instant::now();
         for client in &mut self.clients {
             while let Some(transmit) = client.poll_transmit(now) {
@@ -38,7 +37,7 @@ impl Announcer {
     ///
     /// # Errors
     /// What the system says when the socket is of no more use.
-    pub(super) async fn next(&mut self) -> io::Result<(usize, Event)> {
+    pub(in crate::net) async fn next(&mut self) -> io::Result<(usize, Event)> {
         loop {
             self.flush();
             for (index, client) in self.clients.iter_mut().enumerate() {

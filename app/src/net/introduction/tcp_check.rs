@@ -16,17 +16,17 @@ const HEAD_START: Duration = Duration::from_millis(700);
 
 /// A server's line, and when it came.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Greeted {
+pub(in crate::net) struct Greeted {
     /// What it says.
-    pub(super) greeting: TcpCheck,
+    pub(in crate::net) greeting: TcpCheck,
     /// What this machine's clock said when it came.
-    pub(super) at: SystemTime,
+    pub(in crate::net) at: SystemTime,
     /// How long the connection took, which is one round trip; the line takes half of another.
-    pub(super) round_trip: Duration,
+    pub(in crate::net) round_trip: Duration,
 }
 
 /// Connects to a server and reads its line; `None` where there is no such server, or not in time.
-pub(super) async fn ask(server: SocketAddr) -> Option<Greeted> {
+pub(in crate::net) async fn ask(server: SocketAddr) -> Option<Greeted> {
     let asking = async {
         let began = Instant::now();
         let mut stream = TcpStream::connect(server).await.ok()?;
@@ -49,14 +49,14 @@ pub(super) async fn ask(server: SocketAddr) -> Option<Greeted> {
 
 /// Servers being asked by TCP while they are silent by UDP. Dropping it ends that.
 #[derive(Debug, Default)]
-pub(super) struct Greetings {
+pub(in crate::net) struct Greetings {
     asking: JoinSet<bool>,
     came: bool,
 }
 
 impl Greetings {
     /// Asks a server that has just been asked by UDP, if it is still silent in a moment.
-    pub(super) fn expect_from(&mut self, server: SocketAddr) {
+    pub(in crate::net) fn expect_from(&mut self, server: SocketAddr) {
         self.asking.spawn(async move {
             tokio::time::sleep(HEAD_START).await;
             ask(server).await.is_some()
@@ -64,12 +64,12 @@ impl Greetings {
     }
 
     /// UDP passes, so that nobody needs to ask by TCP.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::net) fn forget(&mut self) {
         *self = Self::default();
     }
 
     /// Whether a server has answered by TCP so far.
-    pub(super) fn came(&mut self) -> bool {
+    pub(in crate::net) fn came(&mut self) -> bool {
         while let Some(ended) = self.asking.try_join_next() {
             self.came |= ended.unwrap_or(false);
         }
@@ -77,7 +77,7 @@ impl Greetings {
     }
 
     /// Waits until a server has answered by TCP, or none will, or `deadline`; whether one has.
-    pub(super) async fn settle(&mut self, deadline: Instant) -> bool {
+    pub(in crate::net) async fn settle(&mut self, deadline: Instant) -> bool {
         let settled = async {
             while !self.came {
                 match self.asking.join_next().await {

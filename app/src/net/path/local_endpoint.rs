@@ -9,10 +9,8 @@ use fardrop_shared::limits::MAX_CANDIDATES;
 use fardrop_shared::path::{Candidate, CandidateKind, Nat, Whereabouts};
 use tokio::sync::watch;
 
-use super::interfaces::Interfaces;
-use super::look::{Seen, look};
-use super::mapping::{Attempt, AttemptState, MappingPermit, PortMapper};
-use super::socket::PeerSocket;
+use crate::net::mapping::{Attempt, AttemptState, MappingPermit, PortMapper};
+use crate::net::socket::{Interfaces, PeerSocket, Seen, look};
 
 /// How long a rendezvous may take to say where it sees a socket; the peer is waiting.
 const LOOK_TIME: Duration = Duration::from_millis(1500);
@@ -36,7 +34,7 @@ pub struct PlaceOptions {
 /// A socket that waits for its peer, and where it is as far as that is known.
 #[derive(Debug)]
 pub struct Place {
-    pub(super) socket: Arc<PeerSocket>,
+    pub(in crate::net) socket: Arc<PeerSocket>,
     options: PlaceOptions,
     port: u16,
     mapper: Option<PortMapper>,
@@ -113,7 +111,7 @@ impl Place {
     }
 
     /// Whether no more is to come of the routers.
-    pub(super) fn routers_are_settled(&self) -> bool {
+    pub(in crate::net) fn routers_are_settled(&self) -> bool {
         let undecided = |attempt: &Attempt| attempt.state == AttemptState::Asking;
         self.attempts.as_ref().is_none_or(|attempts| {
             let attempts = attempts.borrow();
@@ -123,7 +121,7 @@ impl Place {
     }
 
     /// A server sees the socket there.
-    pub(super) fn set_reflexive(&mut self, address: SocketAddr) {
+    pub(in crate::net) fn set_reflexive(&mut self, address: SocketAddr) {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         // One of each family: where a server sees another now, the old one is no more.
         self.reflexive
@@ -137,7 +135,7 @@ impl Place {
         self.port
     }
 
-    pub(super) const fn set_nat(&mut self, nat: Nat) {
+    pub(in crate::net) const fn set_nat(&mut self, nat: Nat) {
         self.nat = nat;
     }
 
@@ -148,7 +146,7 @@ impl Place {
     }
 
     /// Looks again at this machine's addresses; on another network other routers are asked.
-    pub(super) fn refresh(&mut self) {
+    pub(in crate::net) fn refresh(&mut self) {
         self.interfaces = Interfaces::look();
         let gateways = gateways(&self.interfaces);
         if gateways != self.gateways {
@@ -159,7 +157,7 @@ impl Place {
 
     /// Resolves when a router has opened a port, or anything else is new of the routers; never where none
     /// is asked. Cancel-safe.
-    pub(super) async fn mapping_changed(&mut self) {
+    pub(in crate::net) async fn mapping_changed(&mut self) {
         let changed = match &mut self.attempts {
             Some(attempts) => attempts.changed().await.is_ok(),
             None => false,
@@ -170,7 +168,7 @@ impl Place {
     }
 
     /// The scopes in which link-local addresses are tried.
-    pub(super) fn link_scopes(&self) -> Vec<u32> {
+    pub(in crate::net) fn link_scopes(&self) -> Vec<u32> {
         if self.socket.speaks_ipv6() {
             self.interfaces.link_scopes()
         } else {
@@ -241,7 +239,7 @@ fn gateways(interfaces: &Interfaces) -> Vec<IpAddr> {
 
 /// What the NAT in front of this machine does, as the two ports of one of `servers` see sockets of their
 /// own. Any socket shows it, so the one that waits for the peer is left alone.
-pub(super) async fn observe_nat(servers: &[SocketAddr]) -> Nat {
+pub(in crate::net) async fn observe_nat(servers: &[SocketAddr]) -> Nat {
     let Some(server) = servers.iter().find(|server| server.is_ipv4()) else {
         return Nat::Unknown;
     };

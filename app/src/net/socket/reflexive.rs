@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 
 use fardrop_shared::rendezvous::AddressQuery;
 
-use super::sleep_until;
-use super::socket::{PeerSocket, canonical};
+use super::peer_socket::{PeerSocket, canonical};
+use super::sleep::sleep_until;
 
 /// How long the others are waited for once one has answered.
 const STRAGGLERS_TIME: Duration = Duration::from_millis(600);
 
 /// A socket as one port of a server sees it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
+pub(in crate::net) struct Seen {
     /// The server's port.
-    pub(super) server: SocketAddr,
+    pub(in crate::net) server: SocketAddr,
     /// What it sees.
-    pub(super) address: SocketAddr,
+    pub(in crate::net) address: SocketAddr,
     /// Round trip, where it is certain.
-    pub(super) round_trip: Option<Duration>,
+    pub(in crate::net) round_trip: Option<Duration>,
 }
 
 struct Question {
@@ -34,7 +34,7 @@ struct Question {
 ///
 /// # Errors
 /// What the system says when the socket is of no more use.
-pub(super) async fn look(
+pub(in crate::net) async fn look(
     socket: &PeerSocket,
     servers: &[SocketAddr],
     until: Instant,

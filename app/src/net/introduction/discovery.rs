@@ -66,7 +66,7 @@ impl Drop for Advertisement {
 }
 
 /// A search for the rendezvous that has a locator.
-pub(super) struct Search {
+pub(in crate::net) struct Search {
     daemon: ServiceDaemon,
     events: mdns_sd::Receiver<ServiceEvent>,
     locator: String,
@@ -75,7 +75,7 @@ pub(super) struct Search {
 impl Search {
     /// Begins to ask. `None` where multicast is not to be had.
     #[must_use]
-    pub(super) fn start(locator: u32, ipv6: bool) -> Option<Self> {
+    pub(in crate::net) fn start(locator: u32, ipv6: bool) -> Option<Self> {
         let daemon = daemon(ipv6)?;
         let events = daemon.browse(SERVICE).ok()?;
         Some(Self {
@@ -87,7 +87,7 @@ impl Search {
 
     /// Addresses of the next rendezvous that claims to have the locator. Never ends if there is none.
     /// Cancel-safe.
-    pub(super) async fn next(&self) -> Vec<SocketAddr> {
+    pub(in crate::net) async fn next(&self) -> Vec<SocketAddr> {
         loop {
             match self.events.recv_async().await {
                 Ok(ServiceEvent::ServiceResolved(service)) => {

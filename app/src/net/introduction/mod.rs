@@ -1,0 +1,27 @@
+//! Bringing two peers together that know the same code: the sender's and the receiver's side of the
+//! rendezvous, and finding a server.
+
+mod clients;
+mod discovery;
+mod error;
+mod join;
+mod listing;
+mod ping;
+mod servers;
+mod tcp_check;
+
+use fardrop_shared::pairing::{Capabilities, Ciphers, Transports};
+
+pub use discovery::Advertisement;
+pub use error::MeetError;
+pub use join::{Met, Visitor};
+pub use listing::{Lobby, LobbyEvent};
+pub use ping::time_server;
+pub(in crate::net) use servers::resolve_all;
+pub use servers::{DEFAULT_PORT, EMBEDDED_PORTS};
+pub(in crate::net) use tcp_check::{Greeted, ask as greet};
+
+/// What this side can do towards a peer with these transports.
+fn capabilities(transports: Transports) -> Capabilities {
+    Capabilities::new(transports, Ciphers::of_this_processor())
+}

@@ -1,0 +1,16 @@
+//! The way from one peer to the other: this side's socket and its addresses, the search for a path, and
+//! whoever looks after the path for as long as it is used.
+
+mod driver;
+mod local_endpoint;
+mod path_socket;
+mod reintroduction;
+mod search;
+mod sockets;
+
+pub(in crate::net) use local_endpoint::observe_nat;
+pub use local_endpoint::{Place, PlaceOptions};
+pub use path_socket::Demux;
+#[cfg(test)]
+pub(in crate::net) use reintroduction::{MeetingPlace, Word};
+pub use search::{Acquainted, Path, PathError, PathFollower, PathNews, PathReport, Search};
