@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::EngineConfig;
+use super::config::EngineConfig;
 use super::event::{ItemNumber, SessionNumber, TaskNumber};
 
 /// Most rows of an offer that are given at once: several screens full.

@@ -5,9 +5,9 @@ use std::io;
 use fardrop_shared::diagnosis::{Diagnosis, RouterAnswer, RouterProtocol, RouterState};
 
 use super::cancel::Cancel;
+use super::context::Context;
 use super::event::{Event, Outcome, TaskNumber};
-use super::run::Context;
-use super::session::meet_failure;
+use super::failures::meet_failure;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::net::{
     Attempt, AttemptState, Examination, MappingProtocol, PortMapper, diagnose as examine,

@@ -2,8 +2,11 @@
 
 mod cancel;
 pub mod command;
+mod config;
+mod context;
 mod doctor;
 pub mod event;
+mod failures;
 pub mod handle;
 mod networks;
 mod receive;
@@ -14,43 +17,15 @@ mod share;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::time::Duration;
 
-use fardrop_shared::pairing::Transports;
+pub use config::EngineConfig;
 pub use handle::EngineHandle;
 use handle::{COMMAND_QUEUE, EVENT_QUEUE, ProgressBoard};
 use report::Reporter;
+pub use report::Wake;
 
 use crate::failure::{Failure, FailureKind, Stage};
-
-/// What the engine needs to know before it starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EngineConfig {
-    /// Rendezvous servers as `host:port`; none means: serve our own, and look on this network.
-    pub rendezvous: Vec<String>,
-    /// What this machine is called towards peers.
-    pub device: String,
-    /// A fixed local UDP port for sessions, or any.
-    pub port: Option<u16>,
-    /// Whether IPv6 is used.
-    pub ipv6: bool,
-    /// Whether multicast DNS is used to be found and to find.
-    pub mdns: bool,
-    /// Whether routers are asked to open a port.
-    pub port_mapping: bool,
-    /// How long a path that was lost is looked for again.
-    pub reconnect: Duration,
-    /// What may carry a link.
-    pub transports: Transports,
-    /// The folder for what is remembered from one run to the next; nothing is, without one.
-    pub memory: Option<PathBuf>,
-}
-
-/// Called whenever there is something new for a face: an event or progress.
-pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// Starts the engine on a thread of its own.
 ///
@@ -63,7 +38,7 @@ pub fn start(config: EngineConfig, wake: Wake) -> Result<EngineHandle, Failure> 
     let (events, told) = sync_channel(EVENT_QUEUE);
     let progress = ProgressBoard::default();
     let reporter = Reporter::new(events, progress.clone(), wake);
-    // One thread for all of the network: a second one costs more than it carries (SPEED.md). Disk
+    // One thread for all of the network: a second one costs more than it carries. Disk
     // and hashes have threads of their own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

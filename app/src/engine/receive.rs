@@ -9,13 +9,13 @@ use tokio::sync::{mpsc, watch};
 
 use super::cancel::{Cancel, EitherCancel};
 use super::command::{ConflictPolicy, Decision, ReceiveOptions, TypedCode};
+use super::context::{Answer, Context, SessionControls};
 use super::event::{Event, OfferDigest, Outcome, Receipt, SessionNumber, TaskNumber};
+use super::failures;
 use super::report::Reporter;
-use super::run::{Answer, Context, SessionControls};
 use super::session::path::PathWatch;
-use super::session::view::{self, OfferView};
+use super::session::view::{self, OfferView, digest};
 use super::session::{self, Pair};
-use super::share::scan::digest;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::link::{Identity, Link};
 use crate::net::Visitor;
@@ -91,9 +91,9 @@ impl Receive<'_> {
         cancel: &mut EitherCancel,
     ) -> Result<Received, Failure> {
         let paired = cancel.unless(self.pair(code)).await;
-        let pair = paired.unwrap_or_else(|| Err(session::cancelled(Stage::Pairing)))?;
+        let pair = paired.unwrap_or_else(|| Err(failures::cancelled(Stage::Pairing)))?;
         let connected = cancel.unless(session::connect(self.context, pair)).await;
-        let (link, path) = connected.unwrap_or_else(|| Err(session::cancelled(Stage::Path)))?;
+        let (link, path) = connected.unwrap_or_else(|| Err(failures::cancelled(Stage::Path)))?;
         self.take(link, path, controls, cancel).await
     }
 
@@ -102,7 +102,7 @@ impl Receive<'_> {
         let code = PairingCode::parse(&code.0)
             .map_err(|_| Failure::new(Stage::Pairing, FailureKind::NoSuchCode))?;
         let identity =
-            Identity::generate().map_err(|error| session::link_failure(Stage::Link, &error))?;
+            Identity::generate().map_err(|error| failures::link_failure(Stage::Link, &error))?;
         let config = &self.context.config;
         let visitor = Visitor {
             code: &code,
@@ -116,7 +116,7 @@ impl Receive<'_> {
         let met = visitor
             .meet()
             .await
-            .map_err(|error| session::meet_failure(&error))?;
+            .map_err(|error| failures::meet_failure(&error))?;
         Ok(Pair {
             task: self.task,
             session: self.session,

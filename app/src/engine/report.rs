@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Wake;
 use super::event::{Event, Progress, RATE_SPAN, SessionNumber};
 use super::handle::ProgressBoard;
 
@@ -16,6 +15,9 @@ const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(5);
 /// Least time between two times that progress wakes a face, whatever the number of sessions: ten times a
 /// second is as often as it can be read.
 const WAKE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Called whenever there is something new for a face: an event or progress.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// Where events and progress go.
 pub(super) struct Reporter {
@@ -133,13 +135,12 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::sync::mpsc::sync_channel;
 
     use super::super::event::{Progress, SessionNumber};
     use super::super::handle::ProgressBoard;
-    use super::{Duration, Instant, Rate, Reporter, WAKE_INTERVAL};
+    use super::{Arc, Duration, Instant, Rate, Reporter, WAKE_INTERVAL};
 
     #[test]
     fn progress_of_many_sessions_wakes_no_more_than_ten_times_a_second() {

@@ -2,130 +2,32 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::cancel::{Cancel, CancelHandle, cancel};
-use super::command::{Command, Decision};
-use super::event::{Event, ItemNumber, Outcome, SessionNumber, TaskNumber};
+use super::command::Command;
+use super::config::EngineConfig;
+use super::context::{Context, Notice, SessionEntry, ShareWish};
+use super::event::{Event, Outcome, SessionNumber, TaskNumber};
 use super::networks::Networks;
 use super::report::Reporter;
-use super::session::view::PageRequest;
-use super::{EngineConfig, doctor, receive, share};
-use crate::link::LinkHandle;
-use crate::net::{MappingPermit, PlaceOptions, PortMappers};
+use super::{doctor, receive, share};
+use crate::net::PortMappers;
 
 /// Sessions that may register before the loop looks: many times what pairs in an instant.
 const NOTICE_QUEUE: usize = 64;
 
-/// Answers to an offer, and wishes for a share, that may wait. A person cannot outrun this.
-const ANSWER_QUEUE: usize = 16;
+/// Wishes for a share that may wait. A person cannot outrun this.
 const WISH_QUEUE: usize = 16;
 
 /// How long routers may take to close the ports that they have open for us; the bound of the port mappers
 /// themselves is shorter.
 const RELEASE_TIME: Duration = Duration::from_millis(2500);
-
-/// What tasks and sessions work with.
-#[derive(Debug, Clone)]
-pub(super) struct Context {
-    pub(super) config: Arc<EngineConfig>,
-    pub(super) reporter: Arc<Reporter>,
-    /// Networks in which QUIC did not come through.
-    pub(super) networks: Networks,
-    notices: mpsc::Sender<Notice>,
-    port_mapping: MappingPermit,
-}
-
-impl Context {
-    /// Makes a session known, so that commands reach it.
-    pub(super) async fn register(&self, session: SessionNumber) -> SessionControls {
-        let (handle, cancel) = cancel();
-        let (answer, answers) = mpsc::channel(ANSWER_QUEUE);
-        let entry = SessionEntry {
-            cancel: handle,
-            answer,
-            pause: watch::Sender::new(false),
-            page: watch::Sender::new(None),
-        };
-        let controls = SessionControls {
-            cancel,
-            answers,
-            pause: entry.pause.subscribe(),
-            pages: entry.page.subscribe(),
-        };
-        // The loop outlives its tasks.
-        let _ = self
-            .notices
-            .send(Notice::SessionBegan(session, entry))
-            .await;
-        controls
-    }
-
-    /// How the sockets of sessions are placed.
-    pub(super) fn place_options(&self) -> PlaceOptions {
-        PlaceOptions {
-            port: self.config.port.unwrap_or(0),
-            ipv6: self.config.ipv6,
-            port_mapping: self.config.port_mapping,
-            permit: self.port_mapping.clone(),
-        }
-    }
-
-    /// Sees to the end of a link whose transfer is over; the engine does not end before that.
-    pub(super) async fn drain(&self, link: LinkHandle) {
-        let _ = self.notices.send(Notice::Draining(link)).await;
-    }
-
-    /// The session is over.
-    pub(super) async fn unregister(&self, session: SessionNumber) {
-        self.reporter.forget(session);
-        let _ = self.notices.send(Notice::SessionEnded(session)).await;
-    }
-}
-
-/// What a session hears from the person.
-#[derive(Debug)]
-pub(super) struct SessionControls {
-    pub(super) cancel: Cancel,
-    pub(super) answers: mpsc::Receiver<Answer>,
-    pub(super) pause: watch::Receiver<bool>,
-    pub(super) pages: watch::Receiver<Option<PageRequest>>,
-}
-
-/// What a person answers to an offer.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// To be seen with another folder first.
-    Elsewhere(PathBuf),
-    /// For good.
-    Decided(Decision),
-}
-
-/// What a person wants of a running share.
-#[derive(Debug)]
-pub(super) enum ShareWish {
-    /// Another content.
-    Edit {
-        add: Vec<PathBuf>,
-        remove: Vec<ItemNumber>,
-    },
-    /// A fresh code.
-    RenewCode,
-}
-
-/// What sessions tell the loop.
-#[derive(Debug)]
-enum Notice {
-    SessionBegan(SessionNumber, SessionEntry),
-    SessionEnded(SessionNumber),
-    Draining(LinkHandle),
-}
 
 /// One thing for the loop to do.
 enum Action {
@@ -149,15 +51,6 @@ struct TaskEntry {
     cancel: CancelHandle,
     /// For a share.
     wishes: Option<mpsc::Sender<ShareWish>>,
-}
-
-/// The other ends of [`SessionControls`].
-#[derive(Debug)]
-struct SessionEntry {
-    cancel: CancelHandle,
-    answer: mpsc::Sender<Answer>,
-    pause: watch::Sender<bool>,
-    page: watch::Sender<Option<PageRequest>>,
 }
 
 /// Runs until the handle is gone and every task has ended.
@@ -334,47 +227,5 @@ impl Run {
             reporter.tell(Event::Ended { task, outcome }).await;
             Some(task)
         });
-    }
-}
-
-impl SessionEntry {
-    /// Passes on what is asked of this session.
-    fn apply(&self, command: Command) {
-        match command {
-            Command::ShowOffer {
-                search,
-                first,
-                count,
-                ..
-            } => {
-                let request = PageRequest {
-                    search,
-                    first,
-                    count,
-                };
-                self.page.send_replace(Some(request));
-            }
-            Command::SetDestination { destination, .. } => {
-                self.answer(Answer::Elsewhere(destination));
-            }
-            Command::Decide { decision, .. } => self.answer(Answer::Decided(decision)),
-            Command::Pause(_) => _ = self.pause.send_replace(true),
-            Command::Resume(_) => _ = self.pause.send_replace(false),
-            Command::CancelSession(_) => self.cancel.cancel(),
-            Command::Share { .. }
-            | Command::EditShare { .. }
-            | Command::RenewCode(_)
-            | Command::Receive { .. }
-            | Command::Diagnose { .. }
-            | Command::TestRendezvous { .. }
-            | Command::Configure(_)
-            | Command::CancelTask(_) => {}
-        }
-    }
-
-    fn answer(&self, answer: Answer) {
-        if self.answer.try_send(answer).is_err() {
-            tracing::debug!("an answer that nobody waits for");
-        }
     }
 }

@@ -13,18 +13,17 @@ use fardrop_shared::choice::Transport;
 use fardrop_shared::gbn::Keys;
 use fardrop_shared::pairing::{Hello, PeerKey};
 use fardrop_shared::path::PathKeys;
-use fardrop_shared::transfer::FileReason;
-use fardrop_shared::wire::peer::DeclineReason;
 use tokio::sync::watch;
 
 use self::path::{PathWatch, Route};
-use self::view::{OfferView, PageRequest, show_pages};
+use self::view::{OfferView, show_pages};
+use super::context::{Context, PageRequest};
 use super::event::{Event, LinkName, Progress, Receipt, SessionNumber, TaskNumber, Who};
+use super::failures::{file_failure, link_failure, transfer_failure};
 use super::report::{Rate, Reporter};
-use super::run::Context;
-use crate::failure::{Failure, FailureKind, Stage};
-use crate::link::{self, CloseCode, Credentials, Identity, Link, LinkError, LinkHandle, LinkKind};
-use crate::net::{Acquainted, MeetError, NetworkName, Place, Search};
+use crate::failure::{Failure, Stage};
+use crate::link::{self, CloseCode, Credentials, Identity, Link, LinkHandle, LinkKind};
+use crate::net::{Acquainted, NetworkName, Place, Search};
 use crate::transfer::{self, Standing, Summary, TransferError};
 
 /// How often the face is given new progress: ten times a second.
@@ -300,116 +299,5 @@ pub(super) fn receipt(summary: &Summary, route: Route) -> Receipt {
         elapsed: summary.elapsed,
         kind: route.kind,
         link: route.link,
-    }
-}
-
-/// What a link's end means to a person.
-pub(super) fn link_failure(stage: Stage, error: &LinkError) -> Failure {
-    let kind = match error {
-        LinkError::Closed(CloseCode::Declined) => FailureKind::Declined,
-        LinkError::Closed(CloseCode::Cancelled) => FailureKind::CancelledByPeer,
-        LinkError::Closed(CloseCode::Done | CloseCode::Abandoned | CloseCode::Other(_))
-        | LinkError::TimedOut
-        | LinkError::Transport(_) => FailureKind::PeerGone,
-        LinkError::QuicBlocked => FailureKind::LinkBlocked,
-        LinkError::Closed(CloseCode::ProtocolViolation)
-        | LinkError::Unauthenticated
-        | LinkError::Protocol(_) => FailureKind::PeerMisbehaved,
-    };
-    let failure = Failure::new(stage, kind);
-    match error {
-        LinkError::Protocol(what) => failure.with_detail(what),
-        LinkError::Transport(what) => failure.with_detail(what),
-        LinkError::Closed(_)
-        | LinkError::TimedOut
-        | LinkError::QuicBlocked
-        | LinkError::Unauthenticated => failure,
-    }
-}
-
-/// The person stopped it.
-pub(super) const fn cancelled(stage: Stage) -> Failure {
-    Failure::new(stage, FailureKind::Cancelled)
-}
-
-/// What a transfer's end means to a person.
-fn transfer_failure(error: &TransferError) -> Failure {
-    let (stage, kind) = match error {
-        TransferError::Cancelled => (Stage::Transfer, FailureKind::Cancelled),
-        TransferError::CancelledByPeer => (Stage::Transfer, FailureKind::CancelledByPeer),
-        TransferError::Declined(reason) => (Stage::Offer, declined(*reason)),
-        TransferError::NoSpace { .. } => (Stage::Offer, FailureKind::NoSpace),
-        TransferError::UnsafeName { .. } => (Stage::Offer, FailureKind::UnsafeName),
-        TransferError::Destination(_) => (Stage::Disk, FailureKind::WriteFailed),
-        TransferError::Version { .. } => (Stage::Transfer, FailureKind::Version),
-        TransferError::PeerGone(error) => return link_failure(Stage::Transfer, error),
-        TransferError::Protocol(_) => (Stage::Transfer, FailureKind::PeerMisbehaved),
-        TransferError::Local(_) => (Stage::Transfer, FailureKind::Local),
-    };
-    let failure = Failure::new(stage, kind);
-    match error {
-        TransferError::NoSpace { .. }
-        | TransferError::UnsafeName { .. }
-        | TransferError::Destination(_)
-        | TransferError::Protocol(_)
-        | TransferError::Local(_) => failure.with_detail(error),
-        TransferError::Cancelled
-        | TransferError::CancelledByPeer
-        | TransferError::Declined(_)
-        | TransferError::Version { .. }
-        | TransferError::PeerGone(_) => failure,
-    }
-}
-
-const fn declined(reason: DeclineReason) -> FailureKind {
-    match reason {
-        DeclineReason::Person => FailureKind::Declined,
-        DeclineReason::NoSpace => FailureKind::NoSpace,
-        DeclineReason::UnsafeName => FailureKind::UnsafeName,
-        DeclineReason::Destination => FailureKind::WriteFailed,
-    }
-}
-
-/// What one file's failure means to a person.
-const fn file_failure(reason: FileReason) -> FailureKind {
-    match reason {
-        FileReason::FileChanged => FailureKind::FileChanged,
-        FileReason::FileUnreadable => FailureKind::FileUnreadable,
-        FileReason::HashMismatch => FailureKind::HashMismatch,
-        FileReason::WriteFailed => FailureKind::WriteFailed,
-        FileReason::NoSpace => FailureKind::NoSpace,
-        FileReason::Skipped => FailureKind::Cancelled,
-    }
-}
-
-/// What not meeting at the rendezvous means to a person.
-pub(super) fn meet_failure(error: &MeetError) -> Failure {
-    let (stage, kind) = match error {
-        MeetError::Unreachable => (Stage::Rendezvous, FailureKind::RendezvousUnreachable),
-        MeetError::UdpBlocked => (Stage::Rendezvous, FailureKind::UdpBlocked),
-        MeetError::Busy | MeetError::Taken => (Stage::Rendezvous, FailureKind::RendezvousBusy),
-        MeetError::NoSuchCode => (Stage::Rendezvous, FailureKind::NoSuchCode),
-        MeetError::NobodyNearby => (Stage::Rendezvous, FailureKind::NobodyNearby),
-        MeetError::WrongCode => (Stage::Pairing, FailureKind::WrongCode),
-        MeetError::CodeDead => (Stage::Pairing, FailureKind::CodeDead),
-        MeetError::Version => (Stage::Pairing, FailureKind::Version),
-        MeetError::NoCommonTransport => (Stage::Pairing, FailureKind::LinkMismatch),
-        MeetError::SenderSilent => (Stage::Pairing, FailureKind::PeerGone),
-        MeetError::Socket(_) => (Stage::Rendezvous, FailureKind::Local),
-    };
-    let failure = Failure::new(stage, kind);
-    match error {
-        MeetError::Socket(error) => failure.with_detail(error),
-        MeetError::Unreachable
-        | MeetError::UdpBlocked
-        | MeetError::Busy
-        | MeetError::Taken
-        | MeetError::NoSuchCode
-        | MeetError::NobodyNearby
-        | MeetError::WrongCode
-        | MeetError::CodeDead
-        | MeetError::Version
-        | MeetError::NoCommonTransport
-        | MeetError::SenderSilent => failure,
     }
 }

@@ -9,6 +9,7 @@ use fardrop_shared::path::PathKind;
 use tokio::sync::watch;
 
 use crate::engine::event::{Event, LinkName, Rung, RungState, SessionNumber};
+use crate::engine::failures::path_failure;
 use crate::engine::report::Reporter;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::net::{Path, PathError, PathNews, PathReport, Search};
@@ -189,21 +190,6 @@ impl PathWatch {
                 })
                 .await;
         }
-    }
-}
-
-/// What having no path means to a person.
-fn path_failure(error: PathError) -> Failure {
-    let kind = match error {
-        PathError::BothNatsSymmetric => FailureKind::BothNatsSymmetric,
-        PathError::NothingAnswered => FailureKind::Firewalled,
-        PathError::PeerGone => FailureKind::PeerGone,
-        PathError::Socket(_) => FailureKind::Local,
-    };
-    let failure = Failure::new(Stage::Path, kind);
-    match error {
-        PathError::Socket(error) => failure.with_detail(error),
-        PathError::BothNatsSymmetric | PathError::NothingAnswered | PathError::PeerGone => failure,
     }
 }
 

@@ -10,18 +10,14 @@ use fardrop_shared::transfer::Ranges;
 use tokio::sync::watch;
 
 use crate::engine::command::{OFFER_ROWS_LIMIT, Selection};
-use crate::engine::event::{Conflict, Event, OfferRow, SessionNumber};
+use crate::engine::context::PageRequest;
+use crate::engine::event::{Conflict, Event, OfferDigest, OfferRow, SessionNumber};
 use crate::engine::report::Reporter;
 use crate::files::OfferSource;
 use crate::transfer::{self, ConflictMap, OfferSummary};
 
-/// A part of an offer that somebody wants to see.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::engine) struct PageRequest {
-    pub(in crate::engine) search: String,
-    pub(in crate::engine) first: u64,
-    pub(in crate::engine) count: u32,
-}
+/// Names at the top of an offer that are shown.
+const TOP_NAMES: usize = 10;
 
 /// An offer to look at.
 #[derive(Debug)]
@@ -30,6 +26,28 @@ pub(in crate::engine) enum OfferView {
     Sent(Arc<OfferSource>),
     /// As it arrived, and what is in its way.
     Received(Arc<Manifest>, ConflictMap),
+}
+
+/// What an offer is, in short.
+pub(in crate::engine) fn digest(manifest: &Manifest) -> OfferDigest {
+    let totals = manifest.totals();
+    let mut top_names: Vec<String> = Vec::new();
+    manifest.for_each(|_, entry| {
+        let top = entry.path.split('/').next().unwrap_or_default();
+        if top_names.len() < TOP_NAMES && top_names.last().is_none_or(|last| last != top) {
+            top_names.push(top.to_owned());
+        }
+    });
+    OfferDigest {
+        files: totals.files.into(),
+        folders: totals.folders.into(),
+        bytes: totals.bytes,
+        top_names,
+        kept: 0,
+        conflicts: 0,
+        free: None,
+        destination: None,
+    }
 }
 
 /// Shows what is asked for, one request after the other, for as long as it is polled. Looking through a

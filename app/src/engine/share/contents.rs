@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::scan::{self, Offer};
+use crate::engine::context::Context;
 use crate::engine::event::{Event, ItemNumber, LeftOut, ShareItem, TaskNumber};
-use crate::engine::run::Context;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::files::{OfferSource, Scanned};
 

@@ -10,9 +10,9 @@ use fardrop_shared::pairing::{Hello, Transports};
 use tokio::task::JoinSet;
 
 use super::embedded::Embedded;
+use crate::engine::context::Context;
 use crate::engine::event::ShownCode;
-use crate::engine::run::Context;
-use crate::engine::session::meet_failure;
+use crate::engine::failures::meet_failure;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::net::{Lobby, LobbyEvent};
 

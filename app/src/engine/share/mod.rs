@@ -3,7 +3,7 @@
 mod contents;
 mod embedded;
 mod listing;
-pub(super) mod scan;
+mod scan;
 mod serve;
 
 use std::net::SocketAddr;
@@ -21,9 +21,10 @@ use self::listing::{LINGER, Lodging, LodgingEvent};
 use self::serve::{SessionEnd, serve};
 use super::cancel::Cancel;
 use super::command::{OnDeadCode, OnMissing, ShareLifetime, ShareOptions};
+use super::context::{Context, ShareWish};
 use super::event::{Event, Outcome, TaskNumber};
-use super::run::{Context, ShareWish};
-use super::session::{self, Pair};
+use super::failures;
+use super::session::Pair;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::link::Identity;
 use crate::net::{LobbyEvent, Place};
@@ -259,7 +260,7 @@ impl Share {
             let ready = match place {
                 Ok(place) => Identity::generate()
                     .map(|identity| Ready { place, identity })
-                    .map_err(|error| session::link_failure(Stage::Link, &error)),
+                    .map_err(|error| failures::link_failure(Stage::Link, &error)),
                 Err(error) => Err(Failure::new(Stage::Path, FailureKind::Local).with_detail(error)),
             };
             (run, ready)

@@ -3,18 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fardrop_shared::offer::Manifest;
-
-use crate::engine::event::{Event, LeftOut, OfferDigest, TaskNumber};
-use crate::engine::run::Context;
+use crate::engine::context::Context;
+use crate::engine::event::{Event, LeftOut, TaskNumber};
+use crate::engine::failures::scan_failure;
 use crate::failure::{Failure, FailureKind, Stage};
-use crate::files::{OfferSource, ScanError, ScanWarning, Scanned, scan_in_background};
+use crate::files::{OfferSource, ScanWarning, Scanned, scan_in_background};
 
 /// Things left out that are told one by one; the rest are counted.
 const LEFT_OUT_TOLD: usize = 100;
-
-/// Names at the top of an offer that are shown.
-const TOP_NAMES: usize = 10;
 
 /// How far the look through the files is.
 #[derive(Debug, Clone)]
@@ -25,28 +21,6 @@ pub(super) enum Offer {
     Ready(Arc<OfferSource>),
     /// There is nothing to offer.
     Failed(Failure),
-}
-
-/// What an offer is, in short.
-pub(in crate::engine) fn digest(manifest: &Manifest) -> OfferDigest {
-    let totals = manifest.totals();
-    let mut top_names: Vec<String> = Vec::new();
-    manifest.for_each(|_, entry| {
-        let top = entry.path.split('/').next().unwrap_or_default();
-        if top_names.len() < TOP_NAMES && top_names.last().is_none_or(|last| last != top) {
-            top_names.push(top.to_owned());
-        }
-    });
-    OfferDigest {
-        files: totals.files.into(),
-        folders: totals.folders.into(),
-        bytes: totals.bytes,
-        top_names,
-        kept: 0,
-        conflicts: 0,
-        free: None,
-        destination: None,
-    }
 }
 
 /// Looks through `paths`. Dropping it stops the walk.
@@ -89,14 +63,4 @@ fn left_out(warning: &ScanWarning) -> (&PathBuf, LeftOut) {
         ScanWarning::NameRefused(path, reason) => (path, LeftOut::UnsafeName(reason.to_string())),
         ScanWarning::Unreadable(path, kind) => (path, LeftOut::Unreadable(kind.to_string())),
     }
-}
-
-fn scan_failure(error: &ScanError) -> Failure {
-    let kind = match error {
-        ScanError::Argument { .. } => FailureKind::FileUnreadable,
-        ScanError::ArgumentName(_) => FailureKind::UnsafeName,
-        ScanError::Offer(_) => FailureKind::OfferTooLarge,
-        ScanError::Stopped => FailureKind::Cancelled,
-    };
-    Failure::new(Stage::Files, kind).with_detail(error)
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::scan::{Offer, digest};
+use super::scan::Offer;
 use crate::engine::cancel::{Cancel, EitherCancel};
+use crate::engine::context::{Context, SessionControls};
 use crate::engine::event::{Event, Receipt};
-use crate::engine::run::{Context, SessionControls};
-use crate::engine::session::view::OfferView;
+use crate::engine::failures;
+use crate::engine::session::view::{OfferView, digest};
 use crate::engine::session::{self, Pair};
 use crate::failure::{Failure, Stage};
 use crate::files::OfferSource;
@@ -77,9 +78,9 @@ async fn serve_to_the_end(
 ) -> Result<Receipt, Failure> {
     let session = pair.session;
     let connected = cancel.unless(session::connect(context, pair)).await;
-    let (link, mut path) = connected.unwrap_or_else(|| Err(session::cancelled(Stage::Path)))?;
+    let (link, mut path) = connected.unwrap_or_else(|| Err(failures::cancelled(Stage::Path)))?;
     let source = cancel.unless(offered(offer)).await;
-    let source = source.unwrap_or_else(|| Err(session::cancelled(Stage::Offer)))?;
+    let source = source.unwrap_or_else(|| Err(failures::cancelled(Stage::Offer)))?;
     let offer = digest(source.manifest());
     context.reporter.tell(Event::Offer { session, offer }).await;
     path.give_up_once(ending_soon);
@@ -102,6 +103,6 @@ async fn offered(mut offer: watch::Receiver<Offer>) -> Result<Arc<OfferSource>, 
         Ok(Offer::Ready(source)) => Ok(source),
         Ok(Offer::Failed(failure)) => Err(failure),
         // The share is ending.
-        Ok(Offer::Pending) | Err(_) => Err(session::cancelled(Stage::Offer)),
+        Ok(Offer::Pending) | Err(_) => Err(failures::cancelled(Stage::Offer)),
     }
 }

@@ -1,0 +1,147 @@
+//! What the errors of the stages mean to a person: every [`Failure`] that comes from one is made here.
+
+use fardrop_shared::transfer::FileReason;
+use fardrop_shared::wire::peer::DeclineReason;
+
+use crate::failure::{Failure, FailureKind, Stage};
+use crate::files::ScanError;
+use crate::link::{CloseCode, LinkError};
+use crate::net::{MeetError, PathError};
+use crate::transfer::TransferError;
+
+/// What a link's end means to a person.
+pub(super) fn link_failure(stage: Stage, error: &LinkError) -> Failure {
+    let kind = match error {
+        LinkError::Closed(CloseCode::Declined) => FailureKind::Declined,
+        LinkError::Closed(CloseCode::Cancelled) => FailureKind::CancelledByPeer,
+        LinkError::Closed(CloseCode::Done | CloseCode::Abandoned | CloseCode::Other(_))
+        | LinkError::TimedOut
+        | LinkError::Transport(_) => FailureKind::PeerGone,
+        LinkError::QuicBlocked => FailureKind::LinkBlocked,
+        LinkError::Closed(CloseCode::ProtocolViolation)
+        | LinkError::Unauthenticated
+        | LinkError::Protocol(_) => FailureKind::PeerMisbehaved,
+    };
+    let failure = Failure::new(stage, kind);
+    match error {
+        LinkError::Protocol(what) => failure.with_detail(what),
+        LinkError::Transport(what) => failure.with_detail(what),
+        LinkError::Closed(_)
+        | LinkError::TimedOut
+        | LinkError::QuicBlocked
+        | LinkError::Unauthenticated => failure,
+    }
+}
+
+/// The person stopped it.
+pub(super) const fn cancelled(stage: Stage) -> Failure {
+    Failure::new(stage, FailureKind::Cancelled)
+}
+
+/// What a transfer's end means to a person.
+pub(super) fn transfer_failure(error: &TransferError) -> Failure {
+    let (stage, kind) = match error {
+        TransferError::Cancelled => (Stage::Transfer, FailureKind::Cancelled),
+        TransferError::CancelledByPeer => (Stage::Transfer, FailureKind::CancelledByPeer),
+        TransferError::Declined(reason) => (Stage::Offer, declined(*reason)),
+        TransferError::NoSpace { .. } => (Stage::Offer, FailureKind::NoSpace),
+        TransferError::UnsafeName { .. } => (Stage::Offer, FailureKind::UnsafeName),
+        TransferError::Destination(_) => (Stage::Disk, FailureKind::WriteFailed),
+        TransferError::Version { .. } => (Stage::Transfer, FailureKind::Version),
+        TransferError::PeerGone(error) => return link_failure(Stage::Transfer, error),
+        TransferError::Protocol(_) => (Stage::Transfer, FailureKind::PeerMisbehaved),
+        TransferError::Local(_) => (Stage::Transfer, FailureKind::Local),
+    };
+    let failure = Failure::new(stage, kind);
+    match error {
+        TransferError::NoSpace { .. }
+        | TransferError::UnsafeName { .. }
+        | TransferError::Destination(_)
+        | TransferError::Protocol(_)
+        | TransferError::Local(_) => failure.with_detail(error),
+        TransferError::Cancelled
+        | TransferError::CancelledByPeer
+        | TransferError::Declined(_)
+        | TransferError::Version { .. }
+        | TransferError::PeerGone(_) => failure,
+    }
+}
+
+const fn declined(reason: DeclineReason) -> FailureKind {
+    match reason {
+        DeclineReason::Person => FailureKind::Declined,
+        DeclineReason::NoSpace => FailureKind::NoSpace,
+        DeclineReason::UnsafeName => FailureKind::UnsafeName,
+        DeclineReason::Destination => FailureKind::WriteFailed,
+    }
+}
+
+/// What one file's failure means to a person.
+pub(super) const fn file_failure(reason: FileReason) -> FailureKind {
+    match reason {
+        FileReason::FileChanged => FailureKind::FileChanged,
+        FileReason::FileUnreadable => FailureKind::FileUnreadable,
+        FileReason::HashMismatch => FailureKind::HashMismatch,
+        FileReason::WriteFailed => FailureKind::WriteFailed,
+        FileReason::NoSpace => FailureKind::NoSpace,
+        FileReason::Skipped => FailureKind::Cancelled,
+    }
+}
+
+/// What not meeting at the rendezvous means to a person.
+pub(super) fn meet_failure(error: &MeetError) -> Failure {
+    let (stage, kind) = match error {
+        MeetError::Unreachable => (Stage::Rendezvous, FailureKind::RendezvousUnreachable),
+        MeetError::UdpBlocked => (Stage::Rendezvous, FailureKind::UdpBlocked),
+        MeetError::Busy | MeetError::Taken => (Stage::Rendezvous, FailureKind::RendezvousBusy),
+        MeetError::NoSuchCode => (Stage::Rendezvous, FailureKind::NoSuchCode),
+        MeetError::NobodyNearby => (Stage::Rendezvous, FailureKind::NobodyNearby),
+        MeetError::WrongCode => (Stage::Pairing, FailureKind::WrongCode),
+        MeetError::CodeDead => (Stage::Pairing, FailureKind::CodeDead),
+        MeetError::Version => (Stage::Pairing, FailureKind::Version),
+        MeetError::NoCommonTransport => (Stage::Pairing, FailureKind::LinkMismatch),
+        MeetError::SenderSilent => (Stage::Pairing, FailureKind::PeerGone),
+        MeetError::Socket(_) => (Stage::Rendezvous, FailureKind::Local),
+    };
+    let failure = Failure::new(stage, kind);
+    match error {
+        MeetError::Socket(error) => failure.with_detail(error),
+        MeetError::Unreachable
+        | MeetError::UdpBlocked
+        | MeetError::Busy
+        | MeetError::Taken
+        | MeetError::NoSuchCode
+        | MeetError::NobodyNearby
+        | MeetError::WrongCode
+        | MeetError::CodeDead
+        | MeetError::Version
+        | MeetError::NoCommonTransport
+        | MeetError::SenderSilent => failure,
+    }
+}
+
+/// What having no path means to a person.
+pub(super) fn path_failure(error: PathError) -> Failure {
+    let kind = match error {
+        PathError::BothNatsSymmetric => FailureKind::BothNatsSymmetric,
+        PathError::NothingAnswered => FailureKind::Firewalled,
+        PathError::PeerGone => FailureKind::PeerGone,
+        PathError::Socket(_) => FailureKind::Local,
+    };
+    let failure = Failure::new(Stage::Path, kind);
+    match error {
+        PathError::Socket(error) => failure.with_detail(error),
+        PathError::BothNatsSymmetric | PathError::NothingAnswered | PathError::PeerGone => failure,
+    }
+}
+
+/// What not being able to look through the files means to a person.
+pub(super) fn scan_failure(error: &ScanError) -> Failure {
+    let kind = match error {
+        ScanError::Argument { .. } => FailureKind::FileUnreadable,
+        ScanError::ArgumentName(_) => FailureKind::UnsafeName,
+        ScanError::Offer(_) => FailureKind::OfferTooLarge,
+        ScanError::Stopped => FailureKind::Cancelled,
+    };
+    Failure::new(Stage::Files, kind).with_detail(error)
+}
