@@ -17,7 +17,10 @@ use std::{
 use cap_std::fs::Dir;
 use fardrop_shared::offer::ModifiedTime;
 
-use super::{part::PartFile, platform};
+use super::{
+    part::{ExistingFile, PartFile},
+    platform,
+};
 
 /// Threads that sync files of one batch: a journaling file system joins what waits at the same time
 /// into one commit, and 16 got within a few percent of 32.
@@ -25,19 +28,33 @@ const SYNC_THREADS: usize = 16;
 /// A sync faster than this reached no disk, and waking threads for the others would cost more.
 const FAST_SYNC: Duration = Duration::from_micros(200);
 
-/// A file whose bytes are all written and match the sender's hash.
+/// A file whose bytes are all here and match the sender's hash.
 #[derive(Debug)]
 pub struct Finished {
     /// Index of its entry.
     pub file: u32,
-    /// Where its bytes are.
-    pub part: PartFile,
-    /// The final name it should have.
+    /// Where its bytes are, and what is still to be done.
+    pub content: Content,
+    /// The final name: that which a part should have, or which the file has.
     pub name: String,
-    /// Whether it takes the place of a file of that name.
-    pub replace: bool,
-    /// The modification time it gets.
-    pub modified: ModifiedTime,
+}
+
+/// Where the bytes of a finished file are.
+#[derive(Debug)]
+pub enum Content {
+    /// In a part that gets its final name now.
+    Part {
+        /// The part.
+        part: PartFile,
+        /// Whether it takes the place of a file of the final name.
+        replace: bool,
+        /// The modification time it gets.
+        modified: ModifiedTime,
+        /// Whether it is a program.
+        executable: bool,
+    },
+    /// In a file that was there before. Who wrote it may not have waited for the disk.
+    There(ExistingFile),
 }
 
 /// What became of one file of a batch.
@@ -45,25 +62,51 @@ pub struct Finished {
 pub struct Committed {
     /// Index of its entry.
     pub file: u32,
-    /// The name it got, or why it has none.
-    pub outcome: io::Result<String>,
+    /// The name it has and where its bytes are from, or why it has none.
+    pub outcome: io::Result<(String, Origin)>,
+}
+
+/// Where the bytes of a file that is on disk are from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// From a part.
+    Received,
+    /// They were there before.
+    There {
+        /// How many.
+        bytes: u64,
+    },
 }
 
 /// Puts a batch on disk and gives its files their names; waits for the disk.
 ///
-/// `touched` are folders that got new folders; their names become durable with the batch.
+/// `touched` are folders that got new folders; their names become durable with the batch, or every file of
+/// it fails: any may be in one of them.
+///
+/// What the system fails to put on disk is taken back: a part whose bytes failed is removed, and so is a
+/// name whose folder failed, unless it took another file's place. Both would look whole from then on, as
+/// long as the machine runs.
 pub fn commit(batch: Vec<Finished>, touched: Vec<Arc<Dir>>) -> Vec<Committed> {
     let sealed = seal(&batch);
     let mut folders = touched;
+    let touched = folders.len();
     let mut committed = Vec::with_capacity(batch.len());
-    // Which of `folders` each file's name is in.
-    let mut places = Vec::with_capacity(batch.len());
+    let mut named = Vec::with_capacity(batch.len());
     for (finished, sealed) in batch.into_iter().zip(sealed) {
         let file = finished.file;
-        let renamed = sealed.and_then(|()| finished.part.rename(&finished.name, finished.replace));
-        let outcome = renamed.map(|(name, folder)| {
-            places.push((committed.len(), index_of(&mut folders, folder)));
-            name
+        let outcome = finish(finished, sealed).map(|named_file| {
+            let NamedFile {
+                name,
+                folder,
+                origin,
+                owned,
+            } = named_file;
+            named.push(Named {
+                index: committed.len(),
+                folder: index_of(&mut folders, folder),
+                owned,
+            });
+            (name, origin)
         });
         committed.push(Committed { file, outcome });
     }
@@ -71,12 +114,108 @@ pub fn commit(batch: Vec<Finished>, touched: Vec<Arc<Dir>>) -> Vec<Committed> {
         .iter()
         .map(|folder| platform::sync_folder(folder))
         .collect();
-    for (file, folder) in places {
-        if let Err(error) = &synced[folder] {
-            committed[file].outcome = Err(io::Error::from(error.kind()));
+    let above = synced[..touched]
+        .iter()
+        .find_map(|synced| synced.as_ref().err());
+    for name in named {
+        let Some(error) = above.or_else(|| synced[name.folder].as_ref().err()) else {
+            continue;
+        };
+        let failed = Err(copy_of(error));
+        let outcome = std::mem::replace(&mut committed[name.index].outcome, failed);
+        if let (Ok((taken, _)), true) = (outcome, name.owned)
+            && let Err(error) = folders[name.folder].remove_file(&taken)
+        {
+            tracing::debug!(%error, "a name that may not be on disk could not be taken back");
         }
     }
     committed
+}
+
+/// Puts the names of folders on disk in which others were made.
+///
+/// # Errors
+/// The first that the system gives for any of them; the others were tried.
+pub fn sync_folders(touched: &[Arc<Dir>]) -> io::Result<()> {
+    let synced = touched.iter().map(|folder| platform::sync_folder(folder));
+    synced.fold(Ok(()), Result::and)
+}
+
+/// A file of a batch that has its final name.
+struct Named {
+    /// Its place in the batch.
+    index: usize,
+    /// The place of its folder.
+    folder: usize,
+    /// Whether the name stands for this file alone: it was free before.
+    owned: bool,
+}
+
+/// A file with its final name, which may not yet be on disk.
+struct NamedFile {
+    name: String,
+    /// The folder to sync.
+    folder: Arc<Dir>,
+    origin: Origin,
+    /// Whether the name was free before.
+    owned: bool,
+}
+
+/// Gives a file that is on disk its name.
+fn finish(finished: Finished, sealed: io::Result<()>) -> io::Result<NamedFile> {
+    match finished.content {
+        Content::There(there) => sealed.map(|()| NamedFile {
+            name: finished.name,
+            origin: Origin::There {
+                bytes: there.length(),
+            },
+            folder: there.into_folder(),
+            owned: false,
+        }),
+        Content::Part { part, replace, .. } => match sealed {
+            Ok(()) => {
+                let (name, folder) = part.rename(&finished.name, replace)?;
+                Ok(NamedFile {
+                    name,
+                    folder,
+                    origin: Origin::Received,
+                    owned: !replace,
+                })
+            }
+            Err(error) => {
+                if let Err(error) = part.discard() {
+                    tracing::debug!(%error, "a part that failed could not be removed");
+                }
+                Err(error)
+            }
+        },
+    }
+}
+
+/// An error for another file with the same cause.
+fn copy_of(error: &io::Error) -> io::Error {
+    error
+        .raw_os_error()
+        .map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+}
+
+impl Finished {
+    /// Everything but the name.
+    fn seal(&self) -> io::Result<()> {
+        match &self.content {
+            Content::There(there) => there.sync(),
+            Content::Part {
+                part,
+                replace,
+                modified,
+                executable,
+            } => part.seal(
+                *modified,
+                *executable,
+                replace.then_some(self.name.as_str()),
+            ),
+        }
+    }
 }
 
 /// The place of `folder` among `folders`, put there if it is new. Files of a folder come in a row,
@@ -95,7 +234,7 @@ fn seal(batch: &[Finished]) -> Vec<io::Result<()>> {
     let started = Instant::now();
     let mut outcomes = Vec::with_capacity(batch.len());
     for finished in batch {
-        outcomes.push(finished.part.seal(finished.modified));
+        outcomes.push(finished.seal());
         if started.elapsed() > FAST_SYNC * outcomes.len() as u32 {
             break;
         }
@@ -113,7 +252,7 @@ fn seal_together(batch: &[Finished]) -> Vec<io::Result<()>> {
             let index = next.fetch_add(1, Ordering::Relaxed);
             batch.get(index).map(|finished| (index, finished))
         } {
-            let outcome = finished.part.seal(finished.modified);
+            let outcome = finished.seal();
             let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
             outcomes[index] = Some(outcome);
         }

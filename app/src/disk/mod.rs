@@ -10,9 +10,9 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-pub use commit::{Committed, Finished, commit};
+pub use commit::{Committed, Content, Finished, Origin, commit, sync_folders};
 pub use folders::{Destination, Folders};
-pub use part::{PartFile, claim_existing};
+pub use part::{ExistingFile, PartFile};
 pub(crate) use place::split_path;
 pub use place::{free_space, has_part};
 pub use reader::{Source, SourceReader};

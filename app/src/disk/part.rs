@@ -6,65 +6,133 @@ use std::{
     sync::Arc,
 };
 
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::Dir;
 use fardrop_shared::{offer::ModifiedTime, transfer::Claim};
 
-use super::{place, platform};
+use super::{
+    place,
+    platform::{self, Access},
+};
 
 /// Bytes read at once when what was kept is hashed.
 const HASH_PIECE: usize = 256 * 1024;
 
-/// A part file, open and locked against other receivers. Dropping it keeps what it has.
+/// A part file, open, and locked against other receivers where the file system has locks. Dropping it keeps
+/// what it has.
 #[derive(Debug)]
 pub struct PartFile {
     folder: Arc<Dir>,
     name: String,
     file: File,
+    /// Whether the next transfer of the same path can find and lock it.
+    findable: bool,
 }
 
 impl PartFile {
     /// A new part file for the entry with this path, in `folder`, the folder it will be in.
     ///
-    /// One that is there already is used, emptied; where another receiver holds it, one with a
-    /// random name.
-    pub fn create(folder: &Arc<Dir>, path: &str, executable: bool) -> io::Result<Self> {
-        let name = place::part_name(path);
-        match create_locked(folder, &name, executable) {
-            Ok(Some(file)) => return Ok(Self::new(folder, name, file)),
-            Ok(None) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                if let Some(part) = Self::reopen(folder, path)? {
-                    part.file.set_len(0)?;
-                    platform::set_executable(&part.file, executable)?;
-                    return Ok(part);
-                }
-            }
-            Err(error) => return Err(error),
+    /// One of ours that is there already is used, emptied. Where another receiver holds that, or the file
+    /// system has no locks to tell by, the new one has a random name.
+    ///
+    /// # Errors
+    /// What the system says when a file is made.
+    pub fn create(folder: &Arc<Dir>, path: &str) -> io::Result<Self> {
+        if let Some(part) = Self::create_named(folder, path)? {
+            return Ok(part);
         }
         let name = place::spare_part_name();
-        let file = create_locked(folder, &name, executable)?.ok_or(io::ErrorKind::WouldBlock)?;
-        Ok(Self::new(folder, name, file))
+        let file = platform::create_private(folder, &name)?;
+        let part = Self {
+            findable: false,
+            ..Self::new(folder, name, file)
+        };
+        // Nobody else knows the name; locked, it is not taken for a leftover.
+        match lock(&part.file) {
+            Ok(_) => Ok(part),
+            Err(error) => {
+                part.discard()?;
+                Err(error)
+            }
+        }
     }
 
-    /// The part file that an earlier transfer left for this path; `None` where there is none to be
-    /// had: absent, not a regular file, or held by another receiver.
-    pub fn reopen(folder: &Arc<Dir>, path: &str) -> io::Result<Option<Self>> {
+    /// The part file under the name that the next transfer will look for; `None` where it is not to be had.
+    fn create_named(folder: &Arc<Dir>, path: &str) -> io::Result<Option<Self>> {
+        /// A name that somebody else keeps putting there is left to them.
+        const TRIES: usize = 2;
         let name = place::part_name(path);
-        match folder.symlink_metadata(&name) {
-            Ok(metadata) if metadata.is_file() => {}
-            Ok(_) => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+        for _ in 0..TRIES {
+            match platform::create_private(folder, &name) {
+                Ok(file) => {
+                    return match lock(&file) {
+                        Ok(Lock::Had) => Ok(Some(Self::new(folder, name, file))),
+                        Ok(Lock::HeldByAnother) => Ok(None),
+                        Ok(Lock::Unsupported) => {
+                            folder.remove_file(&name)?;
+                            Ok(None)
+                        }
+                        Err(error) => {
+                            folder.remove_file(&name)?;
+                            Err(error)
+                        }
+                    };
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+            match Self::take(folder, &name)? {
+                Taken::Part(part) => {
+                    part.file.set_len(0)?;
+                    return Ok(Some(part));
+                }
+                Taken::Held => return Ok(None),
+                Taken::Nothing => {}
+            }
         }
-        let file = match folder.open_with(&name, OpenOptions::new().read(true).write(true)) {
-            Ok(file) => file.into_std(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+        Ok(None)
+    }
+
+    /// The part file that an earlier transfer left for this path; `None` where there is none to be had:
+    /// absent, held by another receiver, or not one of ours, which then loses its name.
+    ///
+    /// What is read of it comes from the disk: bytes that the system once failed to write are not in it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn reopen(folder: &Arc<Dir>, path: &str) -> io::Result<Option<Self>> {
+        let Taken::Part(part) = Self::take(folder, &place::part_name(path))? else {
+            return Ok(None);
         };
-        if !lock(&file)? || !still_named(folder, &name, &file)? {
+        // The system says once that it could not write something, and to whoever asks first. It is asked
+        // before anything is believed.
+        if let Err(error) = part.file.sync_all() {
+            tracing::debug!(%error, "what was kept is not on the disk");
+            part.discard()?;
             return Ok(None);
         }
-        Ok(Some(Self::new(folder, name, file)))
+        platform::forget_cached(&part.file);
+        Ok(Some(part))
+    }
+
+    /// Opens and locks what has this name, if that is a part of ours.
+    fn take(folder: &Arc<Dir>, name: &str) -> io::Result<Taken> {
+        let file = match platform::open_in(folder, name, Access::ReadAndWrite) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Taken::Nothing),
+            Err(error) => {
+                tracing::debug!(%error, "what has a part's name cannot be opened");
+                return Ok(remove_foreign(folder, name));
+            }
+        };
+        if !platform::is_ours(&file, || fresh_metadata(folder))? {
+            return Ok(remove_foreign(folder, name));
+        }
+        Ok(match lock(&file)? {
+            Lock::Had if still_named(folder, name, &file)? => {
+                Taken::Part(Self::new(folder, name.to_owned(), file))
+            }
+            Lock::Had | Lock::HeldByAnother | Lock::Unsupported => Taken::Held,
+        })
     }
 
     fn new(folder: &Arc<Dir>, name: String, file: File) -> Self {
@@ -72,7 +140,14 @@ impl PartFile {
             folder: Arc::clone(folder),
             name,
             file,
+            findable: true,
         }
+    }
+
+    /// Whether a later transfer can go on with it.
+    #[must_use]
+    pub const fn is_findable(&self) -> bool {
+        self.findable
     }
 
     /// Bytes in it.
@@ -81,10 +156,13 @@ impl PartFile {
     }
 
     /// Makes it `length` bytes long, no more than it has, with the next write at that end.
-    pub fn resume_at(&mut self, length: u64, executable: bool) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn resume_at(&mut self, length: u64) -> io::Result<()> {
         self.file.set_len(length)?;
         self.file.seek(SeekFrom::Start(length))?;
-        platform::set_executable(&self.file, executable)
+        Ok(())
     }
 
     /// Writes what follows.
@@ -131,10 +209,24 @@ impl PartFile {
         Ok((claims, hasher))
     }
 
-    /// Everything but the name: the time, and the bytes on disk.
-    pub fn seal(&self, modified: ModifiedTime) -> io::Result<()> {
-        if let Some(time) = modified.to_system_time() {
-            self.file.set_modified(time)?;
+    /// Everything but the name: the mode, the time, and the bytes on disk. `replaced` is the name of a file
+    /// that it will take the place of.
+    ///
+    /// # Errors
+    /// What the system says when it is asked to put the bytes on disk. What it could not write is lost,
+    /// though it may go on to show it: such a part is good for nothing but [`PartFile::discard`].
+    pub fn seal(
+        &self,
+        modified: ModifiedTime,
+        executable: bool,
+        replaced: Option<&str>,
+    ) -> io::Result<()> {
+        let replaced = replaced.and_then(|name| self.folder.symlink_metadata(name).ok());
+        platform::set_final_mode(&self.file, executable, replaced.as_ref());
+        if let Some(time) = modified.to_system_time()
+            && let Err(error) = self.file.set_modified(time)
+        {
+            tracing::debug!(%error, "a file keeps the time at which it was written");
         }
         self.file.sync_all()
     }
@@ -171,19 +263,50 @@ impl PartFile {
     }
 }
 
-/// Creates and locks; `None` when another receiver was between the two.
-fn create_locked(folder: &Dir, name: &str, executable: bool) -> io::Result<Option<File>> {
-    let options = platform::create_options(executable);
-    let file = folder.open_with(name, &options)?.into_std();
-    Ok(lock(&file)?.then_some(file))
+/// What was found under a part's name.
+enum Taken {
+    /// A part of ours, locked.
+    Part(PartFile),
+    /// Something that stays: another receiver holds it, or it cannot be told whether one does.
+    Held,
+    /// Nothing, or nothing any more.
+    Nothing,
 }
 
-/// Whether the lock was had. Where the file system has no locks, that cannot be told, and it was.
-fn lock(file: &File) -> io::Result<bool> {
+/// Takes its name from what is no part of ours. The file itself stays, if it has another name.
+fn remove_foreign(folder: &Dir, name: &str) -> Taken {
+    match folder.remove_file(name) {
+        Ok(()) => Taken::Nothing,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Taken::Nothing,
+        // A folder, or another user's file in a folder where each removes only their own.
+        Err(_) => Taken::Held,
+    }
+}
+
+/// What a file is like that was made in `folder` just now.
+fn fresh_metadata(folder: &Dir) -> io::Result<std::fs::Metadata> {
+    let name = place::spare_part_name();
+    let metadata = platform::create_private(folder, &name)?.metadata();
+    folder.remove_file(&name)?;
+    metadata
+}
+
+/// How an attempt to lock a file went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    Had,
+    HeldByAnother,
+    /// The file system has no locks, or none just now: it cannot be told whether another holds the file.
+    Unsupported,
+}
+
+fn lock(file: &File) -> io::Result<Lock> {
     match file.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(true),
+        Ok(()) => Ok(Lock::Had),
+        Err(TryLockError::WouldBlock) => Ok(Lock::HeldByAnother),
+        Err(TryLockError::Error(error)) if platform::is_without_locks(&error) => {
+            Ok(Lock::Unsupported)
+        }
         Err(TryLockError::Error(error)) => Err(error),
     }
 }
@@ -231,23 +354,61 @@ fn hash_up_to(
     Ok(())
 }
 
-/// The claim that a file with a final name is `size` bytes of this content; `None` if it is not a
-/// regular file of that size. Ends with [`io::ErrorKind::Interrupted`] soon after `go_on` says no.
-pub fn claim_existing(
-    folder: &Dir,
-    name: &str,
-    size: u64,
-    go_on: &dyn Fn() -> bool,
-) -> io::Result<Option<Claim>> {
-    let metadata = folder.symlink_metadata(name)?;
-    if !metadata.is_file() || metadata.len() != size {
-        return Ok(None);
+/// A file that had its final name before, open.
+#[derive(Debug)]
+pub struct ExistingFile {
+    folder: Arc<Dir>,
+    file: File,
+    length: u64,
+}
+
+impl ExistingFile {
+    /// Opens `name` in `folder`; `None` if it is not a regular file of `size` bytes.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(folder: &Arc<Dir>, name: &str, size: u64) -> io::Result<Option<Self>> {
+        let file = platform::open_in(folder, name, Access::Read)?;
+        let metadata = file.metadata()?;
+        Ok(
+            (metadata.is_file() && metadata.len() == size).then(|| Self {
+                folder: Arc::clone(folder),
+                file,
+                length: size,
+            }),
+        )
     }
-    let mut file = folder.open(name)?.into_std();
-    let mut hasher = blake3::Hasher::new();
-    hash_up_to(&mut file, &mut hasher, size, go_on)?;
-    Ok(Some(Claim {
-        length: size,
-        hash: hasher.finalize().into(),
-    }))
+
+    /// Its length in bytes, when it was opened.
+    pub(super) const fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The claim that it is as many bytes as it was opened with, of this content.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Interrupted`] soon after `go_on` says no, else what the system says.
+    pub fn claim(&mut self, go_on: &dyn Fn() -> bool) -> io::Result<Claim> {
+        let mut hasher = blake3::Hasher::new();
+        hash_up_to(&mut self.file, &mut hasher, self.length, go_on)?;
+        Ok(Claim {
+            length: self.length,
+            hash: hasher.finalize().into(),
+        })
+    }
+
+    /// Returns once its bytes are on disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        match self.file.sync_all() {
+            // Windows syncs for those only who may write to the file.
+            Err(error) if cfg!(windows) && error.kind() == io::ErrorKind::PermissionDenied => {
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    pub(super) fn into_folder(self) -> Arc<Dir> {
+        self.folder
+    }
 }

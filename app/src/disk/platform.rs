@@ -112,43 +112,161 @@ pub(super) fn is_link_error(error: &io::Error) -> bool {
     }
 }
 
-/// Options that create a file with the mode its executable bit asks for, as the umask allows.
-pub(super) fn create_options(executable: bool) -> OpenOptions {
+/// Creates a file of this name in `folder` for us alone, and fails where the name is taken.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] where something has the name, a link that leads nowhere included;
+/// else what the system says.
+pub(super) fn create_private(folder: &Dir, name: &str) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     {
         use cap_std::fs::OpenOptionsExt;
-        options.mode(if executable { 0o777 } else { 0o666 });
+        options.mode(PRIVATE_MODE);
     }
-    #[cfg(not(unix))]
-    let _ = executable;
-    options
+    Ok(folder.open_with(name, &options)?.into_std())
 }
 
-/// Gives an existing file the executable bit, for those who may read it, or takes it away.
-pub(super) fn set_executable(file: &File, executable: bool) -> io::Result<()> {
+/// Opens a file in `folder`, itself and not what it may link to, without waiting for the other end where
+/// it is a pipe.
+///
+/// # Errors
+/// What the system says; of a link, one for which [`is_link_error`] holds.
+pub(super) fn open_in(folder: &Dir, name: &str, access: Access) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Mode, OFlags, openat};
+        let access = match access {
+            Access::Read => OFlags::RDONLY,
+            Access::ReadAndWrite => OFlags::RDWR,
+        };
+        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Ok(openat(folder, name, flags, Mode::empty())?.into())
+    }
+    #[cfg(not(unix))]
+    {
+        if folder.symlink_metadata(name)?.is_symlink() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(access == Access::ReadAndWrite);
+        Ok(folder.open_with(name, &options)?.into_std())
+    }
+}
+
+/// What a file is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    ReadAndWrite,
+}
+
+/// The mode of a part file: nobody else reads what is not yet accepted as whole, or keeps it open.
+#[cfg(unix)]
+const PRIVATE_MODE: u32 = 0o600;
+
+/// Whether an open file can be a part that we made: a regular file under one name, of this user, closed
+/// to all others.
+///
+/// Where the file system keeps neither owners nor modes, every file has those that `fresh`, a file made
+/// there just now, has.
+///
+/// # Errors
+/// What the system says when it is asked about either file.
+pub(super) fn is_ours(
+    file: &File,
+    fresh: impl FnOnce() -> io::Result<std::fs::Metadata>,
+) -> io::Result<bool> {
+    let found = file.metadata()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let owner = |metadata: &std::fs::Metadata| (metadata.uid(), metadata.mode() & 0o777);
+        if !found.is_file() || found.nlink() != 1 {
+            return Ok(false);
+        }
+        let wanted = (rustix::process::geteuid().as_raw(), PRIVATE_MODE);
+        Ok(owner(&found) == wanted || owner(&found) == owner(&fresh()?))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = fresh;
+        Ok(found.is_file())
+    }
+}
+
+/// Whether a lock failed since the file system, or the system that serves it, has none to give.
+pub(super) fn is_without_locks(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let unavailable = error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error());
+    // ERROR_INVALID_FUNCTION and ERROR_NOT_SUPPORTED.
+    #[cfg(windows)]
+    let unavailable = matches!(error.raw_os_error(), Some(1 | 50));
+    #[cfg(not(any(unix, windows)))]
+    let unavailable = false;
+    unavailable || error.kind() == io::ErrorKind::Unsupported
+}
+
+/// Has what is read of this file from now on come from the disk, as far as the system can be asked to:
+/// what it could not write once may still be in its memory, and look well.
+pub(super) fn forget_cached(file: &File) {
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    {
+        use rustix::fs::{Advice, fadvise};
+        if let Err(error) = fadvise(file, 0, None, Advice::DontNeed) {
+            tracing::debug!(%error, "what is read of a part may come from memory");
+        }
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+    let _ = file;
+}
+
+/// Gives a finished file its mode: what the umask leaves of everything, and the executable bit only where
+/// the sender's file has it; nothing that a file of the name `replaced` has not.
+///
+/// A file system that keeps no modes refuses; that is logged and no failure.
+pub(super) fn set_final_mode(file: &File, executable: bool, replaced: Option<&Metadata>) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mut permissions = file.metadata()?.permissions();
-        let old = permissions.mode() & 0o777;
-        let mode = if executable {
-            old | (old & 0o444) >> 2
-        } else {
-            old & !0o111
-        };
-        if mode != old {
-            permissions.set_mode(mode);
-            file.set_permissions(permissions)?;
+        let wished = if executable { 0o777 } else { 0o666 };
+        let old = replaced.filter(|old| old.is_file());
+        let old = old.map_or(0o777, |old| {
+            cap_std::fs::PermissionsExt::mode(&old.permissions())
+        });
+        // Without these not even we could look at it again.
+        let mode = wished & !umask() & old | 0o400;
+        let outcome = file.set_permissions(std::fs::Permissions::from_mode(mode));
+        if let Err(error) = outcome {
+            tracing::debug!(%error, "a file keeps the mode that the file system gave it");
         }
-        Ok(())
     }
     #[cfg(not(unix))]
-    {
-        let _ = (file, executable);
-        Ok(())
-    }
+    let _ = (file, executable, replaced);
+}
+
+/// The bits that this process takes away from new files.
+#[cfg(unix)]
+fn umask() -> u32 {
+    use std::sync::OnceLock;
+    static UMASK: OnceLock<u32> = OnceLock::new();
+    *UMASK.get_or_init(|| {
+        let told = || {
+            let status = std::fs::read_to_string("/proc/self/status").ok()?;
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("Umask:"))?;
+            u32::from_str_radix(line.trim(), 8).ok()
+        };
+        told().unwrap_or_else(|| {
+            use rustix::{fs::Mode, process::umask};
+            // It can only be read by setting it. What another thread makes meanwhile is narrower.
+            let mask = umask(Mode::RWXG | Mode::RWXO);
+            umask(mask);
+            mask.as_raw_mode() as u32
+        })
+    })
 }
 
 /// Whether the name still stands for the open file, and for nothing but a regular file.

@@ -1,4 +1,4 @@
-use std::{fs, os::unix::fs::PermissionsExt, sync::Arc};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 use fardrop_shared::offer::ModifiedTime;
 
@@ -12,14 +12,17 @@ const TIME: ModifiedTime = ModifiedTime {
 fn finished(folders: &mut Folders, path: &str, contents: &[u8], replace: bool) -> Finished {
     let (parent, name) = split_path(path);
     let folder = folders.open_or_make(parent).unwrap();
-    let mut part = PartFile::create(&folder, path, true).unwrap();
+    let mut part = PartFile::create(&folder, path).unwrap();
     part.write(contents).unwrap();
     Finished {
         file: 7,
-        part,
+        content: Content::Part {
+            part,
+            replace,
+            modified: TIME,
+            executable: true,
+        },
         name: name.to_owned(),
-        replace,
-        modified: TIME,
     }
 }
 
@@ -28,7 +31,7 @@ fn check_commit(batch: Vec<Finished>, touched: Vec<Arc<cap_std::fs::Dir>>, names
     let committed = commit(batch, touched);
     let got: Vec<_> = committed
         .into_iter()
-        .map(|committed| committed.outcome.unwrap())
+        .map(|committed| committed.outcome.unwrap().0)
         .collect();
     assert_eq!(got, names);
 }
@@ -89,4 +92,105 @@ fn two_receivers_do_not_share_a_part() {
     let two = finished(&mut folders, "f", b"two", false);
     check_commit(vec![one, two], Vec::new(), &["f", "f (1)"]);
     assert_eq!(fs::read(root.path().join("f (1)")).unwrap(), b"two");
+}
+
+/// The only part in `root`.
+fn part_in(root: &Path) -> std::path::PathBuf {
+    let mut entries = fs::read_dir(root).unwrap();
+    let part = entries.next().unwrap().unwrap().path();
+    assert!(entries.next().is_none());
+    part
+}
+
+#[test]
+fn a_part_is_closed_to_others_and_the_finished_file_is_as_wide_as_the_umask_lets_it_be() {
+    let root = tempfile::tempdir().unwrap();
+    let mut folders = Destination::open(root.path()).unwrap().folders();
+    let one = finished(&mut folders, "f", b"one", false);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&part_in(root.path())), 0o600);
+    check_commit(vec![one], Vec::new(), &["f"]);
+    let ordinary = root.path().join("ordinary");
+    fs::write(&ordinary, "").unwrap();
+    let wished = mode(&ordinary) | (mode(&ordinary) & 0o444) >> 2;
+    assert_eq!(mode(&root.path().join("f")), wished);
+}
+
+#[test]
+fn a_file_that_takes_the_place_of_a_narrower_one_is_no_wider() {
+    let root = tempfile::tempdir().unwrap();
+    let mut folders = Destination::open(root.path()).unwrap().folders();
+    let path = root.path().join("f");
+    fs::write(&path, "old").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let one = finished(&mut folders, "f", b"one", true);
+    check_commit(vec![one], Vec::new(), &["f"]);
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+/// Leaves a part with `content`, has `spoil` change something about it, given its path, and expects the next
+/// receiver to begin another. Gives the folder.
+#[track_caller]
+fn check_not_taken_for_a_part(spoil: impl FnOnce(&Path)) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let mut folders = Destination::open(root.path()).unwrap().folders();
+    drop(finished(&mut folders, "f", b"kept", false));
+    let part = part_in(root.path());
+    spoil(&part);
+    let folder = folders.open("").unwrap();
+    assert!(PartFile::reopen(&folder, "f").unwrap().is_none());
+    let one = finished(&mut folders, "f", b"one", false);
+    let committed = commit(vec![one], Vec::new());
+    let (name, _) = committed[0].outcome.as_ref().unwrap();
+    assert_eq!(fs::read(root.path().join(name)).unwrap(), b"one");
+    assert!(!part.exists());
+    root
+}
+
+#[test]
+fn a_part_that_is_also_a_finished_file_is_not_written_to() {
+    // What a kill between a link and an unlink leaves.
+    let root = check_not_taken_for_a_part(|part| {
+        fs::hard_link(part, part.with_file_name("f")).unwrap();
+    });
+    assert_eq!(fs::read(root.path().join("f")).unwrap(), b"kept");
+    assert_eq!(fs::read(root.path().join("f (1)")).unwrap(), b"one");
+}
+
+#[test]
+fn a_link_in_a_parts_place_is_not_followed() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let target = elsewhere.path().join("target");
+    fs::write(&target, "kept").unwrap();
+    check_not_taken_for_a_part(|part| {
+        fs::remove_file(part).unwrap();
+        std::os::unix::fs::symlink(&target, part).unwrap();
+    });
+    assert_eq!(fs::read(&target).unwrap(), b"kept");
+}
+
+#[test]
+fn a_pipe_in_a_parts_place_is_not_waited_for() {
+    check_not_taken_for_a_part(|part| {
+        fs::remove_file(part).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, part, rustix::fs::Mode::RWXU).unwrap();
+    });
+}
+
+#[test]
+fn a_part_that_others_may_open_is_not_gone_on_with() {
+    check_not_taken_for_a_part(|part| {
+        fs::set_permissions(part, fs::Permissions::from_mode(0o666)).unwrap();
+    });
+}
+
+#[test]
+fn a_part_of_another_user_is_not_gone_on_with() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    check_not_taken_for_a_part(|part| {
+        std::os::unix::fs::chown(part, Some(65_534), Some(65_534)).unwrap();
+    });
 }

@@ -13,7 +13,7 @@ use super::{
     scan::{Selection, Survey},
     state::{Kept, Ledger},
 };
-use crate::disk::{Folders, PartFile, claim_existing, split_path};
+use crate::disk::{ExistingFile, Folders, PartFile, split_path};
 
 /// The transfer is over: nobody hears what is asked for.
 struct Over;
@@ -125,8 +125,9 @@ impl Check<'_> {
         }
         if self.survey.same_size.contains(index)
             && self.selection.on_conflict != OnConflict::Rename
-            && let Some(claim) = claim_existing(&folder, name, size, &go_on)?
+            && let Some(mut there) = ExistingFile::open(&folder, name, size)?
         {
+            let claim = there.claim(&go_on)?;
             return Ok(match claim.length {
                 0 => Here::Empty,
                 _ => Here::Kept(vec![claim], Kept::Whole(claim)),

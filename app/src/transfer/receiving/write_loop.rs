@@ -25,7 +25,9 @@ use super::{
     scan::{Selection, Survey},
     state::{Kept, Ledger},
 };
-use crate::disk::{Finished, Folders, PartFile, commit, split_path};
+use crate::disk::{
+    Content, ExistingFile, Finished, Folders, Origin, PartFile, commit, split_path, sync_folders,
+};
 
 /// Most files in one message to the committing thread, and messages waiting: each file is an open
 /// one, and a process may have 1,024 (256 on some systems) of them.
@@ -106,6 +108,7 @@ struct Current {
     path: String,
     size: u64,
     modified: ModifiedTime,
+    executable: bool,
     sink: Sink,
 }
 
@@ -197,9 +200,10 @@ impl Store<'_> {
             path: entry.path.to_owned(),
             size,
             modified: entry.modified,
+            executable,
             sink: Sink::Nowhere,
         };
-        match self.sink(&current.path, start, size, executable, kept) {
+        match self.sink(&current.path, start, size, kept) {
             Ok(sink) => {
                 if !matches!(sink, Sink::Whole(_)) {
                     self.job.ledger.note_resumed(start);
@@ -212,14 +216,7 @@ impl Store<'_> {
         Ok(())
     }
 
-    fn sink(
-        &mut self,
-        path: &str,
-        start: u64,
-        size: u64,
-        executable: bool,
-        kept: Option<Kept>,
-    ) -> io::Result<Sink> {
+    fn sink(&mut self, path: &str, start: u64, size: u64, kept: Option<Kept>) -> io::Result<Sink> {
         match kept {
             Some(Kept::Whole(claim)) if start == size => return Ok(Sink::Whole(claim.hash)),
             Some(Kept::Part {
@@ -231,7 +228,7 @@ impl Store<'_> {
                 } else if hasher.count() != start {
                     *hasher = part.hash_prefix(start, &|| !self.job.ledger.over())?;
                 }
-                part.resume_at(start, executable)?;
+                part.resume_at(start)?;
                 return Ok(Sink::Part { part, hasher });
             }
             Some(Kept::Whole(_)) | None => {}
@@ -239,7 +236,7 @@ impl Store<'_> {
         let (parent, _) = split_path(path);
         let folder = self.folders.open_or_make(parent)?;
         Ok(Sink::Part {
-            part: PartFile::create(&folder, path, executable)?,
+            part: PartFile::create(&folder, path)?,
             hasher: Box::default(),
         })
     }
@@ -274,10 +271,7 @@ impl Store<'_> {
         };
         match current.sink {
             Sink::Nowhere => {}
-            Sink::Whole(hash) if hash == *digest => {
-                ledger.note_place(&current.path, &current.name);
-                ledger.note_skipped(current.size);
-            }
+            Sink::Whole(hash) if hash == *digest => self.finish_existing(current),
             Sink::Whole(_) => {
                 ledger.fail(current.file, &current.path, FileReason::HashMismatch);
             }
@@ -287,19 +281,47 @@ impl Store<'_> {
                     ledger.fail(current.file, &current.path, FileReason::HashMismatch);
                     return Ok(());
                 }
-                self.batch.push(Finished {
-                    file: current.file,
+                let content = Content::Part {
                     part,
-                    name: current.name,
                     replace: self.job.selection.on_conflict == OnConflict::Replace,
                     modified: current.modified,
-                });
-                if self.batch.len() >= BATCH_LIMIT {
-                    self.hand_over();
-                }
+                    executable: current.executable,
+                };
+                self.finish(current.file, content, current.name);
             }
         }
         Ok(())
+    }
+
+    /// A file that was here before is what is offered. Who wrote it may not have waited for the disk.
+    fn finish_existing(&mut self, current: Current) {
+        let (parent, name) = split_path(&current.path);
+        let there = self
+            .folders
+            .open(parent)
+            .and_then(|folder| ExistingFile::open(&folder, name, current.size));
+        match there {
+            Ok(Some(there)) => {
+                self.finish(current.file, Content::There(there), current.name);
+            }
+            // It has changed since it was hashed.
+            Ok(None) => {
+                let reason = FileReason::HashMismatch;
+                self.job.ledger.fail(current.file, &current.path, reason);
+            }
+            Err(error) => give_up(&self.job.ledger, &current, &error, false),
+        }
+    }
+
+    fn finish(&mut self, file: u32, content: Content, name: String) {
+        self.batch.push(Finished {
+            file,
+            content,
+            name,
+        });
+        if self.batch.len() >= BATCH_LIMIT {
+            self.hand_over();
+        }
     }
 
     fn abort(&mut self, reason: FileReason) -> Result<(), Violation> {
@@ -353,10 +375,13 @@ fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Arc<Dir>>)>)
             let entry = cursor.entry(&job.manifest, committed.file);
             let path = entry.map_or("", |entry| entry.path);
             match committed.outcome {
-                Ok(name) => {
+                Ok((name, origin)) => {
                     tracing::trace!(name, "verified and on disk");
                     job.ledger.note_place(path, &name);
-                    job.ledger.note_verified();
+                    match origin {
+                        Origin::Received => job.ledger.note_verified(),
+                        Origin::There { bytes } => job.ledger.note_skipped(bytes),
+                    }
                 }
                 Err(error) => {
                     job.ledger.fail(committed.file, path, reason(&error));
@@ -378,13 +403,19 @@ fn finish_folders(job: &Job, folders: &mut Folders) {
             Err(error) => job.ledger.fail(index, entry.path, reason(&error)),
         }
     });
-    commit(Vec::new(), folders.take_touched());
+    let synced = sync_folders(&folders.take_touched());
     job.manifest.for_each(|index, entry| {
-        if entry.kind == EntryKind::Folder
+        let new = entry.kind == EntryKind::Folder
             && job.selection.contains(index)
-            && !job.survey.folders.contains(index)
-            && let Err(error) = folders.set_modified(entry.path, entry.modified)
-        {
+            && !job.survey.folders.contains(index);
+        if !new {
+            return;
+        }
+        // Which of them are not on disk cannot be told.
+        if let Err(error) = &synced {
+            job.ledger.fail(index, entry.path, reason(error));
+        }
+        if let Err(error) = folders.set_modified(entry.path, entry.modified) {
             tracing::debug!(%error, name = entry.path, "a folder's time could not be set");
         }
     });
@@ -396,7 +427,8 @@ fn keep_or_discard(part: PartFile, why: FileReason) {
         FileReason::FileUnreadable | FileReason::Skipped | FileReason::WriteFailed => true,
         FileReason::FileChanged | FileReason::HashMismatch | FileReason::NoSpace => false,
     };
-    if !resumable || part.length().is_ok_and(|length| length == 0) {
+    let empty = part.length().is_ok_and(|length| length == 0);
+    if !resumable || empty || !part.is_findable() {
         discard(part);
     }
 }

@@ -1,5 +1,7 @@
 //! Links cut in the middle, and what a second transfer makes of what was kept.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 use crate::link::{CloseCode, ControlReceiver, ControlSender, LinkHandle};
 
@@ -59,6 +61,7 @@ fn leave_part(destination: &Path, path: &str, contents: &[u8]) -> PathBuf {
     let name = format!(".fardrop-{}.part", &hash.as_str()[..32]);
     let part = destination.join(path).with_file_name(name);
     write(&part, contents);
+    fs::set_permissions(&part, fs::Permissions::from_mode(0o600)).unwrap();
     part
 }
 
