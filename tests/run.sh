@@ -18,6 +18,8 @@ if [ "$(uname -s)" = Linux ]; then
         [ "$(id -u)" = 0 ] || lab=("${as_root[@]}")
         needs+=("ip iproute2" "ss iproute2" "unshare util-linux" "nsenter util-linux" "mount mount")
         needs+=("setpriv util-linux" "sysctl procps" "nft nftables" "conntrack conntrack" "ethtool ethtool")
+        # File systems that lose bytes or lack what others have, and programs cut off at a call.
+        needs+=("mkfs.ext4 e2fsprogs" "bindfs bindfs" "strace strace")
         # The lab's routers run it; nobody else does.
         needs+=("miniupnpd miniupnpd-nftables")
     fi

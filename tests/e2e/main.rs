@@ -5,6 +5,7 @@ mod cli;
 mod discovery;
 mod doctor;
 mod ecn;
+mod failing_disks;
 mod gbn;
 mod interrupted;
 mod json;

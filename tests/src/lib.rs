@@ -6,4 +6,5 @@ pub mod lab;
 pub mod namespace;
 pub mod peer;
 pub mod sim;
+pub mod tools;
 pub mod tree;

@@ -215,6 +215,26 @@ impl PeerCommand {
         }
     }
 
+    /// Has it started by another program, which is given it as the rest of its command line.
+    #[must_use]
+    pub fn under(self, wrapper: &[&str]) -> Self {
+        let Some((program, arguments)) = wrapper.split_first() else {
+            return self;
+        };
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .arg(self.command.get_program())
+            .args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Self { command }
+    }
+
     /// Adds an argument.
     #[must_use]
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {

@@ -1,0 +1,233 @@
+//! Disks that lose bytes, file systems without names or locks as elsewhere, folders that others share: what
+//! is said to be there is there.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use fardrop_tests::namespace::Namespace;
+use fardrop_tests::peer::{PeerCommand, last};
+use fardrop_tests::tools;
+use fardrop_tests::tree;
+use serde_json::Value;
+
+use super::assert_done;
+
+/// A share of one file in a namespace of its own, received there again and again.
+struct Place {
+    namespace: Namespace,
+    work: tempfile::TempDir,
+    content: Vec<u8>,
+}
+
+impl Place {
+    /// A file of `length` bytes in `out`, and an empty `in`. `None`, said on stderr, where a test cannot have
+    /// that.
+    fn new(test: &str, length: usize, commands: &[&str]) -> Result<Option<Self>> {
+        if !tools::are_here(test, commands)? {
+            return Ok(None);
+        }
+        let Some(namespace) = Namespace::enter(test)? else {
+            return Ok(None);
+        };
+        let work = tempfile::tempdir()?;
+        let content = tree::noise(5, length);
+        // Another user of a test may look in.
+        fs::set_permissions(work.path(), fs::Permissions::from_mode(0o755))?;
+        for folder in ["out", "in", "image"] {
+            fs::create_dir(work.path().join(folder))?;
+        }
+        fs::write(work.path().join("out/f.bin"), &content)?;
+        Ok(Some(Self {
+            namespace,
+            work,
+            content,
+        }))
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.work.path().join("in")
+    }
+
+    /// What has this name in the destination, as seen from outside.
+    fn seen(&self, name: &str) -> PathBuf {
+        self.namespace.seen(&self.folder().join(name))
+    }
+
+    /// The names in the destination.
+    fn names(&self) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.namespace.seen(&self.folder()))? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Runs a script in there; `$DIR` is where everything is.
+    fn run(&self, script: &str) -> Result<String> {
+        let script = format!("DIR={}\n{script}", self.work.path().display());
+        self.namespace.run_with("sh -e", &script)
+    }
+
+    /// One sender, and as many receivers at once as there are wrappers, each run by its own.
+    fn transfer(&self, wrappers: &[&[&str]]) -> Result<Vec<(Option<i32>, Vec<Value>)>> {
+        let mut sender = PeerCommand::new("send")?
+            .arg(self.work.path().join("out/f.bin"))
+            .within(&self.namespace)
+            .start()?;
+        let code = sender.code()?;
+        let receivers = wrappers.iter().map(|wrapper| {
+            PeerCommand::new("receive")?
+                .into_folder(&self.folder())
+                .arg("--yes")
+                .arg(&code)
+                .under(wrapper)
+                .within(&self.namespace)
+                .start()
+        });
+        let receivers = receivers.collect::<Result<Vec<_>>>()?;
+        receivers.into_iter().map(|peer| peer.finish()).collect()
+    }
+
+    /// Asserts that what has this name has the content that was sent.
+    #[track_caller]
+    fn assert_whole(&self, name: &str) {
+        let there = fs::read(self.seen(name)).expect("a file to read");
+        let wrong = there
+            .iter()
+            .zip(&self.content)
+            .filter(|(one, two)| one != two)
+            .count();
+        assert_eq!((there.len(), wrong), (self.content.len(), 0), "{name}");
+    }
+}
+
+/// An ext4 file system in `in`, larger than what the tmpfs below it has left while `$DIR/image/ballast` is there.
+const THIN: &str = "
+mount -t tmpfs -o size=140m memory $DIR/image
+truncate -s 300M $DIR/image/disk
+mkfs.ext4 -q -N 1024 -J size=4 -E lazy_itable_init=0,lazy_journal_init=0 $DIR/image/disk
+mount -o loop $DIR/image/disk $DIR/in
+sync -f $DIR/in
+head -c 100M /dev/zero > $DIR/image/ballast
+";
+
+#[test]
+fn bytes_that_the_disk_lost_are_sent_again_and_not_said_to_be_there() -> Result<()> {
+    let test = "bytes_that_the_disk_lost";
+    let Some(place) = Place::new(test, 80_000_000, &["mkfs.ext4"])? else {
+        return Ok(());
+    };
+    place.run(THIN)?;
+    let first = &place.transfer(&[&[]])?[0];
+    assert_eq!(first.0, Some(1), "{:?}", first.1);
+    let failed = last(&first.1, "file-failed").context("the disk has no room")?;
+    assert_eq!(failed["name"], "f.bin");
+    assert_eq!(place.names()?, ["lost+found"], "what the disk lost is gone");
+    place.run("rm $DIR/image/ballast")?;
+    let done = assert_done(&place.transfer(&[&[]])?[0]).clone();
+    assert_eq!(done["resumed"], 0, "{done}");
+    place.run("umount $DIR/in\nmount -o loop $DIR/image/disk $DIR/in")?;
+    place.assert_whole("f.bin");
+    place.run("umount $DIR/in")?;
+    Ok(())
+}
+
+#[test]
+fn part_whose_bytes_were_lost_after_a_kill_is_not_believed() -> Result<()> {
+    let test = "part_whose_bytes_were_lost_after_a_kill";
+    let Some(place) = Place::new(test, 80_000_000, &["mkfs.ext4", "strace"])? else {
+        return Ok(());
+    };
+    place.run(THIN)?;
+    // The sync has failed, and the system says so once; nothing that follows is done any more.
+    let killed = tools::killed_at("unlinkat", 1);
+    let killed: Vec<&str> = killed.iter().map(String::as_str).collect();
+    let first = &place.transfer(&[&killed])?[0];
+    assert_eq!(first.0, None, "{:?}", first.1);
+    assert_eq!(place.names()?.len(), 2, "a part is left");
+    place.run("rm $DIR/image/ballast")?;
+    assert_done(&place.transfer(&[&[]])?[0]);
+    place.run("umount $DIR/in\nmount -o loop $DIR/image/disk $DIR/in")?;
+    place.assert_whole("f.bin");
+    place.run("umount $DIR/in")?;
+    Ok(())
+}
+
+#[test]
+fn finished_file_that_is_still_called_a_part_is_not_destroyed() -> Result<()> {
+    let test = "finished_file_that_is_still_called_a_part";
+    let Some(place) = Place::new(test, 8_000_000, &["bindfs", "strace"])? else {
+        return Ok(());
+    };
+    // It has no way to rename without replacing: a name is given by a link, and the old one taken away.
+    place.run("bindfs $DIR/image $DIR/in")?;
+    let killed = tools::killed_at("unlinkat", 1);
+    let killed: Vec<&str> = killed.iter().map(String::as_str).collect();
+    let first = &place.transfer(&[&killed])?[0];
+    assert_eq!(first.0, None, "{:?}", first.1);
+    let names = place.names()?;
+    assert_eq!(names.len(), 2, "two names of one file: {names:?}");
+    place.assert_whole("f.bin");
+    // Another file of the same name and size.
+    let before = place.content.clone();
+    let other = tree::noise(6, before.len());
+    fs::write(place.work.path().join("out/f.bin"), &other)?;
+    assert_done(&place.transfer(&[&[]])?[0]);
+    place.assert_whole("f.bin");
+    assert!(fs::read(place.seen("f (1).bin"))? == other);
+    assert_eq!(place.names()?, ["f (1).bin", "f.bin"]);
+    place.run("umount $DIR/in")?;
+    Ok(())
+}
+
+#[test]
+fn two_receivers_without_locks_share_no_part() -> Result<()> {
+    let test = "two_receivers_without_locks";
+    for error in ["ENOSYS", "ENOLCK", "EOPNOTSUPP"] {
+        let Some(place) = Place::new(test, 8_000_000, &["strace"])? else {
+            return Ok(());
+        };
+        let wrapper = tools::failing("flock", error);
+        let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
+        for run in place.transfer(&[&wrapper, &wrapper])? {
+            assert_done(&run);
+        }
+        let names = place.names()?;
+        for name in &names {
+            place.assert_whole(name);
+        }
+        assert!(names.iter().all(|name| name.starts_with('f')), "{names:?}");
+        // A part that is there may be another's, which nobody can tell.
+        let part = names.iter().any(|name| name.ends_with(".part"));
+        assert!(!part, "{names:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn part_that_another_user_made_first_becomes_nobodys_file() -> Result<()> {
+    let test = "part_that_another_user_made_first";
+    let Some(place) = Place::new(test, 8_000_000, &["setpriv"])? else {
+        return Ok(());
+    };
+    fs::set_permissions(place.folder(), fs::Permissions::from_mode(0o1777))?;
+    // The name that a part of this path has.
+    let part = format!(".fardrop-{}.part", &blake3::hash(b"f.bin").to_hex()[..32]);
+    let part = place.folder().join(part);
+    fs::write(&part, "mine")?;
+    fs::set_permissions(&part, fs::Permissions::from_mode(0o666))?;
+    let nobody = ["setpriv", "--reuid", "65534", "--clear-groups", "--"];
+    assert_done(&place.transfer(&[&nobody])?[0]);
+    place.assert_whole("f.bin");
+    assert_eq!(fs::metadata(place.seen("f.bin"))?.uid(), 65_534);
+    assert_eq!(fs::read(&part)?, b"mine", "what is another's stays");
+    assert!(same_owner(&part, Path::new("/"))?);
+    Ok(())
+}
+
+fn same_owner(one: &Path, other: &Path) -> Result<bool> {
+    Ok(fs::metadata(one)?.uid() == fs::metadata(other)?.uid())
+}
