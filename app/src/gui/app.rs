@@ -4,8 +4,9 @@ use eframe::Frame;
 use egui::{Context, Event, Key, UserAttentionType, ViewportCommand};
 
 use super::Opening;
-use super::action::Action;
-use super::model::{Dialog, Effect, Model, Moment, Screen, code_in};
+use super::action::{Action, ClipboardAction, FilesAction, SessionAction, WindowAction};
+use super::model::{Dialog, Effect, Model, Moment, code_in};
+use super::screen::Screen;
 use super::settings_writer::{Kept, SettingsWriter};
 use super::views::{self, Dropping, Scene};
 use super::{theme, widgets};
@@ -206,17 +207,17 @@ impl App {
                 .map(|file| file.path().to_path_buf())
                 .collect();
             if !dropped.is_empty() {
-                actions.push(Action::Drop(dropped));
+                actions.push(Action::Files(FilesAction::Drop(dropped)));
             }
             if files_here {
                 take_pasted(&mut input.events, &mut actions);
             }
             if input.viewport().close_requested() && !self.closing {
-                actions.push(Action::Close);
+                actions.push(Action::Window(WindowAction::Close));
             }
             self.model.handle_front(input.focused);
         });
-        if actions.contains(&Action::Close) {
+        if actions.contains(&Action::Window(WindowAction::Close)) {
             context.send_viewport_cmd(ViewportCommand::CancelClose);
         }
         for action in actions {
@@ -263,7 +264,8 @@ impl eframe::App for App {
 
     fn logic(&mut self, context: &Context, _frame: &mut Frame) {
         if self.stop.requested() && !self.closing {
-            self.model.handle_action(Action::CloseNow);
+            self.model
+                .handle_action(Action::Window(WindowAction::CloseNow));
         }
         self.drain((self.clock)());
         self.carry_out(context);
@@ -288,7 +290,7 @@ impl eframe::App for App {
         let before = (self.model.screen, self.model.dialog);
         let acted = actions
             .iter()
-            .any(|action| !matches!(action, Action::SeeRows(..)));
+            .any(|action| !matches!(action, Action::Session(_, SessionAction::SeeRows(_))));
         for action in actions {
             self.model.handle_action(action);
         }
@@ -313,10 +315,12 @@ fn take_pasted(events: &mut Vec<Event>, actions: &mut Vec<Action>) {
         Event::Paste(pasted_text) => {
             pasted = true;
             if let Some(code) = code_in(pasted_text) {
-                actions.push(Action::PasteText(code.to_owned()));
+                actions.push(Action::Clipboard(ClipboardAction::PasteText(
+                    code.to_owned(),
+                )));
                 false
             } else if looks_like_paths(pasted_text) {
-                actions.push(Action::Paste);
+                actions.push(Action::Clipboard(ClipboardAction::Paste));
                 false
             } else {
                 true
@@ -328,7 +332,7 @@ fn take_pasted(events: &mut Vec<Event>, actions: &mut Vec<Action>) {
             modifiers,
             ..
         } if modifiers.command && !pasted => {
-            actions.push(Action::PasteFiles);
+            actions.push(Action::Clipboard(ClipboardAction::PasteFiles));
             true
         }
         _ => true,

@@ -7,6 +7,7 @@
 mod action;
 mod app;
 mod model;
+mod screen;
 mod settings_writer;
 #[cfg(test)]
 mod tests;

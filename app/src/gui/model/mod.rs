@@ -34,6 +34,7 @@ use crate::config::{Settings, Theme};
 use crate::desktop::request::{Appearance, DesktopRequest, FoundFont, Looks};
 use crate::engine::command::Command;
 use crate::engine::event::{SessionNumber, TaskNumber};
+use crate::gui::screen::Screen;
 use crate::history::{Entry, EntryNumber};
 use crate::text;
 
@@ -43,25 +44,6 @@ const ENDED_KEPT: usize = 20;
 /// Letters that fonts are looked for. A thousandth of what Unicode has, and more than people use whose
 /// script our own fonts know; names made to tire the search out are then drawn without.
 const LETTERS_LIMIT: usize = 4096;
-
-/// Which screen is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Screen {
-    /// Sending, receiving, and what is going on.
-    Home,
-    /// A share: its code, what it offers, who receives it.
-    Share(TaskNumber),
-    /// What somebody offers.
-    Offer(SessionNumber),
-    /// What was sent and received.
-    History,
-    /// How the window and the engine are set.
-    Settings,
-    /// What this network allows.
-    Network,
-    /// What this is.
-    About,
-}
 
 /// A question that has to be answered before anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -310,6 +292,11 @@ impl Model {
         self.sessions()
             .filter(|(_, session)| session.phase == Phase::Deciding)
             .map(|(_, session)| session.number)
+    }
+
+    /// What is shown of an offer that waits for an answer.
+    fn view_mut(&mut self, number: SessionNumber) -> Option<&mut OfferView> {
+        self.session_mut(number)?.view.as_mut()
     }
 
     fn session_mut(&mut self, number: SessionNumber) -> Option<&mut Session> {

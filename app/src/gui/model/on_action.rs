@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Closing, Dialog, Effect, Model, Phase, Receive, Screen, ServerTest, Share, Task};
+use super::{Closing, Dialog, Effect, Model, Phase, Receive, ServerTest, Share, Task};
 use crate::config::{OnClose, Settings};
 use crate::desktop::request::DesktopRequest;
 use crate::engine::command::{
@@ -10,7 +10,11 @@ use crate::engine::command::{
     TypedCode,
 };
 use crate::engine::event::{SessionNumber, TaskNumber};
-use crate::gui::action::Action;
+use crate::gui::action::{
+    Action, ClipboardAction, CodeAction, FilesAction, HistoryAction, NetworkAction, SessionAction,
+    SettingsAction, ShareAction, TaskAction, WindowAction,
+};
+use crate::gui::screen::Screen;
 use crate::history::EntryNumber;
 use crate::instance::StartRequest;
 
@@ -19,67 +23,17 @@ impl Model {
     pub(crate) fn handle_action(&mut self, action: Action) {
         match action {
             Action::Show(screen) => self.screen = screen,
-            Action::TypeCode(typed) => self.entry.set(typed),
-            Action::CompleteWord(word) => self.entry.complete(word),
-            Action::Receive => self.receive(),
-            Action::ChooseFiles => self.request(DesktopRequest::ChooseFiles),
-            Action::ChooseFolder(folder) => self.request(DesktopRequest::ChooseFolder(folder)),
-            Action::Paste => {
-                self.files_only = false;
-                self.request(DesktopRequest::Paste);
-            }
-            Action::PasteFiles => {
-                self.files_only = true;
-                self.request(DesktopRequest::Paste);
-            }
-            Action::PasteText(pasted) => self.handle_pasted(&pasted),
-            Action::Drop(paths) => self.send(paths),
-            Action::Copy(copied) => self.request(DesktopRequest::CopyText(copied)),
-            Action::RemoveItem(task, item) => self.ask(Command::EditShare {
-                task,
-                add: Vec::new(),
-                remove: vec![item],
-            }),
-            Action::RenewCode(task) => self.renew_code(task),
-            Action::StopShare(task) => self.stop_share(task),
-            Action::ConfirmStopShare(task) => {
-                self.dialog = None;
-                self.end_share(task);
-            }
-            Action::CancelTask(task) => self.ask(Command::CancelTask(task)),
-            Action::Retry(task) => self.retry(task),
-            Action::Forget(task) => self.forget(task),
-            Action::Open(path) => self.request(DesktopRequest::Open(path)),
-            Action::ShowInFolder(path) => self.request(DesktopRequest::ShowInFolder(path)),
-            Action::DismissNotice => self.notice = None,
-            Action::Close => self.close(),
-            Action::CloseNow => self.close_now(),
-            Action::CloseWhenDone => {
-                self.dialog = None;
-                self.picker = None;
-                self.closing = Closing::WhenDone;
-                self.effects.push_back(Effect::Hide);
-            }
-            Action::DismissDialog => self.leave_dialog(),
+            Action::Code(action) => self.handle_code_action(action),
+            Action::Files(action) => self.handle_files_action(action),
+            Action::Clipboard(action) => self.handle_clipboard_action(action),
             Action::Pick(pick) => self.handle_pick(pick),
-            action @ (Action::SearchOffer(..)
-            | Action::SeeRows(..)
-            | Action::SetWanted(..)
-            | Action::SetConflict(..)
-            | Action::Accept(_)
-            | Action::Decline(_)
-            | Action::Pause(_)
-            | Action::Resume(_)
-            | Action::Cancel(_)) => self.handle_session_action(action),
-            action @ (Action::Set(_)
-            | Action::TypeServer(_)
-            | Action::AddServer
-            | Action::TestServer(_)
-            | Action::Diagnose
-            | Action::SendAgain(_)
-            | Action::ForgetEntry(_)
-            | Action::ClearHistory
-            | Action::ConfirmClearHistory) => self.handle_other_action(action),
+            Action::Share(task, action) => self.handle_share_action(task, action),
+            Action::Task(task, action) => self.handle_task_action(task, action),
+            Action::Session(number, action) => self.handle_session_action(number, action),
+            Action::Settings(action) => self.handle_settings_action(action),
+            Action::Network(action) => self.handle_network_action(action),
+            Action::History(action) => self.handle_history_action(action),
+            Action::Window(action) => self.handle_window_action(action),
         }
     }
 
@@ -160,91 +114,131 @@ impl Model {
         }
     }
 
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the caller names what comes here, and breaks when there is more"
-    )]
-    fn handle_session_action(&mut self, action: Action) {
+    fn handle_code_action(&mut self, action: CodeAction) {
         match action {
-            Action::SearchOffer(number, search) => {
-                if let Some(view) = self
-                    .session_mut(number)
-                    .and_then(|session| session.view.as_mut())
-                {
+            CodeAction::Type(typed) => self.entry.set(typed),
+            CodeAction::CompleteWord(word) => self.entry.complete(word),
+            CodeAction::Receive => self.receive(),
+        }
+    }
+
+    fn handle_files_action(&mut self, action: FilesAction) {
+        match action {
+            FilesAction::Choose => self.request(DesktopRequest::ChooseFiles),
+            FilesAction::ChooseFolder(folder) => self.request(DesktopRequest::ChooseFolder(folder)),
+            FilesAction::Drop(paths) => self.send(paths),
+            FilesAction::Open(path) => self.request(DesktopRequest::Open(path)),
+            FilesAction::ShowInFolder(path) => self.request(DesktopRequest::ShowInFolder(path)),
+        }
+    }
+
+    fn handle_clipboard_action(&mut self, action: ClipboardAction) {
+        match action {
+            ClipboardAction::Paste => {
+                self.files_only = false;
+                self.request(DesktopRequest::Paste);
+            }
+            ClipboardAction::PasteFiles => {
+                self.files_only = true;
+                self.request(DesktopRequest::Paste);
+            }
+            ClipboardAction::PasteText(pasted) => self.handle_pasted(&pasted),
+            ClipboardAction::Copy(copied) => self.request(DesktopRequest::CopyText(copied)),
+        }
+    }
+
+    fn handle_share_action(&mut self, task: TaskNumber, action: ShareAction) {
+        match action {
+            ShareAction::RemoveItem(item) => self.ask(Command::EditShare {
+                task,
+                add: Vec::new(),
+                remove: vec![item],
+            }),
+            ShareAction::RenewCode => self.renew_code(task),
+            ShareAction::Stop => self.stop_share(task),
+            ShareAction::ConfirmStop => {
+                self.dialog = None;
+                self.end_share(task);
+            }
+        }
+    }
+
+    fn handle_task_action(&mut self, task: TaskNumber, action: TaskAction) {
+        match action {
+            TaskAction::Cancel => self.ask(Command::CancelTask(task)),
+            TaskAction::Retry => self.retry(task),
+            TaskAction::Forget => self.forget(task),
+        }
+    }
+
+    fn handle_session_action(&mut self, number: SessionNumber, action: SessionAction) {
+        match action {
+            SessionAction::Search(search) => {
+                if let Some(view) = self.view_mut(number) {
                     view.search_for(search);
                 }
-                self.ask_for_rows(number, 0);
+                self.ask_for_rows(number, 0..1);
             }
-            Action::SeeRows(number, rows) => self.see_rows(number, rows),
-            Action::SetWanted(number, index, wanted) => {
-                if let Some(view) = self
-                    .session_mut(number)
-                    .and_then(|session| session.view.as_mut())
-                {
+            SessionAction::SeeRows(rows) => self.ask_for_rows(number, rows),
+            SessionAction::SetWanted(index, wanted) => {
+                if let Some(view) = self.view_mut(number) {
                     view.set_wanted(index, wanted);
                 }
             }
-            Action::SetConflict(number, policy) => {
-                if let Some(view) = self
-                    .session_mut(number)
-                    .and_then(|session| session.view.as_mut())
-                {
+            SessionAction::SetConflict(policy) => {
+                if let Some(view) = self.view_mut(number) {
                     view.on_conflict = policy;
                 }
             }
-            Action::Accept(number) => self.accept(number),
-            Action::Decline(number) => self.answer(number, Decision::Decline),
-            Action::Pause(number) => self.ask(Command::Pause(number)),
-            Action::Resume(number) => self.ask(Command::Resume(number)),
-            Action::Cancel(number) => {
+            SessionAction::Accept => self.accept(number),
+            SessionAction::Decline => self.answer(number, Decision::Decline),
+            SessionAction::Pause => self.ask(Command::Pause(number)),
+            SessionAction::Resume => self.ask(Command::Resume(number)),
+            SessionAction::Cancel => {
                 if let Some(session) = self.session_mut(number) {
                     session.stopping = true;
                     self.ask(Command::CancelSession(number));
                 }
             }
-            // `handle_action` hands on no other.
-            _ => {}
         }
     }
 
-    /// What is not about what goes on now: settings, the network, the history.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the caller names what comes here, and breaks when there is more"
-    )]
-    fn handle_other_action(&mut self, action: Action) {
+    fn handle_settings_action(&mut self, action: SettingsAction) {
         match action {
-            Action::Set(settings) => self.set(*settings),
-            Action::TypeServer(typed) => self.server_draft = typed,
-            Action::AddServer => self.add_server(),
-            Action::TestServer(server) => self.test_server(server),
-            Action::Diagnose => self.diagnose(),
-            Action::SendAgain(number) => self.send_again(number),
-            Action::ForgetEntry(number) => {
+            SettingsAction::Change(settings) => self.set(*settings),
+            SettingsAction::TypeServer(typed) => self.server_draft = typed,
+            SettingsAction::AddServer => self.add_server(),
+        }
+    }
+
+    fn handle_network_action(&mut self, action: NetworkAction) {
+        match action {
+            NetworkAction::Diagnose => self.diagnose(),
+            NetworkAction::TestServer(server) => self.test_server(server),
+        }
+    }
+
+    fn handle_history_action(&mut self, action: HistoryAction) {
+        match action {
+            HistoryAction::SendAgain(number) => self.send_again(number),
+            HistoryAction::Forget(number) => {
                 self.effects.push_back(Effect::ForgetEntry(number));
             }
-            Action::ClearHistory => self.dialog = Some(Dialog::ClearHistory),
-            Action::ConfirmClearHistory => {
+            HistoryAction::Clear => self.dialog = Some(Dialog::ClearHistory),
+            HistoryAction::ConfirmClear => {
                 self.dialog = None;
                 self.effects.push_back(Effect::ClearHistory);
             }
-            // `handle_action` hands on no other.
-            _ => {}
         }
     }
 
-    fn see_rows(&mut self, number: SessionNumber, rows: std::ops::Range<u64>) {
-        let wanted = self
-            .session_mut(number)
-            .and_then(|session| session.view.as_mut())
-            .and_then(|view| Some((view.wanted_page(rows)?, view.search.clone())));
-        if let Some((first, search)) = wanted {
-            self.ask(Command::ShowOffer {
-                session: number,
-                search,
-                first,
-                count: crate::engine::command::OFFER_ROWS_LIMIT,
-            });
+    fn handle_window_action(&mut self, action: WindowAction) {
+        match action {
+            WindowAction::DismissNotice => self.notice = None,
+            WindowAction::DismissDialog => self.leave_dialog(),
+            WindowAction::Close => self.close(),
+            WindowAction::CloseNow => self.close_now(),
+            WindowAction::CloseWhenDone => self.close_when_done(),
         }
     }
 
@@ -414,8 +408,15 @@ impl Model {
         match self.settings.window.on_close {
             OnClose::Ask => self.dialog = Some(Dialog::Close),
             OnClose::Stop => self.close_now(),
-            OnClose::Finish => self.handle_action(Action::CloseWhenDone),
+            OnClose::Finish => self.close_when_done(),
         }
+    }
+
+    fn close_when_done(&mut self) {
+        self.dialog = None;
+        self.picker = None;
+        self.closing = Closing::WhenDone;
+        self.effects.push_back(Effect::Hide);
     }
 
     fn close_now(&mut self) {

@@ -1,17 +1,18 @@
 //! What the engine and the desktop say, and what becomes of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::PathBuf;
 
 use super::session::InUse;
 use super::{
-    Closing, Direction, Effect, LETTERS_LIMIT, Model, Moment, OfferView, Phase, Screen, Session,
-    Task,
+    Closing, Direction, Effect, LETTERS_LIMIT, Model, Moment, OfferView, Phase, Session, Task,
 };
 use crate::desktop::request::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::engine::command::{Command, ConflictPolicy, OFFER_ROWS_LIMIT};
 use crate::engine::event::{Event, OfferDigest, Outcome, Progress, SessionNumber, TaskNumber};
 use crate::failure::{Failure, FailureKind, Stage};
+use crate::gui::screen::Screen;
 use crate::text;
 
 impl Model {
@@ -150,12 +151,20 @@ impl Model {
             }
             DesktopReply::Copied => self.notice = Some(text::COPIED.to_owned()),
             DesktopReply::NoDialog { folder } => self.open_picker(folder),
-            reply @ (DesktopReply::Folder(_)
-            | DesktopReply::FolderMade(_)
-            | DesktopReply::Failed {
-                request: DesktopRequest::ReadFolder(_) | DesktopRequest::MakeFolder { .. },
-                ..
-            }) => self.handle_folder_reply(reply),
+            DesktopReply::Folder(answer) => {
+                self.change_picker(|picker| picker.handle_folder(*answer));
+            }
+            DesktopReply::FolderMade(folder) => {
+                self.change_picker(|picker| picker.handle_made(folder));
+            }
+            DesktopReply::Failed {
+                request: DesktopRequest::ReadFolder(_),
+                problem,
+            } => self.change_picker(|picker| picker.handle_unreadable(problem)),
+            DesktopReply::Failed {
+                request: DesktopRequest::MakeFolder { .. },
+                problem,
+            } => self.change_picker(|picker| picker.handle_unmade(problem)),
             // No person asked for these; that there is none troubles nobody.
             DesktopReply::Failed {
                 request:
@@ -210,10 +219,7 @@ impl Model {
                 let Some(destination) = paths.into_iter().next() else {
                     return;
                 };
-                if let Some(view) = self
-                    .session_mut(number)
-                    .and_then(|session| session.view.as_mut())
-                {
+                if let Some(view) = self.view_mut(number) {
                     view.destination = Some(destination.clone());
                     view.forget_rows();
                     self.ask(Command::SetDestination {
@@ -324,7 +330,7 @@ impl Model {
                 session
                     .view
                     .get_or_insert_with(|| OfferView::new(on_conflict));
-                self.ask_for_rows(number, 0);
+                self.ask_for_rows(number, 0..1);
                 if again {
                     return;
                 }
@@ -407,16 +413,12 @@ impl Model {
         }
     }
 
-    /// Asks for the page of an offer that holds a row, unless it is on its way.
-    pub(super) fn ask_for_rows(&mut self, number: SessionNumber, first: u64) {
+    /// Asks for the page of an offer around these rows, unless they are here or it is on its way.
+    pub(super) fn ask_for_rows(&mut self, number: SessionNumber, rows: Range<u64>) {
         let wanted = self
-            .session_mut(number)
-            .and_then(|session| session.view.as_mut())
-            .and_then(|view| {
-                let first = view.wanted_page(first..first.saturating_add(1))?;
-                Some((view.search.clone(), first))
-            });
-        if let Some((search, first)) = wanted {
+            .view_mut(number)
+            .and_then(|view| Some((view.wanted_page(rows)?, view.search.clone())));
+        if let Some((first, search)) = wanted {
             self.ask(Command::ShowOffer {
                 session: number,
                 search,

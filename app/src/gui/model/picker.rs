@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Dialog, Model, Screen};
+use super::{Dialog, Model};
 use crate::desktop::request::{
-    DesktopReply, DesktopRequest, EntryKind, FolderAnswer, FolderEntry, FolderQuestion, FolderUse,
-    Hidden, Kinds, Place,
+    DesktopRequest, EntryKind, FolderAnswer, FolderEntry, FolderQuestion, FolderUse, Hidden, Kinds,
+    Place,
 };
 use crate::gui::action::Pick;
+use crate::gui::screen::Screen;
 
 /// The person's own folder, as the desktop is asked for it.
 const HOME: &str = "~";
@@ -208,6 +209,18 @@ impl Picker {
         self.open(folder)
     }
 
+    /// The desktop could not read the folder.
+    pub(super) fn handle_unreadable(&mut self, problem: String) -> Outcome {
+        self.reading = Reading::Failed(problem);
+        Outcome::Shown
+    }
+
+    /// The desktop could not make the new folder.
+    pub(super) fn handle_unmade(&mut self, problem: String) -> Outcome {
+        self.problem = Some(problem);
+        Outcome::Shown
+    }
+
     fn open(&mut self, folder: PathBuf) -> Outcome {
         // On the way up, the row that leads back.
         self.sought = self
@@ -333,42 +346,18 @@ impl Model {
 
     /// The person did something in the picker.
     pub(super) fn handle_pick(&mut self, pick: Pick) {
-        let outcome = self.picker.as_mut().map(|picker| picker.handle_pick(pick));
-        self.carry_on(outcome);
+        self.change_picker(|picker| picker.handle_pick(pick));
     }
 
-    /// The desktop told something of folders.
-    pub(super) fn handle_folder_reply(&mut self, reply: DesktopReply) {
+    /// Changes the picker, if it is still open, and does what comes of that.
+    pub(super) fn change_picker(&mut self, change: impl FnOnce(&mut Picker) -> Outcome) {
         let Some(picker) = &mut self.picker else {
             return;
         };
-        let outcome = match reply {
-            DesktopReply::Folder(answer) => picker.handle_folder(*answer),
-            DesktopReply::FolderMade(folder) => picker.handle_made(folder),
-            DesktopReply::Failed { request, problem } => {
-                if matches!(request, DesktopRequest::ReadFolder(_)) {
-                    picker.reading = Reading::Failed(problem);
-                } else {
-                    picker.problem = Some(problem);
-                }
-                Outcome::Shown
-            }
-            // `handle_reply` hands on no other.
-            DesktopReply::Chosen { .. }
-            | DesktopReply::NoDialog { .. }
-            | DesktopReply::Pasted(_)
-            | DesktopReply::Copied
-            | DesktopReply::Looks(_)
-            | DesktopReply::Fonts(_) => Outcome::Shown,
-        };
-        self.carry_on(Some(outcome));
-    }
-
-    fn carry_on(&mut self, outcome: Option<Outcome>) {
-        match outcome {
-            None | Some(Outcome::Shown) => {}
-            Some(Outcome::Asks(request)) => self.request(request),
-            Some(Outcome::Chosen(paths)) => {
+        match change(picker) {
+            Outcome::Shown => {}
+            Outcome::Asks(request) => self.request(request),
+            Outcome::Chosen(paths) => {
                 if let Some(picker) = self.picker.take() {
                     self.dialog = None;
                     self.picked = Some(picker.folder);

@@ -8,7 +8,7 @@ use clap::Parser as _;
 use super::*;
 use crate::args::Cli;
 use crate::engine::event::{Event, OfferRow, Outcome, ShownCode};
-use crate::gui::action::Action;
+use crate::gui::action::{Action, CodeAction, FilesAction, SessionAction};
 use crate::history::Ending;
 
 fn model() -> Model {
@@ -61,8 +61,8 @@ fn a_code_is_found_in_a_message_and_nothing_else_is() {
 #[test]
 fn a_code_is_in_no_debug_output() {
     let mut model = model();
-    model.handle_action(Action::TypeCode("417-acid-lemon".to_owned()));
-    model.handle_action(Action::Receive);
+    model.handle_action(Action::Code(CodeAction::Type("417-acid-lemon".to_owned())));
+    model.handle_action(Action::Code(CodeAction::Receive));
     model.handle_event(Event::Code {
         task: TaskNumber(1),
         code: ShownCode {
@@ -110,7 +110,7 @@ fn old_transfers_make_way() {
     let mut model = model();
     for number in 1..=200 {
         model.handle_action(Action::Show(Screen::Home));
-        model.handle_action(Action::Drop(vec![PathBuf::from("/a")]));
+        model.handle_action(Action::Files(FilesAction::Drop(vec![PathBuf::from("/a")])));
         model.handle_event(Event::Ended {
             task: TaskNumber(number),
             outcome: Outcome::Succeeded,
@@ -127,8 +127,8 @@ fn a_transfer_is_remembered_once() {
         running: Duration::from_secs(1),
         wall: 1_700_000_000,
     });
-    model.handle_action(Action::TypeCode("417-acid-lemon".to_owned()));
-    model.handle_action(Action::Receive);
+    model.handle_action(Action::Code(CodeAction::Type("417-acid-lemon".to_owned())));
+    model.handle_action(Action::Code(CodeAction::Receive));
     model.handle_event(Event::Paired {
         task: TaskNumber(1),
         session: SessionNumber(1),
@@ -148,7 +148,7 @@ fn a_transfer_is_remembered_once() {
         session: SessionNumber(1),
         offer,
     });
-    model.handle_action(Action::Decline(SessionNumber(1)));
+    model.handle_action(Action::Session(SessionNumber(1), SessionAction::Decline));
     let declined = || Event::Failed {
         task: TaskNumber(1),
         session: Some(SessionNumber(1)),

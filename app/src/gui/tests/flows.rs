@@ -15,8 +15,8 @@ use crate::desktop::request::{Clipboard, DesktopReply, DesktopRequest, FolderUse
 use crate::engine::command::{Command, ConflictPolicy, Decision, OnDeadCode, Selection};
 use crate::engine::event::{Event, ItemNumber, LeftOut, SessionNumber, ShownCode, TaskNumber, Who};
 use crate::failure::FailureKind;
-use crate::gui::action::Action;
-use crate::gui::model::Screen;
+use crate::gui::action::{Action, SessionAction, WindowAction};
+use crate::gui::screen::Screen;
 use crate::gui::theme;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
@@ -326,7 +326,7 @@ fn an_offer_that_does_not_fit_or_of_nothing_cannot_be_accepted() {
     desk.harness
         .state_mut()
         .model_mut()
-        .handle_action(Action::Accept(SessionNumber(1)));
+        .handle_action(Action::Session(SessionNumber(1), SessionAction::Accept));
     desk.run();
     let decided = desk
         .asked()
@@ -362,7 +362,10 @@ fn a_long_offer_is_asked_for_page_by_page_and_searched() {
     desk.harness
         .state_mut()
         .model_mut()
-        .handle_action(Action::SeeRows(SessionNumber(1), 5_000..5_020));
+        .handle_action(Action::Session(
+            SessionNumber(1),
+            SessionAction::SeeRows(5_000..5_020),
+        ));
     desk.run();
     assert!(desk.asked().iter().any(|command| matches!(
         command,
@@ -375,7 +378,10 @@ fn a_long_offer_is_asked_for_page_by_page_and_searched() {
     desk.harness
         .state_mut()
         .model_mut()
-        .handle_action(Action::SearchOffer(SessionNumber(1), "beach".to_owned()));
+        .handle_action(Action::Session(
+            SessionNumber(1),
+            SessionAction::Search("beach".to_owned()),
+        ));
     desk.run();
     assert!(desk.asked().iter().any(|command| matches!(
         command,
@@ -582,7 +588,7 @@ fn closing_asks_while_bytes_move_and_not_else() {
     desk.harness
         .state_mut()
         .model_mut()
-        .handle_action(Action::Close);
+        .handle_action(Action::Window(WindowAction::Close));
     assert_eq!(desk.harness.state().model().dialog, None);
 
     let mut desk = Desk::usual();
@@ -591,7 +597,7 @@ fn closing_asks_while_bytes_move_and_not_else() {
     desk.harness
         .state_mut()
         .model_mut()
-        .handle_action(Action::Close);
+        .handle_action(Action::Window(WindowAction::Close));
     desk.run();
     assert!(desk.says("Files are still moving"));
     desk.click("Stop and close");

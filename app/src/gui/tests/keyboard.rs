@@ -7,8 +7,8 @@ use super::{Desk, name_of};
 use crate::engine::command::{Command, Decision};
 use crate::engine::event::{Event, Outcome, SessionNumber, ShownCode, TaskNumber};
 use crate::failure::FailureKind;
-use crate::gui::action::Action;
-use crate::gui::model::Screen;
+use crate::gui::action::{Action, WindowAction};
+use crate::gui::screen::Screen;
 use crate::gui::theme;
 use egui_kittest::kittest::NodeT as _;
 
@@ -192,7 +192,7 @@ fn a_dialog_keeps_the_focus_and_escape_leaves_it() {
     desk.harness
         .state_mut()
         .model_mut()
-        .handle_action(Action::Close);
+        .handle_action(Action::Window(WindowAction::Close));
     desk.run();
     assert_eq!(desk.focused().as_deref(), Some("Keep the window open"));
     let order = tab_order(&mut desk);

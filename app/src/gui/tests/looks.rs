@@ -12,7 +12,7 @@ use super::states::{self, State};
 use super::{Desk, Look, name_of};
 use crate::config::{Settings, Theme};
 use crate::desktop::request::{Appearance, DesktopReply, Looks};
-use crate::gui::action::Action;
+use crate::gui::action::{Action, SettingsAction};
 use crate::gui::theme::{self, DARK, LIGHT};
 
 /// Sizes that a window has to do with: a narrow one, the usual one, and the usual one for weak eyes.
@@ -352,7 +352,7 @@ fn a_window_looks_as_the_desktop_does_unless_it_is_set_otherwise() {
     assert_eq!(desk.rests(), std::time::Duration::MAX);
     let mut settings = desk.harness.state().model().settings.clone();
     settings.window.theme = Theme::Light;
-    let set = Action::Set(Box::new(settings));
+    let set = Action::Settings(SettingsAction::Change(Box::new(settings)));
     desk.harness.state_mut().model_mut().handle_action(set);
     desk.run();
     assert_eq!(looks(&desk), (egui::Theme::Light, true));

@@ -11,8 +11,8 @@ use crate::desktop::request::{
     FolderQuestion, FolderUse, Hidden, Kinds, Place, PlaceKind,
 };
 use crate::engine::command::Command;
-use crate::gui::action::Action;
-use crate::gui::model::Screen;
+use crate::gui::action::{Action, WindowAction};
+use crate::gui::screen::Screen;
 
 /// What lies in every folder of these tests.
 fn entries(folder: &Path) -> Vec<FolderEntry> {
@@ -426,7 +426,7 @@ fn closing_asks_before_the_picker_which_is_still_there_then() {
     desk.harness
         .state_mut()
         .model_mut()
-        .handle_action(Action::Close);
+        .handle_action(Action::Window(WindowAction::Close));
     desk.run();
     assert!(desk.says("Files are still moving") && !desk.says("Choose this folder"));
     desk.press(Key::Escape);

@@ -11,8 +11,8 @@ use super::{Desk, Look};
 use crate::config::Settings;
 use crate::engine::command::Command;
 use crate::engine::event::{Event, SessionNumber, Who};
-use crate::gui::action::Action;
-use crate::gui::model::Screen;
+use crate::gui::action::{Action, FilesAction};
+use crate::gui::screen::Screen;
 
 /// A press as a screen reader sends it, to be put among what comes.
 #[track_caller]
@@ -98,7 +98,9 @@ fn the_focus_stays_on_what_comes_to_stand_elsewhere() {
     });
     desk.run();
     let again = press_of(&desk, "Pause: From Ada's laptop");
-    let dropped = Action::Drop(vec![PathBuf::from("/home/bob/report.pdf")]);
+    let dropped = Action::Files(FilesAction::Drop(vec![PathBuf::from(
+        "/home/bob/report.pdf",
+    )]));
     desk.harness.state_mut().model_mut().handle_action(dropped);
     show(&mut desk, Screen::Home);
     desk.asked();

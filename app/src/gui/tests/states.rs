@@ -15,8 +15,8 @@ use crate::engine::event::{
     Receipt, Rung, RungState, SessionNumber, ShareItem, ShownCode, TaskNumber, Who,
 };
 use crate::failure::{Failure, FailureKind, Stage};
-use crate::gui::action::Action;
-use crate::gui::model::Screen;
+use crate::gui::action::{Action, FilesAction, WindowAction};
+use crate::gui::screen::Screen;
 
 /// A state: what it is called, and how it comes about.
 pub(super) struct State {
@@ -215,7 +215,7 @@ fn elsewhere() -> Vec<State> {
                 desk.harness
                     .state_mut()
                     .model_mut()
-                    .handle_action(Action::Close);
+                    .handle_action(Action::Window(WindowAction::Close));
             },
             moving: true,
         },
@@ -246,7 +246,7 @@ pub(super) fn shared(desk: &mut Desk) {
     desk.harness
         .state_mut()
         .model_mut()
-        .handle_action(Action::Drop(paths));
+        .handle_action(Action::Files(FilesAction::Drop(paths)));
     code(desk);
     desk.tell(Event::Scanned {
         task: TaskNumber(1),
@@ -472,10 +472,10 @@ pub(super) fn share_failed(desk: &mut Desk, kind: FailureKind) {
     desk.harness
         .state_mut()
         .model_mut()
-        .handle_action(Action::Drop(vec![
+        .handle_action(Action::Files(FilesAction::Drop(vec![
             PathBuf::from("/home/bob/report.pdf"),
             PathBuf::from("/home/bob/photos"),
-        ]));
+        ])));
     desk.tell(Event::Failed {
         task: TaskNumber(1),
         session: None,

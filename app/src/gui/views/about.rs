@@ -3,7 +3,7 @@
 use egui::Ui;
 
 use super::{card_ui, page_ui};
-use crate::gui::model::Screen;
+use crate::gui::screen::Screen;
 use crate::gui::theme;
 use crate::gui::widgets::{card_title_ui, text_ui, title_ui, weak_ui};
 use crate::text;

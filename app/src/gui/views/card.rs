@@ -5,8 +5,11 @@ use egui::{Color32, Ui};
 use super::{Scene, card_ui, row_with_end_ui};
 use crate::engine::event::{RungState, TaskNumber, Who};
 use crate::failure::Failure;
-use crate::gui::action::Action;
-use crate::gui::model::{Direction, Phase, RATES_KEPT, Receive, Screen, Session, Share};
+use crate::gui::action::{
+    Action, ClipboardAction, FilesAction, SessionAction, ShareAction, TaskAction,
+};
+use crate::gui::model::{Direction, Phase, RATES_KEPT, Receive, Session, Share};
+use crate::gui::screen::Screen;
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{
     Bar, Button, Icon, Weight, bar_ui, card_title_ui, graph_ui, sign_ui, text_ui, weak_ui,
@@ -58,7 +61,7 @@ pub(super) fn share_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, sha
             let stop = Button::new(text::STOP_SHARING)
                 .described(text::button_of(text::STOP_SHARING, &title));
             if stop.show_ui(ui) {
-                scene.actions.push(Action::StopShare(task));
+                scene.actions.push(Action::Share(task, ShareAction::Stop));
             }
         });
     });
@@ -99,10 +102,10 @@ pub(super) fn next_button_ui(
             .icon(Icon::File)
             .described(text::button_of(text::CHOOSE_FILES, title));
         if choose.show_ui(ui) {
-            scene.actions.push(Action::ChooseFiles);
+            scene.actions.push(Action::Files(FilesAction::Choose));
         }
     } else if again_button(ui, text::SEND_AGAIN, title) {
-        scene.actions.push(Action::Retry(task));
+        scene.actions.push(Action::Task(task, TaskAction::Retry));
     }
 }
 
@@ -122,7 +125,7 @@ fn received_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, receive: &R
             title_row_ui(ui, scene, task, &title, over);
             course_ui(ui, scene, task, session, &title);
             if over && again_wanted(&session.phase) && again_button(ui, text::RETRY, &title) {
-                scene.actions.push(Action::Retry(task));
+                scene.actions.push(Action::Task(task, TaskAction::Retry));
             }
         }
         (None, Some(failure)) => {
@@ -130,7 +133,7 @@ fn received_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, receive: &R
             failure_ui(ui, scene, failure, Role::Receiver);
             let again = receive.ended && failure.kind.worth_retrying();
             if again && again_button(ui, text::RETRY, text::RECEIVE_TITLE) {
-                scene.actions.push(Action::Retry(task));
+                scene.actions.push(Action::Task(task, TaskAction::Retry));
             }
         }
         (None, None) => {
@@ -145,7 +148,7 @@ fn received_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, receive: &R
             let cancel = Button::new(text::CANCEL)
                 .described(text::button_of(text::CANCEL, text::LOOKING_FOR_SENDER));
             if cancel.show_ui(ui) {
-                scene.actions.push(Action::CancelTask(task));
+                scene.actions.push(Action::Task(task, TaskAction::Cancel));
             }
         }
     }
@@ -233,7 +236,7 @@ fn title_row_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, title: &st
                 let remove = Button::icon_only(Icon::Cross, text::REMOVE)
                     .described(text::button_of(text::REMOVE, title));
                 if remove.show_ui(ui) {
-                    scene.actions.push(Action::Forget(task));
+                    scene.actions.push(Action::Task(task, TaskAction::Forget));
                 }
             }
         },
@@ -379,9 +382,9 @@ pub(super) fn failure_ui(ui: &mut Ui, scene: &mut Scene<'_>, failure: &Failure, 
         .icon(Icon::Clipboard)
         .weight(Weight::Plain);
     if copy.show_ui(ui) {
-        scene
-            .actions
-            .push(Action::Copy(text::failure_details(failure, &sentence)));
+        scene.actions.push(Action::Clipboard(ClipboardAction::Copy(
+            text::failure_details(failure, &sentence),
+        )));
     }
 }
 
@@ -419,7 +422,7 @@ fn buttons_ui(
                     Icon::Play,
                     text::RESUME,
                     Weight::Main,
-                    Action::Resume(number),
+                    Action::Session(number, SessionAction::Resume),
                 );
             }
             Phase::Moving | Phase::Stalled | Phase::Paused(Who::Peer) => {
@@ -428,14 +431,14 @@ fn buttons_ui(
                     Icon::Pause,
                     text::PAUSE,
                     Weight::Plain,
-                    Action::Pause(number),
+                    Action::Session(number, SessionAction::Pause),
                 );
             }
             Phase::Done | Phase::PartlyDone => {
                 if let Some(place) = session.places.first() {
-                    let open = Action::Open(place.clone());
+                    let open = Action::Files(FilesAction::Open(place.clone()));
                     button(ui, Icon::File, text::OPEN, Weight::Plain, open);
-                    let show = Action::ShowInFolder(place.clone());
+                    let show = Action::Files(FilesAction::ShowInFolder(place.clone()));
                     button(ui, Icon::Folder, text::SHOW_IN_FOLDER, Weight::Plain, show);
                 }
             }
@@ -450,9 +453,9 @@ fn buttons_ui(
         }
         if session.phase.running() && session.phase != Phase::Deciding && !session.stopping {
             let action = match session.direction {
-                Direction::Sending => Action::Cancel(number),
+                Direction::Sending => Action::Session(number, SessionAction::Cancel),
                 // A receive has one session, and nothing is left of it without.
-                Direction::Receiving => Action::CancelTask(task),
+                Direction::Receiving => Action::Task(task, TaskAction::Cancel),
             };
             button(ui, Icon::Cross, text::CANCEL, Weight::Plain, action);
         }

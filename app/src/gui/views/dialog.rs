@@ -3,7 +3,7 @@
 use egui::{Id, Modal, Ui};
 
 use super::{Scene, picker};
-use crate::gui::action::Action;
+use crate::gui::action::{Action, HistoryAction, ShareAction, WindowAction};
 use crate::gui::model::Dialog;
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{Button, Weight, card_title_ui, text_ui};
@@ -21,10 +21,16 @@ pub(super) fn show_ui(ui: &Ui, scene: &mut Scene<'_>) {
             scene,
             text::CLOSE_TITLE,
             text::CLOSE_QUESTION,
-            (text::CLOSE_KEEP, Action::DismissDialog),
+            (
+                text::CLOSE_KEEP,
+                Action::Window(WindowAction::DismissDialog),
+            ),
             &[
-                (text::CLOSE_WHEN_DONE, Action::CloseWhenDone),
-                (text::CLOSE_NOW, Action::CloseNow),
+                (
+                    text::CLOSE_WHEN_DONE,
+                    Action::Window(WindowAction::CloseWhenDone),
+                ),
+                (text::CLOSE_NOW, Action::Window(WindowAction::CloseNow)),
             ],
         ),
         Some(Dialog::ClearHistory) => ask_ui(
@@ -32,16 +38,25 @@ pub(super) fn show_ui(ui: &Ui, scene: &mut Scene<'_>) {
             scene,
             text::CLEAR_TITLE,
             text::CLEAR_QUESTION,
-            (text::CLEAR_KEEP, Action::DismissDialog),
-            &[(text::CLEAR_HISTORY, Action::ConfirmClearHistory)],
+            (
+                text::CLEAR_KEEP,
+                Action::Window(WindowAction::DismissDialog),
+            ),
+            &[(
+                text::CLEAR_HISTORY,
+                Action::History(HistoryAction::ConfirmClear),
+            )],
         ),
         Some(Dialog::StopShare(task)) => ask_ui(
             ui,
             scene,
             text::STOP_TITLE,
             text::STOP_QUESTION,
-            (text::STOP_KEEP, Action::DismissDialog),
-            &[(text::STOP_SHARING, Action::ConfirmStopShare(task))],
+            (text::STOP_KEEP, Action::Window(WindowAction::DismissDialog)),
+            &[(
+                text::STOP_SHARING,
+                Action::Share(task, ShareAction::ConfirmStop),
+            )],
         ),
         Some(Dialog::Choose) => picker::show_ui(ui, scene),
     }
@@ -87,6 +102,8 @@ fn ask_ui(
             });
         });
     if response.should_close() {
-        scene.actions.push(Action::DismissDialog);
+        scene
+            .actions
+            .push(Action::Window(WindowAction::DismissDialog));
     }
 }

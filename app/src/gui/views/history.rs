@@ -3,8 +3,8 @@
 use egui::Ui;
 
 use super::{Scene, card_ui, page_ui, row_with_end_ui};
-use crate::gui::action::Action;
-use crate::gui::model::Screen;
+use crate::gui::action::{Action, FilesAction, HistoryAction};
+use crate::gui::screen::Screen;
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{
     Button, Icon, Weight, card_title_ui, icon_ui, name_ui, sign_ui, title_ui, weak_ui,
@@ -32,7 +32,7 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             .icon(Icon::Cross)
             .show_ui(ui)
         {
-            scene.actions.push(Action::ClearHistory);
+            scene.actions.push(Action::History(HistoryAction::Clear));
         }
         for (number, entry) in entries.iter().rev() {
             ui.push_id(number.0, |ui| entry_ui(ui, scene, *number, entry));
@@ -55,7 +55,9 @@ pub(super) fn entry_ui(ui: &mut Ui, scene: &mut Scene<'_>, number: EntryNumber, 
                 let forget = Button::icon_only(Icon::Cross, text::REMOVE)
                     .described(text::button_of(text::REMOVE, &title));
                 if forget.show_ui(ui) {
-                    scene.actions.push(Action::ForgetEntry(number));
+                    scene
+                        .actions
+                        .push(Action::History(HistoryAction::Forget(number)));
                 }
             },
             |ui| {
@@ -108,12 +110,22 @@ fn buttons_ui(ui: &mut Ui, scene: &mut Scene<'_>, number: EntryNumber, entry: &E
             }
         };
         if let Some(place) = entry.places.first() {
-            button(ui, Icon::File, text::OPEN, Action::Open(place.clone()));
-            let show = Action::ShowInFolder(place.clone());
+            button(
+                ui,
+                Icon::File,
+                text::OPEN,
+                Action::Files(FilesAction::Open(place.clone())),
+            );
+            let show = Action::Files(FilesAction::ShowInFolder(place.clone()));
             button(ui, Icon::Folder, text::SHOW_IN_FOLDER, show);
         }
         if !entry.sources.is_empty() {
-            button(ui, Icon::Again, text::SEND_AGAIN, Action::SendAgain(number));
+            button(
+                ui,
+                Icon::Again,
+                text::SEND_AGAIN,
+                Action::History(HistoryAction::SendAgain(number)),
+            );
         }
     });
 }

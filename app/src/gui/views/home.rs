@@ -4,8 +4,9 @@ use egui::{Sense, Stroke, Ui};
 
 use super::{Dropping, Scene, card, card_ui, history, page_ui, row_with_end_ui};
 use crate::desktop::request::FolderUse;
-use crate::gui::action::Action;
-use crate::gui::model::{Model, Screen, Task};
+use crate::gui::action::{Action, ClipboardAction, CodeAction, FilesAction};
+use crate::gui::model::{Model, Task};
+use crate::gui::screen::Screen;
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{
     Button, Icon, Weight, card_title_ui, code_field_ui, icon_ui, sign_ui, text_ui, title_ui,
@@ -52,17 +53,21 @@ fn send_ui(ui: &mut Ui, scene: &mut Scene<'_>, room: f32) -> f32 {
             .wide()
             .show_ui(ui)
         {
-            scene.actions.push(Action::ChooseFiles);
+            scene.actions.push(Action::Files(FilesAction::Choose));
         }
         ui.horizontal_wrapped(|ui| {
             if Button::new(text::CHOOSE_FOLDER)
                 .icon(Icon::Folder)
                 .show_ui(ui)
             {
-                scene.actions.push(Action::ChooseFolder(FolderUse::Send));
+                scene
+                    .actions
+                    .push(Action::Files(FilesAction::ChooseFolder(FolderUse::Send)));
             }
             if Button::new(text::PASTE).icon(Icon::Clipboard).show_ui(ui) {
-                scene.actions.push(Action::Paste);
+                scene
+                    .actions
+                    .push(Action::Clipboard(ClipboardAction::Paste));
             }
         });
         ui.min_rect().height()
@@ -120,7 +125,7 @@ fn receive_ui(ui: &mut Ui, scene: &mut Scene<'_>, height: f32) {
             .wide()
             .show_ui(ui)
         {
-            scene.actions.push(Action::Receive);
+            scene.actions.push(Action::Code(CodeAction::Receive));
         }
         weak_ui(
             ui,

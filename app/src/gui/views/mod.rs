@@ -16,8 +16,9 @@ use egui::{
     UiStackInfo,
 };
 
-use super::action::Action;
-use super::model::{Model, Screen};
+use super::action::{Action, WindowAction};
+use super::model::Model;
+use super::screen::Screen;
 use super::theme::{self, Palette};
 use super::widgets::{
     Button, Icon, Weight, follow_focus_ui, hold_focus_ui, ring_ui, text_ui, title_ui,
@@ -118,7 +119,9 @@ fn top_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
                         |ui| {
                             let dismiss = Button::icon_only(Icon::Cross, text::DISMISS);
                             if dismiss.show_ui(ui) {
-                                scene.actions.push(Action::DismissNotice);
+                                scene
+                                    .actions
+                                    .push(Action::Window(WindowAction::DismissNotice));
                             }
                         },
                         |ui| {

@@ -6,8 +6,8 @@ use fardrop_shared::diagnosis::{Diagnosis, Prospect};
 
 use super::{Scene, card_ui, page_ui};
 use crate::engine::event::Rung;
-use crate::gui::action::Action;
-use crate::gui::model::Screen;
+use crate::gui::action::{Action, ClipboardAction, NetworkAction};
+use crate::gui::screen::Screen;
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{
     Button, Icon, Weight, card_title_ui, extended_width, icon_ui, sign_ui, text_ui, title_ui,
@@ -58,7 +58,7 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
                 .weight(Weight::Main)
                 .enabled(!network.looking);
             if look.show_ui(ui) {
-                scene.actions.push(Action::Diagnose);
+                scene.actions.push(Action::Network(NetworkAction::Diagnose));
             }
         });
         if let Some(diagnosis) = &network.diagnosis {
@@ -126,7 +126,9 @@ fn report_ui(ui: &mut Ui, scene: &mut Scene<'_>, diagnosis: &Diagnosis) {
         let copy = Button::new(text::COPY_REPORT).icon(Icon::Clipboard);
         if copy.show_ui(ui) {
             let lines = text::diagnosis(diagnosis, Disclosure::Hidden, REPORT_COLUMNS);
-            scene.actions.push(Action::Copy(lines.join("\n")));
+            scene
+                .actions
+                .push(Action::Clipboard(ClipboardAction::Copy(lines.join("\n"))));
         }
     });
 }

@@ -6,8 +6,9 @@ use super::{Column, Scene, back_title_ui, card_ui, page_ui, tall_row_with_end_ui
 use crate::desktop::request::FolderUse;
 use crate::engine::command::ConflictPolicy;
 use crate::engine::event::{Conflict, OfferDigest, OfferRow, SessionNumber};
-use crate::gui::action::Action;
-use crate::gui::model::{OfferView, Phase, Screen};
+use crate::gui::action::{Action, FilesAction, SessionAction};
+use crate::gui::model::{OfferView, Phase};
+use crate::gui::screen::Screen;
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{
     Button, Icon, Weight, card_title_ui, hold_focus_ui, icon_ui, name_ui, safe, sign_ui, text_ui,
@@ -69,14 +70,18 @@ fn answer_ui(
                     decline.request_focus();
                 }
                 if decline.clicked() {
-                    scene.actions.push(Action::Decline(number));
+                    scene
+                        .actions
+                        .push(Action::Session(number, SessionAction::Decline));
                 }
                 let accept = Button::new(text::ACCEPT)
                     .icon(Icon::Check)
                     .weight(Weight::Main)
                     .enabled(something && fits);
                 if accept.show_ui(ui) {
-                    scene.actions.push(Action::Accept(number));
+                    scene
+                        .actions
+                        .push(Action::Session(number, SessionAction::Accept));
                 }
                 if !something {
                     weak_ui(ui, text::NOTHING_CHOSEN);
@@ -111,9 +116,9 @@ fn place_ui(
                     .icon(Icon::Folder)
                     .described(text::button_of(text::CHANGE, text::SAVE_INTO));
                 if change.show_ui(ui) {
-                    scene
-                        .actions
-                        .push(Action::ChooseFolder(FolderUse::ReceiveOffer));
+                    scene.actions.push(Action::Files(FilesAction::ChooseFolder(
+                        FolderUse::ReceiveOffer,
+                    )));
                 }
             },
             |ui| {
@@ -164,7 +169,9 @@ fn list_ui(
             // Letters without a font are missed here as well.
             let _ = safe(ui, &search);
             if field.changed() {
-                scene.actions.push(Action::SearchOffer(number, search));
+                scene
+                    .actions
+                    .push(Action::Session(number, SessionAction::Search(search)));
             }
         }
         match view.matching {
@@ -214,7 +221,9 @@ fn rows_ui(
             row_ui(&mut place, scene, number, view, row);
         }
     }
-    scene.actions.push(Action::SeeRows(number, rows));
+    scene
+        .actions
+        .push(Action::Session(number, SessionAction::SeeRows(rows)));
 }
 
 fn row_ui(
@@ -245,9 +254,10 @@ fn row_ui(
                 .add_enabled(free, Checkbox::without_text(&mut wanted))
                 .accessible_name(text::take_row(&row.name));
             if check.changed() {
-                scene
-                    .actions
-                    .push(Action::SetWanted(number, row.index, wanted));
+                scene.actions.push(Action::Session(
+                    number,
+                    SessionAction::SetWanted(row.index, wanted),
+                ));
             }
             let icon = if row.folder { Icon::Folder } else { Icon::File };
             icon_ui(ui, icon, theme::ICON, palette.text_weak);
@@ -276,7 +286,9 @@ fn conflicts_ui(
         ui.spacing_mut().item_spacing.x = theme::SPACE_WIDE;
         for (policy, label) in POLICIES {
             if ui.radio(view.on_conflict == policy, label).clicked() {
-                scene.actions.push(Action::SetConflict(number, policy));
+                scene
+                    .actions
+                    .push(Action::Session(number, SessionAction::SetConflict(policy)));
             }
         }
     });

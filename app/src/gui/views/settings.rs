@@ -8,8 +8,8 @@ use crate::config::{
     OnClose, Settings, TEXT_PERCENT_MAX, TEXT_PERCENT_MIN, Theme, WORDS_MAX, WORDS_MIN, host_name,
 };
 use crate::desktop::request::FolderUse;
-use crate::gui::action::Action;
-use crate::gui::model::Screen;
+use crate::gui::action::{Action, FilesAction, NetworkAction, SettingsAction};
+use crate::gui::screen::Screen;
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{
     Button, Icon, Weight, card_title_ui, sign_ui, text_ui, title_ui, weak_ui,
@@ -48,7 +48,9 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             window_ui(ui, &mut settings);
         });
         if settings != scene.model.settings {
-            scene.actions.push(Action::Set(Box::new(settings)));
+            scene
+                .actions
+                .push(Action::Settings(SettingsAction::Change(Box::new(settings))));
         }
     });
 }
@@ -69,9 +71,9 @@ fn transfers_ui(ui: &mut Ui, scene: &mut Scene<'_>, settings: &mut Settings) {
                 .icon(Icon::Folder)
                 .described(text::button_of(text::CHANGE, text::FOLDER_LABEL));
             if change.show_ui(ui) {
-                scene
-                    .actions
-                    .push(Action::ChooseFolder(FolderUse::ReceiveAlways));
+                scene.actions.push(Action::Files(FilesAction::ChooseFolder(
+                    FolderUse::ReceiveAlways,
+                )));
             }
         },
         |ui| {
@@ -123,7 +125,9 @@ fn servers_ui(ui: &mut Ui, scene: &mut Scene<'_>, settings: &mut Settings) {
                     }
                     let test = Button::new(text::TEST).described(text::test_server(server));
                     if test.show_ui(ui) {
-                        scene.actions.push(Action::TestServer(server.clone()));
+                        scene
+                            .actions
+                            .push(Action::Network(NetworkAction::TestServer(server.clone())));
                     }
                 },
                 |ui| {
@@ -169,15 +173,21 @@ fn add_server_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
                 .hint_text(text::SERVER_HINT);
             let field = ui.add(field).accessible_name(text::SERVER_LABEL);
             if field.changed() {
-                scene.actions.push(Action::TypeServer(typed));
+                scene
+                    .actions
+                    .push(Action::Settings(SettingsAction::TypeServer(typed)));
             }
             if field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter)) {
-                scene.actions.push(Action::AddServer);
+                scene
+                    .actions
+                    .push(Action::Settings(SettingsAction::AddServer));
             }
         },
     );
     if added {
-        scene.actions.push(Action::AddServer);
+        scene
+            .actions
+            .push(Action::Settings(SettingsAction::AddServer));
     }
 }
 

@@ -5,8 +5,9 @@ use egui::{Label, Response, RichText, Ui};
 use super::{Scene, back_title_ui, card, card_ui, page_ui, row_with_end_ui, tall_row_with_end_ui};
 use crate::desktop::request::FolderUse;
 use crate::engine::event::{ShareItem, ShownCode, TaskNumber};
-use crate::gui::action::Action;
-use crate::gui::model::{Screen, Share};
+use crate::gui::action::{Action, ClipboardAction, FilesAction, ShareAction};
+use crate::gui::model::Share;
+use crate::gui::screen::Screen;
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{
     Button, Icon, Weight, card_title_ui, icon_ui, name_ui, nothing_focused, qr_ui, sign_ui,
@@ -48,7 +49,7 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber) {
         if !share.ended {
             let stop = Button::new(text::STOP_SHARING).icon(Icon::Cross);
             if stop.show_ui(ui) {
-                scene.actions.push(Action::StopShare(task));
+                scene.actions.push(Action::Share(task, ShareAction::Stop));
             }
         }
         // Also when what had the focus went with the code.
@@ -103,7 +104,9 @@ fn code_card_ui(
                 .weight(weight)
                 .response_ui(ui);
             if fresh.clicked() {
-                scene.actions.push(Action::RenewCode(task));
+                scene
+                    .actions
+                    .push(Action::Share(task, ShareAction::RenewCode));
             }
             main = main.or(Some(fresh));
         }
@@ -147,13 +150,17 @@ fn code_ui(ui: &mut Ui, scene: &mut Scene<'_>, code: &ShownCode) -> Response {
             .response_ui(ui);
         if copy.clicked() {
             let whole = code.with_server.as_ref().unwrap_or(&code.spoken);
-            scene.actions.push(Action::Copy(whole.clone()));
+            scene
+                .actions
+                .push(Action::Clipboard(ClipboardAction::Copy(whole.clone())));
         }
         if Button::new(text::COPY_LINK)
             .icon(Icon::Clipboard)
             .show_ui(ui)
         {
-            scene.actions.push(Action::Copy(code.uri.clone()));
+            scene
+                .actions
+                .push(Action::Clipboard(ClipboardAction::Copy(code.uri.clone())));
         }
         copy
     })
@@ -209,10 +216,12 @@ fn offered_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Shar
         if !share.ended {
             ui.horizontal_wrapped(|ui| {
                 if Button::new(text::ADD_FILES).icon(Icon::Plus).show_ui(ui) {
-                    scene.actions.push(Action::ChooseFiles);
+                    scene.actions.push(Action::Files(FilesAction::Choose));
                 }
                 if Button::new(text::ADD_FOLDER).icon(Icon::Plus).show_ui(ui) {
-                    scene.actions.push(Action::ChooseFolder(FolderUse::Send));
+                    scene
+                        .actions
+                        .push(Action::Files(FilesAction::ChooseFolder(FolderUse::Send)));
                 }
             });
         }
@@ -234,7 +243,9 @@ fn item_ui(
                 let remove = Button::icon_only(Icon::Cross, text::REMOVE_ITEM)
                     .described(text::remove_item(&item.name));
                 if remove.show_ui(ui) {
-                    scene.actions.push(Action::RemoveItem(task, item.number));
+                    scene
+                        .actions
+                        .push(Action::Share(task, ShareAction::RemoveItem(item.number)));
                 }
             }
             let amount = text::item_amount(item.folder, item.files, item.bytes);

@@ -6,7 +6,7 @@ use fardrop_shared::code::draft::{self, Draft};
 use super::button::{Button, Weight};
 use super::icon::Icon;
 use super::sign_ui;
-use crate::gui::action::Action;
+use crate::gui::action::{Action, CodeAction};
 use crate::gui::model::CodeEntry;
 use crate::gui::theme::{self, Palette};
 use crate::text;
@@ -42,11 +42,11 @@ pub(crate) fn code_field_ui(
         response.request_focus();
     }
     if response.changed() {
-        actions.push(Action::TypeCode(typed.clone()));
+        actions.push(Action::Code(CodeAction::Type(typed.clone())));
     }
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     if entered && !composing {
-        actions.push(Action::Receive);
+        actions.push(Action::Code(CodeAction::Receive));
     }
     match entry.problem() {
         Some(problem) => sign_ui(ui, Icon::Warning, palette.bad, &problem),
@@ -67,7 +67,7 @@ fn completions_ui(ui: &mut Ui, entry: &CodeEntry, field: Id, actions: &mut Vec<A
                 .weight(Weight::Quiet)
                 .described(text::complete_word(word));
             if button.show_ui(ui) {
-                actions.push(Action::CompleteWord(word));
+                actions.push(Action::Code(CodeAction::CompleteWord(word)));
                 ui.memory_mut(|memory| memory.request_focus(field));
                 move_caret_to_end(ui, field);
             }

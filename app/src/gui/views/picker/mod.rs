@@ -6,7 +6,7 @@ use egui::{Checkbox, Id, Key, Margin, Modal, Modifiers, ScrollArea, TextEdit, Ui
 
 use super::{Scene, row_with_end_ui};
 use crate::desktop::request::{FolderUse, Hidden, Place, PlaceKind};
-use crate::gui::action::{Action, Pick};
+use crate::gui::action::{Action, Pick, WindowAction};
 use crate::gui::model::{Picker, Reading};
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{Button, Icon, Weight, card_title_ui, follow_focus_ui, sign_ui, weak_ui};
@@ -64,7 +64,9 @@ pub(super) fn show_ui(ui: &Ui, scene: &mut Scene<'_>) {
             keep_focus(ui, list);
         });
     if response.should_close() {
-        scene.actions.push(Action::DismissDialog);
+        scene
+            .actions
+            .push(Action::Window(WindowAction::DismissDialog));
     }
 }
 
@@ -298,7 +300,9 @@ fn new_folder_ui(ui: &mut Ui, scene: &mut Scene<'_>, name: &str) {
 fn answers_ui(ui: &mut Ui, scene: &mut Scene<'_>, picker: &Picker) {
     ui.horizontal_wrapped(|ui| {
         if Button::new(text::CANCEL).show_ui(ui) {
-            scene.actions.push(Action::DismissDialog);
+            scene
+                .actions
+                .push(Action::Window(WindowAction::DismissDialog));
         }
         let marked = picker.marked.len();
         let label = match (marked, picker.purpose) {
