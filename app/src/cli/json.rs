@@ -11,7 +11,7 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 use super::{Report, Weight};
 use crate::engine::event::{
-    Event, LinkName, OfferDigest, Outcome, Progress, Receipt, Rung, SessionNumber,
+    Event, LinkName, OfferSummary, Outcome, Progress, Receipt, Rung, SessionNumber,
 };
 use crate::failure::{Failure, FailureKind};
 use crate::text;
@@ -332,7 +332,7 @@ fn path_line(
     }
 }
 
-fn offer_line(session: SessionNumber, offer: &OfferDigest) -> Line<'_> {
+fn offer_line(session: SessionNumber, offer: &OfferSummary) -> Line<'_> {
     Line::Offer {
         session: session.0,
         files: offer.files,

@@ -13,7 +13,7 @@ use super::{Context, Exit, Report, Style, TICK, Turn, Weight, follow};
 use crate::args::ReceiveArgs;
 use crate::engine::EngineHandle;
 use crate::engine::command::{Command, ConflictPolicy, Decision, ReceiveOptions, TypedCode};
-use crate::engine::event::{Event, OfferDigest, SessionNumber, TaskNumber};
+use crate::engine::event::{Event, OfferSummary, SessionNumber, TaskNumber};
 use crate::failure::FailureKind;
 use crate::signals::Stop;
 use crate::text;
@@ -280,7 +280,7 @@ impl Consent<'_, '_> {
     fn handle_offer(
         &mut self,
         session: SessionNumber,
-        offer: &OfferDigest,
+        offer: &OfferSummary,
         report: &mut dyn Report,
     ) -> Result<()> {
         let weight = if self.receiving.accept_all {

@@ -10,7 +10,7 @@ use super::*;
 use crate::args::{Action, Cli};
 use crate::engine::command::{ConflictPolicy, Decision, ShareLifetime};
 use crate::engine::event::{
-    LeftOut, LinkName, OfferDigest, Receipt, Rung, RungState, ShownCode, Who,
+    LeftOut, LinkName, OfferSummary, Receipt, Rung, RungState, ShownCode, Who,
 };
 use crate::engine::handle::Script;
 use crate::failure::{Failure, FailureKind, Stage};
@@ -220,7 +220,7 @@ fn path() -> Event {
 fn offer(conflicts: u64) -> Event {
     Event::Offer {
         session: SESSION,
-        offer: OfferDigest {
+        offer: OfferSummary {
             files: 3,
             folders: 1,
             bytes: 12_400_000,

@@ -119,7 +119,7 @@ pub enum Event {
         /// The session.
         session: SessionNumber,
         /// The offer in short.
-        offer: OfferDigest,
+        offer: OfferSummary,
     },
     /// The part of an offer that `Command::ShowOffer` asked for.
     OfferPage {
@@ -408,7 +408,7 @@ impl LinkName {
 
 /// An offer in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OfferDigest {
+pub struct OfferSummary {
     /// Regular files.
     pub files: u64,
     /// Folders.

@@ -10,16 +10,16 @@ use tokio::sync::{mpsc, watch};
 use super::cancel::{Cancel, EitherCancel};
 use super::command::{ConflictPolicy, Decision, ReceiveOptions, TypedCode};
 use super::context::{Answer, Context, SessionControls};
-use super::event::{Event, OfferDigest, Outcome, Receipt, SessionNumber, TaskNumber};
+use super::event::{Event, OfferSummary, Outcome, Receipt, SessionNumber, TaskNumber};
 use super::failures;
 use super::report::Reporter;
 use super::session::path::PathWatch;
-use super::session::view::{self, OfferView, digest};
+use super::session::view::{self, OfferView, offer_summary};
 use super::session::{self, Pair};
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::link::{Identity, Link};
 use crate::net::Visitor;
-use crate::transfer::{self, Decide, OfferSummary};
+use crate::transfer::{self, Decide, ScannedOffer};
 
 /// Runs one receive to its end.
 pub(super) async fn receive(
@@ -173,7 +173,7 @@ struct Person {
 }
 
 impl Decide for Person {
-    async fn decide(&mut self, offer: OfferSummary) -> transfer::Decision {
+    async fn decide(&mut self, offer: ScannedOffer) -> transfer::Decision {
         let view = OfferView::received(&offer);
         self.view.send_replace(Some(Arc::new(view)));
         let settled = self.settled.take();
@@ -216,15 +216,15 @@ impl Decide for Person {
 }
 
 impl Person {
-    async fn show(&self, offer: &OfferSummary) {
-        let digest = OfferDigest {
+    async fn show(&self, offer: &ScannedOffer) {
+        let summary = OfferSummary {
             kept: offer.kept_bytes,
             conflicts: offer.conflicts.into(),
             free: offer.free_space,
             destination: Some(offer.destination.clone()),
-            ..digest(&offer.manifest)
+            ..offer_summary(&offer.manifest)
         };
-        let (session, offer) = (self.session, digest);
+        let (session, offer) = (self.session, summary);
         self.reporter.tell(Event::Offer { session, offer }).await;
     }
 }

@@ -15,7 +15,7 @@ mod wrap;
 use fardrop_shared::name::display_safe;
 
 use crate::engine::event::{
-    LeftOut, LinkName, OfferDigest, Outcome, Progress, Receipt, Rung, ShownCode, Who,
+    LeftOut, LinkName, OfferSummary, Outcome, Progress, Receipt, Rung, ShownCode, Who,
 };
 
 #[cfg(feature = "gui")]
@@ -242,7 +242,7 @@ pub fn path(kind: Rung, name: LinkName, rtt: std::time::Duration) -> String {
 
 /// What is offered, for the one who is asked to accept it: lines.
 #[must_use]
-pub fn offer(device: &str, offer: &OfferDigest) -> Vec<String> {
+pub fn offer(device: &str, offer: &OfferSummary) -> Vec<String> {
     let mut what = count(offer.files, "file", "files");
     if offer.folders > 0 {
         what.push_str(" in ");

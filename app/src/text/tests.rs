@@ -137,7 +137,7 @@ fn names_from_a_peer_are_harmless_wherever_they_are_shown() {
     let nasty = "a\u{1b}[2Jb\nc";
     let offer_lines = offer(
         nasty,
-        &OfferDigest {
+        &OfferSummary {
             files: 1,
             folders: 0,
             bytes: 1,
@@ -254,7 +254,7 @@ fn path_is_told_in_plain_words() {
 fn offer_names_count_size_room_and_conflicts() {
     let lines = offer(
         "Ada's laptop",
-        &OfferDigest {
+        &OfferSummary {
             files: 3,
             folders: 1,
             bytes: 12_400_000,

@@ -147,7 +147,7 @@ pub struct ReceiveOptions {
 
 /// What a receiver is shown before it decides. Nothing was written so far.
 #[derive(Debug)]
-pub struct OfferSummary {
+pub struct ScannedOffer {
     /// The names, all of them safe as paths, none of them escaped for display.
     pub manifest: Arc<Manifest>,
     /// The folder that it would go to.
@@ -163,7 +163,7 @@ pub struct OfferSummary {
     survey: Arc<Survey>,
 }
 
-impl OfferSummary {
+impl ScannedOffer {
     /// What has which name already.
     #[must_use]
     pub fn conflicts(&self) -> ConflictMap {
@@ -217,15 +217,15 @@ pub enum Decision {
 /// Who decides about an offer.
 pub trait Decide {
     /// What is decided about `offer`.
-    fn decide(&mut self, offer: OfferSummary) -> impl Future<Output = Decision> + Send;
+    fn decide(&mut self, offer: ScannedOffer) -> impl Future<Output = Decision> + Send;
 }
 
 impl<F, Answer> Decide for F
 where
-    F: FnMut(OfferSummary) -> Answer + Send,
+    F: FnMut(ScannedOffer) -> Answer + Send,
     Answer: Future<Output = Decision> + Send,
 {
-    fn decide(&mut self, offer: OfferSummary) -> impl Future<Output = Decision> + Send {
+    fn decide(&mut self, offer: ScannedOffer) -> impl Future<Output = Decision> + Send {
         self(offer)
     }
 }

@@ -11,10 +11,10 @@ use tokio::sync::watch;
 
 use crate::engine::command::{OFFER_ROWS_LIMIT, Selection};
 use crate::engine::context::PageRequest;
-use crate::engine::event::{Conflict, Event, OfferDigest, OfferRow, SessionNumber};
+use crate::engine::event::{Conflict, Event, OfferRow, OfferSummary, SessionNumber};
 use crate::engine::report::Reporter;
 use crate::files::OfferSource;
-use crate::transfer::{self, ConflictMap, OfferSummary};
+use crate::transfer::{self, ConflictMap, ScannedOffer};
 
 /// Names at the top of an offer that are shown.
 const TOP_NAMES: usize = 10;
@@ -29,7 +29,7 @@ pub(in crate::engine) enum OfferView {
 }
 
 /// What an offer is, in short.
-pub(in crate::engine) fn digest(manifest: &Manifest) -> OfferDigest {
+pub(in crate::engine) fn offer_summary(manifest: &Manifest) -> OfferSummary {
     let totals = manifest.totals();
     let mut top_names: Vec<String> = Vec::new();
     manifest.for_each(|_, entry| {
@@ -38,7 +38,7 @@ pub(in crate::engine) fn digest(manifest: &Manifest) -> OfferDigest {
             top_names.push(top.to_owned());
         }
     });
-    OfferDigest {
+    OfferSummary {
         files: totals.files.into(),
         folders: totals.folders.into(),
         bytes: totals.bytes,
@@ -92,7 +92,7 @@ pub(in crate::engine) async fn show_pages(
 
 impl OfferView {
     /// What a receiver is shown before it decides.
-    pub(in crate::engine) fn received(summary: &OfferSummary) -> Self {
+    pub(in crate::engine) fn received(summary: &ScannedOffer) -> Self {
         Self::Received(Arc::clone(&summary.manifest), summary.conflicts())
     }
 

@@ -9,7 +9,7 @@ use crate::engine::cancel::{Cancel, EitherCancel};
 use crate::engine::context::{Context, SessionControls};
 use crate::engine::event::{Event, Receipt};
 use crate::engine::failures;
-use crate::engine::session::view::{OfferView, digest};
+use crate::engine::session::view::{OfferView, offer_summary};
 use crate::engine::session::{self, Pair};
 use crate::failure::{Failure, Stage};
 use crate::files::OfferSource;
@@ -81,7 +81,7 @@ async fn serve_to_the_end(
     let (link, mut path) = connected.unwrap_or_else(|| Err(failures::cancelled(Stage::Path)))?;
     let source = cancel.unless(offered(offer)).await;
     let source = source.unwrap_or_else(|| Err(failures::cancelled(Stage::Offer)))?;
-    let offer = digest(source.manifest());
+    let offer = offer_summary(source.manifest());
     context.reporter.tell(Event::Offer { session, offer }).await;
     path.give_up_once(ending_soon);
     let handle = link.handle.clone();

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use super::super::command::Selection;
 use super::super::event::{
-    Conflict, ItemNumber, LeftOut, OfferDigest, OfferRow, SessionNumber, ShareItem, Who,
+    Conflict, ItemNumber, LeftOut, OfferRow, OfferSummary, SessionNumber, ShareItem, Who,
 };
 use super::*;
 
 /// Large against everything that may be under way when a transfer is paused.
 const LARGE: usize = 40 * 1024 * 1024;
 
-fn offered(engine: &EngineHandle) -> (SessionNumber, OfferDigest) {
+fn offered(engine: &EngineHandle) -> (SessionNumber, OfferSummary) {
     until(engine, |event| match event {
         Event::Offer { session, offer } => Some((session, offer)),
         Event::Failed { failure, .. } => panic!("{failure:?}"),

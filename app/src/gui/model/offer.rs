@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::engine::command::{ConflictPolicy, OFFER_ROWS_LIMIT, Selection};
-use crate::engine::event::{OfferDigest, OfferRow};
+use crate::engine::event::{OfferRow, OfferSummary};
 
 /// An offer that is being looked at.
 #[derive(Debug)]
@@ -143,17 +143,17 @@ impl OfferView {
     }
 
     /// Whether anything is taken at all.
-    pub(crate) fn takes_something(&self, digest: &OfferDigest) -> bool {
-        self.except.is_empty() || self.unwanted.1 < digest.files
+    pub(crate) fn takes_something(&self, summary: &OfferSummary) -> bool {
+        self.except.is_empty() || self.unwanted.1 < summary.files
     }
 
     /// Whether there is room for what is taken; `None` if nobody knows. What overlaps among the things
     /// not wanted is not counted twice where rows do not show it, so that this may say yes too early;
     /// the engine has the last word.
-    pub(crate) fn fits(&self, digest: &OfferDigest) -> Option<bool> {
-        let free = digest.free?;
-        let wanted = digest.bytes.saturating_sub(self.unwanted.0);
-        Some(wanted.saturating_sub(digest.kept) <= free)
+    pub(crate) fn fits(&self, summary: &OfferSummary) -> Option<bool> {
+        let free = summary.free?;
+        let wanted = summary.bytes.saturating_sub(self.unwanted.0);
+        Some(wanted.saturating_sub(summary.kept) <= free)
     }
 
     /// What is taken, as the engine is told.

@@ -265,12 +265,12 @@ impl Model {
         let Some(session) = self.session(number) else {
             return;
         };
-        let (Some(view), Some(digest)) = (&session.view, &session.offer) else {
+        let (Some(view), Some(summary)) = (&session.view, &session.offer) else {
             return;
         };
         if session.phase != Phase::Deciding
-            || !view.takes_something(digest)
-            || view.fits(digest) == Some(false)
+            || !view.takes_something(summary)
+            || view.fits(summary) == Some(false)
         {
             return;
         }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::desktop::request::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::engine::command::{Command, ConflictPolicy, OFFER_ROWS_LIMIT};
-use crate::engine::event::{Event, OfferDigest, Outcome, Progress, SessionNumber, TaskNumber};
+use crate::engine::event::{Event, OfferSummary, Outcome, Progress, SessionNumber, TaskNumber};
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::gui::screen::Screen;
 use crate::text;
@@ -315,7 +315,7 @@ impl Model {
         }
     }
 
-    fn handle_offer(&mut self, number: SessionNumber, offer: OfferDigest) {
+    fn handle_offer(&mut self, number: SessionNumber, offer: OfferSummary) {
         let on_conflict = self.settings.on_conflict.unwrap_or(ConflictPolicy::Skip);
         let Some(session) = self.session_mut(number) else {
             return;

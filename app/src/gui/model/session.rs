@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{OfferView, RateHistory};
 use crate::engine::event::{
-    LinkName, OfferDigest, Progress, RATE_SPAN, Receipt, Rung, RungState, SessionNumber, Who,
+    LinkName, OfferSummary, Progress, RATE_SPAN, Receipt, Rung, RungState, SessionNumber, Who,
 };
 use crate::failure::{Failure, FailureKind};
 
@@ -144,7 +144,7 @@ pub(crate) struct Session {
     /// The path in use.
     pub(crate) path: Option<InUse>,
     /// What is offered, in short.
-    pub(crate) offer: Option<OfferDigest>,
+    pub(crate) offer: Option<OfferSummary>,
     /// The offer as it is being looked at, until it is answered.
     pub(crate) view: Option<OfferView>,
     /// The newest progress that did not run backwards.

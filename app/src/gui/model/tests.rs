@@ -134,7 +134,7 @@ fn a_transfer_is_remembered_once() {
         session: SessionNumber(1),
         device: "Ada".to_owned(),
     });
-    let offer = crate::engine::event::OfferDigest {
+    let offer = crate::engine::event::OfferSummary {
         files: 1,
         folders: 0,
         bytes: 10,

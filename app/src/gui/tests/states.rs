@@ -11,7 +11,7 @@ use fardrop_shared::diagnosis::{
 
 use super::{Desk, picker};
 use crate::engine::event::{
-    Conflict, Event, ItemNumber, LeftOut, LinkName, OfferDigest, OfferRow, Outcome, Progress,
+    Conflict, Event, ItemNumber, LeftOut, LinkName, OfferRow, OfferSummary, Outcome, Progress,
     Receipt, Rung, RungState, SessionNumber, ShareItem, ShownCode, TaskNumber, Who,
 };
 use crate::failure::{Failure, FailureKind, Stage};
@@ -316,7 +316,7 @@ pub(super) fn path(desk: &mut Desk, session: u64) {
 pub(super) fn offer(session: u64, free: Option<u64>) -> Event {
     Event::Offer {
         session: SessionNumber(session),
-        offer: OfferDigest {
+        offer: OfferSummary {
             files: 12,
             folders: 1,
             bytes: 12_000_000,

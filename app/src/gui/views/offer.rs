@@ -5,7 +5,7 @@ use egui::{Checkbox, Margin, Panel, Rect, RichText, TextEdit, Ui, UiBuilder, vec
 use super::{Column, Scene, back_title_ui, card_ui, page_ui, tall_row_with_end_ui};
 use crate::desktop::request::FolderUse;
 use crate::engine::command::ConflictPolicy;
-use crate::engine::event::{Conflict, OfferDigest, OfferRow, SessionNumber};
+use crate::engine::event::{Conflict, OfferSummary, OfferRow, SessionNumber};
 use crate::gui::action::{Action, FilesAction, SessionAction};
 use crate::gui::model::{OfferView, Phase};
 use crate::gui::screen::Screen;
@@ -33,18 +33,18 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>, number: SessionNumber)
         .session(number)
         .filter(|session| session.phase == Phase::Deciding)
         .and_then(|session| Some((session, session.offer.as_ref()?, session.view.as_ref()?)));
-    let Some((session, digest, view)) = open else {
+    let Some((session, summary, view)) = open else {
         page_ui(ui, Screen::Offer(number), |ui| {
             back_title_ui(ui, scene, text::OFFER_OVER);
         });
         return;
     };
-    answer_ui(ui, scene, number, digest, view);
+    answer_ui(ui, scene, number, summary, view);
     page_ui(ui, Screen::Offer(number), |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;
         back_title_ui(ui, scene, &text::offer_title(&session.device));
-        place_ui(ui, scene, number, digest, view);
-        list_ui(ui, scene, number, digest, view);
+        place_ui(ui, scene, number, summary, view);
+        list_ui(ui, scene, number, summary, view);
     });
 }
 
@@ -53,7 +53,7 @@ fn answer_ui(
     ui: &mut Ui,
     scene: &mut Scene<'_>,
     number: SessionNumber,
-    digest: &OfferDigest,
+    summary: &OfferSummary,
     view: &OfferView,
 ) {
     let palette = Palette::of(ui);
@@ -61,8 +61,8 @@ fn answer_ui(
         .fill(palette.card)
         .inner_margin(Margin::symmetric(0, 8));
     Panel::bottom("answer").frame(frame).show(ui, |ui| {
-        let something = view.takes_something(digest);
-        let fits = view.fits(digest) != Some(false);
+        let something = view.takes_something(summary);
+        let fits = view.fits(summary) != Some(false);
         Column::of(ui).show(ui, |ui| {
             ui.horizontal_wrapped(|ui| {
                 let decline = Button::new(text::DECLINE).icon(Icon::Cross).response_ui(ui);
@@ -97,17 +97,17 @@ fn place_ui(
     ui: &mut Ui,
     scene: &mut Scene<'_>,
     number: SessionNumber,
-    digest: &OfferDigest,
+    summary: &OfferSummary,
     view: &OfferView,
 ) {
     let palette = Palette::of(ui);
     card_ui(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE;
-        card_title_ui(ui, &text::offer_amount(digest));
+        card_title_ui(ui, &text::offer_amount(summary));
         let folder = view
             .destination
             .clone()
-            .or_else(|| digest.destination.clone())
+            .or_else(|| summary.destination.clone())
             .unwrap_or_else(|| scene.model.destination());
         tall_row_with_end_ui(
             ui,
@@ -128,7 +128,7 @@ fn place_ui(
                 });
             },
         );
-        if let (Some(free), Some(fits)) = (digest.free, view.fits(digest)) {
+        if let (Some(free), Some(fits)) = (summary.free, view.fits(summary)) {
             let (icon, color) = if fits {
                 (Icon::Check, palette.good)
             } else {
@@ -136,11 +136,11 @@ fn place_ui(
             };
             sign_ui(ui, icon, color, &text::room(free, fits));
         }
-        if digest.kept > 0 {
-            sign_ui(ui, Icon::Check, palette.good, &text::kept_here(digest.kept));
+        if summary.kept > 0 {
+            sign_ui(ui, Icon::Check, palette.good, &text::kept_here(summary.kept));
         }
-        if digest.conflicts > 0 {
-            conflicts_ui(ui, scene, number, digest, view);
+        if summary.conflicts > 0 {
+            conflicts_ui(ui, scene, number, summary, view);
         }
     });
 }
@@ -149,12 +149,12 @@ fn list_ui(
     ui: &mut Ui,
     scene: &mut Scene<'_>,
     number: SessionNumber,
-    digest: &OfferDigest,
+    summary: &OfferSummary,
     view: &OfferView,
 ) {
     card_ui(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE;
-        let many = digest.files.saturating_add(digest.folders) > 1;
+        let many = summary.files.saturating_add(summary.folders) > 1;
         if many {
             let mut search = view.search.clone();
             let field = TextEdit::singleline(&mut search)
@@ -278,10 +278,10 @@ fn conflicts_ui(
     ui: &mut Ui,
     scene: &mut Scene<'_>,
     number: SessionNumber,
-    digest: &OfferDigest,
+    summary: &OfferSummary,
     view: &OfferView,
 ) {
-    text_ui(ui, &text::conflicts(digest.conflicts));
+    text_ui(ui, &text::conflicts(summary.conflicts));
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = theme::SPACE_WIDE;
         for (policy, label) in POLICIES {

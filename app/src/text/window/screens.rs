@@ -5,7 +5,7 @@ use std::path::Path;
 use fardrop_shared::diagnosis::{Hint, Prospect};
 
 use super::device;
-use crate::engine::event::{OfferDigest, Rung, ShownCode};
+use crate::engine::event::{OfferSummary, Rung, ShownCode};
 use crate::text::{count, shown, size};
 
 /// Longest path of this machine that is shown, in characters.
@@ -337,7 +337,7 @@ pub fn offer_title(from: &str) -> String {
 
 /// How much is offered.
 #[must_use]
-pub fn offer_amount(offer: &OfferDigest) -> String {
+pub fn offer_amount(offer: &OfferSummary) -> String {
     let mut amount = count(offer.files, "file", "files");
     if offer.folders > 0 {
         amount.push_str(" in ");

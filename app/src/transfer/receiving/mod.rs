@@ -27,8 +27,8 @@ use tokio::{
 };
 
 use super::{
-    BUFFER_LENGTH, Controls, Decide, Decision, FAREWELL_TIMEOUT, OfferSummary, PROGRESS_INTERVAL,
-    Progress, ReceiveOptions, Standing, Summary, TransferError, with_reason,
+    BUFFER_LENGTH, Controls, Decide, Decision, FAREWELL_TIMEOUT, PROGRESS_INTERVAL, Progress,
+    ReceiveOptions, ScannedOffer, Standing, Summary, TransferError, with_reason,
 };
 use crate::{
     disk::{Destination, free_space},
@@ -167,7 +167,7 @@ async fn ask(
     let (mut survey, mut free_space) = looked.map_err(TransferError::Destination)?;
     let mut refused = None;
     loop {
-        let decision = person.decide(OfferSummary {
+        let decision = person.decide(ScannedOffer {
             manifest: Arc::clone(&manifest),
             destination: destination.clone(),
             refused: refused.take(),

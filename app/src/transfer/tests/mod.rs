@@ -301,7 +301,7 @@ async fn the_time_a_person_thinks_is_not_the_transfers() {
     let root = tempfile::tempdir().unwrap();
     write(&root.path().join("a"), "a");
     let (left, right) = Link::pair();
-    let decide = async |_: OfferSummary| {
+    let decide = async |_: ScannedOffer| {
         tokio::time::sleep(THOUGHT).await;
         accept(OnConflict::Skip)
     };

@@ -187,7 +187,7 @@ async fn decided(
     let (left, right) = Link::pair();
     let mut shown = Vec::new();
     let mut decisions = decisions.into_iter();
-    let decide = |summary: OfferSummary| {
+    let decide = |summary: ScannedOffer| {
         let refused = summary.refused.is_some();
         shown.push((summary.destination, summary.conflicts, refused));
         std::future::ready(decisions.next().expect("a decision"))
