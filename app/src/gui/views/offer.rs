@@ -5,7 +5,7 @@ use egui::{Checkbox, Margin, Panel, Rect, RichText, TextEdit, Ui, UiBuilder, vec
 use super::{Column, Scene, back_title_ui, card_ui, page_ui, tall_row_with_end_ui};
 use crate::desktop::request::FolderUse;
 use crate::engine::command::ConflictPolicy;
-use crate::engine::event::{Conflict, OfferSummary, OfferRow, SessionNumber};
+use crate::engine::event::{Conflict, OfferRow, OfferSummary, SessionNumber};
 use crate::gui::action::{Action, FilesAction, SessionAction};
 use crate::gui::model::{OfferView, Phase};
 use crate::gui::screen::Screen;
@@ -137,7 +137,12 @@ fn place_ui(
             sign_ui(ui, icon, color, &text::room(free, fits));
         }
         if summary.kept > 0 {
-            sign_ui(ui, Icon::Check, palette.good, &text::kept_here(summary.kept));
+            sign_ui(
+                ui,
+                Icon::Check,
+                palette.good,
+                &text::kept_here(summary.kept),
+            );
         }
         if summary.conflicts > 0 {
             conflicts_ui(ui, scene, number, summary, view);
