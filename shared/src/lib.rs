@@ -10,6 +10,7 @@ pub mod congestion;
 pub mod diagnosis;
 pub mod gbn;
 pub mod limits;
+pub mod mux;
 pub mod name;
 pub mod offer;
 pub mod pairing;

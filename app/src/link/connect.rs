@@ -10,7 +10,7 @@ use fardrop_shared::pairing::Transports;
 use quinn::AsyncUdpSocket;
 
 use super::gbn::{self, Core};
-use super::junction::{Junction, Switch};
+use super::handshake_demux::{HandshakeDemux, Switch};
 use super::quic::{Attempt, Ready};
 use super::settings::LEAST_PAYLOAD;
 use super::tls::Identity;
@@ -98,7 +98,7 @@ async fn choose(
     let switch = Switch::new(Arc::clone(&core));
     let mut attempt = Attempt::begin(&path, credentials, {
         let switch = Arc::clone(&switch);
-        move |socket| Junction::new(socket, &switch)
+        move |socket| HandshakeDemux::new(socket, &switch)
     })?;
     match settle(&path, &mut chooser, &mut attempt, &switch, &core).await? {
         Settled::Quic(ready) => {

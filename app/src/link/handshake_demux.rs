@@ -78,12 +78,12 @@ impl Switch {
 
 /// A socket behind a switch.
 #[derive(Debug)]
-pub(super) struct Junction {
+pub(super) struct HandshakeDemux {
     socket: Arc<dyn AsyncUdpSocket>,
     switch: Arc<Switch>,
 }
 
-impl Junction {
+impl HandshakeDemux {
     pub(super) fn new(socket: Arc<dyn AsyncUdpSocket>, switch: &Arc<Switch>) -> Arc<Self> {
         Arc::new(Self {
             socket,
@@ -92,7 +92,7 @@ impl Junction {
     }
 }
 
-impl AsyncUdpSocket for Junction {
+impl AsyncUdpSocket for HandshakeDemux {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
         Arc::clone(&self.socket).create_io_poller()
     }

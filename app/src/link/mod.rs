@@ -8,7 +8,7 @@ mod channel;
 mod congestion;
 mod connect;
 mod gbn;
-mod junction;
+mod handshake_demux;
 mod quic;
 mod settings;
 #[cfg(test)]

@@ -19,15 +19,15 @@
 use bytes::Bytes;
 
 /// Length of a frame's header, in bytes.
-pub(super) const HEADER_LENGTH: usize = 5;
+pub const HEADER_LENGTH: usize = 5;
 
 /// Most bytes of a channel in one frame: what a transfer hands over at once. What is longer is cut, so that
 /// a control message goes in between.
-pub(super) const FRAME_LIMIT: usize = 256 * 1024;
+pub const FRAME_LIMIT: usize = 256 * 1024;
 
 /// What shares the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Channel {
+pub enum Channel {
     /// Messages.
     Control,
     /// Data streams, one after another.
@@ -36,16 +36,16 @@ pub(super) enum Channel {
 
 impl Channel {
     /// Both.
-    pub(super) const ALL: [Self; 2] = [Self::Control, Self::Data];
+    pub const ALL: [Self; 2] = [Self::Control, Self::Data];
 }
 
 /// The peer broke the rules of this file or of the channels' credit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Violation(pub(super) &'static str);
+pub struct Violation(pub &'static str);
 
 /// A frame's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Header {
+pub enum Header {
     /// So many bytes of a channel follow, at least one and at most [`FRAME_LIMIT`].
     Bytes(Channel, u32),
     /// A channel, or the stream on it, ends.
@@ -58,7 +58,7 @@ pub(super) enum Header {
 
 impl Header {
     /// As it is on the wire.
-    pub(super) fn encode(self) -> [u8; HEADER_LENGTH] {
+    pub fn encode(self) -> [u8; HEADER_LENGTH] {
         let (kind, amount) = match self {
             Self::Bytes(Channel::Control, length) => (0, length),
             Self::Bytes(Channel::Data, length) => (1, length),

@@ -7,9 +7,14 @@
 use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
-use fardrop_shared::Role;
 
-use super::frame::{Channel, FRAME_LIMIT, HEADER_LENGTH, Header, Parser, Part, Violation};
+pub use self::frame::{Channel, FRAME_LIMIT, HEADER_LENGTH, Header, Violation};
+use self::frame::{Parser, Part};
+use crate::Role;
+
+mod frame;
+#[cfg(test)]
+mod tests;
 
 /// What may be unread on the control channel, in bytes: two of the longest messages.
 const CONTROL_WINDOW: u32 = 264 * 1024;
@@ -33,7 +38,7 @@ const SHORT: usize = 512;
 
 /// What a reader finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub enum Found {
     /// So many bytes.
     Bytes(usize),
     /// The end of the channel, or of the stream on it.
@@ -71,7 +76,7 @@ struct Outgoing {
 
 /// Both directions of both channels.
 #[derive(Debug)]
-pub(super) struct Mux {
+pub struct Mux {
     parser: Parser,
     incoming: [Incoming; 2],
     outgoing: [Outgoing; 2],
@@ -85,7 +90,9 @@ pub(super) struct Mux {
 }
 
 impl Mux {
-    pub(super) fn new(role: Role) -> Self {
+    /// The channels at one end of a link, on which nothing has been said yet.
+    #[must_use]
+    pub fn new(role: Role) -> Self {
         Self {
             parser: Parser::default(),
             incoming: windows(role).map(|window| Incoming {
@@ -108,7 +115,7 @@ impl Mux {
     }
 
     /// Takes in what came off the ordered stream. What is a violation ends the link.
-    pub(super) fn take_in(&mut self, mut bytes: Bytes) -> Result<(), Violation> {
+    pub fn take_in(&mut self, mut bytes: Bytes) -> Result<(), Violation> {
         while let Some(part) = self.parser.next(&mut bytes)? {
             match part {
                 Part::Bytes(channel, bytes) => self.on_bytes(channel, bytes)?,
@@ -121,7 +128,7 @@ impl Mux {
     }
 
     /// Copies what has arrived into `buffer`, which is not empty.
-    pub(super) fn read(&mut self, channel: Channel, buffer: &mut [u8]) -> Found {
+    pub fn read(&mut self, channel: Channel, buffer: &mut [u8]) -> Found {
         match channel {
             Channel::Control => self.read_messages(buffer),
             Channel::Data => self.read_data(buffer),
@@ -129,19 +136,19 @@ impl Mux {
     }
 
     /// Whether a data stream has begun that nobody reads yet.
-    pub(super) fn has_data(&self) -> bool {
+    pub fn has_data(&self) -> bool {
         !self.discarding && !self.data.is_empty()
     }
 
     /// The reader of the data stream leaves before its end.
-    pub(super) fn discard(&mut self) {
+    pub fn discard(&mut self) {
         self.discarding = true;
         self.discard_some();
     }
 
     /// How many of `length` bytes may go into the next frame of a channel, where the stream has `room`: none
     /// without credit, or while the end of the stream before is yet to be said. They count as sent.
-    pub(super) fn frame(&mut self, channel: Channel, length: usize, room: usize) -> usize {
+    pub fn frame(&mut self, channel: Channel, length: usize, room: usize) -> usize {
         let outgoing = &mut self.outgoing[channel as usize];
         if outgoing.end_due {
             return 0;
@@ -158,22 +165,22 @@ impl Mux {
     }
 
     /// Ends the channel, or the stream on it.
-    pub(super) const fn end(&mut self, channel: Channel) {
+    pub const fn end(&mut self, channel: Channel) {
         self.outgoing[channel as usize].end_due = true;
     }
 
     /// Whether all of the control channel, its end included, has arrived at the peer.
-    pub(super) const fn is_control_heard(&self) -> bool {
+    pub const fn is_control_heard(&self) -> bool {
         self.control_heard
     }
 
     /// Whether there is credit to give back.
-    pub(super) fn owes_credit(&self) -> bool {
+    pub fn owes_credit(&self) -> bool {
         self.incoming.iter().any(Incoming::is_worth_a_frame)
     }
 
     /// A frame without content that is to be sent, if there is one.
-    pub(super) fn poll_service(&mut self) -> Option<Header> {
+    pub fn poll_service(&mut self) -> Option<Header> {
         for channel in Channel::ALL {
             let incoming = &mut self.incoming[channel as usize];
             if incoming.is_worth_a_frame() {

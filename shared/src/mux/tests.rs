@@ -1,11 +1,10 @@
 //! The channels over one stream that carries everything in order.
 
 use bytes::Bytes;
-use fardrop_shared::Role;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use super::frame::{Channel, Header};
-use super::mux::{Found, Mux};
+use super::{Channel, Found, Header, Mux};
+use crate::Role;
 
 /// Two ends, and what has been said and not taken in yet, each way.
 struct Pair {

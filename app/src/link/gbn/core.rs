@@ -9,12 +9,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use fardrop_shared::Role;
 use fardrop_shared::gbn::{Config, Connection, Handled, Keys, Transmit};
+use fardrop_shared::mux::{Channel, Found, Mux};
 use quinn::udp::RecvMeta;
 use tokio::sync::Notify;
 
 use super::ecn;
-use super::frame::Channel;
-use super::mux::{Found, Mux};
 use super::state::{Standing, State, WORTH_WAKING};
 use crate::link::{CloseCode, LinkError};
 

@@ -1,28 +1,24 @@
 //! A link over Go-Back-N: `fardrop_shared::gbn` on the very socket that found the path.
 //!
 //! Both sides begin at the same time. The keys are the pairing's, so that the link is the peer's once it
-//! is there; nothing is said over it before. On the one ordered stream each way go the link's channels:
-//! `frame` says how, `mux` who may send how much.
+//! is there; nothing is said over it before. The link's channels share the one ordered stream each way, as
+//! `fardrop_shared::mux` has it.
 
 mod core;
 mod driver;
 mod ecn;
-mod frame;
-mod mux;
 mod state;
-#[cfg(test)]
-mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use fardrop_shared::mux::Channel;
 use quinn::AsyncUdpSocket;
 
 pub(super) use self::core::Core;
 use self::driver::{Driver, datagrams};
-use self::frame::Channel;
 use super::channel::{ControlReceiver, ControlSender, DataReceiver, DataSender};
 use super::{CloseCode, Link, LinkError};
 use crate::net::Path;

@@ -5,9 +5,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use fardrop_shared::gbn::{CODE_MISBEHAVED, CloseReason, Connection, Event};
+use fardrop_shared::mux::{Channel, HEADER_LENGTH, Header, Mux};
 
-use super::frame::{Channel, HEADER_LENGTH, Header};
-use super::mux::Mux;
 use crate::link::{CloseCode, LinkError};
 
 /// What is taken off the ordered stream at once, in bytes.
