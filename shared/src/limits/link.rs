@@ -1,0 +1,36 @@
+//! Bounds of links.
+
+use std::time::Duration;
+
+/// How long QUIC has for its handshake, beside two round trips, over a path whose probes work: several
+/// of its own repetitions on an ordinary line, and less than people notice as a pause.
+pub const QUIC_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Bytes of the stream that Go-Back-N's receiver keeps for its reader, holes included: what a gigabit
+/// carries in 100 ms. With [`GBN_SEND_BUFFER`] and the books of packets (5 MiB) a link stays under
+/// 32 MiB a side, both ways busy.
+pub const GBN_RECEIVE_WINDOW: u64 = 13 << 20;
+
+/// Bytes of the stream that its sender keeps until they are acknowledged: as many.
+pub const GBN_SEND_BUFFER: u64 = 13 << 20;
+
+/// What Go-Back-N may have in flight before it knows anything, in bytes: as much as QUIC here. At 100 ms
+/// it saves two round trips over ten packets (RFC 6928), and a line of 5 Mbit/s carries it in as long.
+pub const GBN_INITIAL_WINDOW: u64 = 64_000;
+
+/// The longest datagram that certainly passes, in bytes of UDP payload: what every IPv4 host takes in
+/// (RFC 791: 576 bytes, of which headers take up to 68).
+pub const GBN_LEAST_MTU: u16 = 508;
+
+/// The longest datagram that is ever tried, in bytes of UDP payload: jumbo frames of 9,000 bytes.
+pub const GBN_MOST_MTU: u16 = 8972;
+
+/// Time to the second of Go-Back-N's first packets; it doubles from there.
+pub const GBN_OPENING_INTERVAL_FIRST: Duration = Duration::from_millis(100);
+
+/// The longest such time.
+pub const GBN_OPENING_INTERVAL_LAST: Duration = Duration::from_secs(1);
+
+/// Longest time between two probes of a peer that does not acknowledge, unless the round trip is longer:
+/// a path that comes back is noticed as soon.
+pub const GBN_PROBE_LONGEST: Duration = Duration::from_secs(2);

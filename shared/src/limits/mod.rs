@@ -1,0 +1,13 @@
+//! Every bound of the protocol, with its unit and its reason.
+
+mod code;
+mod link;
+mod offer;
+mod pairing;
+mod path;
+
+pub use code::*;
+pub use link::*;
+pub use offer::*;
+pub use pairing::*;
+pub use path::*;
