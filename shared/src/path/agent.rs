@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rand_core::{CryptoRng, RngCore};
 
 use super::finder::{FinderConfig, PathFinder};
-use super::found::{AgentEvent, AgentFailure, FoundPath, PathEvent, PathFailure};
+use super::found::{AgentEvent, AgentFailure, FoundPath, PathEvent, PathFailure, Traffic};
 use super::probe::ProbeKind;
 use super::prober::{Pair, Received};
 use super::reintroduction::{ReintroductionKeys, Update};
@@ -24,15 +24,6 @@ pub struct AgentConfig {
     pub there: Whereabouts,
     /// How long a path that was lost is looked for again before the peer counts as gone.
     pub patience: Duration,
-}
-
-/// When the link last heard and said something on the path in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Traffic {
-    /// A datagram came from the peer's address.
-    pub heard: Option<Instant>,
-    /// One was sent there.
-    pub sent: Option<Instant>,
 }
 
 /// One search, by its number.

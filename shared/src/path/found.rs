@@ -1,7 +1,7 @@
-//! What a search for a path comes to, and what becomes of the path.
+//! The values that the path machines hand out and take in: a path, its traffic, events, failures.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::SocketId;
 use super::candidate::PathKind;
@@ -27,6 +27,15 @@ impl FoundPath {
             remote: self.remote,
         }
     }
+}
+
+/// When the link last heard and said something on the path in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// A datagram came from the peer's address.
+    pub heard: Option<Instant>,
+    /// One was sent there.
+    pub sent: Option<Instant>,
 }
 
 /// Why no path was found.

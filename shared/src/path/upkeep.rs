@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Traffic;
+use super::found::Traffic;
 use super::probe::ProbeKind;
 use super::prober::Pair;
 use crate::limits::{
