@@ -1,19 +1,18 @@
-//! What one announcement does to its place, and who is told.
+//! What one announcement changes at its locator, and which datagrams that causes.
 //!
-//! What is said to a receiver is the sender's answer to it, and, until there is one, what the
-//! sender says to any. Whoever is told is told again when it repeats its own announcement; a receiver's
-//! repetition also tells the sender again, for as long as the sender has not answered. So every loss is
-//! repaired by a repetition, and nothing is kept to be sent later.
+//! What a receiver hears is the sender's answer to it, and, until there is one, what the sender says to
+//! any receiver. Nothing is kept to be sent later, so every loss is repaired by a repetition: each time a
+//! party repeats its announcement, the reply holds again what it is to hear; and each time a receiver that
+//! the sender has not answered repeats itself, its announcement is pushed to the sender again.
 
 use std::time::Instant;
 
 use fardrop_shared::wire::rendezvous::{Announce, Peer, Reply, Tag};
 use fardrop_shared::{PairingId, Role};
 
-use crate::respond::Datagram;
-use crate::table::{Change, Party, Place, Receiver, Route, Sender, Statement, renew};
+use crate::table::{Change, Datagram, Party, Place, Receiver, Route, Sender, Statement, renew};
 
-/// An announcement that proved its address.
+/// An announcement whose sender has proved, by its cookie, that it receives at its address.
 pub(crate) struct Arrival<'a> {
     pub(crate) now: Instant,
     pub(crate) from: Route,
@@ -21,8 +20,9 @@ pub(crate) struct Arrival<'a> {
     pub(crate) announce: &'a Announce,
 }
 
-/// Applies it. `room` says whether a party more can be held, with that many receivers already there
-/// if it is one; it is asked once at most, and only for a new party.
+/// Applies an announcement to the place of its locator. `room` says whether one more party can be held; it
+/// is told how many receivers are there where the party is a receiver, and is called at most once, only for
+/// a new party.
 ///
 /// Returns the reply to the announcement, then what is pushed: for each receiver one datagram at most to
 /// it and one about it.
@@ -45,25 +45,15 @@ fn sender_announces(
     arrival: &Arrival<'_>,
     room: impl FnOnce() -> bool,
 ) -> Vec<Datagram> {
-    let &Arrival {
-        now,
-        from,
-        tag,
-        announce,
-    } = arrival;
+    let announce = arrival.announce;
     let Place { sender, receivers } = place;
-    let (sender, change) = match sender {
-        Some(sender) if sender.party.owns(announce) => {
-            let change = sender.party.hear(now, from, tag);
-            (sender, change)
-        }
-        Some(_) => return vec![arrival.reply(&arrival.taken())],
-        None if room() => {
-            let party = Party::new(now, from, tag, announce);
+    let (sender, change) = match enter(sender.as_mut(), |known| &mut known.party, arrival, room) {
+        Ok(Entry::Known(sender, change)) => (sender, change),
+        Ok(Entry::New(party)) => {
             let sender = sender.insert(Sender { party, open: None });
             (sender, Change::Route)
         }
-        None => return vec![arrival.reply(&arrival.busy())],
+        Err(refusal) => return vec![arrival.reply(&refusal)],
     };
     let mut replies = Vec::new();
     match announce.to {
@@ -103,32 +93,26 @@ fn receiver_announces(
     arrival: &Arrival<'_>,
     room: impl FnOnce() -> bool,
 ) -> Vec<Datagram> {
-    let &Arrival {
-        now,
-        from,
-        tag,
-        announce,
-    } = arrival;
+    let announce = arrival.announce;
     let Place { sender, receivers } = place;
-    match receivers.get_mut(&announce.pairing) {
-        Some(receiver) if receiver.party.owns(announce) => {
-            receiver.party.hear(now, from, tag);
+    let known = receivers.get_mut(&announce.pairing);
+    match enter(known, |known| &mut known.party, arrival, room) {
+        Ok(Entry::Known(receiver, _)) => {
             if receiver.said.revision < announce.revision {
                 receiver.said = Statement::of(announce);
                 receiver.unanswered = true;
             }
         }
-        Some(_) => return vec![arrival.reply(&arrival.taken())],
-        None if room() => {
+        Ok(Entry::New(party)) => {
             let receiver = Receiver {
-                party: Party::new(now, from, tag, announce),
+                party,
                 said: Statement::of(announce),
                 answer: None,
                 unanswered: true,
             };
             receivers.insert(announce.pairing, receiver);
         }
-        None => return vec![arrival.reply(&arrival.busy())],
+        Err(refusal) => return vec![arrival.reply(&refusal)],
     }
     let (Some(sender), Some(receiver)) = (sender, receivers.get(&announce.pairing)) else {
         return vec![arrival.reply(&arrival.waiting())];
@@ -143,6 +127,42 @@ fn receiver_announces(
         replies.push(push(&sender.party, announce.pairing, &receiver.said));
     }
     replies
+}
+
+/// Who announces, as its place knows it.
+enum Entry<'a, T> {
+    /// A party that is held, which the announcement has refreshed.
+    Known(&'a mut T, Change),
+    /// A party to be held from now on.
+    New(Party),
+}
+
+/// Whether the announcement is taken: by the party `known` under its name, if there is one and it is the
+/// announcer's own, or as a new one where there is `room`. Otherwise the reply that refuses it.
+fn enter<'a, T>(
+    known: Option<&'a mut T>,
+    party: impl FnOnce(&mut T) -> &mut Party,
+    arrival: &Arrival<'_>,
+    room: impl FnOnce() -> bool,
+) -> Result<Entry<'a, T>, Reply> {
+    let &Arrival {
+        now,
+        from,
+        tag,
+        announce,
+    } = arrival;
+    match known {
+        Some(known) => {
+            let party = party(known);
+            if !party.owns(announce) {
+                return Err(arrival.taken());
+            }
+            let change = party.hear(now, from, tag);
+            Ok(Entry::Known(known, change))
+        }
+        None if room() => Ok(Entry::New(Party::new(now, from, tag, announce))),
+        None => Err(arrival.busy()),
+    }
 }
 
 impl Arrival<'_> {

@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use crate::cookie::CookieJar;
 use crate::exchange::{self, Arrival};
 use crate::limit::{Bounds, Limiter};
-use crate::table::{Route, Table};
+use crate::table::{Datagram, Route, Table};
 
 /// What one of the server's sockets is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,15 +25,6 @@ pub enum Port {
     },
     /// Hello, and nothing else.
     Second,
-}
-
-/// A datagram to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Datagram {
-    /// Where to, and from which socket.
-    pub to: Route,
-    /// What.
-    pub bytes: Vec<u8>,
 }
 
 /// What has happened so far: how often, never who.

@@ -26,6 +26,15 @@ pub struct Route {
     pub address: SocketAddr,
 }
 
+/// A datagram to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Datagram {
+    /// Where to, and from which socket.
+    pub to: Route,
+    /// What.
+    pub bytes: Vec<u8>,
+}
+
 /// One party, as it was last heard.
 #[derive(Debug)]
 pub(crate) struct Party {
