@@ -1,17 +1,17 @@
 //! Tier 2: the built binaries on loopback.
 
-mod blocked;
-mod cli;
-mod discovery;
-mod doctor;
-mod ecn;
-mod failing_disks;
-mod gbn;
-mod interrupted;
-mod json;
-mod killed;
-mod several;
-mod troubles;
+mod ask_the_doctor;
+mod cross_marking_routers;
+mod find_each_other_nearby;
+mod kill_and_try_again;
+mod lose_a_file_or_a_disk;
+mod read_json;
+mod receive_onto_failing_disks;
+mod send_and_receive;
+mod share_with_several;
+mod stop_midway;
+mod transfer_without_quic;
+mod try_a_blocked_network;
 
 use std::path::Path;
 

@@ -4,11 +4,11 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::Result;
-use fardrop_tests::lab::{
+use crate::lab::{
     CarrierAddresses, CarrierPlan, Filtering, Hairpin, HomePlan, Lab, Line, Nat, Plan, Policy,
     Rules, observe, round_trip, seen_from, server_address,
 };
+use anyhow::Result;
 
 use crate::report::say;
 

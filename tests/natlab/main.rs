@@ -4,6 +4,7 @@
 mod cell;
 mod gateway;
 mod kinds;
+mod lab;
 mod mapping;
 mod matrix;
 mod reasons;

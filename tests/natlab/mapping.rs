@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::lab::{HomePlan, Lab, Nat, Plan, Protocols};
 use anyhow::{Context, Result};
-use fardrop_tests::lab::{HomePlan, Lab, Nat, Plan, Protocols};
 use fardrop_tests::peer::{PeerCommand, last};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::lab::{HomePlan, Line, Nat, Plan};
 use anyhow::Result;
-use fardrop_tests::lab::{HomePlan, Line, Nat, Plan};
 
 use crate::cell::{Cell, run};
 use crate::report::{Row, tallies};

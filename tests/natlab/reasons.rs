@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::lab::{HomePlan, Lab, Nat, Plan, Policy, Rules};
 use anyhow::{Context, Result};
-use fardrop_tests::lab::{HomePlan, Lab, Nat, Plan, Policy, Rules};
 use fardrop_tests::peer::{Account, Peer};
 
 use crate::cell::pair;

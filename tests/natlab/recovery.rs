@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::lab::{HomePlan, Lab, Nat, Plan, Rules};
 use anyhow::{Context, Result, ensure};
-use fardrop_tests::lab::{HomePlan, Lab, Nat, Plan, Rules};
 use fardrop_tests::peer::{Account, Peer};
 use serde_json::Value;
 

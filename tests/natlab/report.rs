@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::lab::Traffic;
 use anyhow::{Context, Result};
-use fardrop_tests::lab::Traffic;
 
 use crate::round::Round;
 

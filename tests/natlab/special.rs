@@ -3,11 +3,11 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use anyhow::Result;
-use fardrop_tests::lab::{
+use crate::lab::{
     CarrierAddresses, CarrierPlan, GatewayPlan, Hairpin, HomePlan, Line, Nat, Plan, Protocols,
     Rules, WanInput,
 };
+use anyhow::Result;
 
 use crate::cell::{Cell, run};
 use crate::matrix::LOOSENESS;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use fardrop_tests::tree;
 
-use super::gbn::{Cable, assert_carried_by};
+use super::transfer_without_quic::{Cable, assert_carried_by};
 use super::{assert_identical, workplace};
 
 /// How much is sent beside the tree, in bytes: some 14,000 packets.

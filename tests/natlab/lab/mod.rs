@@ -29,16 +29,16 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
-pub use gateway::{GatewayPlan, Protocols};
+pub(crate) use gateway::{GatewayPlan, Protocols};
 use internet::{Internet, MTU, Prefix};
-pub use internet::{Line, Traffic};
-pub use nat::{Filtering, Hairpin, Nat, Policy, Rules, WanInput};
-pub use observe::{Observation, observe, round_trip, seen_from};
+pub(crate) use internet::{Line, Traffic};
+pub(crate) use nat::{Filtering, Hairpin, Nat, Policy, Rules, WanInput};
+pub(crate) use observe::{observe, round_trip, seen_from};
 use router::Place;
-pub use router::{Router, RouterPlan};
+pub(crate) use router::{Router, RouterPlan};
 
-use crate::namespace::{Namespace, Network, skip};
-use crate::peer::Rendezvous;
+use fardrop_tests::namespace::{Namespace, Network, skip};
+use fardrop_tests::peer::Rendezvous;
 
 /// Programs that build a lab.
 const PROGRAMS: [&str; 7] = [
@@ -56,27 +56,27 @@ const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(11, 0, 0, 2), 4840);
 
 /// What a lab is.
 #[derive(Debug, Clone, Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// The core.
-    pub line: Line,
+    pub(crate) line: Line,
     /// Carriers, behind whose NATs homes may be.
-    pub carriers: Vec<CarrierPlan>,
+    pub(crate) carriers: Vec<CarrierPlan>,
     /// Homes.
-    pub homes: Vec<HomePlan>,
+    pub(crate) homes: Vec<HomePlan>,
 }
 
 /// A carrier's NAT.
 #[derive(Debug, Clone, Copy)]
-pub struct CarrierPlan {
+pub(crate) struct CarrierPlan {
     /// How it treats packets.
-    pub rules: Rules,
+    pub(crate) rules: Rules,
     /// Which addresses its customers have.
-    pub addresses: CarrierAddresses,
+    pub(crate) addresses: CarrierAddresses,
 }
 
 /// Which addresses a carrier gives out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CarrierAddresses {
+pub(crate) enum CarrierAddresses {
     /// Those meant for it (RFC 6598). A gateway behind it knows that its mappings are worth nothing.
     Shared,
     /// Public ones that are somebody else's, as some carriers do: a gateway behind it believes in its
@@ -86,29 +86,29 @@ pub enum CarrierAddresses {
 
 /// A home: a router, and machines behind it.
 #[derive(Debug, Clone, Copy)]
-pub struct HomePlan {
+pub(crate) struct HomePlan {
     /// The router.
-    pub router: RouterPlan,
+    pub(crate) router: RouterPlan,
     /// What the router is connected to.
-    pub uplink: Uplink,
+    pub(crate) uplink: Uplink,
     /// Whether it has IPv6, with a firewall and without a NAT.
-    pub ipv6: bool,
+    pub(crate) ipv6: bool,
     /// How many machines there are.
-    pub hosts: u8,
+    pub(crate) hosts: u8,
     /// The LAN is 192.168.N.0/24, with this N; `None`: one that no other home has.
-    pub lan: Option<u8>,
+    pub(crate) lan: Option<u8>,
 }
 
 impl HomePlan {
     /// One machine behind a router that is nothing but this kind of NAT.
     #[must_use]
-    pub fn behind(nat: Nat) -> Self {
+    pub(crate) fn behind(nat: Nat) -> Self {
         Self::with(Rules::of(nat))
     }
 
     /// One machine behind a router with these rules.
     #[must_use]
-    pub const fn with(rules: Rules) -> Self {
+    pub(crate) const fn with(rules: Rules) -> Self {
         Self {
             router: RouterPlan {
                 rules,
@@ -123,7 +123,7 @@ impl HomePlan {
 
     /// The same, and its router maps ports for those who ask.
     #[must_use]
-    pub const fn with_gateway(mut self, protocols: Protocols) -> Self {
+    pub(crate) const fn with_gateway(mut self, protocols: Protocols) -> Self {
         self.router.gateway = Some(GatewayPlan {
             protocols,
             claims: None,
@@ -133,14 +133,14 @@ impl HomePlan {
 
     /// The same, connected to the carrier of this number.
     #[must_use]
-    pub const fn behind_carrier(mut self, number: usize) -> Self {
+    pub(crate) const fn behind_carrier(mut self, number: usize) -> Self {
         self.uplink = Uplink::Carrier(number);
         self
     }
 
     /// The same with IPv6.
     #[must_use]
-    pub const fn with_ipv6(mut self) -> Self {
+    pub(crate) const fn with_ipv6(mut self) -> Self {
         self.ipv6 = true;
         self
     }
@@ -148,7 +148,7 @@ impl HomePlan {
 
 /// What a home is connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Uplink {
+pub(crate) enum Uplink {
     /// The core.
     Core,
     /// The carrier of this number.
@@ -157,17 +157,17 @@ pub enum Uplink {
 
 /// A running home.
 #[derive(Debug)]
-pub struct Home {
+pub(crate) struct Home {
     /// Its router.
-    pub router: Router,
+    pub(crate) router: Router,
     /// Its machines.
-    pub hosts: Vec<Namespace>,
+    pub(crate) hosts: Vec<Namespace>,
 }
 
 impl Home {
     /// A machine leaves its cable for the router's Wi-Fi: another device, another address, and the old
     /// one is gone.
-    pub fn move_to_wifi(&mut self, host: usize) -> Result<()> {
+    pub(crate) fn move_to_wifi(&mut self, host: usize) -> Result<()> {
         let machine = &self.hosts[host];
         self.router.plug_in(machine, "wlan0")?;
         let gateway = self.router.inside();
@@ -190,13 +190,13 @@ impl Home {
 
 /// A running laboratory.
 #[derive(Debug)]
-pub struct Lab {
+pub(crate) struct Lab {
     /// Its homes, as planned.
-    pub homes: Vec<Home>,
+    pub(crate) homes: Vec<Home>,
     /// Its carriers' routers, as planned.
-    pub carriers: Vec<Router>,
+    pub(crate) carriers: Vec<Router>,
     /// The server that all can reach.
-    pub rendezvous: Rendezvous,
+    pub(crate) rendezvous: Rendezvous,
     server: Arc<Namespace>,
     internet: Internet,
 }
@@ -206,7 +206,7 @@ impl Lab {
     ///
     /// # Errors
     /// What cannot be set up, a missing program among it.
-    pub fn build(test: &str, plan: &Plan) -> Result<Option<Self>> {
+    pub(crate) fn build(test: &str, plan: &Plan) -> Result<Option<Self>> {
         let Some(server) = Namespace::enter(test)? else {
             return Ok(None);
         };
@@ -245,24 +245,24 @@ impl Lab {
 
     /// The machine of the rendezvous, which everybody can reach.
     #[must_use]
-    pub fn server(&self) -> &Namespace {
+    pub(crate) fn server(&self) -> &Namespace {
         &self.server
     }
 
     /// The only machine of a home, or its first.
     #[must_use]
-    pub fn host(&self, home: usize) -> &Namespace {
+    pub(crate) fn host(&self, home: usize) -> &Namespace {
         &self.homes[home].hosts[0]
     }
 
     /// What the core has done so far.
     #[must_use]
-    pub fn traffic(&self) -> &Traffic {
+    pub(crate) fn traffic(&self) -> &Traffic {
         self.internet.traffic()
     }
 
     /// Makes every router forget what it has seen, for a round that owes nothing to the one before.
-    pub fn forget(&self) -> Result<()> {
+    pub(crate) fn forget(&self) -> Result<()> {
         let homes = self.homes.iter().map(|home| &home.router);
         for router in homes.chain(&self.carriers) {
             router.forget()?;
@@ -273,7 +273,7 @@ impl Lab {
     /// Ends it, and checks that nothing is left: no port mapped at a gateway, and, once all is shut
     /// down, no process in any of its namespaces (without one a namespace is gone, and its devices with
     /// it).
-    pub fn close(self) -> Result<()> {
+    pub(crate) fn close(self) -> Result<()> {
         for home in &self.homes {
             let mapped = home.router.mapped_ports()?;
             if mapped > 0 {
@@ -432,6 +432,6 @@ fn is_installed(program: &str) -> bool {
 
 /// Where the rendezvous listens.
 #[must_use]
-pub fn server_address() -> SocketAddr {
+pub(crate) fn server_address() -> SocketAddr {
     SERVER.into()
 }

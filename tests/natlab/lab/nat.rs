@@ -15,7 +15,7 @@ const SEQUENCE: std::ops::Range<u32> = 40_000..44_096;
 
 /// How a router maps and filters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Nat {
+pub(crate) enum Nat {
     /// No NAT at all: addresses of its own, everything gets in.
     None,
     /// Endpoint-independent mapping and filtering; ports kept. The full cone.
@@ -36,7 +36,7 @@ pub enum Nat {
 
 impl Nat {
     /// Both columns and rows of the matrix.
-    pub const MATRIX: [Self; 5] = [
+    pub(crate) const MATRIX: [Self; 5] = [
         Self::EndpointIndependent,
         Self::AddressRestricted,
         Self::PortRestricted,
@@ -45,7 +45,7 @@ impl Nat {
     ];
 
     /// Every kind that translates.
-    pub const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::EndpointIndependent,
         Self::AddressRestricted,
         Self::PortRestricted,
@@ -57,7 +57,7 @@ impl Nat {
 
     /// What it is called in tables.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::EndpointIndependent => "endpoint-independent",
@@ -72,7 +72,7 @@ impl Nat {
 
     /// Whether one socket has the same outside address towards everybody.
     #[must_use]
-    pub const fn is_cone(self) -> bool {
+    pub(crate) const fn is_cone(self) -> bool {
         match self {
             Self::None
             | Self::EndpointIndependent
@@ -85,7 +85,7 @@ impl Nat {
 
     /// Who gets in through a mapping.
     #[must_use]
-    pub const fn filtering(self) -> Filtering {
+    pub(crate) const fn filtering(self) -> Filtering {
         match self {
             Self::None | Self::EndpointIndependent => Filtering::Nobody,
             Self::AddressRestricted => Filtering::OtherAddresses,
@@ -100,7 +100,7 @@ impl Nat {
 
 /// Whom a NAT keeps out of a mapping (RFC 4787, section 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filtering {
+pub(crate) enum Filtering {
     /// Endpoint-independent: nobody.
     Nobody,
     /// Address-dependent: addresses to which nothing was sent.
@@ -111,7 +111,7 @@ pub enum Filtering {
 
 /// Whether a router answers a packet to its own outside address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum WanInput {
+pub(crate) enum WanInput {
     /// Drops what no connection of its own asked for: nearly all do.
     #[default]
     Dropped,
@@ -121,7 +121,7 @@ pub enum WanInput {
 
 /// What a router lets out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Policy {
+pub(crate) enum Policy {
     /// Everything.
     #[default]
     Open,
@@ -152,7 +152,7 @@ impl Policy {
 
 /// Whether two hosts of one LAN reach one another by their outside addresses (RFC 4787, REQ-9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Hairpin {
+pub(crate) enum Hairpin {
     /// Packets from inside to the router's outside address end there.
     #[default]
     Missing,
@@ -162,23 +162,23 @@ pub enum Hairpin {
 
 /// How a router treats packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// How it maps and filters.
-    pub nat: Nat,
+    pub(crate) nat: Nat,
     /// Whether it turns packets around.
-    pub hairpin: Hairpin,
+    pub(crate) hairpin: Hairpin,
     /// Seconds of silence after which a mapping is forgotten; `None`: far longer than any test.
-    pub mapping_seconds: Option<u32>,
+    pub(crate) mapping_seconds: Option<u32>,
     /// What it does with packets to itself.
-    pub wan_input: WanInput,
+    pub(crate) wan_input: WanInput,
     /// What it lets out.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
 }
 
 impl Rules {
     /// A router that is nothing but this kind of NAT.
     #[must_use]
-    pub fn of(nat: Nat) -> Self {
+    pub(crate) fn of(nat: Nat) -> Self {
         Self {
             nat,
             hairpin: Hairpin::default(),

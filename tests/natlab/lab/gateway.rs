@@ -7,43 +7,43 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::router::SHARED_TABLE;
-use crate::namespace::Namespace;
+use fardrop_tests::namespace::Namespace;
 
 /// How long it may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Which ways to ask for a port a gateway has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Protocols {
+pub(crate) struct Protocols {
     /// UPnP IGD.
-    pub upnp: bool,
+    pub(crate) upnp: bool,
     /// NAT-PMP (RFC 6886).
-    pub nat_pmp: bool,
+    pub(crate) nat_pmp: bool,
     /// PCP (RFC 6887).
-    pub pcp: bool,
+    pub(crate) pcp: bool,
 }
 
 impl Protocols {
     /// All three, as home routers ship.
-    pub const ALL: Self = Self {
+    pub(crate) const ALL: Self = Self {
         upnp: true,
         nat_pmp: true,
         pcp: true,
     };
     /// UPnP IGD alone.
-    pub const UPNP: Self = Self {
+    pub(crate) const UPNP: Self = Self {
         upnp: true,
         nat_pmp: false,
         pcp: false,
     };
     /// NAT-PMP alone.
-    pub const NAT_PMP: Self = Self {
+    pub(crate) const NAT_PMP: Self = Self {
         upnp: false,
         nat_pmp: true,
         pcp: false,
     };
     /// PCP alone.
-    pub const PCP: Self = Self {
+    pub(crate) const PCP: Self = Self {
         upnp: false,
         nat_pmp: false,
         pcp: true,
@@ -62,11 +62,11 @@ impl Protocols {
 
 /// What a router says to those who ask for a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GatewayPlan {
+pub(crate) struct GatewayPlan {
     /// Which ways to ask it has.
-    pub protocols: Protocols,
+    pub(crate) protocols: Protocols,
     /// The outside address that it claims to have, true or not; `None`: the one of its device.
-    pub claims: Option<Ipv4Addr>,
+    pub(crate) claims: Option<Ipv4Addr>,
 }
 
 /// The running daemon; it ends with this value, or with this process.

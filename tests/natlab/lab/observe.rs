@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::nat::Filtering;
 use super::{Lab, SERVER};
-use crate::namespace::Namespace;
+use fardrop_tests::namespace::Namespace;
 
 /// How long a packet may take that has to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -17,31 +17,31 @@ const SECOND_ADDRESS: Ipv4Addr = Ipv4Addr::new(11, 0, 0, 3);
 
 /// What was found out about the way from a host to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observation {
+pub(crate) struct Observation {
     /// The port inside.
-    pub inside: u16,
+    pub(crate) inside: u16,
     /// Where one socket is seen by four destinations: two ports of one address, then of another.
-    pub seen: Vec<SocketAddr>,
+    pub(crate) seen: Vec<SocketAddr>,
     /// Who gets in that was not sent to.
-    pub filtering: Filtering,
+    pub(crate) filtering: Filtering,
 }
 
 impl Observation {
     /// Whether all destinations see one and the same address.
     #[must_use]
-    pub fn is_endpoint_independent(&self) -> bool {
+    pub(crate) fn is_endpoint_independent(&self) -> bool {
         self.seen.iter().all(|address| *address == self.seen[0])
     }
 
     /// Whether the port outside is the one inside.
     #[must_use]
-    pub fn keeps_ports(&self) -> bool {
+    pub(crate) fn keeps_ports(&self) -> bool {
         self.seen[0].port() == self.inside
     }
 }
 
 /// Looks at the NATs between a home's first machine and the server.
-pub fn observe(lab: &Lab, home: usize) -> Result<Observation> {
+pub(crate) fn observe(lab: &Lab, home: usize) -> Result<Observation> {
     let server = lab.server();
     // It stays; a second look finds it there.
     let _ = server.run(&format!("ip address add {SECOND_ADDRESS}/24 dev wan"));
@@ -96,7 +96,7 @@ fn filtering(lab: &Lab, home: usize) -> Result<Filtering> {
 }
 
 /// Round-trip time between a home's first machine and the server.
-pub fn round_trip(lab: &Lab, home: usize) -> Result<Duration> {
+pub(crate) fn round_trip(lab: &Lab, home: usize) -> Result<Duration> {
     let end = lab.server().bind((SERVER.0, 0).into())?;
     let host: UdpSocket = lab.host(home).bind((Ipv4Addr::UNSPECIFIED, 0).into())?;
     let started = Instant::now();
@@ -116,7 +116,7 @@ fn send(from: &UdpSocket, to: SocketAddr, end: &UdpSocket) -> Result<SocketAddr>
 }
 
 /// Where a host's packets to the server come from, from a socket at `port`.
-pub fn seen_from(lab: &Lab, host: &Namespace, port: u16) -> Result<SocketAddr> {
+pub(crate) fn seen_from(lab: &Lab, host: &Namespace, port: u16) -> Result<SocketAddr> {
     let end = lab.server().bind((SERVER.0, 0).into())?;
     let socket = host.bind((Ipv4Addr::UNSPECIFIED, port).into())?;
     send(&socket, end.local_addr()?, &end)

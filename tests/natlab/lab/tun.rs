@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::OFlags;
 use rustix::ioctl::{Opcode, Updater, opcode};
 
-use crate::namespace::Namespace;
+use fardrop_tests::namespace::Namespace;
 
 /// `IFF_TUN` and `IFF_NO_PI` of `linux/if_tun.h`: IP packets with nothing in front of them. Without
 /// `IFF_VNET_HDR` the kernel cuts super-packets and fills in checksums before we see them.

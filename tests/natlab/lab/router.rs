@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::gateway::{Gateway, GatewayPlan};
 use super::nat::Rules;
-use crate::namespace::Namespace;
+use fardrop_tests::namespace::Namespace;
 
 /// The table of what holds for IPv6, and of the mappings that a gateway makes.
 pub(super) const SHARED_TABLE: &str = "shared_lab";
@@ -26,11 +26,11 @@ const DARK: &str = "table ip dark_lab {
 
 /// What a router is.
 #[derive(Debug, Clone, Copy)]
-pub struct RouterPlan {
+pub(crate) struct RouterPlan {
     /// How it treats packets.
-    pub rules: Rules,
+    pub(crate) rules: Rules,
     /// What it says to those who ask for a port; `None`: nothing.
-    pub gateway: Option<GatewayPlan>,
+    pub(crate) gateway: Option<GatewayPlan>,
 }
 
 /// Where a router's two sides are.
@@ -48,7 +48,7 @@ pub(super) struct Place {
 
 /// A running router.
 #[derive(Debug)]
-pub struct Router {
+pub(crate) struct Router {
     namespace: Namespace,
     place: Place,
     rules: Rules,
@@ -111,19 +111,19 @@ impl Router {
 
     /// Where it is.
     #[must_use]
-    pub const fn namespace(&self) -> &Namespace {
+    pub(crate) const fn namespace(&self) -> &Namespace {
         &self.namespace
     }
 
     /// Its outside address.
     #[must_use]
-    pub const fn outside(&self) -> Ipv4Addr {
+    pub(crate) const fn outside(&self) -> Ipv4Addr {
         self.place.outside
     }
 
     /// Its inside address.
     #[must_use]
-    pub const fn inside(&self) -> Ipv4Addr {
+    pub(crate) const fn inside(&self) -> Ipv4Addr {
         self.place.inside
     }
 
@@ -146,19 +146,13 @@ impl Router {
     }
 
     /// Forgets every mapping, as when it is switched off and on; ports come out as before.
-    pub fn forget(&self) -> Result<()> {
+    pub(crate) fn forget(&self) -> Result<()> {
         self.restart()
     }
 
     /// Forgets every mapping, and gives other outside ports from now on.
-    pub fn rebind(&mut self) -> Result<()> {
+    pub(crate) fn rebind(&mut self) -> Result<()> {
         self.generation += 1;
-        self.restart()
-    }
-
-    /// Treats packets in another way from now on, and forgets every mapping.
-    pub fn change(&mut self, rules: Rules) -> Result<()> {
-        self.rules = rules;
         self.restart()
     }
 
@@ -172,7 +166,7 @@ impl Router {
     }
 
     /// How many ports programs have had mapped, by whichever protocol.
-    pub fn mapped_ports(&self) -> Result<usize> {
+    pub(crate) fn mapped_ports(&self) -> Result<usize> {
         let rules = self
             .namespace
             .run(&format!("nft list table inet {SHARED_TABLE}"))?;

@@ -38,13 +38,13 @@ const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
 /// How the core treats packets.
 #[derive(Debug, Clone, Copy)]
-pub struct Line {
+pub(crate) struct Line {
     /// Round-trip time between any two sites.
-    pub round_trip: Duration,
+    pub(crate) round_trip: Duration,
     /// Share of the packets that are lost, each way and each by itself.
-    pub loss: f64,
+    pub(crate) loss: f64,
     /// Which packets these are.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 impl Default for Line {
@@ -96,15 +96,15 @@ impl Prefix {
 
 /// What the core did with packets.
 #[derive(Debug, Default)]
-pub struct Traffic {
+pub(crate) struct Traffic {
     /// Handed over.
-    pub carried: AtomicU64,
+    pub(crate) carried: AtomicU64,
     /// Lost on purpose.
-    pub lost: AtomicU64,
+    pub(crate) lost: AtomicU64,
     /// Dropped for want of room.
-    pub dropped: AtomicU64,
+    pub(crate) dropped: AtomicU64,
     /// Handed over more than a millisecond after their time: the machine was busy.
-    pub late: AtomicU64,
+    pub(crate) late: AtomicU64,
 }
 
 /// The running core; it ends with this value, and the devices with it.
