@@ -12,7 +12,7 @@ use super::event::{ItemNumber, SessionNumber};
 use super::networks::Networks;
 use super::report::Reporter;
 use crate::link::LinkHandle;
-use crate::net::{MappingPermit, PlaceOptions};
+use crate::net::{LocalEndpointOptions, MappingPermit};
 
 /// Answers to an offer that may wait. A person cannot outrun this.
 const ANSWER_QUEUE: usize = 16;
@@ -54,8 +54,8 @@ impl Context {
     }
 
     /// How the sockets of sessions are placed.
-    pub(super) fn place_options(&self) -> PlaceOptions {
-        PlaceOptions {
+    pub(super) fn endpoint_options(&self) -> LocalEndpointOptions {
+        LocalEndpointOptions {
             port: self.config.port.unwrap_or(0),
             ipv6: self.config.ipv6,
             port_mapping: self.config.port_mapping,

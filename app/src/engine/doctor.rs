@@ -7,11 +7,10 @@ use fardrop_shared::diagnosis::{Diagnosis, RouterAnswer, RouterProtocol, RouterS
 use super::cancel::Cancel;
 use super::context::Context;
 use super::event::{Event, Outcome, TaskNumber};
-use super::failures::meet_failure;
+use super::failures::introduction_failure;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::net::{
-    Attempt, AttemptState, Examination, MappingProtocol, PortMapper, diagnose as examine,
-    time_server,
+    Attempt, AttemptState, Examination, MappingProtocol, PortMapper, diagnose as examine, ping,
 };
 
 /// Runs one diagnosis to its end: it succeeds if something gets out, or nobody was named to be asked.
@@ -22,7 +21,7 @@ pub(super) async fn diagnose(context: Context, task: TaskNumber, mut stop: Cance
         port: config.port.unwrap_or(0),
         ipv6: config.ipv6,
     };
-    let options = context.place_options();
+    let options = context.endpoint_options();
     let ask_routers = async |port| {
         if !options.port_mapping {
             return None;
@@ -52,10 +51,10 @@ pub(super) async fn test_rendezvous(
     mut stop: Cancel,
 ) -> Outcome {
     let tested = tokio::select! {
-        tested = time_server(&server, context.config.ipv6) => tested,
+        tested = ping(&server, context.config.ipv6) => tested,
         () = stop.cancelled() => return Outcome::Interrupted,
     };
-    let result = tested.map_err(|error| meet_failure(&error).kind);
+    let result = tested.map_err(|error| introduction_failure(&error).kind);
     let outcome = if result.is_ok() {
         Outcome::Succeeded
     } else {

@@ -6,7 +6,7 @@ use fardrop_shared::wire::peer::DeclineReason;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::files::ScanError;
 use crate::link::{CloseCode, LinkError};
-use crate::net::{MeetError, PathError};
+use crate::net::{IntroductionError, PathError};
 use crate::transfer::TransferError;
 
 /// What a link's end means to a person.
@@ -88,35 +88,37 @@ pub(super) const fn file_failure(reason: FileReason) -> FailureKind {
     }
 }
 
-/// What not meeting at the rendezvous means to a person.
-pub(super) fn meet_failure(error: &MeetError) -> Failure {
+/// What an introduction that failed means to a person.
+pub(super) fn introduction_failure(error: &IntroductionError) -> Failure {
     let (stage, kind) = match error {
-        MeetError::Unreachable => (Stage::Rendezvous, FailureKind::RendezvousUnreachable),
-        MeetError::UdpBlocked => (Stage::Rendezvous, FailureKind::UdpBlocked),
-        MeetError::Busy | MeetError::Taken => (Stage::Rendezvous, FailureKind::RendezvousBusy),
-        MeetError::NoSuchCode => (Stage::Rendezvous, FailureKind::NoSuchCode),
-        MeetError::NobodyNearby => (Stage::Rendezvous, FailureKind::NobodyNearby),
-        MeetError::WrongCode => (Stage::Pairing, FailureKind::WrongCode),
-        MeetError::CodeDead => (Stage::Pairing, FailureKind::CodeDead),
-        MeetError::Version => (Stage::Pairing, FailureKind::Version),
-        MeetError::NoCommonTransport => (Stage::Pairing, FailureKind::LinkMismatch),
-        MeetError::SenderSilent => (Stage::Pairing, FailureKind::PeerGone),
-        MeetError::Socket(_) => (Stage::Rendezvous, FailureKind::Local),
+        IntroductionError::Unreachable => (Stage::Rendezvous, FailureKind::RendezvousUnreachable),
+        IntroductionError::UdpBlocked => (Stage::Rendezvous, FailureKind::UdpBlocked),
+        IntroductionError::Busy | IntroductionError::Taken => {
+            (Stage::Rendezvous, FailureKind::RendezvousBusy)
+        }
+        IntroductionError::NoSuchCode => (Stage::Rendezvous, FailureKind::NoSuchCode),
+        IntroductionError::NobodyNearby => (Stage::Rendezvous, FailureKind::NobodyNearby),
+        IntroductionError::WrongCode => (Stage::Pairing, FailureKind::WrongCode),
+        IntroductionError::CodeDead => (Stage::Pairing, FailureKind::CodeDead),
+        IntroductionError::Version => (Stage::Pairing, FailureKind::Version),
+        IntroductionError::NoCommonTransport => (Stage::Pairing, FailureKind::LinkMismatch),
+        IntroductionError::SenderSilent => (Stage::Pairing, FailureKind::PeerGone),
+        IntroductionError::Socket(_) => (Stage::Rendezvous, FailureKind::Local),
     };
     let failure = Failure::new(stage, kind);
     match error {
-        MeetError::Socket(error) => failure.with_detail(error),
-        MeetError::Unreachable
-        | MeetError::UdpBlocked
-        | MeetError::Busy
-        | MeetError::Taken
-        | MeetError::NoSuchCode
-        | MeetError::NobodyNearby
-        | MeetError::WrongCode
-        | MeetError::CodeDead
-        | MeetError::Version
-        | MeetError::NoCommonTransport
-        | MeetError::SenderSilent => failure,
+        IntroductionError::Socket(error) => failure.with_detail(error),
+        IntroductionError::Unreachable
+        | IntroductionError::UdpBlocked
+        | IntroductionError::Busy
+        | IntroductionError::Taken
+        | IntroductionError::NoSuchCode
+        | IntroductionError::NobodyNearby
+        | IntroductionError::WrongCode
+        | IntroductionError::CodeDead
+        | IntroductionError::Version
+        | IntroductionError::NoCommonTransport
+        | IntroductionError::SenderSilent => failure,
     }
 }
 

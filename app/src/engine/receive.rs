@@ -18,7 +18,7 @@ use super::session::view::{self, OfferView, offer_summary};
 use super::session::{self, Pair};
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::link::{Identity, Link};
-use crate::net::Visitor;
+use crate::net::Join;
 use crate::transfer::{self, Decide, ScannedOffer};
 
 /// Runs one receive to its end.
@@ -104,24 +104,24 @@ impl Receive<'_> {
         let identity =
             Identity::generate().map_err(|error| failures::link_failure(Stage::Link, &error))?;
         let config = &self.context.config;
-        let visitor = Visitor {
+        let join = Join {
             code: &code,
             servers: &config.rendezvous,
             fingerprint: identity.fingerprint(),
             device: &config.device,
-            place: self.context.place_options(),
+            endpoint: self.context.endpoint_options(),
             mdns: config.mdns,
             transports: config.transports,
         };
-        let met = visitor
+        let met = join
             .meet()
             .await
-            .map_err(|error| failures::meet_failure(&error))?;
+            .map_err(|error| failures::introduction_failure(&error))?;
         Ok(Pair {
             task: self.task,
             session: self.session,
             role: Role::Receiver,
-            place: met.place,
+            endpoint: met.endpoint,
             servers: met.server.into_iter().collect(),
             identity,
             key: met.key,

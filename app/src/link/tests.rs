@@ -11,7 +11,9 @@ use fardrop_shared::pairing::{Cipher, Transports};
 use fardrop_shared::path::{Candidate, CandidateKind, Nat, PathKeys, Whereabouts};
 
 use super::{CloseCode, Connected, Credentials, Identity, Link, LinkError, LinkKind, connect};
-use crate::net::{Acquainted, Path, PathNews, Place, PlaceOptions, PortMappers, Search};
+use crate::net::{
+    Acquainted, LocalEndpoint, LocalEndpointOptions, Path, PathNews, PortMappers, Search,
+};
 
 const KEYS: PathKeys<'static> = PathKeys {
     sender: &[1; 32],
@@ -27,23 +29,23 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// A socket on loopback, and where it is.
-fn place() -> (Place, Whereabouts) {
-    let place = Place::take(PlaceOptions {
+fn endpoint() -> (LocalEndpoint, Whereabouts) {
+    let endpoint = LocalEndpoint::take(LocalEndpointOptions {
         port: 0,
         ipv6: true,
         port_mapping: false,
         permit: PortMappers::new().permit(),
     });
-    let place = place.unwrap();
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, place.port()));
+    let endpoint = endpoint.unwrap();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, endpoint.port()));
     let host = Candidate::new(CandidateKind::Host, address);
-    (place, Whereabouts::new(vec![host], Nat::Unknown))
+    (endpoint, Whereabouts::new(vec![host], Nat::Unknown))
 }
 
-async fn path(role: Role, place: Place, there: &Whereabouts) -> (Search, Path) {
+async fn path(role: Role, endpoint: LocalEndpoint, there: &Whereabouts) -> (Search, Path) {
     let mut search = Search::begin(Acquainted {
         role,
-        place,
+        endpoint,
         same_machine: true,
         probe: KEYS,
         resume: &[3; 32],
@@ -60,7 +62,7 @@ async fn path(role: Role, place: Place, there: &Whereabouts) -> (Search, Path) {
 }
 
 async fn paths() -> (Path, Path) {
-    let ((left, left_at), (right, right_at)) = (place(), place());
+    let ((left, left_at), (right, right_at)) = (endpoint(), endpoint());
     let ((_, left), (_, right)) = tokio::join!(
         path(Role::Sender, left, &right_at),
         path(Role::Receiver, right, &left_at),

@@ -13,14 +13,14 @@ mod tests;
 
 pub use doctor::{Examination, diagnose};
 pub use introduction::{
-    Advertisement, DEFAULT_PORT, EMBEDDED_PORTS, Lobby, LobbyEvent, MeetError, Met, Visitor,
-    time_server,
+    Advertisement, DEFAULT_PORT, EMBEDDED_PORTS, IntroductionError, Join, Joined, Listing,
+    ListingEvent, ping,
 };
 pub use mapping::{
     Attempt, AttemptState, MappingError, MappingPermit, MappingProtocol, PortMapper, PortMappers,
 };
 pub use path::{
-    Acquainted, Demux, Path, PathError, PathFollower, PathNews, PathReport, Place, PlaceOptions,
-    Search,
+    Acquainted, LocalEndpoint, LocalEndpointOptions, Path, PathError, PathFollower, PathNews,
+    PathReport, PathSocket, Search,
 };
 pub use socket::{Interfaces, NetworkName, PeerSocket};

@@ -1,4 +1,4 @@
-//! A lobby and its visitors around a real server on loopback.
+//! A share that is listed and receivers that join it, around a real server on loopback.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -8,9 +8,12 @@ use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
 use fardrop_shared::pairing::{Hello, PeerKey, Transports};
 
-use super::path::{MeetingPlace, Word};
-use super::socket::{PeerSocket, look, sleep_until};
-use super::{Lobby, LobbyEvent, MeetError, Met, Place, PlaceOptions, PortMappers, Visitor};
+use super::path::{ReintroductionEvent, ReintroductionPoint};
+use super::socket::{PeerSocket, ask_reflexive, sleep_until};
+use super::{
+    IntroductionError, Join, Joined, Listing, ListingEvent, LocalEndpoint, LocalEndpointOptions,
+    PortMappers,
+};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -40,8 +43,8 @@ fn serve_until_aborted() -> (String, tokio::task::AbortHandle) {
     (address.to_string(), running.abort_handle())
 }
 
-fn options() -> PlaceOptions {
-    PlaceOptions {
+fn options() -> LocalEndpointOptions {
+    LocalEndpointOptions {
         port: 0,
         ipv6: true,
         port_mapping: false,
@@ -49,37 +52,40 @@ fn options() -> PlaceOptions {
     }
 }
 
-async fn visit(code: &PairingCode, servers: &[String]) -> Result<Met, MeetError> {
-    let visitor = Visitor {
+async fn join(code: &PairingCode, servers: &[String]) -> Result<Joined, IntroductionError> {
+    let wish = Join {
         code,
         servers,
         fingerprint: [2; 32],
         device: "receiver",
-        place: options(),
+        endpoint: options(),
         mdns: false,
         transports: Transports::ALL,
     };
-    visitor.meet().await
+    wish.meet().await
 }
 
-/// Keeps a lobby going until somebody has paired or it is dead.
-async fn host(lobby: &mut Lobby) -> Result<(Box<PeerKey>, Hello), u8> {
+/// Keeps a listing going until somebody has paired or it is dead.
+async fn host(listing: &mut Listing) -> Result<(Box<PeerKey>, Hello), u8> {
     let mut wrong = 0;
     loop {
-        match lobby.next().await.unwrap() {
-            LobbyEvent::HelloNeeded(run) => {
-                let mut place = Place::take(options()).unwrap();
-                place.ask(&lobby.server_addresses(), None).await.unwrap();
-                assert!(place.is_same_machine());
-                let hello = Hello::new([1; 32], place.whereabouts(), "sender".to_owned());
-                lobby.provide_hello(run, hello);
+        match listing.next().await.unwrap() {
+            ListingEvent::HelloNeeded(run) => {
+                let mut endpoint = LocalEndpoint::take(options()).unwrap();
+                endpoint
+                    .ask(&listing.server_addresses(), None)
+                    .await
+                    .unwrap();
+                assert!(endpoint.is_same_machine());
+                let hello = Hello::new([1; 32], endpoint.whereabouts(), "sender".to_owned());
+                listing.provide_hello(run, hello);
             }
-            LobbyEvent::Paired { key, peer, .. } => return Ok((key, peer)),
-            LobbyEvent::WrongCode { .. } => wrong += 1,
-            LobbyEvent::Unpaired(_) => {}
-            LobbyEvent::Dead => return Err(wrong),
-            LobbyEvent::Silent => {}
-            LobbyEvent::Taken => panic!("nobody else is there to take it"),
+            ListingEvent::Paired { key, peer, .. } => return Ok((key, peer)),
+            ListingEvent::WrongCode { .. } => wrong += 1,
+            ListingEvent::Unpaired(_) => {}
+            ListingEvent::Dead => return Err(wrong),
+            ListingEvent::Silent => {}
+            ListingEvent::Taken => panic!("nobody else is there to take it"),
         }
     }
 }
@@ -103,7 +109,7 @@ fn a_second_port_that_is_named_as_well_is_asked_once() {
         let ask = async |ports: &[SocketAddr]| -> Vec<SocketAddr> {
             let socket = PeerSocket::bind(0, false).unwrap();
             let until = Instant::now() + Duration::from_secs(10);
-            let seen = look(&socket, ports, until).await.unwrap();
+            let seen = ask_reflexive(&socket, ports, until).await.unwrap();
             seen.iter().map(|each| each.server).collect()
         };
         let both = ask(&main).await;
@@ -118,11 +124,11 @@ fn a_second_port_that_is_named_as_well_is_asked_once() {
 fn two_who_know_the_code_meet() {
     run(async {
         let servers = [serve()];
-        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+        let mut listing = Listing::open(&servers, 2, true, Transports::ALL)
             .await
             .unwrap();
-        let code = lobby.code().clone();
-        let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &servers));
+        let code = listing.code().clone();
+        let (hosted, met) = tokio::join!(host(&mut listing), join(&code, &servers));
         let ((key, peer), met) = (hosted.unwrap(), met.unwrap());
         assert_eq!((peer.device(), met.peer.device()), ("receiver", "sender"));
         assert_eq!(
@@ -132,7 +138,7 @@ fn two_who_know_the_code_meet() {
         for role in [Role::Sender, Role::Receiver] {
             assert_eq!(key.probe(role).as_bytes(), met.key.probe(role).as_bytes());
         }
-        assert!(met.place.is_same_machine());
+        assert!(met.endpoint.is_same_machine());
         assert!(
             !peer.whereabouts().candidates().is_empty()
                 && !met.peer.whereabouts().candidates().is_empty()
@@ -144,11 +150,15 @@ fn two_who_know_the_code_meet() {
 fn a_code_that_names_its_server_needs_no_other() {
     run(async {
         let servers = [serve()];
-        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+        let mut listing = Listing::open(&servers, 2, true, Transports::ALL)
             .await
             .unwrap();
-        let code = lobby.code().clone().with_server(Some(&servers[0])).unwrap();
-        let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &[]));
+        let code = listing
+            .code()
+            .clone()
+            .with_server(Some(&servers[0]))
+            .unwrap();
+        let (hosted, met) = tokio::join!(host(&mut listing), join(&code, &[]));
         assert!(hosted.is_ok() && met.is_ok());
     });
 }
@@ -157,28 +167,31 @@ fn a_code_that_names_its_server_needs_no_other() {
 fn three_wrong_codes_and_the_right_one_is_refused_as_well() {
     run(async {
         let servers = [serve()];
-        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+        let mut listing = Listing::open(&servers, 2, true, Transports::ALL)
             .await
             .unwrap();
-        let right = lobby.code().clone();
+        let right = listing.code().clone();
         let rng = &mut rand::thread_rng();
         let guesses = async {
             for _ in 0..3 {
                 let guess = PairingCode::generate(right.locator(), 2, rng);
-                let met = visit(&guess, &servers).await;
+                let met = join(&guess, &servers).await;
                 assert!(
-                    matches!(met, Err(MeetError::WrongCode | MeetError::CodeDead)),
+                    matches!(
+                        met,
+                        Err(IntroductionError::WrongCode | IntroductionError::CodeDead)
+                    ),
                     "{met:?}"
                 );
             }
-            let met = visit(&right, &servers).await;
-            assert!(matches!(met, Err(MeetError::CodeDead)), "{met:?}");
+            let met = join(&right, &servers).await;
+            assert!(matches!(met, Err(IntroductionError::CodeDead)), "{met:?}");
         };
         let hosting = async {
-            assert_eq!(host(&mut lobby).await.err(), Some(3));
+            assert_eq!(host(&mut listing).await.err(), Some(3));
             // It stays to say so.
             loop {
-                lobby.next().await.unwrap();
+                listing.next().await.unwrap();
             }
         };
         tokio::select! {
@@ -192,8 +205,8 @@ fn three_wrong_codes_and_the_right_one_is_refused_as_well() {
 fn a_code_that_nobody_has_is_said_to_be_none() {
     run(async {
         let code = PairingCode::parse("417-acid-lemon").unwrap();
-        let met = visit(&code, &[serve()]).await;
-        assert!(matches!(met, Err(MeetError::NoSuchCode)), "{met:?}");
+        let met = join(&code, &[serve()]).await;
+        assert!(matches!(met, Err(IntroductionError::NoSuchCode)), "{met:?}");
     });
 }
 
@@ -203,11 +216,11 @@ fn a_server_that_does_not_answer_is_passed_over() {
         // A socket that nobody reads.
         let silent = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let servers = [silent.local_addr().unwrap().to_string(), serve()];
-        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+        let mut listing = Listing::open(&servers, 2, true, Transports::ALL)
             .await
             .unwrap();
-        let code = lobby.code().clone();
-        let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &servers));
+        let code = listing.code().clone();
+        let (hosted, met) = tokio::join!(host(&mut listing), join(&code, &servers));
         assert!(hosted.is_ok() && met.is_ok());
     });
 }
@@ -217,8 +230,11 @@ fn no_server_at_all_is_said() {
     run(async {
         let silent = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let servers = [silent.local_addr().unwrap().to_string()];
-        let lobby = Lobby::open(&servers, 2, true, Transports::ALL).await;
-        assert!(matches!(lobby, Err(MeetError::Unreachable)), "{lobby:?}");
+        let listing = Listing::open(&servers, 2, true, Transports::ALL).await;
+        assert!(
+            matches!(listing, Err(IntroductionError::Unreachable)),
+            "{listing:?}"
+        );
     });
 }
 
@@ -227,41 +243,41 @@ fn a_server_that_falls_silent_is_stood_in_for_by_the_next() {
     run(async {
         let both = [serve_until_aborted(), serve_until_aborted()];
         let servers = both.each_ref().map(|(name, _)| name.clone());
-        let mut lobby = Lobby::open(&servers, 2, true, Transports::ALL)
+        let mut listing = Listing::open(&servers, 2, true, Transports::ALL)
             .await
             .unwrap();
-        let code = lobby.code().clone();
+        let code = listing.code().clone();
         let holder = both
             .iter()
-            .find(|(name, _)| name == lobby.server())
+            .find(|(name, _)| name == listing.server())
             .unwrap();
         holder.1.abort();
-        let (hosted, met) = tokio::join!(host(&mut lobby), visit(&code, &servers));
+        let (hosted, met) = tokio::join!(host(&mut listing), join(&code, &servers));
         assert!(hosted.is_ok() && met.is_ok(), "{hosted:?} {met:?}");
     });
 }
 
-/// Drives both meetings until each has heard what the other says now, and ends them. What it said in the
-/// last meeting may be heard before.
-async fn meet_again(places: &mut [MeetingPlace; 2], said: [&[u8]; 2]) {
+/// Drives both reintroductions until each has heard what the other says now, and ends them. What it said in the
+/// last reintroduction may be heard before.
+async fn meet_again(points: &mut [ReintroductionPoint; 2], said: [&[u8]; 2]) {
     let sockets = [(); 2].map(|()| PeerSocket::bind(0, true).unwrap());
-    let mut meetings = places.each_ref().map(MeetingPlace::enter);
-    for (meeting, said) in meetings.iter_mut().zip(said) {
-        meeting.announce(said.to_vec());
+    let mut reintroductions = points.each_ref().map(ReintroductionPoint::enter);
+    for (reintroduction, said) in reintroductions.iter_mut().zip(said) {
+        reintroduction.announce(said.to_vec());
     }
     let mut heard = [false; 2];
     while heard != [true; 2] {
         let mut due = None;
         for index in 0..2 {
-            let (words, next) = meetings[index].turn(&sockets[index]);
+            let (words, next) = reintroductions[index].turn(&sockets[index]);
             due = [due, next].into_iter().flatten().min();
             for word in words {
-                if let Word::Peer(bytes) = word {
+                if let ReintroductionEvent::Peer(bytes) = word {
                     heard[index] |= bytes == said[1 - index];
                 }
             }
         }
-        let [left, right] = &mut meetings;
+        let [left, right] = &mut reintroductions;
         tokio::select! {
             received = sockets[0].receive(|from, datagram| left.handle_datagram(from, datagram)) => {
                 received.unwrap();
@@ -272,8 +288,8 @@ async fn meet_again(places: &mut [MeetingPlace; 2], said: [&[u8]; 2]) {
             () = sleep_until(due) => {}
         }
     }
-    for (place, meeting) in places.iter_mut().zip(&meetings) {
-        place.leave(meeting);
+    for (point, reintroduction) in points.iter_mut().zip(&reintroductions) {
+        point.leave(reintroduction);
     }
 }
 
@@ -281,10 +297,10 @@ async fn meet_again(places: &mut [MeetingPlace; 2], said: [&[u8]; 2]) {
 fn a_pair_meets_again_and_again() {
     run(async {
         let server: SocketAddr = serve().parse().unwrap();
-        let place = |role| MeetingPlace::new(role, 1 << 31 | 7, vec![server]);
-        let mut places = [place(Role::Sender), place(Role::Receiver)];
+        let point = |role| ReintroductionPoint::new(role, 1 << 31 | 7, vec![server]);
+        let mut points = [point(Role::Sender), point(Role::Receiver)];
         for (ours, theirs) in [(&b"one"[..], &b"two"[..]), (b"three", b"four")] {
-            let both = meet_again(&mut places, [ours, theirs]);
+            let both = meet_again(&mut points, [ours, theirs]);
             let soon = tokio::time::timeout(Duration::from_secs(20), both);
             soon.await.unwrap();
         }

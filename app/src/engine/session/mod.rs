@@ -23,7 +23,7 @@ use super::failures::{file_failure, link_failure, transfer_failure};
 use super::report::{Rate, Reporter};
 use crate::failure::{Failure, Stage};
 use crate::link::{self, CloseCode, Credentials, Identity, Link, LinkHandle, LinkKind};
-use crate::net::{Acquainted, NetworkName, Place, Search};
+use crate::net::{Acquainted, LocalEndpoint, NetworkName, Search};
 use crate::transfer::{self, Standing, Summary, TransferError};
 
 /// How often the face is given new progress: ten times a second.
@@ -37,7 +37,7 @@ pub(super) struct Pair {
     pub(super) task: TaskNumber,
     pub(super) session: SessionNumber,
     pub(super) role: Role,
-    pub(super) place: Place,
+    pub(super) endpoint: LocalEndpoint,
     /// Where the two can meet again.
     pub(super) servers: Vec<SocketAddr>,
     pub(super) identity: Identity,
@@ -57,8 +57,8 @@ pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Path
     context.reporter.tell(event).await;
     let search = Search::begin(Acquainted {
         role: pair.role,
-        same_machine: pair.place.is_same_machine(),
-        place: pair.place,
+        same_machine: pair.endpoint.is_same_machine(),
+        endpoint: pair.endpoint,
         probe: PathKeys {
             sender: pair.key.probe(Role::Sender).as_bytes(),
             receiver: pair.key.probe(Role::Receiver).as_bytes(),

@@ -76,7 +76,7 @@ impl PathWatch {
             match self.search.next().await {
                 Ok(PathNews::Found(report)) => {
                     self.newest = Some(report);
-                    // The keeper has put it there before it said so.
+                    // The driver has put it there before it said so.
                     return self
                         .search
                         .path(&report)

@@ -7,7 +7,8 @@ use fardrop_shared::diagnosis::Scope;
 use tokio::sync::{oneshot, watch};
 
 use crate::net::{
-    Advertisement, Attempt, AttemptState, EMBEDDED_PORTS, Interfaces, PlaceOptions, PortMapper,
+    Advertisement, Attempt, AttemptState, EMBEDDED_PORTS, Interfaces, LocalEndpointOptions,
+    PortMapper,
 };
 
 /// A running server; it ends when this is dropped.
@@ -26,7 +27,7 @@ pub(super) struct Embedded {
 impl Embedded {
     /// Serves on the first free port of those that receivers on this machine look at, or on any, and has
     /// the routers open it as sockets are placed here.
-    pub(super) fn start(options: &PlaceOptions) -> Result<Self, BindError> {
+    pub(super) fn start(options: &LocalEndpointOptions) -> Result<Self, BindError> {
         let ipv6 = options.ipv6;
         let mut last = BindError::NoAddress;
         for port in EMBEDDED_PORTS.into_iter().chain([0]) {

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::contents::{Contents, Look, first_missing};
-use self::listing::{LINGER, Lodging, LodgingEvent};
+use self::listing::{LINGER, ShareListing, ShareListingEvent};
 use self::serve::{SessionEnd, serve};
 use super::cancel::Cancel;
 use super::command::{OnDeadCode, OnMissing, ShareLifetime, ShareOptions};
@@ -27,7 +27,7 @@ use super::failures;
 use super::session::Pair;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::link::Identity;
-use crate::net::{LobbyEvent, Place};
+use crate::net::{ListingEvent, LocalEndpoint};
 
 /// Runs a share to its end.
 pub(super) async fn share(
@@ -44,11 +44,11 @@ pub(super) async fn share(
         return fail(&context, task, failure).await;
     }
     let opened = tokio::select! {
-        opened = Lodging::open(&context, options.words) => opened,
+        opened = ShareListing::open(&context, options.words) => opened,
         () = stop.cancelled() => return Outcome::Interrupted,
     };
-    let lodging = match opened {
-        Ok(lodging) => lodging,
+    let listing = match opened {
+        Ok(listing) => listing,
         Err(failure) => return fail(&context, task, failure).await,
     };
     let mut share = Share {
@@ -56,7 +56,7 @@ pub(super) async fn share(
         context,
         task,
         options,
-        lodging,
+        listing,
         wishes,
         spare: None,
         nat: None,
@@ -77,11 +77,11 @@ struct Share {
     context: Context,
     task: TaskNumber,
     options: ShareOptions,
-    lodging: Lodging,
+    listing: ShareListing,
     contents: Contents,
     wishes: mpsc::Receiver<ShareWish>,
     /// A socket for the next receiver: its router has had time to open a port.
-    spare: Option<Place>,
+    spare: Option<LocalEndpoint>,
     /// What the NAT in front of this machine does, where it does the same for all sockets.
     nat: Option<Nat>,
     /// Says that the share has what it was started for.
@@ -99,12 +99,12 @@ struct Share {
 
 /// A socket and a certificate for one receiver.
 struct Ready {
-    place: Place,
+    endpoint: LocalEndpoint,
     identity: Identity,
 }
 
 enum Step {
-    Lodging(LodgingEvent),
+    Listing(ShareListingEvent),
     Prepared(PairingId, Result<Ready, Failure>),
     SessionEnded(SessionEnd),
     Looked(Look),
@@ -128,8 +128,8 @@ impl Share {
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return Step::Stop,
-                said = self.lodging.next() => {
-                    return said.map_or_else(Step::Broken, Step::Lodging);
+                said = self.listing.next() => {
+                    return said.map_or_else(Step::Broken, Step::Listing);
                 }
                 Some(prepared) = self.preparing.join_next() => {
                     if let Ok((run, ready)) = prepared {
@@ -148,16 +148,16 @@ impl Share {
     async fn apply(&mut self, step: Step) {
         match step {
             Step::Stop => self.ending = Some(Outcome::Interrupted),
-            Step::Lodging(LodgingEvent::Lobby(event)) => self.on_lobby(event).await,
-            Step::Lodging(LodgingEvent::Outside) => self.tell_code().await,
-            Step::Lodging(LodgingEvent::Moved(Ok(()))) => {
+            Step::Listing(ShareListingEvent::Listing(event)) => self.on_listing_event(event).await,
+            Step::Listing(ShareListingEvent::Outside) => self.tell_code().await,
+            Step::Listing(ShareListingEvent::Moved(Ok(()))) => {
                 // Those who were pairing under the old code are told that it has ended.
                 self.ready.clear();
                 self.proved.clear();
                 self.preparing.abort_all();
                 self.tell_code().await;
             }
-            Step::Lodging(LodgingEvent::Moved(Err(failure))) => {
+            Step::Listing(ShareListingEvent::Moved(Err(failure))) => {
                 let task = self.task;
                 let event = Event::Refused { task, failure };
                 self.context.reporter.tell(event).await;
@@ -165,11 +165,11 @@ impl Share {
             Step::Prepared(run, Ok(ready)) => {
                 let hello = Hello::new(
                     ready.identity.fingerprint(),
-                    ready.place.whereabouts(),
+                    ready.endpoint.whereabouts(),
                     self.context.config.device.clone(),
                 );
-                self.lodging.provide_hello(run, hello);
-                if ready.place.nat() == Nat::EndpointIndependent {
+                self.listing.provide_hello(run, hello);
+                if ready.endpoint.nat() == Nat::EndpointIndependent {
                     self.nat = Some(Nat::EndpointIndependent);
                 }
                 self.ready.push((run, ready));
@@ -184,7 +184,7 @@ impl Share {
                 }
             }
             Step::Wished(ShareWish::Edit { add, remove }) => self.contents.edit(add, &remove),
-            Step::Wished(ShareWish::RenewCode) => self.lodging.renew(),
+            Step::Wished(ShareWish::RenewCode) => self.listing.renew(),
             Step::Broken(error) => {
                 let failure = Failure::new(Stage::Rendezvous, FailureKind::Local);
                 self.tell_failed(failure.with_detail(error)).await;
@@ -193,15 +193,15 @@ impl Share {
         }
     }
 
-    async fn on_lobby(&mut self, event: LobbyEvent) {
+    async fn on_listing_event(&mut self, event: ListingEvent) {
         match event {
-            LobbyEvent::HelloNeeded(run) => self.prepare(run),
-            LobbyEvent::Paired { run, key, peer } => {
+            ListingEvent::HelloNeeded(run) => self.prepare(run),
+            ListingEvent::Paired { run, key, peer } => {
                 self.proved.push((run, key, peer));
                 self.start_proved();
             }
-            LobbyEvent::Unpaired(run) => self.ready.retain(|(other, _)| *other != run),
-            LobbyEvent::WrongCode { run, attempts_left } => {
+            ListingEvent::Unpaired(run) => self.ready.retain(|(other, _)| *other != run),
+            ListingEvent::WrongCode { run, attempts_left } => {
                 self.ready.retain(|(other, _)| *other != run);
                 let task = self.task;
                 self.context
@@ -212,15 +212,15 @@ impl Share {
                     })
                     .await;
             }
-            LobbyEvent::Dead => {
+            ListingEvent::Dead => {
                 self.on_dead_code(Stage::Pairing, FailureKind::CodeDead)
                     .await
             }
-            LobbyEvent::Taken => {
+            ListingEvent::Taken => {
                 self.on_dead_code(Stage::Rendezvous, FailureKind::CodeTaken)
                     .await;
             }
-            LobbyEvent::Silent => tracing::info!("the rendezvous does not answer for now"),
+            ListingEvent::Silent => tracing::info!("the rendezvous does not answer for now"),
         }
     }
 
@@ -232,7 +232,7 @@ impl Share {
                 self.ending = Some(Outcome::Failed);
             }
             OnDeadCode::Wait => {
-                self.lodging.leave();
+                self.listing.leave();
                 let task = self.task;
                 let event = Event::CodeDead { task, reason };
                 self.context.reporter.tell(event).await;
@@ -242,24 +242,24 @@ impl Share {
 
     /// Tells the code, if it is another than before.
     async fn tell_code(&mut self) {
-        if let Some(code) = self.lodging.new_code() {
+        if let Some(code) = self.listing.new_code() {
             let task = self.task;
             self.context.reporter.tell(Event::Code { task, code }).await;
         }
     }
 
     fn prepare(&mut self, run: PairingId) {
-        let servers: Vec<SocketAddr> = self.lodging.server_addresses();
-        let options = self.context.place_options();
+        let servers: Vec<SocketAddr> = self.listing.server_addresses();
+        let options = self.context.endpoint_options();
         let (spare, nat) = (self.spare.take(), self.nat);
         self.preparing.spawn(async move {
-            let place = match spare.map_or_else(|| Place::take(options), Ok) {
-                Ok(mut place) => place.ask(&servers, nat).await.map(|()| place),
+            let endpoint = match spare.map_or_else(|| LocalEndpoint::take(options), Ok) {
+                Ok(mut endpoint) => endpoint.ask(&servers, nat).await.map(|()| endpoint),
                 Err(error) => Err(error),
             };
-            let ready = match place {
-                Ok(place) => Identity::generate()
-                    .map(|identity| Ready { place, identity })
+            let ready = match endpoint {
+                Ok(endpoint) => Identity::generate()
+                    .map(|identity| Ready { endpoint, identity })
                     .map_err(|error| failures::link_failure(Stage::Link, &error)),
                 Err(error) => Err(Failure::new(Stage::Path, FailureKind::Local).with_detail(error)),
             };
@@ -273,7 +273,7 @@ impl Share {
     /// Has a socket ready for the next receiver, if one is to be expected. Without one it is made when it is
     /// needed, and what is wrong is said then.
     fn refill(&mut self) {
-        self.spare = Place::take(self.context.place_options()).ok();
+        self.spare = LocalEndpoint::take(self.context.endpoint_options()).ok();
     }
 
     /// Starts the sessions of receivers that have proved themselves and whose socket is there.
@@ -288,8 +288,8 @@ impl Share {
                 task: self.task,
                 session: self.context.reporter.next_session(),
                 role: Role::Sender,
-                place: ready.place,
-                servers: self.lodging.server_addresses(),
+                endpoint: ready.endpoint,
+                servers: self.listing.server_addresses(),
                 identity: ready.identity,
                 key,
                 peer,
@@ -327,7 +327,7 @@ impl Share {
     /// Tells the rendezvous that the share has ended, and lets running sessions end: they see the
     /// person's wish themselves.
     async fn finish(mut self, outcome: Outcome) -> Outcome {
-        self.lodging.close();
+        self.listing.close();
         self.spare = None;
         self.ending_soon.send_replace(true);
         let mut stop = self.stop.clone();
@@ -341,7 +341,7 @@ impl Share {
                     linger = None;
                 }
                 Some(_) = self.sessions.join_next() => {}
-                said = self.lodging.next() => if said.is_err() { linger = None },
+                said = self.listing.next() => if said.is_err() { linger = None },
                 () = tokio::time::sleep_until(linger.unwrap_or_else(Instant::now).into()),
                     if linger.is_some() => linger = None,
             }

@@ -16,14 +16,14 @@ use fardrop_shared::diagnosis::{
 };
 use tokio::task::JoinSet;
 
-use crate::net::introduction::{Greeted, greet, resolve_all};
-use crate::net::socket::{Interfaces, PeerSocket, Seen, local_address_towards, look};
+use crate::net::introduction::{TcpAnswer, resolve_all, tcp_check};
+use crate::net::socket::{Interfaces, PeerSocket, Reflexive, ask_reflexive, local_address_towards};
 
 /// How long all of it may take: a person waits. Names take 2.5 s of it at most.
 const DEADLINE: Duration = Duration::from_millis(4800);
 
 /// How long servers may take to say where they see a socket: four tries.
-const LOOK_TIME: Duration = Duration::from_millis(1500);
+const REFLEXIVE_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Addresses of servers that are asked at most: several servers, each over both families.
 const SERVERS_LIMIT: usize = 8;
@@ -100,7 +100,7 @@ struct Survey {
 /// What datagrams say.
 #[derive(Default)]
 struct Findings {
-    seen: Vec<Seen>,
+    seen: Vec<Reflexive>,
     nat: NatReport,
     quic: Quic,
     path_mtu: Option<u16>,
@@ -123,8 +123,8 @@ async fn survey(
     }
     targets.truncate(SERVERS_LIMIT);
     let addresses: Vec<SocketAddr> = targets.iter().map(|(_, address)| *address).collect();
-    let (greeted, findings) = tokio::join!(
-        greet_all(&addresses, deadline),
+    let (answered, findings) = tokio::join!(
+        check_all(&addresses, deadline),
         by_datagrams(socket, &addresses, interfaces, examination.ipv6, deadline)
     );
     let findings = findings?;
@@ -136,7 +136,7 @@ async fn survey(
                 name,
                 address: address.ip(),
                 udp: seen.is_some(),
-                tcp: greeted.iter().any(|(server, _)| *server == address),
+                tcp: answered.iter().any(|(server, _)| *server == address),
                 round_trip: seen.and_then(|seen| seen.round_trip),
             }
         })
@@ -144,34 +144,34 @@ async fn survey(
     Ok(Survey {
         servers,
         unresolved,
-        clock: greeted.first().and_then(|(_, greeted)| skew(greeted)),
+        clock: answered.first().and_then(|(_, answered)| skew(answered)),
         findings,
     })
 }
 
 /// The servers that say their line, the quickest first.
-async fn greet_all(servers: &[SocketAddr], deadline: Instant) -> Vec<(SocketAddr, Greeted)> {
+async fn check_all(servers: &[SocketAddr], deadline: Instant) -> Vec<(SocketAddr, TcpAnswer)> {
     let mut asking = JoinSet::new();
     for &server in servers {
-        asking.spawn(async move { (server, greet(server).await) });
+        asking.spawn(async move { (server, tcp_check(server).await) });
     }
-    let mut greeted = Vec::new();
+    let mut answered = Vec::new();
     while let Ok(Some(ended)) = tokio::time::timeout_at(deadline.into(), asking.join_next()).await {
         if let Ok((server, Some(one))) = ended {
-            greeted.push((server, one));
+            answered.push((server, one));
         }
     }
-    greeted
+    answered
 }
 
-fn skew(greeted: &Greeted) -> Option<ClockSkew> {
-    let here = greeted.at.duration_since(UNIX_EPOCH).ok()?;
+fn skew(answered: &TcpAnswer) -> Option<ClockSkew> {
+    let here = answered.at.duration_since(UNIX_EPOCH).ok()?;
     let here_ms = u64::try_from(here.as_millis()).ok()?;
     // The line was made when the connection was, half a round trip before it came.
     Some(ClockSkew::new(
-        greeted.greeting.unix_ms,
+        answered.line.unix_ms,
         here_ms,
-        greeted.round_trip,
+        answered.round_trip,
     ))
 }
 
@@ -182,8 +182,8 @@ async fn by_datagrams(
     ipv6: bool,
     deadline: Instant,
 ) -> io::Result<Findings> {
-    let until = deadline.min(Instant::now() + LOOK_TIME);
-    let seen = look(socket, servers, until).await?;
+    let until = deadline.min(Instant::now() + REFLEXIVE_PATIENCE);
+    let seen = ask_reflexive(socket, servers, until).await?;
     let first = |v4: bool| seen.iter().find(|each| each.server.is_ipv4() == v4);
     let (v4, v6) = (first(true), first(false));
     let nat = async {
@@ -213,13 +213,13 @@ async fn by_datagrams(
 /// Looks at the NAT with a second socket: which ports it gives out, and whether the two meet outside.
 async fn examine_nat(
     socket: &PeerSocket,
-    seen: &[Seen],
-    server: &Seen,
+    seen: &[Reflexive],
+    server: &Reflexive,
     deadline: Instant,
 ) -> io::Result<NatReport> {
     let second = PeerSocket::bind(0, false)?;
-    let until = deadline.min(Instant::now() + LOOK_TIME);
-    let seen_of_second = look(&second, &[server.server], until).await?;
+    let until = deadline.min(Instant::now() + REFLEXIVE_PATIENCE);
+    let seen_of_second = ask_reflexive(&second, &[server.server], until).await?;
     let v4 = seen.iter().filter(|each| each.server.is_ipv4());
     let of_first = sightings(v4, socket.port()?);
     let of_second = sightings(seen_of_second.iter(), second.port()?);
@@ -248,7 +248,7 @@ async fn examine_nat(
 }
 
 /// What was seen of a socket with that port.
-fn sightings<'a>(seen: impl Iterator<Item = &'a Seen>, port: u16) -> Vec<Sighting> {
+fn sightings<'a>(seen: impl Iterator<Item = &'a Reflexive>, port: u16) -> Vec<Sighting> {
     seen.filter_map(|seen| {
         let local = local_address_towards(seen.server)?;
         Some(Sighting {

@@ -8,7 +8,7 @@ use fardrop_shared::diagnosis::{PathMtuSearch, Quic};
 use fardrop_shared::wire::quic_probe::{MIN_INITIAL_BYTES, QuicProbe};
 use fardrop_shared::wire::rendezvous::{HELLO_BYTES, MAX_DATAGRAM, Reply, Request, Tag};
 
-use crate::net::socket::{Fragments, Interfaces, PeerSocket, Seen, canonical, sleep_until};
+use crate::net::socket::{Fragments, Interfaces, PeerSocket, Reflexive, canonical, sleep_until};
 
 /// The longest datagram tried, as UDP payload in bytes: what jumbo frames of 9000 carry over IPv4.
 const LONGEST: u16 = 8972;
@@ -95,7 +95,7 @@ impl Question {
 /// # Errors
 /// What the system says when it refuses a socket.
 pub(super) async fn probe(
-    server: &Seen,
+    server: &Reflexive,
     interfaces: &Interfaces,
     ipv6: bool,
     deadline: Instant,

@@ -10,12 +10,12 @@ use crate::net::socket::{PeerSocket, sleep_until};
 
 /// One socket, and its standing with one or more servers.
 #[derive(Debug)]
-pub(in crate::net) struct Announcer {
+pub(in crate::net) struct RendezvousClients {
     pub(in crate::net) socket: Arc<PeerSocket>,
     pub(in crate::net) clients: Vec<Client>,
 }
 
-impl Announcer {
+impl RendezvousClients {
     pub(in crate::net) const fn new(socket: Arc<PeerSocket>) -> Self {
         Self {
             socket,

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 /// Why two peers did not meet at a rendezvous.
 #[derive(Debug, Error)]
-pub enum MeetError {
+pub enum IntroductionError {
     /// No server answers.
     #[error("no rendezvous answers")]
     Unreachable,
@@ -45,7 +45,7 @@ pub enum MeetError {
     Socket(io::Error),
 }
 
-impl From<io::Error> for MeetError {
+impl From<io::Error> for IntroductionError {
     fn from(error: io::Error) -> Self {
         Self::Socket(error)
     }

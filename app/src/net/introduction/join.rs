@@ -1,4 +1,4 @@
-//! The receiver's visit to the rendezvous: finds the server that has the code's locator, and pairs.
+//! The receiver's side of the rendezvous: finds the server that has the code's locator, and pairs there.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,12 +16,12 @@ use fardrop_shared::{PairingId, Role};
 use tokio::task::JoinSet;
 
 use super::capabilities;
-use super::clients::Announcer;
+use super::clients::RendezvousClients;
 use super::discovery::Search;
-use super::error::MeetError;
+use super::error::IntroductionError;
 use super::servers::{on_this_machine, resolve_all};
-use super::tcp_check::Greetings;
-use crate::net::path::{Place, PlaceOptions, observe_nat};
+use super::tcp_check::TcpChecks;
+use crate::net::path::{LocalEndpoint, LocalEndpointOptions, observe_nat};
 use crate::net::socket::sleep_until;
 
 /// A server that has not shown the sender by then is not waited for: the next one is asked as well.
@@ -53,15 +53,15 @@ const NAT_PATIENCE: Duration = Duration::from_millis(700);
 /// How much longer it waits for the routers, where that matters.
 const ROUTERS_PATIENCE: Duration = Duration::from_millis(1500);
 
-/// How long one visit may take in all; a pairing by itself takes a few round trips.
-const VISIT_DEADLINE: Duration = Duration::from_secs(40);
+/// How long it may take to join a share; a pairing by itself takes a few round trips.
+const JOIN_DEADLINE: Duration = Duration::from_secs(40);
 
-/// Servers asked at most in one visit.
+/// Servers that one receiver asks at most.
 const SERVERS_LIMIT: usize = 16;
 
-/// How a receiver goes about its visit.
+/// A receiver that wishes to join the share with a code.
 #[derive(Debug)]
-pub struct Visitor<'a> {
+pub struct Join<'a> {
     /// What was typed.
     pub code: &'a PairingCode,
     /// Configured servers; the code's own goes before them. None at all: whoever is found on this
@@ -72,7 +72,7 @@ pub struct Visitor<'a> {
     /// What this machine is called.
     pub device: &'a str,
     /// How the socket is placed.
-    pub place: PlaceOptions,
+    pub endpoint: LocalEndpointOptions,
     /// Whether multicast DNS is used.
     pub mdns: bool,
     /// What may carry the link.
@@ -81,9 +81,9 @@ pub struct Visitor<'a> {
 
 /// Two peers that know the same code.
 #[derive(Debug)]
-pub struct Met {
+pub struct Joined {
     /// The socket that goes on to find the path, and where the peer was told that it is.
-    pub place: Place,
+    pub endpoint: LocalEndpoint,
     /// The keys of the pair.
     pub key: Box<PeerKey>,
     /// What the peer says of itself.
@@ -92,7 +92,7 @@ pub struct Met {
     pub server: Option<SocketAddr>,
 }
 
-impl Visitor<'_> {
+impl Join<'_> {
     /// Whether no server is named, so that the sender can only be on this machine or network.
     fn is_nearby(&self) -> bool {
         self.servers.is_empty() && self.code.server().is_none()
@@ -101,40 +101,40 @@ impl Visitor<'_> {
     /// Finds the sender and pairs with it.
     ///
     /// # Errors
-    /// [`MeetError`], one variant for each thing a person can do something about.
-    pub async fn meet(self) -> Result<Met, MeetError> {
-        let place = Place::bind(self.place.clone())?;
-        let mut visit = Visit {
-            announcer: Announcer::new(Arc::clone(&place.socket)),
-            place,
+    /// [`IntroductionError`], one variant for each thing a person can do something about.
+    pub async fn meet(self) -> Result<Joined, IntroductionError> {
+        let endpoint = LocalEndpoint::bind(self.endpoint.clone())?;
+        let mut joining = Joining {
+            rendezvous: RendezvousClients::new(Arc::clone(&endpoint.socket)),
+            endpoint,
             hello: HelloState::default(),
-            visitor: self,
+            join: self,
             heard: Heard::default(),
-            by_tcp: Greetings::default(),
+            by_tcp: TcpChecks::default(),
             knocked_at: Instant::now(),
             pairing: None,
             seen_by: BTreeMap::new(),
         };
-        tokio::time::timeout(VISIT_DEADLINE, visit.run())
+        tokio::time::timeout(JOIN_DEADLINE, joining.run())
             .await
-            .unwrap_or(Err(MeetError::SenderSilent))
-            .map(|(key, peer)| Met {
-                server: visit.server(),
-                place: visit.place,
+            .unwrap_or(Err(IntroductionError::SenderSilent))
+            .map(|(key, peer)| Joined {
+                server: joining.server(),
+                endpoint: joining.endpoint,
                 key,
                 peer,
             })
     }
 }
 
-struct Visit<'a> {
-    announcer: Announcer,
-    place: Place,
+struct Joining<'a> {
+    rendezvous: RendezvousClients,
+    endpoint: LocalEndpoint,
     hello: HelloState,
-    visitor: Visitor<'a>,
+    join: Join<'a>,
     heard: Heard,
     /// Whether servers that say nothing by UDP do so by TCP.
-    by_tcp: Greetings,
+    by_tcp: TcpChecks,
     knocked_at: Instant,
     pairing: Option<ReceiverPairing>,
     /// Where each server sees us. Only that of the server that has the sender says anything of how
@@ -162,13 +162,13 @@ struct Heard {
     version: bool,
 }
 
-impl Visit<'_> {
-    async fn run(&mut self) -> Result<(Box<PeerKey>, Hello), MeetError> {
+impl Joining<'_> {
+    async fn run(&mut self) -> Result<(Box<PeerKey>, Hello), IntroductionError> {
         let started = Instant::now();
-        let locator = self.visitor.code.locator().value();
-        let nearby = self.visitor.is_nearby();
-        let search = (nearby && self.visitor.mdns)
-            .then(|| Search::start(locator, self.visitor.place.ipv6))
+        let locator = self.join.code.locator().value();
+        let nearby = self.join.is_nearby();
+        let search = (nearby && self.join.mdns)
+            .then(|| Search::start(locator, self.join.endpoint.ipv6))
             .flatten();
         let mut waiting = self.servers_to_ask(nearby).await;
         if nearby {
@@ -196,7 +196,7 @@ impl Visit<'_> {
             ];
             let due = due.into_iter().flatten().min();
             tokio::select! {
-                said = self.announcer.next() => {
+                said = self.rendezvous.next() => {
                     let (index, event) = said?;
                     self.on_server_event(index, event);
                 }
@@ -206,7 +206,7 @@ impl Visit<'_> {
                 Some(nat) = self.hello.observing.join_next() => {
                     self.on_observed(nat.unwrap_or_default());
                 }
-                () = self.place.mapping_changed(), if self.hello.due.is_some() => {}
+                () = self.endpoint.mapping_changed(), if self.hello.due.is_some() => {}
                 () = sleep_until(due) => {
                     if let Some(pairing) = &mut self.pairing {
                         pairing.handle_timeout(Instant::now());
@@ -221,10 +221,10 @@ impl Visit<'_> {
         if nearby {
             return on_this_machine().collect();
         }
-        let named = self.visitor.code.server().map(ToOwned::to_owned);
-        let configured = order(self.visitor.servers, self.visitor.code.locator().value());
+        let named = self.join.code.server().map(ToOwned::to_owned);
+        let configured = order(self.join.servers, self.join.code.locator().value());
         let names = named.into_iter().chain(configured.into_iter().cloned());
-        let resolved = resolve_all(names.collect(), self.visitor.place.ipv6).await;
+        let resolved = resolve_all(names.collect(), self.join.endpoint.ipv6).await;
         resolved
             .into_iter()
             .flat_map(|(_, addresses)| addresses)
@@ -233,7 +233,7 @@ impl Visit<'_> {
 
     /// Asks a server whether the sender is there, saying nothing yet.
     fn knock(&mut self, server: SocketAddr) {
-        let clients = &mut self.announcer.clients;
+        let clients = &mut self.rendezvous.clients;
         if clients.len() >= SERVERS_LIMIT || clients.iter().any(|old| old.config().server == server)
         {
             return;
@@ -241,7 +241,7 @@ impl Visit<'_> {
         let (now, rng) = (Instant::now(), &mut rand::thread_rng());
         let config = Config {
             server,
-            locator: self.visitor.code.locator().value(),
+            locator: self.join.code.locator().value(),
             side: Role::Receiver,
             pairing: PairingId::random(rng),
             owner: OwnerToken::random(rng),
@@ -251,7 +251,7 @@ impl Visit<'_> {
         say(&mut client, now, Vec::new());
         clients.push(client);
         self.knocked_at = now;
-        if !self.heard.anything && !self.visitor.is_nearby() {
+        if !self.heard.anything && !self.join.is_nearby() {
             self.by_tcp.expect_from(server);
         }
     }
@@ -263,7 +263,7 @@ impl Visit<'_> {
         }
         match event {
             Event::Reflexive { address, .. } => {
-                let server = self.announcer.clients[index].config().server;
+                let server = self.rendezvous.clients[index].config().server;
                 self.seen_by.insert(server, address);
                 let HelloState {
                     observing,
@@ -288,13 +288,13 @@ impl Visit<'_> {
     fn on_sender(&mut self, now: Instant, index: usize, payload: &[u8]) {
         let rng = &mut rand::thread_rng();
         if self.pairing.is_none() {
-            let client = self.announcer.clients.swap_remove(index);
+            let client = self.rendezvous.clients.swap_remove(index);
             let pairing = client.config().pairing;
-            self.announcer.clients = vec![client];
-            let code = self.visitor.code.clone();
+            self.rendezvous.clients = vec![client];
+            let code = self.join.code.clone();
             self.pairing = Some(ReceiverPairing::new(
                 code,
-                capabilities(self.visitor.transports),
+                capabilities(self.join.transports),
                 pairing,
                 now,
                 rng,
@@ -315,7 +315,7 @@ impl Visit<'_> {
     /// What the NAT does is known. Behind one that maps per destination, a port that the router opens may
     /// be the only way, so the routers are waited for.
     fn on_observed(&mut self, nat: Nat) {
-        self.place.set_nat(nat);
+        self.endpoint.set_nat(nat);
         self.hello.observed = Some(nat);
         if let (true, Some(due)) = (nat.maps_per_destination(), &mut self.hello.due) {
             *due += ROUTERS_PATIENCE;
@@ -327,44 +327,44 @@ impl Visit<'_> {
         let settled = self
             .hello
             .observed
-            .is_some_and(|nat| !nat.maps_per_destination() || self.place.routers_are_settled());
+            .is_some_and(|nat| !nat.maps_per_destination() || self.endpoint.routers_are_settled());
         let due = self.hello.due.is_some_and(|due| now >= due || settled);
         if let (true, Some(pairing)) = (due, &mut self.pairing) {
             self.hello.due = None;
-            let client = self.announcer.clients.first();
+            let client = self.rendezvous.clients.first();
             let server = client.map(|client| client.config().server);
             // Only that of the server that has the sender says anything of how near the sender is.
             if let Some(seen) = server.and_then(|server| self.seen_by.get(&server)) {
-                self.place.set_reflexive(*seen);
+                self.endpoint.set_reflexive(*seen);
             }
             let hello = Hello::new(
-                self.visitor.fingerprint,
-                self.place.whereabouts(),
-                self.visitor.device.to_owned(),
+                self.join.fingerprint,
+                self.endpoint.whereabouts(),
+                self.join.device.to_owned(),
             );
             pairing.provide_hello(now, hello);
         }
     }
 
-    fn drain_pairing(&mut self) -> Option<Result<(Box<PeerKey>, Hello), MeetError>> {
+    fn drain_pairing(&mut self) -> Option<Result<(Box<PeerKey>, Hello), IntroductionError>> {
         let now = Instant::now();
         let pairing = self.pairing.as_mut()?;
         while let Some(bytes) = pairing.poll_transmit() {
-            for client in &mut self.announcer.clients {
+            for client in &mut self.rendezvous.clients {
                 say(client, now, bytes.clone());
             }
         }
         match pairing.poll_event()? {
             ReceiverEvent::Paired { key, peer } => Some(Ok((key, peer))),
             ReceiverEvent::Failed(failure) => Some(Err(match failure {
-                PairingFailure::WrongWords => MeetError::WrongCode,
-                PairingFailure::CodeDead => MeetError::CodeDead,
-                PairingFailure::Closed => MeetError::NoSuchCode,
-                PairingFailure::Version { .. } => MeetError::Version,
-                PairingFailure::NoCommonTransport => MeetError::NoCommonTransport,
+                PairingFailure::WrongWords => IntroductionError::WrongCode,
+                PairingFailure::CodeDead => IntroductionError::CodeDead,
+                PairingFailure::Closed => IntroductionError::NoSuchCode,
+                PairingFailure::Version { .. } => IntroductionError::Version,
+                PairingFailure::NoCommonTransport => IntroductionError::NoCommonTransport,
                 PairingFailure::SenderVanished
                 | PairingFailure::HelloMissing
-                | PairingFailure::Disturbed => MeetError::SenderSilent,
+                | PairingFailure::Disturbed => IntroductionError::SenderSilent,
             })),
         }
     }
@@ -374,7 +374,7 @@ impl Visit<'_> {
         started: Instant,
         nearby: bool,
         all_asked: bool,
-    ) -> Result<(), MeetError> {
+    ) -> Result<(), IntroductionError> {
         if self.pairing.is_some() || !all_asked {
             return Ok(());
         }
@@ -391,27 +391,27 @@ impl Visit<'_> {
         let silent = self.heard.nobody_since.is_none() && now >= started + patience;
         let mute = !self.heard.anything && now >= self.knocked_at + UDP_PATIENCE;
         if mute && self.by_tcp.came() {
-            return Err(MeetError::UdpBlocked);
+            return Err(IntroductionError::UdpBlocked);
         }
         if !nobody && !silent {
             return Ok(());
         }
         Err(if nearby {
-            MeetError::NobodyNearby
+            IntroductionError::NobodyNearby
         } else if nobody {
-            MeetError::NoSuchCode
+            IntroductionError::NoSuchCode
         } else if self.heard.version {
-            MeetError::Version
+            IntroductionError::Version
         } else if self.heard.busy {
-            MeetError::Busy
+            IntroductionError::Busy
         } else {
-            MeetError::Unreachable
+            IntroductionError::Unreachable
         })
     }
 
     /// The server that has the sender.
     fn server(&self) -> Option<SocketAddr> {
-        let client = self.announcer.clients.first()?;
+        let client = self.rendezvous.clients.first()?;
         Some(client.config().server)
     }
 }

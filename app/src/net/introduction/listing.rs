@@ -1,4 +1,4 @@
-//! The sender's place at the rendezvous: holds a locator, and lets receivers pair one after the other
+//! The sender's side of the rendezvous: holds a locator there, and lets receivers pair one after the other
 //! or at once, for as long as the share runs.
 
 use std::collections::VecDeque;
@@ -15,10 +15,10 @@ use fardrop_shared::{PairingId, Role};
 use tokio::task::JoinSet;
 
 use super::capabilities;
-use super::clients::Announcer;
-use super::error::MeetError;
+use super::clients::RendezvousClients;
+use super::error::IntroductionError;
 use super::servers::{resolve, resolve_all};
-use super::tcp_check::Greetings;
+use super::tcp_check::TcpChecks;
 use crate::net::socket::{PeerSocket, sleep_until};
 
 /// Locators of one length that are tried before longer ones: with a tenth of the short ones taken, one
@@ -34,10 +34,10 @@ const SILENCE_PATIENCE: Duration = Duration::from_millis(4500);
 const ONE_SERVER_PATIENCE: (Duration, Duration) =
     (Duration::from_millis(1500), Duration::from_millis(500));
 
-/// What happens in the lobby.
+/// What happens to a share at the rendezvous.
 #[derive(Debug)]
-pub enum LobbyEvent {
-    /// A receiver began to pair: answer with [`Lobby::provide_hello`], soon.
+pub enum ListingEvent {
+    /// A receiver began to pair: answer with [`Listing::provide_hello`], soon.
     HelloNeeded(PairingId),
     /// A receiver proved that it knows the code.
     Paired {
@@ -67,8 +67,8 @@ pub enum LobbyEvent {
 
 /// A share's standing at the rendezvous.
 #[derive(Debug)]
-pub struct Lobby {
-    announcer: Announcer,
+pub struct Listing {
+    rendezvous: RendezvousClients,
     pairing: SenderPairing,
     code: PairingCode,
     pairing_id: PairingId,
@@ -80,27 +80,27 @@ pub struct Lobby {
     ipv6: bool,
     /// Addresses of servers that are asked since another fell silent.
     resolving: JoinSet<Vec<SocketAddr>>,
-    events: VecDeque<LobbyEvent>,
+    events: VecDeque<ListingEvent>,
 }
 
-impl Lobby {
+impl Listing {
     /// Takes a place at one of `servers` and a code of that many words; links may run over `transports`.
     ///
     /// # Errors
-    /// [`MeetError`] when no server gives one.
+    /// [`IntroductionError`] when no server gives one.
     pub async fn open(
         servers: &[String],
         words: u8,
         ipv6: bool,
         transports: Transports,
-    ) -> Result<Self, MeetError> {
-        let mut worst = MeetError::Unreachable;
+    ) -> Result<Self, IntroductionError> {
+        let mut worst = IntroductionError::Unreachable;
         for digits in DIGITS {
             for _ in 0..TRIES_PER_LENGTH {
                 let locator = Locator::random(digits, &mut rand::thread_rng());
                 match Self::open_at(servers, locator, words, ipv6, transports).await {
-                    Ok(lobby) => return Ok(lobby),
-                    Err(MeetError::Taken) => worst = MeetError::Taken,
+                    Ok(listing) => return Ok(listing),
+                    Err(IntroductionError::Taken) => worst = IntroductionError::Taken,
                     Err(error) => return Err(error),
                 }
             }
@@ -123,7 +123,7 @@ impl Lobby {
     /// Where the server that answers is: to ask it for other sockets' addresses.
     #[must_use]
     pub fn server_addresses(&self) -> Vec<SocketAddr> {
-        self.announcer
+        self.rendezvous
             .clients
             .iter()
             .map(|client| client.config().server)
@@ -140,7 +140,7 @@ impl Lobby {
     ///
     /// # Errors
     /// What the system says when the socket is of no more use.
-    pub async fn next(&mut self) -> io::Result<LobbyEvent> {
+    pub async fn next(&mut self) -> io::Result<ListingEvent> {
         loop {
             self.drain_pairing();
             if let Some(event) = self.events.pop_front() {
@@ -148,7 +148,7 @@ impl Lobby {
             }
             let due = self.pairing.poll_timeout();
             tokio::select! {
-                said = self.announcer.next() => {
+                said = self.rendezvous.next() => {
                     let (index, event) = said?;
                     self.on_server_event(index, event);
                 }
@@ -175,13 +175,13 @@ impl Lobby {
         words: u8,
         ipv6: bool,
         transports: Transports,
-    ) -> Result<Self, MeetError> {
+    ) -> Result<Self, IntroductionError> {
         // Not kept in a variable: it may not cross an await.
         let rng = rand::thread_rng;
         let code = PairingCode::generate(locator, usize::from(words), &mut rng());
         let pairing = SenderPairing::new(code.clone(), capabilities(transports));
-        let mut lobby = Self {
-            announcer: Announcer::new(Arc::new(PeerSocket::bind(0, ipv6)?)),
+        let mut listing = Self {
+            rendezvous: RendezvousClients::new(Arc::new(PeerSocket::bind(0, ipv6)?)),
             announcements: Vec::new(),
             pairing,
             code,
@@ -197,50 +197,50 @@ impl Lobby {
             resolving: JoinSet::new(),
             events: VecDeque::new(),
         };
-        lobby.drain_pairing();
+        listing.drain_pairing();
         let give_up_at = Instant::now() + SILENCE_PATIENCE;
-        let likeliest_first = lobby.reserve.iter().rev().cloned();
+        let likeliest_first = listing.reserve.iter().rev().cloned();
         let resolved = resolve_all(likeliest_first.collect(), ipv6).await;
         let count = resolved.iter().map(|(_, each)| each.len()).sum::<usize>();
         let mut left = u32::try_from(count).unwrap_or(u32::MAX);
-        let mut by_tcp = Greetings::default();
-        let mut worst = MeetError::Unreachable;
+        let mut by_tcp = TcpChecks::default();
+        let mut worst = IntroductionError::Unreachable;
         for (server, addresses) in resolved {
-            lobby.reserve.pop();
+            listing.reserve.pop();
             for address in addresses {
-                lobby.announcer.clients.clear();
-                lobby.add_client(address);
+                listing.rendezvous.clients.clear();
+                listing.add_client(address);
                 by_tcp.expect_from(address);
                 let patience = give_up_at.saturating_duration_since(Instant::now()) / left;
                 let (most, least) = ONE_SERVER_PATIENCE;
-                let held = tokio::time::timeout(patience.clamp(least, most), lobby.hold()).await;
+                let held = tokio::time::timeout(patience.clamp(least, most), listing.hold()).await;
                 left -= 1;
-                match held.unwrap_or(Err(MeetError::Unreachable)) {
+                match held.unwrap_or(Err(IntroductionError::Unreachable)) {
                     Ok(()) => {
-                        lobby.server = server;
-                        return Ok(lobby);
+                        listing.server = server;
+                        return Ok(listing);
                     }
-                    Err(MeetError::Taken) => return Err(MeetError::Taken),
-                    Err(MeetError::Unreachable) => {}
+                    Err(IntroductionError::Taken) => return Err(IntroductionError::Taken),
+                    Err(IntroductionError::Unreachable) => {}
                     Err(error) => worst = error,
                 }
             }
         }
-        if matches!(worst, MeetError::Unreachable) && by_tcp.settle(give_up_at).await {
-            worst = MeetError::UdpBlocked;
+        if matches!(worst, IntroductionError::Unreachable) && by_tcp.settle(give_up_at).await {
+            worst = IntroductionError::UdpBlocked;
         }
         Err(worst)
     }
 
     /// Waits until the only server says how it stands.
-    async fn hold(&mut self) -> Result<(), MeetError> {
+    async fn hold(&mut self) -> Result<(), IntroductionError> {
         loop {
-            match self.announcer.next().await?.1 {
+            match self.rendezvous.next().await?.1 {
                 Event::Held | Event::Peer { .. } => return Ok(()),
-                Event::Taken => return Err(MeetError::Taken),
-                Event::Busy => return Err(MeetError::Busy),
-                Event::Version(_) => return Err(MeetError::Version),
-                Event::Silent => return Err(MeetError::Unreachable),
+                Event::Taken => return Err(IntroductionError::Taken),
+                Event::Busy => return Err(IntroductionError::Busy),
+                Event::Version(_) => return Err(IntroductionError::Version),
+                Event::Silent => return Err(IntroductionError::Unreachable),
                 Event::Reflexive { .. } | Event::NobodyThere | Event::Answering => {}
             }
         }
@@ -260,7 +260,7 @@ impl Lobby {
         for (to, payload) in &self.announcements {
             announce(&mut client, now, *to, payload);
         }
-        self.announcer.clients.push(client);
+        self.rendezvous.clients.push(client);
     }
 
     fn on_server_event(&mut self, index: usize, event: Event) {
@@ -270,12 +270,12 @@ impl Lobby {
                 self.pairing
                     .handle_payload(now, pairing, payload.as_bytes(), rng);
             }
-            Event::Taken if index == 0 => self.events.push_back(LobbyEvent::Taken),
+            Event::Taken if index == 0 => self.events.push_back(ListingEvent::Taken),
             Event::Taken => {
-                self.announcer.clients.remove(index);
+                self.rendezvous.clients.remove(index);
             }
             Event::Silent => {
-                self.events.push_back(LobbyEvent::Silent);
+                self.events.push_back(ListingEvent::Silent);
                 if let Some(server) = self.reserve.pop() {
                     let ipv6 = self.ipv6;
                     self.resolving
@@ -299,29 +299,29 @@ impl Lobby {
         }
         while let Some(event) = self.pairing.poll_event() {
             self.events.push_back(match event {
-                SenderEvent::HelloNeeded { run } => LobbyEvent::HelloNeeded(run),
-                SenderEvent::Paired { run, key, peer } => LobbyEvent::Paired { run, key, peer },
+                SenderEvent::HelloNeeded { run } => ListingEvent::HelloNeeded(run),
+                SenderEvent::Paired { run, key, peer } => ListingEvent::Paired { run, key, peer },
                 SenderEvent::WrongCode { run, attempts_left }
                 | SenderEvent::RunFailed {
                     run,
                     reason: RunFailure::Vanished { attempts_left },
-                } => LobbyEvent::WrongCode { run, attempts_left },
+                } => ListingEvent::WrongCode { run, attempts_left },
                 SenderEvent::RunFailed {
                     run,
                     reason: RunFailure::HelloMissing | RunFailure::Disturbed,
-                } => LobbyEvent::Unpaired(run),
-                SenderEvent::Dead => LobbyEvent::Dead,
+                } => ListingEvent::Unpaired(run),
+                SenderEvent::Dead => ListingEvent::Dead,
             });
         }
         // At once: the caller may be busy with the event for a while.
-        self.announcer.flush();
+        self.rendezvous.flush();
     }
 
     /// Says this from now on, at every server; nothing any more with `None`.
     fn say(&mut self, to: Option<PairingId>, bytes: Option<Vec<u8>>) {
         let payload = bytes.and_then(|bytes| Payload::new(bytes).ok());
         self.announcements.retain(|(old, _)| *old != to);
-        for client in &mut self.announcer.clients {
+        for client in &mut self.rendezvous.clients {
             match &payload {
                 Some(payload) => announce(client, Instant::now(), to, payload),
                 None => client.withdraw(to),

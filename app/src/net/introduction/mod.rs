@@ -13,13 +13,13 @@ mod tcp_check;
 use fardrop_shared::pairing::{Capabilities, Ciphers, Transports};
 
 pub use discovery::Advertisement;
-pub use error::MeetError;
-pub use join::{Met, Visitor};
-pub use listing::{Lobby, LobbyEvent};
-pub use ping::time_server;
+pub use error::IntroductionError;
+pub use join::{Join, Joined};
+pub use listing::{Listing, ListingEvent};
+pub use ping::ping;
 pub(in crate::net) use servers::resolve_all;
 pub use servers::{DEFAULT_PORT, EMBEDDED_PORTS};
-pub(in crate::net) use tcp_check::{Greeted, ask as greet};
+pub(in crate::net) use tcp_check::{TcpAnswer, tcp_check};
 
 /// What this side can do towards a peer with these transports.
 fn capabilities(transports: Transports) -> Capabilities {

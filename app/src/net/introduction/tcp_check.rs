@@ -16,9 +16,9 @@ const HEAD_START: Duration = Duration::from_millis(700);
 
 /// A server's line, and when it came.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::net) struct Greeted {
+pub(in crate::net) struct TcpAnswer {
     /// What it says.
-    pub(in crate::net) greeting: TcpCheck,
+    pub(in crate::net) line: TcpCheck,
     /// What this machine's clock said when it came.
     pub(in crate::net) at: SystemTime,
     /// How long the connection took, which is one round trip; the line takes half of another.
@@ -26,7 +26,7 @@ pub(in crate::net) struct Greeted {
 }
 
 /// Connects to a server and reads its line; `None` where there is no such server, or not in time.
-pub(in crate::net) async fn ask(server: SocketAddr) -> Option<Greeted> {
+pub(in crate::net) async fn tcp_check(server: SocketAddr) -> Option<TcpAnswer> {
     let asking = async {
         let began = Instant::now();
         let mut stream = TcpStream::connect(server).await.ok()?;
@@ -38,8 +38,8 @@ pub(in crate::net) async fn ask(server: SocketAddr) -> Option<Greeted> {
                 break;
             }
         }
-        Some(Greeted {
-            greeting: TcpCheck::decode(&line)?,
+        Some(TcpAnswer {
+            line: TcpCheck::decode(&line)?,
             at: SystemTime::now(),
             round_trip,
         })
@@ -49,17 +49,17 @@ pub(in crate::net) async fn ask(server: SocketAddr) -> Option<Greeted> {
 
 /// Servers being asked by TCP while they are silent by UDP. Dropping it ends that.
 #[derive(Debug, Default)]
-pub(in crate::net) struct Greetings {
+pub(in crate::net) struct TcpChecks {
     asking: JoinSet<bool>,
     came: bool,
 }
 
-impl Greetings {
+impl TcpChecks {
     /// Asks a server that has just been asked by UDP, if it is still silent in a moment.
     pub(in crate::net) fn expect_from(&mut self, server: SocketAddr) {
         self.asking.spawn(async move {
             tokio::time::sleep(HEAD_START).await;
-            ask(server).await.is_some()
+            tcp_check(server).await.is_some()
         });
     }
 
@@ -108,9 +108,9 @@ mod tests {
             // A client that has read enough may be gone.
             let _ = stream.write_all(says);
         });
-        let greeted = ask(address).await;
+        let answered = tcp_check(address).await;
         server.await.expect("it ended");
-        greeted.map(|greeted| greeted.greeting)
+        answered.map(|answered| answered.line)
     }
 
     #[tokio::test]
@@ -126,10 +126,10 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = listener.local_addr().expect("an address");
         drop(listener);
-        let mut greetings = Greetings::default();
-        greetings.expect_from(address);
+        let mut checks = TcpChecks::default();
+        checks.expect_from(address);
         let far_off = Instant::now() + Duration::from_secs(60);
-        assert!(!greetings.settle(far_off).await);
+        assert!(!checks.settle(far_off).await);
         assert!(Instant::now() < far_off);
     }
 }

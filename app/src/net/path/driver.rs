@@ -9,10 +9,10 @@ use fardrop_shared::path::{AgentEvent, FoundPath, Nat, SocketId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::local_endpoint::{Place, observe_nat};
-use super::path_socket::Demux;
-use super::reintroduction::{Meeting, MeetingPlace, Word};
-use super::sockets::{Pathway, Said};
+use super::local_endpoint::{LocalEndpoint, observe_nat};
+use super::path_socket::PathSocket;
+use super::reintroduction::{Reintroduction, ReintroductionEvent, ReintroductionPoint};
+use super::sockets::{PathSockets, RendezvousDatagram};
 use crate::net::socket::{PeerSocket, sleep_until};
 
 /// What a socket of many-port punching takes, in bytes: more than a probe, so that nothing longer passes
@@ -21,56 +21,56 @@ const PROBE_BUFFER_BYTES: usize = 128;
 
 /// Something worth knowing about a path.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::net) enum KeeperNews {
-    /// As the agent says it; those that the keeper deals with itself do not come.
+pub(in crate::net) enum DriverNews {
+    /// As the agent says it; those that the driver deals with itself do not come.
     Agent(AgentEvent),
     /// The socket failed.
     Broken(std::io::ErrorKind),
 }
 
 /// Everything that a session's path needs.
-pub(in crate::net) struct Keeper {
-    pathway: Arc<Pathway>,
-    place: Place,
+pub(in crate::net) struct PathDriver {
+    sockets: Arc<PathSockets>,
+    endpoint: LocalEndpoint,
     main: Arc<PeerSocket>,
     servers: Vec<SocketAddr>,
-    meeting_place: MeetingPlace,
-    meeting: Option<Meeting>,
+    reintroduction_point: ReintroductionPoint,
+    reintroduction: Option<Reintroduction>,
     /// What is announced wherever the two meet.
     update: Option<Vec<u8>>,
-    said: mpsc::Receiver<Said>,
+    said: mpsc::Receiver<RendezvousDatagram>,
     /// Read only by many-port punching.
     readers: JoinSet<()>,
     observing: JoinSet<Nat>,
-    route: watch::Sender<Option<Arc<Demux>>>,
-    news: mpsc::Sender<KeeperNews>,
+    route: watch::Sender<Option<Arc<PathSocket>>>,
+    news: mpsc::Sender<DriverNews>,
 }
 
-/// What the keeper waited for.
+/// What the driver waited for.
 enum Step {
     Turn,
-    Said(Said),
+    Rendezvous(RendezvousDatagram),
     Mapped,
     Observed(Nat),
     Broken(std::io::Error),
 }
 
-impl Keeper {
+impl PathDriver {
     pub(in crate::net) fn new(
-        pathway: Arc<Pathway>,
-        (place, main): (Place, Arc<PeerSocket>),
-        (meeting_place, servers): (MeetingPlace, Vec<SocketAddr>),
-        said: mpsc::Receiver<Said>,
-        route: watch::Sender<Option<Arc<Demux>>>,
-        news: mpsc::Sender<KeeperNews>,
+        sockets: Arc<PathSockets>,
+        (endpoint, main): (LocalEndpoint, Arc<PeerSocket>),
+        (reintroduction_point, servers): (ReintroductionPoint, Vec<SocketAddr>),
+        said: mpsc::Receiver<RendezvousDatagram>,
+        route: watch::Sender<Option<Arc<PathSocket>>>,
+        news: mpsc::Sender<DriverNews>,
     ) -> Self {
         Self {
-            pathway,
-            place,
+            sockets,
+            endpoint,
             main,
             servers,
-            meeting_place,
-            meeting: None,
+            reintroduction_point,
+            reintroduction: None,
             update: None,
             said,
             readers: JoinSet::new(),
@@ -83,36 +83,36 @@ impl Keeper {
     /// Runs until there is no path to look after any more, or it is dropped.
     pub(in crate::net) async fn run(mut self) {
         loop {
-            let (events, update, agent_due) = self.pathway.turn();
+            let (events, update, agent_due) = self.sockets.turn();
             if update.is_some() {
                 self.update = update;
             }
-            if let Some(meeting) = &mut self.meeting
+            if let Some(reintroduction) = &mut self.reintroduction
                 && let Some(update) = self.update.take()
             {
-                meeting.announce(update);
+                reintroduction.announce(update);
             }
             for event in events {
                 if self.on_event(event).await.is_over() {
                     return;
                 }
             }
-            let meeting_due = self.turn_meeting();
-            let due = [agent_due, meeting_due].into_iter().flatten().min();
+            let reintroduction_due = self.turn_reintroduction();
+            let due = [agent_due, reintroduction_due].into_iter().flatten().min();
             match self.wait(due).await {
                 Step::Turn => {}
-                Step::Said((from, datagram)) => {
-                    if let Some(meeting) = &mut self.meeting {
-                        meeting.handle_datagram(from, &datagram);
+                Step::Rendezvous((from, datagram)) => {
+                    if let Some(reintroduction) = &mut self.reintroduction {
+                        reintroduction.handle_datagram(from, &datagram);
                     }
                 }
                 Step::Mapped => self.tell_here(),
                 Step::Observed(nat) => {
-                    self.place.set_nat(nat);
+                    self.endpoint.set_nat(nat);
                     self.tell_here();
                 }
                 Step::Broken(error) => {
-                    let _ = self.news.send(KeeperNews::Broken(error.kind())).await;
+                    let _ = self.news.send(DriverNews::Broken(error.kind())).await;
                     return;
                 }
             }
@@ -126,15 +126,15 @@ impl Keeper {
             .borrow()
             .as_ref()
             .is_none_or(|route| route.id() != SocketId::MAIN);
-        let (pathway, main) = (&self.pathway, &self.main);
+        let (sockets, main) = (&self.sockets, &self.main);
         tokio::select! {
-            () = pathway.changed() => Step::Turn,
+            () = sockets.changed() => Step::Turn,
             () = sleep_until(due) => Step::Turn,
-            Some(said) = self.said.recv() => Step::Said(said),
-            () = self.place.mapping_changed() => Step::Mapped,
+            Some(said) = self.said.recv() => Step::Rendezvous(said),
+            () = self.endpoint.mapping_changed() => Step::Mapped,
             Some(Ok(nat)) = self.observing.join_next() => Step::Observed(nat),
             received = main.receive(|from, datagram| {
-                pathway.takes(SocketId::MAIN, from, datagram);
+                sockets.takes(SocketId::MAIN, from, datagram);
             }), if unread => received.map_or_else(Step::Broken, |()| Step::Turn),
         }
     }
@@ -144,13 +144,13 @@ impl Keeper {
         match event {
             AgentEvent::SocketsNeeded(count) => {
                 let opened = self.open_sockets(count);
-                self.pathway
+                self.sockets
                     .with_agent(|agent| agent.handle_sockets(opened));
                 return Progress::On;
             }
             AgentEvent::ReintroductionNeeded => {
-                self.meeting
-                    .get_or_insert_with(|| self.meeting_place.enter());
+                self.reintroduction
+                    .get_or_insert_with(|| self.reintroduction_point.enter());
                 return Progress::On;
             }
             AgentEvent::Path(path) => self.on_path(&path),
@@ -158,7 +158,7 @@ impl Keeper {
             AgentEvent::Trying(_) | AgentEvent::Works(..) | AgentEvent::Failed(_) => {}
         }
         // Whoever listens has gone together with the session.
-        let told = self.news.send(KeeperNews::Agent(event)).await;
+        let told = self.news.send(DriverNews::Agent(event)).await;
         if told.is_err() || matches!(event, AgentEvent::Failed(_)) {
             Progress::Over
         } else {
@@ -167,20 +167,20 @@ impl Keeper {
     }
 
     fn on_path(&mut self, path: &FoundPath) {
-        if let Some(meeting) = self.meeting.take() {
-            self.meeting_place.leave(&meeting);
+        if let Some(reintroduction) = self.reintroduction.take() {
+            self.reintroduction_point.leave(&reintroduction);
         }
-        let Some(socket) = self.pathway.socket(path.socket) else {
+        let Some(socket) = self.sockets.socket(path.socket) else {
             tracing::error!(?path, "a path over a socket that is closed");
             return;
         };
         // Those of many-port punching that did not win.
         self.readers.abort_all();
-        self.pathway.keep_only(path.socket);
-        let pathway = Arc::clone(&self.pathway);
-        match Demux::new(pathway, path.socket, socket, path.remote) {
-            Some(demux) => {
-                if let Some(old) = self.route.send_replace(Some(demux)) {
+        self.sockets.keep_only(path.socket);
+        let sockets = Arc::clone(&self.sockets);
+        match PathSocket::new(sockets, path.socket, socket, path.remote) {
+            Some(path_socket) => {
+                if let Some(old) = self.route.send_replace(Some(path_socket)) {
                     old.retire();
                 }
             }
@@ -190,7 +190,7 @@ impl Keeper {
 
     /// The network may be another one.
     fn on_lost(&mut self) {
-        self.place.refresh();
+        self.endpoint.refresh();
         self.tell_here();
         let servers = self.servers.clone();
         self.observing.abort_all();
@@ -200,26 +200,26 @@ impl Keeper {
 
     /// Tells the agent where this side is, as far as that is known now.
     fn tell_here(&self) {
-        let here = self.place.whereabouts();
-        self.pathway
+        let here = self.endpoint.whereabouts();
+        self.sockets
             .with_agent(|agent| agent.set_here(Instant::now(), here));
     }
 
-    fn turn_meeting(&mut self) -> Option<Instant> {
-        let meeting = self.meeting.as_mut()?;
-        let (words, due) = meeting.turn(&self.main);
+    fn turn_reintroduction(&mut self) -> Option<Instant> {
+        let reintroduction = self.reintroduction.as_mut()?;
+        let (words, due) = reintroduction.turn(&self.main);
         // A word may make something due at once.
         let now = (!words.is_empty()).then(Instant::now);
         for word in words {
-            tracing::debug!(seen = ?word.seen(), "meeting");
+            tracing::debug!(seen = ?word.seen(), "reintroduction");
             match word {
-                Word::Seen(address) => {
-                    self.place.set_reflexive(address);
-                    self.pathway.with_agent(|agent| agent.handle_attended());
+                ReintroductionEvent::Reflexive(address) => {
+                    self.endpoint.set_reflexive(address);
+                    self.sockets.with_agent(|agent| agent.handle_attended());
                     self.tell_here();
                 }
-                Word::Peer(update) => self
-                    .pathway
+                ReintroductionEvent::Peer(update) => self
+                    .sockets
                     .with_agent(|agent| agent.handle_update(Instant::now(), &update)),
             }
         }
@@ -237,14 +237,14 @@ impl Keeper {
                     return number - 1;
                 }
             };
-            if !self.pathway.add_socket(id, Arc::clone(&socket)) {
+            if !self.sockets.add_socket(id, Arc::clone(&socket)) {
                 continue;
             }
-            let pathway = Arc::clone(&self.pathway);
+            let sockets = Arc::clone(&self.sockets);
             self.readers.spawn(async move {
                 let mut buffer = [0; PROBE_BUFFER_BYTES];
                 while let Ok((from, length)) = socket.receive_short(&mut buffer).await {
-                    pathway.takes(id, from, &buffer[..length]);
+                    sockets.takes(id, from, &buffer[..length]);
                 }
             });
         }
@@ -252,7 +252,7 @@ impl Keeper {
     }
 }
 
-/// Whether the keeper has more to do.
+/// Whether the driver has more to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     On,

@@ -10,17 +10,17 @@ use fardrop_shared::path::{Candidate, CandidateKind, Nat, Whereabouts};
 use tokio::sync::watch;
 
 use crate::net::mapping::{Attempt, AttemptState, MappingPermit, PortMapper};
-use crate::net::socket::{Interfaces, PeerSocket, Seen, look};
+use crate::net::socket::{Interfaces, PeerSocket, Reflexive, ask_reflexive};
 
 /// How long a rendezvous may take to say where it sees a socket; the peer is waiting.
-const LOOK_TIME: Duration = Duration::from_millis(1500);
+const REFLEXIVE_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Mapped and reflexive candidates of each kind that are named at most: a machine has one or two routers.
 const OUTSIDE_LIMIT: usize = 4;
 
 /// How sockets are placed.
 #[derive(Debug, Clone)]
-pub struct PlaceOptions {
+pub struct LocalEndpointOptions {
     /// A fixed local port, or 0.
     pub port: u16,
     /// Whether IPv6 is used.
@@ -33,9 +33,9 @@ pub struct PlaceOptions {
 
 /// A socket that waits for its peer, and where it is as far as that is known.
 #[derive(Debug)]
-pub struct Place {
+pub struct LocalEndpoint {
     pub(in crate::net) socket: Arc<PeerSocket>,
-    options: PlaceOptions,
+    options: LocalEndpointOptions,
     port: u16,
     mapper: Option<PortMapper>,
     /// How the routers stand, as far as that was looked at.
@@ -47,16 +47,16 @@ pub struct Place {
     nat: Nat,
 }
 
-impl Place {
+impl LocalEndpoint {
     /// Binds a socket, to another port if the fixed one is taken, and begins to ask the routers.
     ///
     /// # Errors
     /// What the system says when it refuses a socket.
-    pub fn take(options: PlaceOptions) -> io::Result<Self> {
+    pub fn take(options: LocalEndpointOptions) -> io::Result<Self> {
         match Self::bind(options.clone()) {
             // Another session of this share has it.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && options.port != 0 => {
-                Self::bind(PlaceOptions { port: 0, ..options })
+                Self::bind(LocalEndpointOptions { port: 0, ..options })
             }
             bound => bound,
         }
@@ -66,11 +66,11 @@ impl Place {
     ///
     /// # Errors
     /// What the system says when it refuses a socket, or the port is taken.
-    pub fn bind(options: PlaceOptions) -> io::Result<Self> {
+    pub fn bind(options: LocalEndpointOptions) -> io::Result<Self> {
         let socket = PeerSocket::bind(options.port, options.ipv6)?;
         let port = socket.port()?;
         let interfaces = Interfaces::look();
-        let mut place = Self {
+        let mut endpoint = Self {
             socket: Arc::new(socket),
             port,
             mapper: None,
@@ -81,8 +81,8 @@ impl Place {
             nat: Nat::Unknown,
             options,
         };
-        place.ask_routers();
-        Ok(place)
+        endpoint.ask_routers();
+        Ok(endpoint)
     }
 
     /// Asks these servers where they see the socket, and what the NAT does unless that is `known`. Behind
@@ -92,14 +92,14 @@ impl Place {
     /// # Errors
     /// What the system says when the socket is of no more use.
     pub async fn ask(&mut self, servers: &[SocketAddr], known: Option<Nat>) -> io::Result<()> {
-        let until = Instant::now() + LOOK_TIME;
+        let until = Instant::now() + REFLEXIVE_PATIENCE;
         let nat = async {
             match known {
                 Some(nat) => nat,
                 None => observe_nat(servers).await,
             }
         };
-        let (seen, nat) = tokio::join!(look(&self.socket, servers, until), nat);
+        let (seen, nat) = tokio::join!(ask_reflexive(&self.socket, servers, until), nat);
         for each in seen?.iter().filter(|each| servers.contains(&each.server)) {
             self.set_reflexive(each.address);
         }
@@ -243,7 +243,7 @@ pub(in crate::net) async fn observe_nat(servers: &[SocketAddr]) -> Nat {
     let Some(server) = servers.iter().find(|server| server.is_ipv4()) else {
         return Nat::Unknown;
     };
-    let until = Instant::now() + LOOK_TIME;
+    let until = Instant::now() + REFLEXIVE_PATIENCE;
     let first = match samples(&[*server], until).await.as_slice() {
         [first, second, ..] => [*first, *second],
         [_] | [] => return Nat::Unknown,
@@ -260,11 +260,13 @@ pub(in crate::net) async fn observe_nat(servers: &[SocketAddr]) -> Nat {
 }
 
 /// A fresh socket as these ports see it, in the order in which they were asked.
-async fn samples(ports: &[SocketAddr], until: Instant) -> Vec<Seen> {
+async fn samples(ports: &[SocketAddr], until: Instant) -> Vec<Reflexive> {
     let Ok(socket) = PeerSocket::bind(0, false) else {
         return Vec::new();
     };
-    let mut seen = look(&socket, ports, until).await.unwrap_or_default();
+    let mut seen = ask_reflexive(&socket, ports, until)
+        .await
+        .unwrap_or_default();
     seen.sort_by_key(|each| {
         let asked = ports.iter().position(|port| *port == each.server);
         asked.unwrap_or(ports.len())

@@ -9,8 +9,8 @@ mod search;
 mod sockets;
 
 pub(in crate::net) use local_endpoint::observe_nat;
-pub use local_endpoint::{Place, PlaceOptions};
-pub use path_socket::Demux;
+pub use local_endpoint::{LocalEndpoint, LocalEndpointOptions};
+pub use path_socket::PathSocket;
 #[cfg(test)]
-pub(in crate::net) use reintroduction::{MeetingPlace, Word};
+pub(in crate::net) use reintroduction::{ReintroductionEvent, ReintroductionPoint};
 pub use search::{Acquainted, Path, PathError, PathFollower, PathNews, PathReport, Search};

@@ -1,8 +1,8 @@
 //! A path's socket as a transport sees it: one peer at an address that never changes.
 //!
 //! The path may move to another address or another socket under the transport's feet; each time there is
-//! a new [`Demux`], and the transport is told to change over. Probes and words of the rendezvous that
-//! come to the socket go to the path's keeper. What comes from anywhere but the path's address goes
+//! a new [`PathSocket`], and the transport is told to change over. Probes and words of the rendezvous that
+//! come to the socket go to the path's driver. What comes from anywhere but the path's address goes
 //! nowhere: whoever has moved is believed when a probe shows it.
 
 use std::io::{self, IoSliceMut};
@@ -17,7 +17,7 @@ use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::io::Interest;
 
-use super::sockets::Pathway;
+use super::sockets::PathSockets;
 use crate::net::socket::{Fragments, PeerSocket, UDP_PAYLOAD_LIMIT, canonical};
 
 /// What a transport takes for the peer's address (from RFC 3849's addresses, which nobody has).
@@ -33,8 +33,8 @@ const HERE: SocketAddr = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED,
 
 /// One path's socket.
 #[derive(Debug)]
-pub struct Demux {
-    pathway: Arc<Pathway>,
+pub struct PathSocket {
+    sockets: Arc<PathSockets>,
     id: SocketId,
     socket: Arc<PeerSocket>,
     /// The peer's address, and the same as the socket's family writes it.
@@ -46,10 +46,10 @@ pub struct Demux {
     retired: AtomicBool,
 }
 
-impl Demux {
+impl PathSocket {
     /// `None` if the socket cannot reach `remote`.
     pub(in crate::net) fn new(
-        pathway: Arc<Pathway>,
+        sockets: Arc<PathSockets>,
         id: SocketId,
         socket: Arc<PeerSocket>,
         remote: SocketAddr,
@@ -57,7 +57,7 @@ impl Demux {
         let native = socket.to_native(remote)?;
         socket.set_fragments(Fragments::Forbidden);
         Some(Arc::new(Self {
-            pathway,
+            sockets,
             id,
             socket,
             remote,
@@ -80,7 +80,7 @@ impl Demux {
 
     /// Tells the agent that the peer was heard on the path.
     pub(in crate::net) fn confirm(&self) {
-        self.pathway.with_agent(PathAgent::confirm);
+        self.sockets.with_agent(PathAgent::confirm);
     }
 
     /// Takes out of what was received together from one address what is not the transport's.
@@ -91,14 +91,14 @@ impl Demux {
         meta.dst_ip = None;
         if from != self.remote {
             for datagram in buffer[..meta.len].chunks(stride) {
-                self.pathway.takes(self.id, from, datagram);
+                self.sockets.takes(self.id, from, datagram);
             }
             meta.len = 0;
             return;
         }
-        self.pathway.note_heard();
+        self.sockets.note_heard();
         let is_probe = |datagram: &[u8]| {
-            datagram.len() == PROBE_LENGTH && self.pathway.takes(self.id, from, datagram)
+            datagram.len() == PROBE_LENGTH && self.sockets.takes(self.id, from, datagram)
         };
         if stride == PROBE_LENGTH {
             let mut all_probes = true;
@@ -127,14 +127,14 @@ impl Demux {
         let sent = socket.io.try_io(Interest::WRITABLE, || {
             socket.state.send((&socket.io).into(), &transmit)
         });
-        self.pathway.note_sent();
+        self.sockets.note_sent();
         sent
     }
 }
 
-impl AsyncUdpSocket for Demux {
+impl AsyncUdpSocket for PathSocket {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
-        Box::pin(Poller { demux: self })
+        Box::pin(Poller { path_socket: self })
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
@@ -208,11 +208,11 @@ impl AsyncUdpSocket for Demux {
 /// Wakes one of quinn's tasks when the socket takes more.
 #[derive(Debug)]
 struct Poller {
-    demux: Arc<Demux>,
+    path_socket: Arc<PathSocket>,
 }
 
 impl UdpPoller for Poller {
     fn poll_writable(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.demux.socket.io.poll_send_ready(cx)
+        self.path_socket.socket.io.poll_send_ready(cx)
     }
 }

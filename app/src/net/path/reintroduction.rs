@@ -12,44 +12,45 @@ use crate::net::socket::PeerSocket;
 /// Servers at which two meet again at most: a share was announced at one, perhaps at a second.
 const SERVERS_LIMIT: usize = 4;
 
-/// Where two meet, and as whom. One pairing id for all of their meetings: the locator stays its own.
+/// Where two peers meet again, and as whom. One pairing id for all of their reintroductions: the locator
+/// stays its own.
 #[derive(Debug)]
-pub(in crate::net) struct MeetingPlace {
+pub(in crate::net) struct ReintroductionPoint {
     servers: Vec<SocketAddr>,
     role: Role,
     locator: u32,
     pairing: PairingId,
     owner: OwnerToken,
-    /// What has been announced in earlier meetings, for each server.
+    /// What has been announced in earlier reintroductions, for each server.
     revisions: Vec<u32>,
 }
 
-/// A meeting under way.
+/// A reintroduction under way.
 #[derive(Debug)]
-pub(in crate::net) struct Meeting {
+pub(in crate::net) struct Reintroduction {
     clients: Vec<Client>,
 }
 
 /// What the rendezvous has brought.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::net) enum Word {
+pub(in crate::net) enum ReintroductionEvent {
     /// The server answers, and sees the socket there.
-    Seen(SocketAddr),
+    Reflexive(SocketAddr),
     /// The peer says this.
     Peer(Vec<u8>),
 }
 
-impl Word {
+impl ReintroductionEvent {
     /// Where the server sees the socket, if it says so; otherwise the peer speaks.
     pub(in crate::net) const fn seen(&self) -> Option<SocketAddr> {
         match self {
-            Self::Seen(address) => Some(*address),
+            Self::Reflexive(address) => Some(*address),
             Self::Peer(_) => None,
         }
     }
 }
 
-impl MeetingPlace {
+impl ReintroductionPoint {
     pub(in crate::net) fn new(role: Role, locator: u32, mut servers: Vec<SocketAddr>) -> Self {
         servers.truncate(SERVERS_LIMIT);
         let rng = &mut rand::thread_rng();
@@ -64,7 +65,7 @@ impl MeetingPlace {
     }
 
     /// Begins to ask.
-    pub(in crate::net) fn enter(&self) -> Meeting {
+    pub(in crate::net) fn enter(&self) -> Reintroduction {
         let (now, rng) = (Instant::now(), &mut rand::thread_rng());
         let configs = self.servers.iter().zip(&self.revisions);
         let clients = configs.map(|(server, revision)| {
@@ -78,18 +79,22 @@ impl MeetingPlace {
             };
             Client::new(now, config, rng)
         });
-        Meeting {
+        Reintroduction {
             clients: clients.collect(),
         }
     }
 
-    /// Ends a meeting; the next one goes on where it ended.
-    pub(in crate::net) fn leave(&mut self, meeting: &Meeting) {
-        self.revisions = meeting.clients.iter().map(Client::revision).collect();
+    /// Ends a reintroduction; the next one goes on where it ended.
+    pub(in crate::net) fn leave(&mut self, reintroduction: &Reintroduction) {
+        self.revisions = reintroduction
+            .clients
+            .iter()
+            .map(Client::revision)
+            .collect();
     }
 }
 
-impl Meeting {
+impl Reintroduction {
     /// Says this from now on.
     pub(in crate::net) fn announce(&mut self, update: Vec<u8>) {
         let Ok(payload) = Payload::new(update) else {
@@ -110,7 +115,10 @@ impl Meeting {
     }
 
     /// Sends what is due; what was learned, and when to call again.
-    pub(in crate::net) fn turn(&mut self, socket: &PeerSocket) -> (Vec<Word>, Option<Instant>) {
+    pub(in crate::net) fn turn(
+        &mut self,
+        socket: &PeerSocket,
+    ) -> (Vec<ReintroductionEvent>, Option<Instant>) {
         let now = Instant::now();
         let mut words = Vec::new();
         for client in &mut self.clients {
@@ -120,9 +128,11 @@ impl Meeting {
             }
             while let Some(event) = client.poll_event() {
                 match event {
-                    Event::Reflexive { address, .. } => words.push(Word::Seen(address)),
+                    Event::Reflexive { address, .. } => {
+                        words.push(ReintroductionEvent::Reflexive(address))
+                    }
                     Event::Peer { payload, .. } => {
-                        words.push(Word::Peer(payload.as_bytes().to_vec()));
+                        words.push(ReintroductionEvent::Peer(payload.as_bytes().to_vec()));
                     }
                     Event::Held
                     | Event::NobodyThere

@@ -13,11 +13,11 @@ use fardrop_shared::path::{
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
-use super::driver::{Keeper, KeeperNews};
-use super::local_endpoint::Place;
-use super::path_socket::{Demux, PEER};
-use super::reintroduction::MeetingPlace;
-use super::sockets::Pathway;
+use super::driver::{DriverNews, PathDriver};
+use super::local_endpoint::LocalEndpoint;
+use super::path_socket::{PEER, PathSocket};
+use super::reintroduction::ReintroductionPoint;
+use super::sockets::PathSockets;
 use crate::net::socket::{Interfaces, NetworkName};
 
 /// Round-trip time assumed when no probe of ours was answered (RFC 9002, section 6.2.2, has 333 ms for
@@ -74,7 +74,7 @@ pub struct Acquainted<'a> {
     /// Which side this is.
     pub role: Role,
     /// Our socket, and what the peer was told of where it is.
-    pub place: Place,
+    pub endpoint: LocalEndpoint,
     /// Whether both are on one machine, as far as this side can tell.
     pub same_machine: bool,
     /// The pair's keys for probes.
@@ -92,10 +92,10 @@ pub struct Acquainted<'a> {
 /// A search for a path, then the path's news. Dropping it drops the socket, unless there is a [`Path`].
 #[derive(Debug)]
 pub struct Search {
-    news: mpsc::Receiver<KeeperNews>,
-    route: watch::Receiver<Option<Arc<Demux>>>,
+    news: mpsc::Receiver<DriverNews>,
+    route: watch::Receiver<Option<Arc<PathSocket>>>,
     gone: watch::Sender<bool>,
-    keeper: Option<KeeperTask>,
+    driver: Option<DriverTask>,
 }
 
 /// One working pair of addresses, and all those that take its place while it is used.
@@ -107,17 +107,17 @@ pub struct Path {
     pub payload_limit: u16,
     /// The network through which it leaves this machine, if it does.
     pub network: Option<NetworkName>,
-    route: watch::Receiver<Option<Arc<Demux>>>,
+    route: watch::Receiver<Option<Arc<PathSocket>>>,
     gone: watch::Receiver<bool>,
-    first: Arc<Demux>,
-    _keeper: KeeperTask,
+    first: Arc<PathSocket>,
+    _driver: DriverTask,
 }
 
-/// Ends the keeper with its owner.
+/// Ends the driver with its owner.
 #[derive(Debug)]
-struct KeeperTask(tokio::task::JoinHandle<()>);
+struct DriverTask(tokio::task::JoinHandle<()>);
 
-impl Drop for KeeperTask {
+impl Drop for DriverTask {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -130,7 +130,7 @@ impl Search {
         let now = Instant::now();
         let Acquainted {
             role,
-            place,
+            endpoint,
             same_machine,
             probe,
             resume,
@@ -141,23 +141,23 @@ impl Search {
         let config = AgentConfig {
             finder: FinderConfig {
                 role,
-                here: place.whereabouts(),
+                here: endpoint.whereabouts(),
                 same_machine,
-                link_scopes: place.link_scopes(),
+                link_scopes: endpoint.link_scopes(),
             },
             there: there.clone(),
             patience,
         };
         let agent = PathAgent::new(config, &probe, resume, now);
-        let meeting_place = MeetingPlace::new(role, agent.locator(), servers.clone());
-        let main = Arc::clone(&place.socket);
-        let (pathway, said) = Pathway::new(agent, Arc::clone(&main), now);
+        let reintroduction_point = ReintroductionPoint::new(role, agent.locator(), servers.clone());
+        let main = Arc::clone(&endpoint.socket);
+        let (sockets, said) = PathSockets::new(agent, Arc::clone(&main), now);
         let (tell_route, route) = watch::channel(None);
         let (tell, news) = mpsc::channel(NEWS_QUEUE);
-        let keeper = Keeper::new(
-            pathway,
-            (place, main),
-            (meeting_place, servers),
+        let driver = PathDriver::new(
+            sockets,
+            (endpoint, main),
+            (reintroduction_point, servers),
             said,
             tell_route,
             tell,
@@ -166,7 +166,7 @@ impl Search {
             news,
             route,
             gone: watch::Sender::new(false),
-            keeper: Some(KeeperTask(tokio::spawn(keeper.run()))),
+            driver: Some(DriverTask(tokio::spawn(driver.run()))),
         }
     }
 
@@ -176,26 +176,26 @@ impl Search {
     /// [`PathError`] when there is no path and none is looked for any more.
     pub async fn next(&mut self) -> Result<PathNews, PathError> {
         let failed = match self.news.recv().await {
-            Some(KeeperNews::Agent(AgentEvent::Trying(kind))) => return Ok(PathNews::Trying(kind)),
-            Some(KeeperNews::Agent(AgentEvent::Works(kind, rtt))) => {
+            Some(DriverNews::Agent(AgentEvent::Trying(kind))) => return Ok(PathNews::Trying(kind)),
+            Some(DriverNews::Agent(AgentEvent::Works(kind, rtt))) => {
                 return Ok(PathNews::Works(kind, rtt));
             }
-            Some(KeeperNews::Agent(AgentEvent::Path(path))) => {
+            Some(DriverNews::Agent(AgentEvent::Path(path))) => {
                 return Ok(PathNews::Found(report(&path)));
             }
-            // The keeper deals with the other two itself.
-            Some(KeeperNews::Agent(
+            // The driver deals with the other two itself.
+            Some(DriverNews::Agent(
                 AgentEvent::Lost | AgentEvent::SocketsNeeded(_) | AgentEvent::ReintroductionNeeded,
             )) => return Ok(PathNews::Lost),
-            Some(KeeperNews::Agent(AgentEvent::Failed(failure))) => match failure {
+            Some(DriverNews::Agent(AgentEvent::Failed(failure))) => match failure {
                 AgentFailure::NotFound(PathFailure::BothNatsSymmetric) => {
                     PathError::BothNatsSymmetric
                 }
                 AgentFailure::NotFound(PathFailure::Firewalled) => PathError::NothingAnswered,
                 AgentFailure::PeerGone => PathError::PeerGone,
             },
-            Some(KeeperNews::Broken(kind)) => PathError::Socket(kind),
-            // The keeper has ended, and has said why before.
+            Some(DriverNews::Broken(kind)) => PathError::Socket(kind),
+            // The driver has ended, and has said why before.
             None => PathError::PeerGone,
         };
         self.gone.send_replace(true);
@@ -214,7 +214,7 @@ impl Search {
             route: self.route.clone(),
             gone: self.gone.subscribe(),
             first,
-            _keeper: self.keeper.take()?,
+            _driver: self.driver.take()?,
         })
     }
 }
@@ -230,7 +230,7 @@ fn report(path: &FoundPath) -> PathReport {
 impl Path {
     /// The socket, for a transport to begin with.
     #[must_use]
-    pub fn socket(&self) -> Arc<Demux> {
+    pub fn socket(&self) -> Arc<PathSocket> {
         Arc::clone(&self.first)
     }
 
@@ -258,19 +258,19 @@ impl Path {
 /// Tells when a path moves.
 #[derive(Debug, Clone)]
 pub struct PathFollower {
-    route: watch::Receiver<Option<Arc<Demux>>>,
+    route: watch::Receiver<Option<Arc<PathSocket>>>,
     gone: watch::Receiver<bool>,
 }
 
 impl PathFollower {
     /// The socket to use from now on. Never resolves once the path is looked after no more. Cancel-safe.
-    pub async fn changed(&mut self) -> Arc<Demux> {
+    pub async fn changed(&mut self) -> Arc<PathSocket> {
         loop {
             if self.route.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
-            if let Some(demux) = self.route.borrow_and_update().clone() {
-                return demux;
+            if let Some(path_socket) = self.route.borrow_and_update().clone() {
+                return path_socket;
             }
         }
     }

@@ -1,5 +1,5 @@
 //! What the two ends of a session's sockets share: the link that sends and hears over the path, and the
-//! keeper that looks after it.
+//! driver that looks after it.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,21 +12,21 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::net::socket::PeerSocket;
 
-/// Datagrams of the rendezvous that may wait for the keeper: it says one a second.
+/// Datagrams of the rendezvous that may wait for the driver: it says one a second.
 const RENDEZVOUS_QUEUE: usize = 64;
 
 /// A datagram of the rendezvous.
-pub(in crate::net) type Said = (SocketAddr, Vec<u8>);
+pub(in crate::net) type RendezvousDatagram = (SocketAddr, Vec<u8>);
 
 /// A session's sockets and the agent that decides about them.
 #[derive(Debug)]
-pub(in crate::net) struct Pathway {
+pub(in crate::net) struct PathSockets {
     agent: Mutex<PathAgent>,
     /// By [`SocketId`]; what many-port punching does not need any more is gone.
     sockets: Mutex<Vec<Option<Arc<PeerSocket>>>>,
     clock: TrafficClock,
     changed: Notify,
-    to_keeper: mpsc::Sender<Said>,
+    to_driver: mpsc::Sender<RendezvousDatagram>,
 }
 
 /// When something was last heard and sent, cheaply told: microseconds since `epoch`, and one.
@@ -37,15 +37,15 @@ struct TrafficClock {
     sent: AtomicU64,
 }
 
-impl Pathway {
-    /// With the queue from which the keeper takes what the rendezvous says.
+impl PathSockets {
+    /// With the queue from which the driver takes what the rendezvous says.
     pub(in crate::net) fn new(
         agent: PathAgent,
         main: Arc<PeerSocket>,
         now: Instant,
-    ) -> (Arc<Self>, mpsc::Receiver<Said>) {
-        let (to_keeper, said) = mpsc::channel(RENDEZVOUS_QUEUE);
-        let pathway = Self {
+    ) -> (Arc<Self>, mpsc::Receiver<RendezvousDatagram>) {
+        let (to_driver, said) = mpsc::channel(RENDEZVOUS_QUEUE);
+        let sockets = Self {
             agent: Mutex::new(agent),
             sockets: Mutex::new(vec![Some(main)]),
             clock: TrafficClock {
@@ -54,9 +54,9 @@ impl Pathway {
                 sent: AtomicU64::new(0),
             },
             changed: Notify::new(),
-            to_keeper,
+            to_driver,
         };
-        (Arc::new(pathway), said)
+        (Arc::new(sockets), said)
     }
 
     /// The link heard the peer at the path's address.
@@ -88,7 +88,7 @@ impl Pathway {
         }
         if is_rendezvous(datagram) {
             // Over the bound it is as if lost: it is said again.
-            let _ = self.to_keeper.try_send((from, datagram.to_vec()));
+            let _ = self.to_driver.try_send((from, datagram.to_vec()));
             return true;
         }
         false

@@ -9,5 +9,5 @@ pub(in crate::net) use interfaces::local_address_towards;
 pub use interfaces::{Interfaces, NetworkName};
 pub use peer_socket::PeerSocket;
 pub(in crate::net) use peer_socket::{Fragments, UDP_PAYLOAD_LIMIT, canonical};
-pub(in crate::net) use reflexive::{Seen, look};
+pub(in crate::net) use reflexive::{Reflexive, ask_reflexive};
 pub(in crate::net) use sleep::sleep_until;

@@ -14,7 +14,7 @@ const STRAGGLERS_TIME: Duration = Duration::from_millis(600);
 
 /// A socket as one port of a server sees it.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::net) struct Seen {
+pub(in crate::net) struct Reflexive {
     /// The server's port.
     pub(in crate::net) server: SocketAddr,
     /// What it sees.
@@ -34,11 +34,11 @@ struct Question {
 ///
 /// # Errors
 /// What the system says when the socket is of no more use.
-pub(in crate::net) async fn look(
+pub(in crate::net) async fn ask_reflexive(
     socket: &PeerSocket,
     servers: &[SocketAddr],
     until: Instant,
-) -> io::Result<Vec<Seen>> {
+) -> io::Result<Vec<Reflexive>> {
     let ask = |server| Question {
         server,
         query: AddressQuery::new(Instant::now(), server, &mut rand::thread_rng()),
@@ -75,7 +75,7 @@ pub(in crate::net) async fn look(
                 continue;
             };
             question.answered = true;
-            seen.push(Seen {
+            seen.push(Reflexive {
                 server: question.server,
                 address: canonical(address),
                 round_trip: question.query.round_trip(),
