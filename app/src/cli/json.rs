@@ -11,7 +11,7 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 use super::{Report, Weight};
 use crate::engine::event::{
-    Event, LinkName, OfferSummary, Outcome, Progress, Receipt, Rung, SessionNumber,
+    Event, LinkName, OfferSummary, Outcome, PathKind, Progress, Receipt, SessionNumber,
 };
 use crate::failure::{Failure, FailureKind};
 use crate::text;
@@ -318,7 +318,7 @@ const fn movement_line(event: &Event) -> Option<Line<'static>> {
 
 fn path_line(
     session: SessionNumber,
-    kind: Rung,
+    kind: PathKind,
     link: LinkName,
     rtt: Duration,
     peer: SocketAddr,

@@ -8,7 +8,7 @@ use fardrop_shared::Role;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{Report, Streams, Weight};
-use crate::engine::event::{Event, LinkName, Progress, Rung, SessionNumber, ShownCode};
+use crate::engine::event::{Event, LinkName, PathKind, Progress, SessionNumber, ShownCode};
 use crate::text;
 
 /// Shortest time between two lines about one session where there is no terminal for a bar.
@@ -43,7 +43,7 @@ pub(super) struct Human {
 #[derive(Default)]
 struct View {
     device: String,
-    path: Option<(Rung, LinkName)>,
+    path: Option<(PathKind, LinkName)>,
     bar: Option<ProgressBar>,
     last_line: Option<Instant>,
 }

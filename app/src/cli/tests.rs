@@ -10,7 +10,7 @@ use super::*;
 use crate::args::{Action, Cli};
 use crate::engine::command::{ConflictPolicy, Decision, ShareLifetime};
 use crate::engine::event::{
-    LeftOut, LinkName, OfferSummary, Receipt, Rung, RungState, ShownCode, Who,
+    LeftOut, LinkName, OfferSummary, PathKind, Receipt, RungState, ShownCode, Who,
 };
 use crate::engine::handle::Script;
 use crate::failure::{Failure, FailureKind, Stage};
@@ -210,7 +210,7 @@ fn paired() -> Event {
 fn path() -> Event {
     Event::Path {
         session: SESSION,
-        kind: Rung::Local,
+        kind: PathKind::Local,
         link: LinkName::Quic,
         rtt: Duration::from_micros(12_345),
         peer: SocketAddr::from(([127, 0, 0, 1], 4000)),
@@ -243,7 +243,7 @@ fn done() -> Event {
             sent: 12_400_000,
             resumed: 0,
             elapsed: Duration::from_millis(1500),
-            kind: Rung::Local,
+            kind: PathKind::Local,
             link: LinkName::Quic,
         },
         places: Vec::new(),
@@ -345,7 +345,7 @@ fn one_of_each() -> Vec<Event> {
         },
         Event::Rung {
             session: SESSION,
-            rung: Rung::ManyPort,
+            rung: PathKind::ManyPort,
             state: RungState::Trying,
             detail: String::new(),
         },

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fardrop_shared::diagnosis::Diagnosis;
+pub use fardrop_shared::path::PathKind;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, FailureKind};
@@ -79,7 +80,7 @@ pub enum Event {
         /// Whose path.
         session: SessionNumber,
         /// Which step.
-        rung: Rung,
+        rung: PathKind,
         /// How it stands.
         state: RungState,
         /// What was found, in a few words.
@@ -106,7 +107,7 @@ pub enum Event {
         /// The session.
         session: SessionNumber,
         /// How it was found.
-        kind: Rung,
+        kind: PathKind,
         /// What runs over it.
         link: LinkName,
         /// Round-trip time.
@@ -331,37 +332,6 @@ pub enum Conflict {
     Differs,
 }
 
-/// A step of the ladder; also the kind of the path that it found. The names are part of the
-/// `--json` contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rung {
-    /// The same network (or the same machine).
-    Local,
-    /// IPv6 from end to end.
-    Ipv6,
-    /// A port that a router opened.
-    Mapped,
-    /// Hole punching.
-    Punched,
-    /// Hole punching over many ports.
-    ManyPort,
-}
-
-impl Rung {
-    /// The name in `--json`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Ipv6 => "ipv6",
-            Self::Mapped => "mapped",
-            Self::Punched => "punched",
-            Self::ManyPort => "many-port",
-        }
-    }
-}
-
 /// How a step of the ladder stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RungState {
@@ -443,7 +413,7 @@ pub struct Receipt {
     /// From the answer to the offer to the last verification.
     pub elapsed: Duration,
     /// The path's kind.
-    pub kind: Rung,
+    pub kind: PathKind,
     /// What ran over it.
     pub link: LinkName,
 }

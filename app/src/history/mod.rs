@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::engine::event::{LinkName, Rung};
+use crate::engine::event::{LinkName, PathKind};
 use crate::failure::FailureKind;
 
 pub use writer::HistoryWriter;
@@ -66,7 +66,7 @@ pub struct Entry {
     /// How long it took, in seconds.
     pub seconds: f64,
     /// How the path was found, if there was one.
-    pub kind: Option<Rung>,
+    pub kind: Option<PathKind>,
     /// What ran over it.
     pub link: Option<LinkName>,
     /// What became of it.

@@ -13,7 +13,7 @@ fn entry(when: u64) -> Entry {
         files: 3,
         bytes: 12_400_000,
         seconds: 1.5,
-        kind: Some(Rung::ManyPort),
+        kind: Some(PathKind::ManyPort),
         link: Some(LinkName::Quic),
         outcome: Ending::Partial(1),
         places: vec![PathBuf::from("/home/ada/Downloads/report")],

@@ -15,7 +15,7 @@ mod wrap;
 use fardrop_shared::name::display_safe;
 
 use crate::engine::event::{
-    LeftOut, LinkName, OfferSummary, Outcome, Progress, Receipt, Rung, ShownCode, Who,
+    LeftOut, LinkName, OfferSummary, Outcome, PathKind, Progress, Receipt, ShownCode, Who,
 };
 
 #[cfg(feature = "gui")]
@@ -210,13 +210,13 @@ pub fn paired(device: &str) -> String {
 
 /// How a step of the ladder is called.
 #[must_use]
-pub const fn rung(rung: Rung) -> &'static str {
+pub const fn rung(rung: PathKind) -> &'static str {
     match rung {
-        Rung::Local => "on this network",
-        Rung::Ipv6 => "over IPv6",
-        Rung::Mapped => "through a port that a router opened",
-        Rung::Punched => "through both routers",
-        Rung::ManyPort => "through both routers, over many ports",
+        PathKind::Local => "on this network",
+        PathKind::Ipv6 => "over IPv6",
+        PathKind::Mapped => "through a port that a router opened",
+        PathKind::Punched => "through both routers",
+        PathKind::ManyPort => "through both routers, over many ports",
     }
 }
 
@@ -231,7 +231,7 @@ pub const fn link(link: LinkName) -> &'static str {
 
 /// A direct path is in use.
 #[must_use]
-pub fn path(kind: Rung, name: LinkName, rtt: std::time::Duration) -> String {
+pub fn path(kind: PathKind, name: LinkName, rtt: std::time::Duration) -> String {
     format!(
         "Connected directly, {} ({}, {} there and back).",
         rung(kind),

@@ -64,8 +64,10 @@ impl Candidate {
     }
 }
 
-/// How a path was found; its order is the order of preference (DESIGN.md, section 3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// How a path was found, which is also the step of the ladder on which it was; its order is the order of
+/// preference. The names are part of the `--json` contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PathKind {
     /// Within one network or one machine.
     Local,
@@ -75,11 +77,23 @@ pub enum PathKind {
     Mapped,
     /// Through a NAT's mapping that our own packets opened.
     Punched,
-    /// The same, found by trying many ports of a NAT that maps per destination.
+    /// Through a NAT that maps per destination, by trying many of its ports.
     ManyPort,
 }
 
 impl PathKind {
+    /// The name in `--json`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Ipv6 => "ipv6",
+            Self::Mapped => "mapped",
+            Self::Punched => "punched",
+            Self::ManyPort => "many-port",
+        }
+    }
+
     /// The kind of a path to `address`, which the peer advertised as `kind` (`None`: its packets came
     /// from there unannounced).
     #[must_use]

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fardrop_shared::path::PathKind;
 use tokio::sync::watch;
 
-use crate::engine::event::{Event, LinkName, Rung, RungState, SessionNumber};
+use crate::engine::event::{Event, LinkName, PathKind, RungState, SessionNumber};
 use crate::engine::failures::path_failure;
 use crate::engine::report::Reporter;
 use crate::failure::{Failure, FailureKind, Stage};
@@ -17,7 +16,7 @@ use crate::net::{Path, PathError, PathNews, PathReport, Search};
 /// What a session runs over.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct Route {
-    pub(in crate::engine) kind: Rung,
+    pub(in crate::engine) kind: PathKind,
     pub(in crate::engine) link: LinkName,
 }
 
@@ -28,7 +27,7 @@ pub(in crate::engine) struct PathWatch {
     session: SessionNumber,
     search: Search,
     /// The steps of the ladder that are being tried, and whether one has worked.
-    rungs: BTreeMap<Rung, RungState>,
+    rungs: BTreeMap<PathKind, RungState>,
     newest: Option<PathReport>,
     link: LinkName,
     lost: bool,
@@ -60,7 +59,7 @@ impl PathWatch {
     /// What the session runs over now.
     pub(in crate::engine) fn route(&self) -> Route {
         Route {
-            kind: self.newest.map_or(Rung::Punched, |path| rung(path.kind)),
+            kind: self.newest.map_or(PathKind::Punched, |path| path.kind),
             link: self.link,
         }
     }
@@ -146,8 +145,7 @@ impl PathWatch {
         }
     }
 
-    async fn climb(&mut self, kind: PathKind, state: RungState, rtt: Option<Duration>) {
-        let rung = rung(kind);
+    async fn climb(&mut self, rung: PathKind, state: RungState, rtt: Option<Duration>) {
         // That one address of a kind works is not undone by trying another.
         if self.rungs.get(&rung) == Some(&RungState::Works) {
             return;
@@ -166,7 +164,7 @@ impl PathWatch {
         }
     }
 
-    async fn tell_rung(&self, rung: Rung, state: RungState, detail: String) {
+    async fn tell_rung(&self, rung: PathKind, state: RungState, detail: String) {
         let session = self.session;
         self.reporter
             .tell(Event::Rung {
@@ -183,22 +181,12 @@ impl PathWatch {
             self.reporter
                 .tell(Event::Path {
                     session: self.session,
-                    kind: rung(path.kind),
+                    kind: path.kind,
                     link: self.link,
                     rtt: path.rtt,
                     peer: path.remote,
                 })
                 .await;
         }
-    }
-}
-
-const fn rung(kind: PathKind) -> Rung {
-    match kind {
-        PathKind::Local => Rung::Local,
-        PathKind::Ipv6 => Rung::Ipv6,
-        PathKind::Mapped => Rung::Mapped,
-        PathKind::Punched => Rung::Punched,
-        PathKind::ManyPort => Rung::ManyPort,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{OfferView, RateHistory};
 use crate::engine::event::{
-    LinkName, OfferSummary, Progress, RATE_SPAN, Receipt, Rung, RungState, SessionNumber, Who,
+    LinkName, OfferSummary, PathKind, Progress, RATE_SPAN, Receipt, RungState, SessionNumber, Who,
 };
 use crate::failure::{Failure, FailureKind};
 
@@ -110,7 +110,7 @@ impl Phase {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
     /// Which.
-    pub(crate) rung: Rung,
+    pub(crate) rung: PathKind,
     /// How it stands.
     pub(crate) state: RungState,
     /// What was found.
@@ -121,7 +121,7 @@ pub(crate) struct Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InUse {
     /// How it was found.
-    pub(crate) kind: Rung,
+    pub(crate) kind: PathKind,
     /// What runs over it.
     pub(crate) link: LinkName,
     /// Round-trip time.
@@ -201,7 +201,7 @@ impl Session {
     }
 
     /// A step of the ladder was tried.
-    pub(crate) fn handle_rung(&mut self, rung: Rung, state: RungState, detail: String) {
+    pub(crate) fn handle_rung(&mut self, rung: PathKind, state: RungState, detail: String) {
         let step = Step {
             rung,
             state,

@@ -11,8 +11,8 @@ use fardrop_shared::diagnosis::{
 
 use super::{Desk, picker};
 use crate::engine::event::{
-    Conflict, Event, ItemNumber, LeftOut, LinkName, OfferRow, OfferSummary, Outcome, Progress,
-    Receipt, Rung, RungState, SessionNumber, ShareItem, ShownCode, TaskNumber, Who,
+    Conflict, Event, ItemNumber, LeftOut, LinkName, OfferRow, OfferSummary, Outcome, PathKind,
+    Progress, Receipt, RungState, SessionNumber, ShareItem, ShownCode, TaskNumber, Who,
 };
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::gui::action::{Action, FilesAction, WindowAction};
@@ -88,9 +88,9 @@ fn while_bytes_move() -> Vec<State> {
             looking(desk);
             paired(desk, 1, "Ada's laptop");
             for (rung, state) in [
-                (Rung::Local, RungState::Failed),
-                (Rung::Ipv6, RungState::Failed),
-                (Rung::Mapped, RungState::Trying),
+                (PathKind::Local, RungState::Failed),
+                (PathKind::Ipv6, RungState::Failed),
+                (PathKind::Mapped, RungState::Trying),
             ] {
                 desk.tell(Event::Rung {
                     session: SessionNumber(1),
@@ -304,7 +304,7 @@ pub(super) fn paired(desk: &mut Desk, session: u64, device: &str) {
 pub(super) fn path(desk: &mut Desk, session: u64) {
     desk.tell(Event::Path {
         session: SessionNumber(session),
-        kind: Rung::Local,
+        kind: PathKind::Local,
         link: LinkName::Quic,
         rtt: Duration::from_millis(3),
         peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
@@ -431,7 +431,7 @@ fn receipt(failed_files: u64) -> Receipt {
         sent: 9_000_000,
         resumed: 3_000_000,
         elapsed: Duration::from_secs(8),
-        kind: Rung::Local,
+        kind: PathKind::Local,
         link: LinkName::Quic,
     }
 }

@@ -5,7 +5,7 @@ use fardrop_shared::Role;
 use fardrop_shared::diagnosis::{Diagnosis, Prospect};
 
 use super::{Scene, card_ui, page_ui};
-use crate::engine::event::Rung;
+use crate::engine::event::PathKind;
 use crate::gui::action::{Action, ClipboardAction, NetworkAction};
 use crate::gui::screen::Screen;
 use crate::gui::theme::{self, Palette};
@@ -75,10 +75,10 @@ fn ladder_ui(ui: &mut Ui, diagnosis: Option<&Diagnosis>) {
         ladder.as_ref().map_or(Prospect::Untested, of)
     };
     let rungs = [
-        (Rung::Local, prospect(|ladder| ladder.local)),
-        (Rung::Ipv6, prospect(|ladder| ladder.ipv6)),
-        (Rung::Mapped, prospect(|ladder| ladder.mapped)),
-        (Rung::Punched, prospect(|ladder| ladder.punched)),
+        (PathKind::Local, prospect(|ladder| ladder.local)),
+        (PathKind::Ipv6, prospect(|ladder| ladder.ipv6)),
+        (PathKind::Mapped, prospect(|ladder| ladder.mapped)),
+        (PathKind::Punched, prospect(|ladder| ladder.punched)),
     ];
     let mut above: Option<egui::Pos2> = None;
     for (rung, prospect) in rungs {

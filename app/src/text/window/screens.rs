@@ -5,7 +5,7 @@ use std::path::Path;
 use fardrop_shared::diagnosis::{Hint, Prospect};
 
 use super::device;
-use crate::engine::event::{OfferSummary, Rung, ShownCode};
+use crate::engine::event::{OfferSummary, PathKind, ShownCode};
 use crate::text::{count, shown, size};
 
 /// Longest path of this machine that is shown, in characters.
@@ -396,13 +396,13 @@ pub fn take_row(name: &str) -> String {
 
 /// How a rung of the ladder is called, alone.
 #[must_use]
-pub const fn rung_name(rung: Rung) -> &'static str {
+pub const fn rung_name(rung: PathKind) -> &'static str {
     match rung {
-        Rung::Local => "On the same network",
-        Rung::Ipv6 => "Over IPv6",
-        Rung::Mapped => "Through a port that a router opens",
-        Rung::Punched => "Through both routers",
-        Rung::ManyPort => "Through both routers, over many ports",
+        PathKind::Local => "On the same network",
+        PathKind::Ipv6 => "Over IPv6",
+        PathKind::Mapped => "Through a port that a router opens",
+        PathKind::Punched => "Through both routers",
+        PathKind::ManyPort => "Through both routers, over many ports",
     }
 }
 

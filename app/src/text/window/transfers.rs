@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::device;
-use crate::engine::event::{LinkName, Progress, Receipt, Rung, Who};
+use crate::engine::event::{LinkName, PathKind, Progress, Receipt, Who};
 use crate::failure::Failure;
 use crate::text::{count, duration, grouped, rate, round_trip, size};
 
@@ -152,7 +152,7 @@ pub fn state_cancelled_by(name: &str) -> String {
 
 /// A step of the ladder, as it stands; `detail` is what was found.
 #[must_use]
-pub fn rung_line(rung: Rung, state: &str, detail: &str) -> String {
+pub fn rung_line(rung: PathKind, state: &str, detail: &str) -> String {
     let name = super::rung_name(rung);
     if detail.is_empty() {
         format!("{name}: {state}")
@@ -208,13 +208,13 @@ pub fn bar_name(title: &str) -> String {
 
 /// Over which path, in plain words.
 #[must_use]
-pub fn path_in_words(kind: Rung, link: LinkName, rtt: Duration) -> String {
+pub fn path_in_words(kind: PathKind, link: LinkName, rtt: Duration) -> String {
     let way = match kind {
-        Rung::Local => "straight over your own network",
-        Rung::Ipv6 => "straight over IPv6",
-        Rung::Mapped => "straight through a port that a router opened",
-        Rung::Punched => "straight through both routers",
-        Rung::ManyPort => "straight through both routers, over many ports",
+        PathKind::Local => "straight over your own network",
+        PathKind::Ipv6 => "straight over IPv6",
+        PathKind::Mapped => "straight through a port that a router opened",
+        PathKind::Punched => "straight through both routers",
+        PathKind::ManyPort => "straight through both routers, over many ports",
     };
     let protocol = match link {
         LinkName::Quic => "",
