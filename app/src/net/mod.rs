@@ -20,7 +20,7 @@ pub use mapping::{
     Attempt, AttemptState, MappingError, MappingPermit, MappingProtocol, PortMapper, PortMappers,
 };
 pub use path::{
-    Acquainted, LocalEndpoint, LocalEndpointOptions, Path, PathError, PathFollower, PathNews,
-    PathReport, PathSocket, Search,
+    Acquainted, FoundPath, LocalEndpoint, LocalEndpointOptions, Path, PathError, PathFollower,
+    PathNews, PathSocket, Search,
 };
 pub use socket::{Interfaces, NetworkName, PeerSocket};

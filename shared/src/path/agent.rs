@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use rand_core::{CryptoRng, RngCore};
 
 use super::finder::{FinderConfig, PathFinder};
-use super::found::{AgentEvent, AgentFailure, FoundPath, PathEvent, PathFailure, Traffic};
+use super::found::{
+    AgentEvent, AgentFailure, FoundPath, PathEvent, PathFailure, PathNews, Traffic,
+};
 use super::probe::ProbeKind;
 use super::prober::{Pair, Received};
 use super::reintroduction::{ReintroductionKeys, Update};
@@ -327,7 +329,7 @@ impl PathAgent {
         self.stage = Stage::Connected;
         self.reintroduction = Reintroduction::default();
         self.failed_rounds = 0;
-        self.events.push_back(AgentEvent::Path(path));
+        self.tell(PathNews::Found(path));
     }
 
     fn keep_up(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
@@ -396,7 +398,7 @@ impl PathAgent {
                 probe_at: now,
                 next_round_at: None,
             };
-            self.events.push_back(AgentEvent::Lost);
+            self.tell(PathNews::Lost);
         }
     }
 
@@ -436,10 +438,8 @@ impl PathAgent {
     fn drain_finder(&mut self, now: Instant) {
         while let Some(event) = self.round.finder.poll_event() {
             match event {
-                PathEvent::Trying(kind) => self.events.push_back(AgentEvent::Trying(kind)),
-                PathEvent::Works(kind, rtt) => {
-                    self.events.push_back(AgentEvent::Works(kind, rtt));
-                }
+                PathEvent::Trying(kind) => self.tell(PathNews::Trying(kind)),
+                PathEvent::Works(kind, rtt) => self.tell(PathNews::Works(kind, rtt)),
                 PathEvent::SocketsNeeded(count) => {
                     self.events.push_back(AgentEvent::SocketsNeeded(count));
                 }
@@ -447,6 +447,10 @@ impl PathAgent {
                 PathEvent::Failed(failure) => self.on_round_failed(now, failure),
             }
         }
+    }
+
+    fn tell(&mut self, news: PathNews) {
+        self.events.push_back(AgentEvent::News(news));
     }
 
     fn on_found(&mut self, now: Instant, path: FoundPath) {

@@ -7,6 +7,10 @@ use super::SocketId;
 use super::candidate::PathKind;
 use super::prober::Pair;
 
+/// Round-trip time assumed until one was measured. RFC 9002, section 6.2.2, has 333 ms for hosts it knows
+/// nothing about; these two have just talked over a rendezvous.
+pub(super) const ASSUMED_RTT: Duration = Duration::from_millis(100);
+
 /// A pair of addresses that both sides have agreed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FoundPath {
@@ -21,6 +25,12 @@ pub struct FoundPath {
 }
 
 impl FoundPath {
+    /// Round-trip time as a check saw it, or what is assumed where none of ours was answered.
+    #[must_use]
+    pub fn round_trip(&self) -> Duration {
+        self.rtt.unwrap_or(ASSUMED_RTT)
+    }
+
     pub(super) const fn pair(&self) -> Pair {
         Pair {
             socket: self.socket,
@@ -63,19 +73,26 @@ pub enum PathEvent {
     Failed(PathFailure),
 }
 
-/// What becomes of the path.
+/// Something about a session's path that is worth telling a person, from the first check to the last loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AgentEvent {
+pub enum PathNews {
     /// The first check went to an address of this kind.
     Trying(PathKind),
-    /// A check of this kind was answered.
+    /// A check of this kind was answered, after so long.
     Works(PathKind, Duration),
-    /// So many more sockets are of use, see [`PathEvent::SocketsNeeded`].
-    SocketsNeeded(u16),
     /// From now on this is the path.
-    Path(FoundPath),
+    Found(FoundPath),
     /// The path does not carry any more; another one is looked for.
     Lost,
+}
+
+/// What a [`PathAgent`](super::PathAgent) says to whoever drives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentEvent {
+    /// To be passed on.
+    News(PathNews),
+    /// So many more sockets are of use, see [`PathEvent::SocketsNeeded`].
+    SocketsNeeded(u16),
     /// The two should meet at the rendezvous, under [`PathAgent::locator`](super::PathAgent::locator): announce what
     /// [`PathAgent::poll_update`](super::PathAgent::poll_update) gives, and hand in what the peer announces, until there is a path.
     ReintroductionNeeded,

@@ -28,7 +28,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 pub use agent::{AgentConfig, PathAgent};
 pub use candidate::{Candidate, CandidateKind, PathKind};
 pub use finder::{FinderConfig, PathFinder};
-pub use found::{AgentEvent, AgentFailure, FoundPath, PathEvent, PathFailure, Traffic};
+pub use found::{AgentEvent, AgentFailure, FoundPath, PathEvent, PathFailure, PathNews, Traffic};
 pub use probe::PROBE_LENGTH;
 pub use reintroduction::{ReintroductionKeys, Update};
 pub use whereabouts::{Nat, Whereabouts, port_step};

@@ -6,16 +6,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::found::Traffic;
+use super::found::{ASSUMED_RTT, Traffic};
 use super::probe::ProbeKind;
 use super::prober::Pair;
 use crate::limits::{
     DISTRESS_INTERVAL_FIRST, DISTRESS_INTERVAL_LAST, KEEP_ALIVE_LONGEST, KEEP_ALIVE_SHORTEST,
     LOST_AFTER, MAX_PROOFS, SUSPECT_AFTER, UPKEEP_TICK, UPKEEP_TICK_IDLE,
 };
-
-/// Round-trip time assumed until one was measured: these two have just talked over a rendezvous.
-const ASSUMED_RTT: Duration = Duration::from_millis(100);
 
 /// Probes that must have gone unanswered before a path is lost.
 const UNANSWERED: u32 = 3;

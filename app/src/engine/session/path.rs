@@ -11,7 +11,7 @@ use crate::engine::event::{Event, LinkName, PathKind, RungState, SessionNumber};
 use crate::engine::failures::path_failure;
 use crate::engine::report::Reporter;
 use crate::failure::{Failure, FailureKind, Stage};
-use crate::net::{Path, PathError, PathNews, PathReport, Search};
+use crate::net::{FoundPath, Path, PathError, PathNews, Search};
 
 /// What a session runs over.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ pub(in crate::engine) struct PathWatch {
     search: Search,
     /// The steps of the ladder that are being tried, and whether one has worked.
     rungs: BTreeMap<PathKind, RungState>,
-    newest: Option<PathReport>,
+    newest: Option<FoundPath>,
     link: LinkName,
     lost: bool,
     give_up_once: Option<watch::Receiver<bool>>,
@@ -98,7 +98,7 @@ impl PathWatch {
     pub(in crate::engine) async fn on_link(&mut self, link: LinkName, rtt: Duration) {
         self.link = link;
         if let Some(path) = &mut self.newest {
-            path.rtt = rtt;
+            path.rtt = Some(rtt);
         }
         self.tell_path().await;
     }
@@ -183,7 +183,7 @@ impl PathWatch {
                     session: self.session,
                     kind: path.kind,
                     link: self.link,
-                    rtt: path.rtt,
+                    rtt: path.round_trip(),
                     peer: path.remote,
                 })
                 .await;

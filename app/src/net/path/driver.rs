@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use fardrop_shared::path::{AgentEvent, FoundPath, Nat, SocketId};
+use fardrop_shared::path::{AgentEvent, FoundPath, Nat, PathNews, SocketId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::error::PathError;
 use super::local_endpoint::{LocalEndpoint, observe_nat};
 use super::path_socket::PathSocket;
 use super::reintroduction::{Reintroduction, ReintroductionEvent, ReintroductionPoint};
@@ -18,15 +19,6 @@ use crate::net::socket::{PeerSocket, sleep_until};
 /// What a socket of many-port punching takes, in bytes: more than a probe, so that nothing longer passes
 /// for one.
 const PROBE_BUFFER_BYTES: usize = 128;
-
-/// Something worth knowing about a path.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::net) enum DriverNews {
-    /// As the agent says it; those that the driver deals with itself do not come.
-    Agent(AgentEvent),
-    /// The socket failed.
-    Broken(std::io::ErrorKind),
-}
 
 /// Everything that a session's path needs.
 pub(in crate::net) struct PathDriver {
@@ -43,7 +35,7 @@ pub(in crate::net) struct PathDriver {
     readers: JoinSet<()>,
     observing: JoinSet<Nat>,
     route: watch::Sender<Option<Arc<PathSocket>>>,
-    news: mpsc::Sender<DriverNews>,
+    news: mpsc::Sender<Result<PathNews, PathError>>,
 }
 
 /// What the driver waited for.
@@ -62,7 +54,7 @@ impl PathDriver {
         (reintroduction_point, servers): (ReintroductionPoint, Vec<SocketAddr>),
         said: mpsc::Receiver<RendezvousDatagram>,
         route: watch::Sender<Option<Arc<PathSocket>>>,
-        news: mpsc::Sender<DriverNews>,
+        news: mpsc::Sender<Result<PathNews, PathError>>,
     ) -> Self {
         Self {
             sockets,
@@ -112,7 +104,7 @@ impl PathDriver {
                     self.tell_here();
                 }
                 Step::Broken(error) => {
-                    let _ = self.news.send(DriverNews::Broken(error.kind())).await;
+                    let _ = self.news.send(Err(PathError::Socket(error.kind()))).await;
                     return;
                 }
             }
@@ -146,23 +138,29 @@ impl PathDriver {
                 let opened = self.open_sockets(count);
                 self.sockets
                     .with_agent(|agent| agent.handle_sockets(opened));
-                return Progress::On;
+                Progress::On
             }
             AgentEvent::ReintroductionNeeded => {
                 self.reintroduction
                     .get_or_insert_with(|| self.reintroduction_point.enter());
-                return Progress::On;
+                Progress::On
             }
-            AgentEvent::Path(path) => self.on_path(&path),
-            AgentEvent::Lost => self.on_lost(),
-            AgentEvent::Trying(_) | AgentEvent::Works(..) | AgentEvent::Failed(_) => {}
-        }
-        // Whoever listens has gone together with the session.
-        let told = self.news.send(DriverNews::Agent(event)).await;
-        if told.is_err() || matches!(event, AgentEvent::Failed(_)) {
-            Progress::Over
-        } else {
-            Progress::On
+            AgentEvent::News(news) => {
+                match &news {
+                    PathNews::Found(path) => self.on_path(path),
+                    PathNews::Lost => self.on_lost(),
+                    PathNews::Trying(_) | PathNews::Works(..) => {}
+                }
+                match self.news.send(Ok(news)).await {
+                    Ok(()) => Progress::On,
+                    // Whoever listens has gone together with the session.
+                    Err(_) => Progress::Over,
+                }
+            }
+            AgentEvent::Failed(failure) => {
+                let _ = self.news.send(Err(failure.into())).await;
+                Progress::Over
+            }
         }
     }
 

@@ -2,15 +2,18 @@
 //! whoever looks after the path for as long as it is used.
 
 mod driver;
+mod error;
 mod local_endpoint;
 mod path_socket;
 mod reintroduction;
 mod search;
 mod sockets;
 
+pub use error::PathError;
+pub use fardrop_shared::path::{FoundPath, PathNews};
 pub(in crate::net) use local_endpoint::observe_nat;
 pub use local_endpoint::{LocalEndpoint, LocalEndpointOptions};
 pub use path_socket::PathSocket;
 #[cfg(test)]
 pub(in crate::net) use reintroduction::{ReintroductionEvent, ReintroductionPoint};
-pub use search::{Acquainted, Path, PathError, PathFollower, PathNews, PathReport, Search};
+pub use search::{Acquainted, Path, PathFollower, Search};

@@ -7,66 +7,20 @@ use std::time::{Duration, Instant};
 
 use fardrop_shared::Role;
 use fardrop_shared::path::{
-    AgentConfig, AgentEvent, AgentFailure, FinderConfig, FoundPath, PathAgent, PathFailure,
-    PathKeys, PathKind, Whereabouts,
+    AgentConfig, FinderConfig, FoundPath, PathAgent, PathKeys, PathNews, Whereabouts,
 };
-use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
-use super::driver::{DriverNews, PathDriver};
+use super::driver::PathDriver;
+use super::error::PathError;
 use super::local_endpoint::LocalEndpoint;
 use super::path_socket::{PEER, PathSocket};
 use super::reintroduction::ReintroductionPoint;
 use super::sockets::PathSockets;
 use crate::net::socket::{Interfaces, NetworkName};
 
-/// Round-trip time assumed when no probe of ours was answered (RFC 9002, section 6.2.2, has 333 ms for
-/// hosts it knows nothing about; these two have just talked).
-const ASSUMED_RTT: Duration = Duration::from_millis(100);
-
 /// News that may wait to be fetched.
 const NEWS_QUEUE: usize = 64;
-
-/// Why there is no path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum PathError {
-    /// Both NATs map per destination, and no other way stands open.
-    #[error("both NATs map per destination")]
-    BothNatsSymmetric,
-    /// Probes went out, none of the peer's addresses let them through.
-    #[error("none of the peer's addresses answered")]
-    NothingAnswered,
-    /// The peer is neither at the other end of a path nor at the rendezvous.
-    #[error("the peer is gone")]
-    PeerGone,
-    /// The socket failed.
-    #[error("the socket failed: {0}")]
-    Socket(std::io::ErrorKind),
-}
-
-/// Something worth showing about a path.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum PathNews {
-    /// Addresses of this kind are being tried.
-    Trying(PathKind),
-    /// One of this kind answered.
-    Works(PathKind, Duration),
-    /// The path is lost, and another one is looked for.
-    Lost,
-    /// From now on this is the path.
-    Found(PathReport),
-}
-
-/// A path in short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PathReport {
-    /// How it was found.
-    pub kind: PathKind,
-    /// The peer's address.
-    pub remote: SocketAddr,
-    /// Round-trip time, as the probes saw it.
-    pub rtt: Duration,
-}
 
 /// Two peers that know the same code.
 #[derive(Debug)]
@@ -92,7 +46,7 @@ pub struct Acquainted<'a> {
 /// A search for a path, then the path's news. Dropping it drops the socket, unless there is a [`Path`].
 #[derive(Debug)]
 pub struct Search {
-    news: mpsc::Receiver<DriverNews>,
+    news: mpsc::Receiver<Result<PathNews, PathError>>,
     route: watch::Receiver<Option<Arc<PathSocket>>>,
     gone: watch::Sender<bool>,
     driver: Option<DriverTask>,
@@ -175,55 +129,28 @@ impl Search {
     /// # Errors
     /// [`PathError`] when there is no path and none is looked for any more.
     pub async fn next(&mut self) -> Result<PathNews, PathError> {
-        let failed = match self.news.recv().await {
-            Some(DriverNews::Agent(AgentEvent::Trying(kind))) => return Ok(PathNews::Trying(kind)),
-            Some(DriverNews::Agent(AgentEvent::Works(kind, rtt))) => {
-                return Ok(PathNews::Works(kind, rtt));
-            }
-            Some(DriverNews::Agent(AgentEvent::Path(path))) => {
-                return Ok(PathNews::Found(report(&path)));
-            }
-            // The driver deals with the other two itself.
-            Some(DriverNews::Agent(
-                AgentEvent::Lost | AgentEvent::SocketsNeeded(_) | AgentEvent::ReintroductionNeeded,
-            )) => return Ok(PathNews::Lost),
-            Some(DriverNews::Agent(AgentEvent::Failed(failure))) => match failure {
-                AgentFailure::NotFound(PathFailure::BothNatsSymmetric) => {
-                    PathError::BothNatsSymmetric
-                }
-                AgentFailure::NotFound(PathFailure::Firewalled) => PathError::NothingAnswered,
-                AgentFailure::PeerGone => PathError::PeerGone,
-            },
-            Some(DriverNews::Broken(kind)) => PathError::Socket(kind),
-            // The driver has ended, and has said why before.
-            None => PathError::PeerGone,
-        };
-        self.gone.send_replace(true);
-        Err(failed)
+        // A driver that has ended has said why before.
+        let news = self.news.recv().await.unwrap_or(Err(PathError::PeerGone));
+        if news.is_err() {
+            self.gone.send_replace(true);
+        }
+        news
     }
 
     /// The path that was found, for a transport to run over; once, after [`PathNews::Found`].
     #[must_use]
-    pub fn path(&mut self, report: &PathReport) -> Option<Path> {
+    pub fn path(&mut self, found: &FoundPath) -> Option<Path> {
         let first = self.route.borrow_and_update().clone()?;
         let interfaces = Interfaces::look();
         Some(Path {
-            rtt: report.rtt,
-            payload_limit: interfaces.payload_limit(report.remote),
-            network: interfaces.network_towards(report.remote),
+            rtt: found.round_trip(),
+            payload_limit: interfaces.payload_limit(found.remote),
+            network: interfaces.network_towards(found.remote),
             route: self.route.clone(),
             gone: self.gone.subscribe(),
             first,
             _driver: self.driver.take()?,
         })
-    }
-}
-
-fn report(path: &FoundPath) -> PathReport {
-    PathReport {
-        kind: path.kind,
-        remote: path.remote,
-        rtt: path.rtt.unwrap_or(ASSUMED_RTT),
     }
 }
 

@@ -11,8 +11,8 @@ use super::{KEYS, address, config, epoch, reflexive};
 use crate::Role;
 use crate::limits::{KEEP_ALIVE_LONGEST, PATH_DEADLINE};
 use crate::path::{
-    AgentConfig, AgentEvent, AgentFailure, FinderConfig, Nat, PathAgent, PathFailure, SocketId,
-    Traffic, Whereabouts,
+    AgentConfig, AgentEvent, AgentFailure, FinderConfig, Nat, PathAgent, PathFailure, PathNews,
+    SocketId, Traffic, Whereabouts,
 };
 
 const RESUME: [u8; 32] = [3; 32];
@@ -135,15 +135,15 @@ impl World {
                             Whereabouts::new(vec![reflexive(&text)], Nat::EndpointIndependent);
                         side.agent.set_here(self.now, here);
                     }
-                    AgentEvent::Path(path) => {
+                    AgentEvent::News(PathNews::Found(path)) => {
                         side.at_rendezvous = false;
                         side.path = Some(path.remote);
                     }
                     AgentEvent::Failed(_) => side.at_rendezvous = false,
-                    AgentEvent::Trying(_)
-                    | AgentEvent::Works(..)
-                    | AgentEvent::SocketsNeeded(_)
-                    | AgentEvent::Lost => {}
+                    AgentEvent::News(
+                        PathNews::Trying(_) | PathNews::Works(..) | PathNews::Lost,
+                    )
+                    | AgentEvent::SocketsNeeded(_) => {}
                 }
                 side.events.push((self.now, event));
             }
@@ -238,10 +238,9 @@ impl World {
                 .iter()
                 .rev()
                 .find_map(|(at, event)| match event {
-                    AgentEvent::Path(path) => Some((*at, path.remote)),
-                    AgentEvent::Lost => Some((*at, address("0.0.0.0:0"))),
-                    AgentEvent::Trying(_)
-                    | AgentEvent::Works(..)
+                    AgentEvent::News(PathNews::Found(path)) => Some((*at, path.remote)),
+                    AgentEvent::News(PathNews::Lost) => Some((*at, address("0.0.0.0:0"))),
+                    AgentEvent::News(PathNews::Trying(_) | PathNews::Works(..))
                     | AgentEvent::SocketsNeeded(_)
                     | AgentEvent::ReintroductionNeeded
                     | AgentEvent::Failed(_) => None,
@@ -257,10 +256,7 @@ impl World {
         let mut events = self.sides[index].events.iter();
         events.find_map(|(at, event)| match event {
             AgentEvent::Failed(failure) => Some((*at - self.start, *failure)),
-            AgentEvent::Path(_)
-            | AgentEvent::Lost
-            | AgentEvent::Trying(_)
-            | AgentEvent::Works(..)
+            AgentEvent::News(_)
             | AgentEvent::SocketsNeeded(_)
             | AgentEvent::ReintroductionNeeded => None,
         })
@@ -276,7 +272,7 @@ fn a_path_stays_for_as_long_as_it_carries_and_costs_little() {
         let lost = side
             .events
             .iter()
-            .any(|(_, event)| *event == AgentEvent::Lost);
+            .any(|(_, event)| *event == AgentEvent::News(PathNews::Lost));
         assert!(!lost, "{:?}", side.events);
         // Both ask, both answer: four probes each time.
         assert!(side.probes < 4 * 3600 / KEEP_ALIVE_LONGEST.as_secs() as usize + 100);
@@ -327,7 +323,7 @@ fn a_side_that_is_not_heard_any_more_is_believed() {
     let lost = |side: &Side| {
         side.events
             .iter()
-            .any(|(_, event)| *event == AgentEvent::Lost)
+            .any(|(_, event)| *event == AgentEvent::News(PathNews::Lost))
     };
     assert!(world.sides.iter().all(lost));
     world.one_way_to = None;
