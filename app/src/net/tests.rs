@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fardrop_rendezvous::{Bounds, Config, Listen, Need, Server};
 use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
-use fardrop_shared::pairing::{Hello, PeerKey, Transports};
+use fardrop_shared::pairing::{Hello, PeerKey, RunFailure, SenderEvent, Transports};
 
 use super::path::{ReintroductionEvent, ReintroductionPoint};
 use super::socket::{PeerSocket, ask_reflexive, sleep_until};
@@ -70,7 +70,7 @@ async fn host(listing: &mut Listing) -> Result<(Box<PeerKey>, Hello), u8> {
     let mut wrong = 0;
     loop {
         match listing.next().await.unwrap() {
-            ListingEvent::HelloNeeded(run) => {
+            ListingEvent::Pairing(SenderEvent::HelloNeeded { run }) => {
                 let mut endpoint = LocalEndpoint::take(options()).unwrap();
                 endpoint
                     .ask(&listing.server_addresses(), None)
@@ -80,10 +80,19 @@ async fn host(listing: &mut Listing) -> Result<(Box<PeerKey>, Hello), u8> {
                 let hello = Hello::new([1; 32], endpoint.whereabouts(), "sender".to_owned());
                 listing.provide_hello(run, hello);
             }
-            ListingEvent::Paired { key, peer, .. } => return Ok((key, peer)),
-            ListingEvent::WrongCode { .. } => wrong += 1,
-            ListingEvent::Unpaired(_) => {}
-            ListingEvent::Dead => return Err(wrong),
+            ListingEvent::Pairing(SenderEvent::Paired { key, peer, .. }) => return Ok((key, peer)),
+            ListingEvent::Pairing(
+                SenderEvent::WrongCode { .. }
+                | SenderEvent::RunFailed {
+                    reason: RunFailure::Vanished { .. },
+                    ..
+                },
+            ) => wrong += 1,
+            ListingEvent::Pairing(SenderEvent::RunFailed {
+                reason: RunFailure::HelloMissing | RunFailure::Disturbed,
+                ..
+            }) => {}
+            ListingEvent::Pairing(SenderEvent::Dead) => return Err(wrong),
             ListingEvent::Silent => {}
             ListingEvent::Taken => panic!("nobody else is there to take it"),
         }

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use fardrop_shared::pairing::{Hello, PeerKey};
+use fardrop_shared::pairing::{Hello, PeerKey, RunFailure, SenderEvent};
 use fardrop_shared::path::Nat;
 use fardrop_shared::{PairingId, Role};
 use tokio::sync::{mpsc, watch};
@@ -195,13 +195,32 @@ impl Share {
 
     async fn on_listing_event(&mut self, event: ListingEvent) {
         match event {
-            ListingEvent::HelloNeeded(run) => self.prepare(run),
-            ListingEvent::Paired { run, key, peer } => {
+            ListingEvent::Pairing(event) => self.on_pairing(event).await,
+            ListingEvent::Taken => {
+                self.on_dead_code(Stage::Rendezvous, FailureKind::CodeTaken)
+                    .await;
+            }
+            ListingEvent::Silent => tracing::info!("the rendezvous does not answer for now"),
+        }
+    }
+
+    async fn on_pairing(&mut self, event: SenderEvent) {
+        match event {
+            SenderEvent::HelloNeeded { run } => self.prepare(run),
+            SenderEvent::Paired { run, key, peer } => {
                 self.proved.push((run, key, peer));
                 self.start_proved();
             }
-            ListingEvent::Unpaired(run) => self.ready.retain(|(other, _)| *other != run),
-            ListingEvent::WrongCode { run, attempts_left } => {
+            SenderEvent::RunFailed {
+                run,
+                reason: RunFailure::HelloMissing | RunFailure::Disturbed,
+            } => self.ready.retain(|(other, _)| *other != run),
+            // Whoever vanishes before it could be told may have tried wrong words.
+            SenderEvent::WrongCode { run, attempts_left }
+            | SenderEvent::RunFailed {
+                run,
+                reason: RunFailure::Vanished { attempts_left },
+            } => {
                 self.ready.retain(|(other, _)| *other != run);
                 let task = self.task;
                 self.context
@@ -212,15 +231,10 @@ impl Share {
                     })
                     .await;
             }
-            ListingEvent::Dead => {
+            SenderEvent::Dead => {
                 self.on_dead_code(Stage::Pairing, FailureKind::CodeDead)
-                    .await
-            }
-            ListingEvent::Taken => {
-                self.on_dead_code(Stage::Rendezvous, FailureKind::CodeTaken)
                     .await;
             }
-            ListingEvent::Silent => tracing::info!("the rendezvous does not answer for now"),
         }
     }
 

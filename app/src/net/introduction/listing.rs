@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::code::{Locator, PairingCode};
-use fardrop_shared::pairing::{Hello, PeerKey, RunFailure, SenderEvent, SenderPairing, Transports};
+use fardrop_shared::pairing::{Hello, SenderEvent, SenderPairing, Transports};
 use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, order};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
 use fardrop_shared::{PairingId, Role};
@@ -37,28 +37,8 @@ const ONE_SERVER_PATIENCE: (Duration, Duration) =
 /// What happens to a share at the rendezvous.
 #[derive(Debug)]
 pub enum ListingEvent {
-    /// A receiver began to pair: answer with [`Listing::provide_hello`], soon.
-    HelloNeeded(PairingId),
-    /// A receiver proved that it knows the code.
-    Paired {
-        /// Which.
-        run: PairingId,
-        /// The keys of the pair.
-        key: Box<PeerKey>,
-        /// What the receiver says of itself.
-        peer: Hello,
-    },
-    /// A receiver that had begun to pair will not.
-    Unpaired(PairingId),
-    /// Somebody tried wrong words, or vanished before it could be told.
-    WrongCode {
-        /// Who; it will not pair.
-        run: PairingId,
-        /// Guesses until the code is dead.
-        attempts_left: u8,
-    },
-    /// Too many wrong guesses: nobody can pair any more.
-    Dead,
+    /// A receiver is pairing. [`SenderEvent::HelloNeeded`] is answered with [`Listing::provide_hello`], soon.
+    Pairing(SenderEvent),
     /// The rendezvous has given the locator to somebody else.
     Taken,
     /// The rendezvous does not answer; others, if there are any, are asked as well.
@@ -298,20 +278,7 @@ impl Listing {
             self.say(Some(transmit.to), transmit.payload);
         }
         while let Some(event) = self.pairing.poll_event() {
-            self.events.push_back(match event {
-                SenderEvent::HelloNeeded { run } => ListingEvent::HelloNeeded(run),
-                SenderEvent::Paired { run, key, peer } => ListingEvent::Paired { run, key, peer },
-                SenderEvent::WrongCode { run, attempts_left }
-                | SenderEvent::RunFailed {
-                    run,
-                    reason: RunFailure::Vanished { attempts_left },
-                } => ListingEvent::WrongCode { run, attempts_left },
-                SenderEvent::RunFailed {
-                    run,
-                    reason: RunFailure::HelloMissing | RunFailure::Disturbed,
-                } => ListingEvent::Unpaired(run),
-                SenderEvent::Dead => ListingEvent::Dead,
-            });
+            self.events.push_back(ListingEvent::Pairing(event));
         }
         // At once: the caller may be busy with the event for a while.
         self.rendezvous.flush();
