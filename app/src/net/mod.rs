@@ -13,8 +13,7 @@ mod tests;
 
 pub use doctor::{Examination, diagnose};
 pub use introduction::{
-    Advertisement, DEFAULT_PORT, EMBEDDED_PORTS, IntroductionError, Join, Joined, Listing,
-    ListingEvent, ping,
+    Advertisement, IntroductionError, Join, Joined, Listing, ListingEvent, ping,
 };
 pub use mapping::{
     Attempt, AttemptState, MappingError, MappingPermit, MappingProtocol, PortMapper, PortMappers,

@@ -4,11 +4,11 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use fardrop_rendezvous::{BindError, Bounds, Config, Listen, Need, Server};
 use fardrop_shared::diagnosis::Scope;
+use fardrop_shared::limits::EMBEDDED_PORTS;
 use tokio::sync::{oneshot, watch};
 
 use crate::net::{
-    Advertisement, Attempt, AttemptState, EMBEDDED_PORTS, Interfaces, LocalEndpointOptions,
-    PortMapper,
+    Advertisement, Attempt, AttemptState, Interfaces, LocalEndpointOptions, PortMapper,
 };
 
 /// A running server; it ends when this is dropped.

@@ -1,7 +1,8 @@
-//! Finding out what this network allows, without a peer.
+//! The doctor: finding out what this network allows, without a peer.
 //!
 //! Everything that does not need the answer of something else runs beside it, and all of it together is
-//! bounded by [`DEADLINE`]. What the findings mean is decided in `shared::diagnosis`.
+//! bounded by [`DEADLINE`]. What the findings mean is decided in `shared::diagnosis`. The numbers in here are
+//! local: how long a person waits.
 
 mod hairpin;
 mod path_probe;
@@ -217,7 +218,7 @@ async fn examine_nat(
     server: &Reflexive,
     deadline: Instant,
 ) -> io::Result<NatReport> {
-    let second = PeerSocket::bind(0, false)?;
+    let second = PeerSocket::bind_ipv4()?;
     let until = deadline.min(Instant::now() + REFLEXIVE_PATIENCE);
     let seen_of_second = ask_reflexive(&second, &[server.server], until).await?;
     let v4 = seen.iter().filter(|each| each.server.is_ipv4());

@@ -1,4 +1,4 @@
-//! Drives `shared::rendezvous` clients over one socket.
+//! Clients of rendezvous servers: drives those of `shared::rendezvous` over one socket.
 
 use std::io;
 use std::sync::Arc;

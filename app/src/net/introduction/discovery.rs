@@ -65,14 +65,14 @@ impl Drop for Advertisement {
     }
 }
 
-/// A search for the rendezvous that has a locator.
-pub(in crate::net) struct Search {
+/// A search of this network (RFC 6763, section 4) for the rendezvous that has a locator.
+pub(in crate::net) struct Browse {
     daemon: ServiceDaemon,
     events: mdns_sd::Receiver<ServiceEvent>,
     locator: String,
 }
 
-impl Search {
+impl Browse {
     /// Begins to ask. `None` where multicast is not to be had.
     #[must_use]
     pub(in crate::net) fn start(locator: u32, ipv6: bool) -> Option<Self> {
@@ -102,15 +102,15 @@ impl Search {
     }
 }
 
-impl fmt::Debug for Search {
+impl fmt::Debug for Browse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Search")
+        f.debug_struct("Browse")
             .field("locator", &self.locator)
             .finish_non_exhaustive()
     }
 }
 
-impl Drop for Search {
+impl Drop for Browse {
     fn drop(&mut self) {
         shut_down(&self.daemon);
     }

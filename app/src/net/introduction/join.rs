@@ -17,9 +17,9 @@ use tokio::task::JoinSet;
 
 use super::capabilities;
 use super::clients::RendezvousClients;
-use super::discovery::Search;
+use super::discovery::Browse;
 use super::error::IntroductionError;
-use super::servers::{on_this_machine, resolve_all};
+use super::servers::{SILENCE_PATIENCE, on_this_machine, resolve_all};
 use super::tcp_check::TcpChecks;
 use crate::net::path::{LocalEndpoint, LocalEndpointOptions, observe_nat};
 use crate::net::socket::sleep_until;
@@ -30,10 +30,6 @@ const NEXT_SERVER_AFTER: Duration = Duration::from_millis(700);
 /// How long a server may say that nobody is there before the receiver believes it. A server that was
 /// just restarted has its senders back within some two seconds.
 const NOBODY_THERE_PATIENCE: Duration = Duration::from_secs(4);
-
-/// How long all servers may be silent before they count as unreachable: within five seconds of the start
-/// a person is told.
-const SILENCE_PATIENCE: Duration = Duration::from_millis(4500);
 
 /// How long the sender may stay unfound on this machine and network. Multicast has its own pace: a query
 /// that was lost is repeated after one second, then after two more, then after four.
@@ -79,7 +75,7 @@ pub struct Join<'a> {
     pub transports: Transports,
 }
 
-/// Two peers that know the same code.
+/// A receiver that has found its sender: both have proved that they know the code.
 #[derive(Debug)]
 pub struct Joined {
     /// The socket that goes on to find the path, and where the peer was told that it is.
@@ -168,7 +164,7 @@ impl Joining<'_> {
         let locator = self.join.code.locator().value();
         let nearby = self.join.is_nearby();
         let search = (nearby && self.join.mdns)
-            .then(|| Search::start(locator, self.join.endpoint.ipv6))
+            .then(|| Browse::start(locator, self.join.endpoint.ipv6))
             .flatten();
         let mut waiting = self.servers_to_ask(nearby).await;
         if nearby {
@@ -425,7 +421,7 @@ fn say(client: &mut Client, now: Instant, bytes: Vec<u8>) {
     }
 }
 
-async fn found_nearby(search: Option<&Search>) -> Vec<SocketAddr> {
+async fn found_nearby(search: Option<&Browse>) -> Vec<SocketAddr> {
     match search {
         Some(search) => search.next().await,
         None => std::future::pending().await,

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use super::capabilities;
 use super::clients::RendezvousClients;
 use super::error::IntroductionError;
-use super::servers::{resolve, resolve_all};
+use super::servers::{SILENCE_PATIENCE, resolve, resolve_all};
 use super::tcp_check::TcpChecks;
 use crate::net::socket::{PeerSocket, sleep_until};
 
@@ -28,9 +28,7 @@ const TRIES_PER_LENGTH: u32 = 3;
 /// Digits of a locator, to begin with and at most.
 const DIGITS: std::ops::RangeInclusive<u32> = 3..=6;
 
-/// How long all servers together may take to be silent, so that a person is told within five seconds of
-/// the start, and how long one may at most and at least: four tries, and two.
-const SILENCE_PATIENCE: Duration = Duration::from_millis(4500);
+/// How long one server may be silent at most and at least: four tries, and two.
 const ONE_SERVER_PATIENCE: (Duration, Duration) =
     (Duration::from_millis(1500), Duration::from_millis(500));
 
@@ -45,7 +43,7 @@ pub enum ListingEvent {
     Silent,
 }
 
-/// A share's standing at the rendezvous.
+/// A share as it is listed at the rendezvous, under the locator of its code.
 #[derive(Debug)]
 pub struct Listing {
     rendezvous: RendezvousClients,

@@ -1,5 +1,8 @@
 //! Bringing two peers together that know the same code: the sender's and the receiver's side of the
 //! rendezvous, and finding a server.
+//!
+//! What two of a protocol agree on is in `shared::limits`. The numbers in here are local: how long this side
+//! waits and how much it asks.
 
 mod clients;
 mod discovery;
@@ -18,7 +21,6 @@ pub use join::{Join, Joined};
 pub use listing::{Listing, ListingEvent};
 pub use ping::ping;
 pub(in crate::net) use servers::resolve_all;
-pub use servers::{DEFAULT_PORT, EMBEDDED_PORTS};
 pub(in crate::net) use tcp_check::{TcpAnswer, tcp_check};
 
 /// What this side can do towards a peer with these transports.

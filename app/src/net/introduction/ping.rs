@@ -1,4 +1,4 @@
-//! Whether one rendezvous answers, and how fast.
+//! A ping: whether one rendezvous answers, and how fast.
 
 use std::time::{Duration, Instant};
 

@@ -3,14 +3,12 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use fardrop_shared::limits::{DEFAULT_PORT, EMBEDDED_PORTS};
 use tokio::task::JoinSet;
 
-/// The port of a rendezvous whose name has none.
-pub const DEFAULT_PORT: u16 = 4840;
-
-/// Ports that embedded servers of one machine try in turn, two apart since a server may use the next
-/// one as well. More shares than this on one machine are found by multicast DNS.
-pub const EMBEDDED_PORTS: [u16; 5] = [4840, 4842, 4844, 4846, 4848];
+/// How long all servers together may be silent before they count as unreachable, so that a person is told within
+/// five seconds of the start.
+pub(super) const SILENCE_PATIENCE: Duration = Duration::from_millis(4500);
 
 /// How long a name may take to resolve. What is wrong has to be said within five seconds of the start,
 /// and half of them are for asking the servers themselves.
@@ -44,7 +42,7 @@ pub(in crate::net) async fn resolve(name: &str, ipv6: bool) -> Vec<SocketAddr> {
     }
 }
 
-/// The addresses of all of them, looked up at once, in the order of the names.
+/// The addresses of several servers, looked up at once, in the order of their names.
 pub(in crate::net) async fn resolve_all(
     names: Vec<String>,
     ipv6: bool,

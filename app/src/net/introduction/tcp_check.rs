@@ -1,4 +1,4 @@
-//! Asking a server by TCP whether it is there, for when it says nothing by UDP.
+//! The TCP check: asking a rendezvous by TCP whether it is there, for when it says nothing by UDP.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};

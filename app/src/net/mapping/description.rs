@@ -24,9 +24,9 @@ const SERVICES_LIMIT: usize = 6;
 pub(super) enum ServiceKind {
     /// IPv4 port mapping, of IGD version 2.
     IpConnection2,
-    /// The same of version 1.
+    /// IPv4 port mapping, of IGD version 1.
     IpConnection1,
-    /// The same for routers that dial (PPPoE).
+    /// IPv4 port mapping at routers that dial (PPPoE), of IGD version 1.
     PppConnection1,
     /// Pinholes in an IPv6 firewall, of IGD version 2.
     Ipv6Firewall1,

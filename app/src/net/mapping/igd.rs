@@ -276,7 +276,7 @@ async fn external_address(control: &Control) -> Result<IpAddr, MappingError> {
 #[derive(Debug)]
 pub(super) struct IgdPinholeClient {
     gateway: Gateway,
-    /// The same router, or so it seems, by IPv4: many are found that way only.
+    /// What seems to be this router, reached by IPv4: many are found that way only.
     over_ipv4: Option<Gateway>,
     port: u16,
     /// Whom to ask next; found anew after a failure.

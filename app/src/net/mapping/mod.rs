@@ -16,6 +16,8 @@
 //!   the first answer was late: from then on the daemon takes it for somebody else's and refuses to close it
 //!   (NOT_AUTHORIZED). Its IGD can, where that had the same pinhole opened.
 //!
+//! The numbers in here are local, or those of the protocols that routers speak.
+//!
 //! The module changes when routers have to be asked in another way.
 
 mod description;

@@ -52,7 +52,7 @@ impl Stop {
         }
     }
 
-    /// The same, and `work` has [`GRACE`] from the wish on.
+    /// What `work` comes to, or [`MappingError::Stopped`] when it takes longer than [`GRACE`] from the wish on.
     pub(super) async fn soon_or<T>(
         &self,
         work: impl Future<Output = Result<T, MappingError>>,

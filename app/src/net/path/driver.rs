@@ -1,5 +1,5 @@
-//! Looks after a session's path for as long as the session lasts: drives the agent over its sockets,
-//! opens more of them when it wants, and meets the peer again at the rendezvous.
+//! The driver of a session's path, for as long as the session lasts: runs `shared`'s `PathAgent` over the
+//! session's sockets, opens more of them when the agent wants them, and meets the peer again at the rendezvous.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::error::PathError;
-use super::local_endpoint::{LocalEndpoint, observe_nat};
+use super::local_endpoint::LocalEndpoint;
+use super::nat::observe_nat;
 use super::path_socket::PathSocket;
 use super::reintroduction::{Reintroduction, ReintroductionEvent, ReintroductionPoint};
 use super::sockets::{PathSockets, RendezvousDatagram};
@@ -20,7 +21,7 @@ use crate::net::socket::{PeerSocket, sleep_until};
 /// for one.
 const PROBE_BUFFER_BYTES: usize = 128;
 
-/// Everything that a session's path needs.
+/// The task that drives a session's path, and everything that it needs for that.
 pub(in crate::net) struct PathDriver {
     sockets: Arc<PathSockets>,
     endpoint: LocalEndpoint,
@@ -38,7 +39,7 @@ pub(in crate::net) struct PathDriver {
     news: mpsc::Sender<Result<PathNews, PathError>>,
 }
 
-/// What the driver waited for.
+/// The one thing that a driver has waited for.
 enum Step {
     Turn,
     Rendezvous(RendezvousDatagram),
@@ -186,7 +187,7 @@ impl PathDriver {
         }
     }
 
-    /// The network may be another one.
+    /// The path is lost, perhaps since this machine is on another network by now.
     fn on_lost(&mut self) {
         self.endpoint.refresh();
         self.tell_here();

@@ -1,24 +1,23 @@
-//! A session's socket, and what can be said of where it is.
+//! The local endpoint of a session: its UDP socket, and the candidates (RFC 8445, section 2.1) at which a peer
+//! may reach it.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fardrop_shared::limits::MAX_CANDIDATES;
 use fardrop_shared::path::{Candidate, CandidateKind, Nat, Whereabouts};
 use tokio::sync::watch;
 
+use super::nat::{REFLEXIVE_PATIENCE, observe_nat};
 use crate::net::mapping::{Attempt, AttemptState, MappingPermit, PortMapper};
-use crate::net::socket::{Interfaces, PeerSocket, Reflexive, ask_reflexive};
-
-/// How long a rendezvous may take to say where it sees a socket; the peer is waiting.
-const REFLEXIVE_PATIENCE: Duration = Duration::from_millis(1500);
+use crate::net::socket::{Interfaces, PeerSocket, ask_reflexive};
 
 /// Mapped and reflexive candidates of each kind that are named at most: a machine has one or two routers.
 const OUTSIDE_LIMIT: usize = 4;
 
-/// How sockets are placed.
+/// How a session's socket is bound, and what is done so that peers reach it.
 #[derive(Debug, Clone)]
 pub struct LocalEndpointOptions {
     /// A fixed local port, or 0.
@@ -31,7 +30,7 @@ pub struct LocalEndpointOptions {
     pub permit: MappingPermit,
 }
 
-/// A socket that waits for its peer, and where it is as far as that is known.
+/// A session's UDP socket, and where peers may reach it as far as that is known.
 #[derive(Debug)]
 pub struct LocalEndpoint {
     pub(in crate::net) socket: Arc<PeerSocket>,
@@ -62,7 +61,7 @@ impl LocalEndpoint {
         }
     }
 
-    /// The same, to the fixed port or not at all.
+    /// Binds a socket, to the fixed port or not at all, and begins to ask the routers.
     ///
     /// # Errors
     /// What the system says when it refuses a socket, or the port is taken.
@@ -235,41 +234,4 @@ impl LocalEndpoint {
 
 fn gateways(interfaces: &Interfaces) -> Vec<IpAddr> {
     interfaces.gateways().map(|(_, gateway)| gateway).collect()
-}
-
-/// What the NAT in front of this machine does, as the two ports of one of `servers` see sockets of their
-/// own. Any socket shows it, so the one that waits for the peer is left alone.
-pub(in crate::net) async fn observe_nat(servers: &[SocketAddr]) -> Nat {
-    let Some(server) = servers.iter().find(|server| server.is_ipv4()) else {
-        return Nat::Unknown;
-    };
-    let until = Instant::now() + REFLEXIVE_PATIENCE;
-    let first = match samples(&[*server], until).await.as_slice() {
-        [first, second, ..] => [*first, *second],
-        [_] | [] => return Nat::Unknown,
-    };
-    if first[0].address == first[1].address {
-        return Nat::EndpointIndependent;
-    }
-    let later = samples(&first.map(|seen| seen.server), until).await;
-    let later: Vec<SocketAddr> = later.iter().map(|seen| seen.address).collect();
-    let first = first.map(|seen| seen.address);
-    let nat = Nat::classify(first, &later);
-    tracing::debug!(?nat, ?first, ?later, "a mapping for each destination");
-    nat
-}
-
-/// A fresh socket as these ports see it, in the order in which they were asked.
-async fn samples(ports: &[SocketAddr], until: Instant) -> Vec<Reflexive> {
-    let Ok(socket) = PeerSocket::bind(0, false) else {
-        return Vec::new();
-    };
-    let mut seen = ask_reflexive(&socket, ports, until)
-        .await
-        .unwrap_or_default();
-    seen.sort_by_key(|each| {
-        let asked = ports.iter().position(|port| *port == each.server);
-        asked.unwrap_or(ports.len())
-    });
-    seen
 }

@@ -1,9 +1,13 @@
-//! The way from one peer to the other: this side's socket and its addresses, the search for a path, and
-//! whoever looks after the path for as long as it is used.
+//! The way from one peer to the other: this side's socket and its candidates, the search for a path, and the
+//! driver that looks after the path for as long as it is used.
+//!
+//! What is decided about a path is decided in `shared::path`. The numbers in here are local: how much this side
+//! keeps and how long it waits, which no peer has to know.
 
 mod driver;
 mod error;
 mod local_endpoint;
+mod nat;
 mod path_socket;
 mod reintroduction;
 mod search;
@@ -11,8 +15,8 @@ mod sockets;
 
 pub use error::PathError;
 pub use fardrop_shared::path::{FoundPath, PathNews};
-pub(in crate::net) use local_endpoint::observe_nat;
 pub use local_endpoint::{LocalEndpoint, LocalEndpointOptions};
+pub(in crate::net) use nat::observe_nat;
 pub use path_socket::PathSocket;
 #[cfg(test)]
 pub(in crate::net) use reintroduction::{ReintroductionEvent, ReintroductionPoint};

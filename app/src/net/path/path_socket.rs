@@ -28,10 +28,10 @@ pub(in crate::net) const PEER: SocketAddr = SocketAddr::V6(SocketAddrV6::new(
     0,
 ));
 
-/// What it takes for its own.
+/// What a transport takes for its own address.
 const HERE: SocketAddr = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 4840, 0, 0));
 
-/// One path's socket.
+/// The socket of one path, as a transport uses it.
 #[derive(Debug)]
 pub struct PathSocket {
     sockets: Arc<PathSockets>,

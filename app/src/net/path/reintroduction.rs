@@ -1,4 +1,5 @@
-//! Meeting the peer again at the rendezvous, from the session's own socket.
+//! Reintroduction: a pair whose path is lost meets again at the rendezvous, each from its session's own socket,
+//! to tell one another where it is now.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -12,7 +13,7 @@ use crate::net::socket::PeerSocket;
 /// Servers at which two meet again at most: a share was announced at one, perhaps at a second.
 const SERVERS_LIMIT: usize = 4;
 
-/// Where two peers meet again, and as whom. One pairing id for all of their reintroductions: the locator
+/// The servers at which two peers meet again, and as whom. One pairing id for all of their reintroductions: the locator
 /// stays its own.
 #[derive(Debug)]
 pub(in crate::net) struct ReintroductionPoint {
@@ -25,13 +26,13 @@ pub(in crate::net) struct ReintroductionPoint {
     revisions: Vec<u32>,
 }
 
-/// A reintroduction under way.
+/// One reintroduction, under way.
 #[derive(Debug)]
 pub(in crate::net) struct Reintroduction {
     clients: Vec<Client>,
 }
 
-/// What the rendezvous has brought.
+/// Something that the rendezvous has brought during a reintroduction.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::net) enum ReintroductionEvent {
     /// The server answers, and sees the socket there.

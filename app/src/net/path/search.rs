@@ -1,4 +1,4 @@
-//! From two peers that know the same code to a path between them, and news of it for as long as it is
+//! The search for a path between two peers that know the same code, and news of the path for as long as it is
 //! used.
 
 use std::net::SocketAddr;

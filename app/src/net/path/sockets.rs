@@ -1,5 +1,5 @@
-//! What the two ends of a session's sockets share: the link that sends and hears over the path, and the
-//! driver that looks after it.
+//! A session's sockets, as two tasks share them: the link, which sends and hears over the path, and the driver,
+//! which looks after it.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,7 @@
-//! The UDP socket of a session, this machine's interfaces, and where servers see a socket.
+//! The UDP socket of a session, this machine's interfaces, and where servers see a socket (its reflexive
+//! address).
+//!
+//! The numbers in here are local: what this machine's system and network take.
 
 mod interfaces;
 mod peer_socket;

@@ -1,4 +1,4 @@
-//! Where servers see a socket.
+//! Reflexive addresses (RFC 8445, section 4): where servers see a socket.
 
 use std::io;
 use std::net::SocketAddr;
