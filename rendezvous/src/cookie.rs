@@ -8,18 +8,15 @@
 //! being good under that slot's key. The current key and the one before are accepted.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use fardrop_shared::limits::COOKIE_SLOT;
 use fardrop_shared::wire::rendezvous::Cookie;
 use hmac::{Hmac, Mac};
 use rand::{CryptoRng, RngCore};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
-
-/// How long a key makes new cookies; a cookie is good for one to two times as long. A client that still
-/// needs one renews it every half minute, and one that was seen on the wire dies soon.
-pub const SLOT: Duration = Duration::from_secs(120);
 
 /// Makes cookies and checks them.
 pub(crate) struct CookieJar {
@@ -40,12 +37,12 @@ impl CookieJar {
     /// Replaces the keys that are due; to be called before each use.
     pub(crate) fn rotate(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
         let age = now.saturating_duration_since(self.slot_began);
-        if age < SLOT {
+        if age < COOKIE_SLOT {
             return;
         }
         let next = random_key(rng);
         self.previous = std::mem::replace(&mut self.current, next);
-        if age >= 2 * SLOT {
+        if age >= 2 * COOKIE_SLOT {
             self.previous = random_key(rng);
         }
         self.slot_began = now;

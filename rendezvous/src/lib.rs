@@ -21,10 +21,9 @@ mod tcp_responder;
 mod tests;
 
 pub use args::{Args, TooManySeconds};
-pub use cookie::SLOT;
 pub use limit::{Bounds, Rate};
 pub use metrics::serve_metrics;
 pub use respond::{Counters, Port, State, respond};
 pub use run::{RunError, run};
 pub use serve::{BindError, Config, DEFAULT_PORT, Listen, Monitor, Need, Server};
-pub use table::{Datagram, LIFETIME, Route};
+pub use table::{Datagram, Route};

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
+use fardrop_shared::limits::MAX_RECEIVERS_PER_LOCATOR;
 use hmac::{Hmac, Mac};
 use rand::{CryptoRng, RngCore};
 use sha2::Sha256;
@@ -16,7 +17,8 @@ pub struct Rate {
     pub burst: u32,
 }
 
-/// Every bound of a server.
+/// How much one server takes. Local to it, and not of the protocol: whatever a client is refused here, it
+/// asks for again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// Parties held, senders and receivers together. A party takes at most about 2.5 kB.
@@ -40,7 +42,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             parties: 16_384,
-            receivers: 32,
+            receivers: MAX_RECEIVERS_PER_LOCATOR,
             hellos: Rate {
                 per_second: 64,
                 burst: 256,
@@ -61,7 +63,7 @@ impl Default for Bounds {
     }
 }
 
-/// How many buckets a limiter has. Networks whose hashes meet share one, which at this size rarely
+/// How many buckets a limiter has, which is local to it. Networks whose hashes meet share one, which at this size rarely
 /// matters, and the memory never grows: 16 bytes each.
 const BUCKETS: usize = 16_384;
 

@@ -1,6 +1,7 @@
 //! The counters as OpenMetrics text over HTTP/1.0: how much, never who.
 //!
-//! Whatever is asked is answered with the counters, to one asker at a time and within a second.
+//! Whatever is asked is answered with the counters, to one asker at a time and within a second. The bounds in
+//! this file are local: no client of the rendezvous comes here.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! The loop over sockets around [`respond`].
+//!
+//! The bounds in this file are local: they keep one machine's loop alive, and clients repeat what it drops.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,20 +1,18 @@
 //! Who is announced, and what they say: soft state, and all that the server remembers.
 //!
-//! Nothing here outlives its announcements by more than [`LIFETIME`]. Ordered maps, since their order
-//! reaches the wire.
+//! Nothing here outlives its announcements by more than [`ANNOUNCEMENT_LIFETIME`]. Ordered maps, since
+//! their order reaches the wire.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::PairingId;
+use fardrop_shared::limits::ANNOUNCEMENT_LIFETIME;
 use fardrop_shared::wire::rendezvous::{Announce, OwnerToken, Payload, Tag};
 
-/// How long something announced is kept. Clients repeat themselves every second.
-pub const LIFETIME: Duration = Duration::from_secs(30);
-
-/// How often all of it is looked through for what has expired; a locator that is used is looked through
-/// every time.
+/// How often all of it is looked through for what has expired. Local: a locator that is used is looked
+/// through every time, so that nobody can tell.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// How a client is reached: its address, and the server's socket whose answers it accepts.
@@ -191,7 +189,7 @@ impl Party {
     }
 
     fn expired(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.heard_at) >= LIFETIME
+        now.saturating_duration_since(self.heard_at) >= ANNOUNCEMENT_LIFETIME
     }
 }
 

@@ -1,8 +1,9 @@
-//! One line by TCP, at the port of the datagrams: see `fardrop_shared::wire::tcp_check`.
+//! The responder of the TCP check, at the port of the datagrams: see `fardrop_shared::wire::tcp_check`.
 //!
 //! It waits for nobody: a connection is accepted, its line goes into the empty buffer that the system has
 //! for it, and it is closed, before the next is looked at. Nothing is read, and what the system still has
-//! to deliver is the system's own to bound.
+//! to deliver is the system's own to bound. The bounds in this file are local: they decide how soon a client
+//! gets the line, not what it says.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;

@@ -1,9 +1,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use fardrop_shared::limits::{ANNOUNCEMENT_LIFETIME, COOKIE_SLOT, MAX_RENDEZVOUS_PAYLOAD_BYTES};
 use fardrop_shared::wire::quic_probe::QuicProbe;
 use fardrop_shared::wire::rendezvous::{
-    Announce, Cookie, MAX_PAYLOAD, OwnerToken, Payload, Peer, Reply, Request, Tag, VersionRange,
+    Announce, Cookie, OwnerToken, Payload, Peer, Reply, Request, Tag, VersionRange,
 };
 use fardrop_shared::wire::tcp_check::TcpCheck;
 use fardrop_shared::{PairingId, Role};
@@ -227,7 +228,7 @@ fn last_words_stay_until_they_expire() {
     let mut fixture = Fixture::new(Bounds::default());
     fixture.announce(1, sender(1, None, 1, "open"));
     fixture.announce(1, sender(1, None, 2, "closed"));
-    fixture.pass(LIFETIME - Duration::from_millis(1));
+    fixture.pass(ANNOUNCEMENT_LIFETIME - Duration::from_millis(1));
     let heard = fixture.announce(2, receiver(2, 1, "one"));
     assert_eq!(heard[0], peer(2, Some(1), 1, 2, "closed"));
     fixture.pass(Duration::from_millis(1));
@@ -240,7 +241,7 @@ fn a_locator_is_its_owners_until_it_expires() {
     fixture.announce(1, sender(1, None, 1, "open"));
     let taken = [(3, Reply::Taken { answers: 1 })];
     assert_eq!(fixture.announce(3, sender(3, None, 1, "mine")), taken);
-    fixture.pass(LIFETIME);
+    fixture.pass(ANNOUNCEMENT_LIFETIME);
     assert_eq!(
         fixture.announce(3, sender(3, None, 1, "mine")),
         [waiting(3, 1)]
@@ -254,7 +255,7 @@ fn an_answer_does_not_outlive_who_gave_it() {
     fixture.announce(2, receiver(2, 1, "one"));
     fixture.announce(1, sender(1, Some(2), 2, "two"));
     for _ in 0..3 {
-        fixture.pass(LIFETIME / 3);
+        fixture.pass(ANNOUNCEMENT_LIFETIME / 3);
         fixture.announce(2, receiver(2, 1, "one"));
     }
     assert_eq!(
@@ -322,9 +323,9 @@ fn only_a_cookie_of_ones_own_and_of_these_minutes_is_answered() {
     assert_eq!(fixture.state.parties(), 0);
 
     assert_eq!(fixture.announce_with(1, with(good)), [waiting(1, 1)]);
-    fixture.pass(SLOT);
+    fixture.pass(COOKIE_SLOT);
     assert_eq!(fixture.announce_with(1, with(good)), [waiting(1, 1)]);
-    fixture.pass(SLOT);
+    fixture.pass(COOKIE_SLOT);
     assert_eq!(fixture.announce_with(1, with(good)), []);
     assert_eq!(fixture.state.counters().bad_cookies, 4);
 }
@@ -333,7 +334,7 @@ fn only_a_cookie_of_ones_own_and_of_these_minutes_is_answered() {
 fn a_cookie_is_stale_after_a_long_silence() {
     let mut fixture = Fixture::new(Bounds::default());
     let cookie = fixture.cookie(1);
-    fixture.pass(SLOT * 2);
+    fixture.pass(COOKIE_SLOT * 2);
     let announce = Announce {
         cookie,
         ..sender(1, None, 1, "open")
@@ -377,7 +378,7 @@ fn a_full_table_serves_those_it_has_and_no_others() {
         [peer(1, Some(2), 2, 1, "one"), peer(2, None, 1, 2, "two")]
     );
     assert_eq!(fixture.state.parties(), 2);
-    fixture.pass(LIFETIME);
+    fixture.pass(ANNOUNCEMENT_LIFETIME);
     assert_eq!(fixture.announce(3, elsewhere), [waiting(3, 1)]);
     assert_eq!(fixture.state.parties(), 1);
 }
@@ -531,7 +532,7 @@ fn memory_is_bounded_whoever_asks() {
     for index in 0..2000_u32 {
         let client = u8::try_from(index % 200).unwrap();
         let mut announce = sender(client, None, 1, "open");
-        announce.payload = Payload::new(vec![0; MAX_PAYLOAD]).unwrap();
+        announce.payload = Payload::new(vec![0; MAX_RENDEZVOUS_PAYLOAD_BYTES]).unwrap();
         announce.locator = index;
         if index % 2 == 0 {
             announce.side = Role::Receiver;

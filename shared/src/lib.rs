@@ -4,6 +4,7 @@
 //! and time and randomness are arguments. After any input, drain the transmits and the events, then
 //! read the timeout.
 
+mod backoff;
 pub mod choice;
 pub mod code;
 pub mod congestion;

@@ -2,7 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use super::{MAX_CODE_BYTES, PairingCode, URI_SCHEME, is_separator, normalize};
+use super::{PairingCode, URI_SCHEME, is_separator, normalize};
+use crate::limits::{MAX_CODE_BYTES, MAX_LOCATOR_DIGITS, MAX_WORDS, MIN_LOCATOR_DIGITS};
 use crate::wordlist::{self, Lookup, PREFIX_LETTERS};
 
 /// What can be said of a code that may not be finished yet. Looking at it costs no attempt.
@@ -111,10 +112,10 @@ pub fn only_completion(typed: &str) -> Option<&'static str> {
 
 fn number_may_become_one(number: &str, rest: &str) -> bool {
     let finished = rest.chars().any(|c| !is_separator(c));
-    if number.starts_with('0') || number.len() > super::Locator::MAX_DIGITS as usize {
+    if number.starts_with('0') || number.len() > MAX_LOCATOR_DIGITS as usize {
         return false;
     }
-    !finished || number.len() >= super::Locator::MIN_DIGITS as usize
+    !finished || number.len() >= MIN_LOCATOR_DIGITS as usize
 }
 
 /// Where the last word begins, and the word; `None` where there is none, or it is a server's part.
@@ -155,7 +156,7 @@ fn inspect_words(words: &str, finished: bool) -> Draft {
             Lookup::Unknown => return Draft::UnknownWord(position),
         }
     }
-    if position > super::MAX_WORDS {
+    if position > MAX_WORDS {
         return Draft::Malformed;
     }
     Draft::Unfinished

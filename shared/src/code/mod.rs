@@ -15,9 +15,11 @@ use std::net::Ipv6Addr;
 use rand_core::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use crate::limits::{MAX_CODE_BYTES, MAX_HOST_BYTES, MAX_WORDS, MIN_WORDS};
+use crate::limits::{
+    MAX_CODE_BYTES, MAX_HOST_BYTES, MAX_LOCATOR_DIGITS, MAX_WORDS, MIN_LOCATOR_DIGITS, MIN_WORDS,
+};
 use crate::wordlist::{self, Lookup, WORD_COUNT};
 
 pub mod draft;
@@ -33,22 +35,17 @@ const URI_SCHEME: &str = "fardrop:";
 pub struct Locator(u32);
 
 impl Locator {
-    /// Digits of a locator to begin with; more are used when these are taken.
-    pub const MIN_DIGITS: u32 = 3;
-    /// Most digits of a locator: the most whose every value fits 32 bits.
-    pub const MAX_DIGITS: u32 = 9;
-
     /// A locator of `value`; `None` unless it has three to nine digits.
     #[must_use]
     pub fn new(value: u32) -> Option<Self> {
-        (first_of(Self::MIN_DIGITS)..first_of(Self::MAX_DIGITS + 1))
+        (first_of(MIN_LOCATOR_DIGITS)..first_of(MAX_LOCATOR_DIGITS + 1))
             .contains(&value)
             .then_some(Self(value))
     }
 
     /// Any locator of `digits` digits (clamped to what is allowed), each as likely as the other.
     pub fn random(digits: u32, rng: &mut (impl RngCore + CryptoRng)) -> Self {
-        let digits = digits.clamp(Self::MIN_DIGITS, Self::MAX_DIGITS);
+        let digits = digits.clamp(MIN_LOCATOR_DIGITS, MAX_LOCATOR_DIGITS);
         let first = first_of(digits);
         Self(first + below(first * 9, rng))
     }
@@ -80,8 +77,9 @@ impl TryFrom<u32> for Locator {
     }
 }
 
-/// A pairing code. It is printed only by [`to_spoken`](Self::to_spoken) and
-/// [`to_uri`](Self::to_uri), so that it cannot slip into a log.
+/// A pairing code, from where it is parsed to where it is used. Its words are wiped when it is dropped, and it
+/// is printed only by [`to_spoken`](Self::to_spoken) and [`to_uri`](Self::to_uri), so that it cannot slip into
+/// a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PairingCode {
     locator: Locator,
@@ -142,7 +140,7 @@ impl PairingCode {
         })
     }
 
-    /// The same code on another rendezvous, which it will name; `None` for the receiver's own.
+    /// This code on another rendezvous, which it will name; with `None`, on the receiver's own.
     ///
     /// # Errors
     ///
@@ -150,12 +148,6 @@ impl PairingCode {
     pub fn with_server(self, server: Option<&str>) -> Result<Self, CodeError> {
         let server = server.map(check_server).transpose()?;
         Ok(Self { server, ..self })
-    }
-
-    /// The same words under another locator: the first one was taken.
-    #[must_use]
-    pub fn with_locator(self, locator: Locator) -> Self {
-        Self { locator, ..self }
     }
 
     /// Where the share is to be found.
@@ -224,6 +216,9 @@ impl PairingCode {
         }
     }
 }
+
+/// The words, which are all that is secret, wipe themselves.
+impl ZeroizeOnDrop for PairingCode {}
 
 impl fmt::Debug for PairingCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -356,9 +351,7 @@ fn find_words(token: &str, position: usize) -> Result<Zeroizing<Vec<u16>>, CodeE
     match wordlist::look_up(token) {
         Lookup::Found(index) => Ok(Zeroizing::new(vec![index])),
         Lookup::Ambiguous => Err(CodeError::AmbiguousWord { position }),
-        Lookup::Unknown => wordlist::split_joined(token)
-            .map(Zeroizing::new)
-            .ok_or(CodeError::UnknownWord { position }),
+        Lookup::Unknown => wordlist::split_joined(token).ok_or(CodeError::UnknownWord { position }),
     }
 }
 

@@ -5,9 +5,7 @@ use std::net::IpAddr;
 use super::{
     Diagnosis, Hairpin, Ipv6, Mapping, PortSequence, Quic, RouterProtocol, RouterState, Scope, Udp,
 };
-
-/// Clocks this far apart are worth a word, in milliseconds: a person would see it on the wall.
-const NOTICEABLE_SKEW_MS: u64 = 60_000;
+use crate::limits::NOTICEABLE_CLOCK_SKEW_MS;
 
 /// The ladder that a transfer climbs, as far as one end can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,7 +204,10 @@ impl Diagnosis {
     pub fn hints(&self) -> Vec<Hint> {
         let ladder = self.ladder();
         let clock_off = self.clock.is_some_and(|clock| {
-            clock.ahead_ms.unsigned_abs() > clock.give_or_take_ms.saturating_add(NOTICEABLE_SKEW_MS)
+            clock.ahead_ms.unsigned_abs()
+                > clock
+                    .give_or_take_ms
+                    .saturating_add(NOTICEABLE_CLOCK_SKEW_MS)
         });
         let network = ladder.local == Prospect::Open;
         let udp = self.udp();

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use ladder::{Hint, Ladder, Prospect, Verdict};
 pub use nat::{Mapping, PortSequence, Sighting, mapping, port_sequence};
-pub use path_mtu::{MAX_ROUNDS, PathMtuSearch, SIZES_AT_ONCE};
+pub use path_mtu::PathMtuSearch;
 
 /// Everything that was found out. It names this person's network: what is shown to others says of an
 /// address only its [`Scope`], and of a server or an interface nothing that identifies it.

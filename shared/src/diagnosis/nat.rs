@@ -3,10 +3,8 @@
 use std::net::SocketAddr;
 
 use super::same_ip;
+use crate::limits::PORT_SIGHTINGS_NEEDED;
 use crate::path::port_step;
-
-/// Ports without an order that are needed before it is said that there is none.
-const SIGHTINGS_NEEDED: usize = 3;
 
 /// One socket, as one port of a server saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +139,7 @@ pub fn port_sequence(sightings: &[Sighting]) -> PortSequence {
     ports.dedup();
     if port_step(&ports).is_some() {
         PortSequence::Sequential
-    } else if ports.len() < SIGHTINGS_NEEDED {
+    } else if ports.len() < PORT_SIGHTINGS_NEEDED {
         // A few that are near each other may be so by chance.
         PortSequence::Unknown
     } else {

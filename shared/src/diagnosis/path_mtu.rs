@@ -5,14 +5,10 @@
 //! it, bound the next. A length that got lost by bad luck costs precision, never truth: what was answered
 //! did get through.
 
-/// Lengths tried in one round.
-pub const SIZES_AT_ONCE: usize = 16;
+use crate::limits::{MTU_ROUNDS, MTU_SIZES_AT_ONCE};
 
-/// Rounds at most: from 1500 bytes the third is down to single bytes.
-pub const MAX_ROUNDS: usize = 3;
-
-/// UDP payloads that common networks allow and no longer one: 508 and 972 bytes (what IPv4 promises, and a round kilobyte), QUIC's
-/// 1200, IPv6's smallest link of 1280, tunnels from 1400 to 1440, PPPoE's 1492, Ethernet's 1500, each
+/// The lengths of the first round, which are local: UDP payloads that common networks allow and no longer
+/// one. 508 and 972 bytes (what IPv4 promises, and a round kilobyte), QUIC's 1200, IPv6's smallest link of 1280, tunnels from 1400 to 1440, PPPoE's 1492, Ethernet's 1500, each
 /// less 28 and 48 bytes of headers.
 const COMMON: [u16; 16] = [
     508, 972, 1100, 1200, 1232, 1252, 1352, 1372, 1392, 1412, 1432, 1444, 1452, 1464, 1472, 8972,
@@ -41,7 +37,7 @@ impl PathMtuSearch {
             .collect();
         if sizes.last() != Some(&interface_limit) && interface_limit > works {
             // The longest of all stands in for the shortest, which the next round would find.
-            if sizes.len() >= SIZES_AT_ONCE {
+            if sizes.len() >= MTU_SIZES_AT_ONCE {
                 sizes.remove(0);
             }
             sizes.push(interface_limit);
@@ -54,7 +50,7 @@ impl PathMtuSearch {
         }
     }
 
-    /// The lengths to try in this round, at most [`SIZES_AT_ONCE`]; none when the search is over.
+    /// The lengths to try in this round, at most [`MTU_SIZES_AT_ONCE`]; none when the search is over.
     #[must_use]
     pub fn sizes(&self) -> &[u16] {
         &self.sizes
@@ -75,10 +71,10 @@ impl PathMtuSearch {
         }
         self.sizes.clear();
         let gap = usize::from(self.bound - self.best);
-        if self.rounds >= MAX_ROUNDS || gap <= 1 {
+        if self.rounds >= MTU_ROUNDS || gap <= 1 {
             return;
         }
-        let parts = (SIZES_AT_ONCE + 1).min(gap);
+        let parts = (MTU_SIZES_AT_ONCE + 1).min(gap);
         for part in 1..parts {
             // Below the gap, which is 16 bits.
             let step = u16::try_from(gap * part / parts).unwrap_or(0);

@@ -2,6 +2,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::*;
+use crate::limits::{MTU_ROUNDS, MTU_SIZES_AT_ONCE};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
@@ -90,10 +91,10 @@ fn port_sequences_are_told_apart() {
 fn search(works: u16, interface: u16, limit: u16) -> (u16, usize) {
     let mut search = PathMtuSearch::new(works, interface);
     let mut sent = 0;
-    for _ in 0..MAX_ROUNDS {
+    for _ in 0..MTU_ROUNDS {
         let sizes = search.sizes().to_vec();
         assert!(
-            sizes.len() <= SIZES_AT_ONCE && sizes.is_sorted(),
+            sizes.len() <= MTU_SIZES_AT_ONCE && sizes.is_sorted(),
             "{sizes:?}"
         );
         sent += sizes.len();
@@ -111,7 +112,7 @@ fn path_mtu_is_found_to_the_byte_on_common_networks() {
     for limit in 64..=1472 {
         let (found, sent) = search(64, 1472, limit);
         assert!(found <= limit && limit - found <= 1, "{limit}: {found}");
-        assert!(sent <= SIZES_AT_ONCE * MAX_ROUNDS);
+        assert!(sent <= MTU_SIZES_AT_ONCE * MTU_ROUNDS);
         if limit >= 972 {
             assert_eq!(found, limit);
         }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use super::MAX_RENDEZVOUS_PAYLOAD_BYTES;
+
 /// Wrong guesses after which a code is dead, and tries that a receiver gives a code.
 pub const MAX_ATTEMPTS: u8 = 3;
 
-/// Longest pairing payload, in bytes: what is left of a datagram of 1200 for the announcement
-/// around it.
-pub const MAX_PAIRING_PAYLOAD_BYTES: usize = 1000;
+/// Longest pairing message, in bytes: each travels as the payload of an announcement.
+pub const MAX_PAIRING_PAYLOAD_BYTES: usize = MAX_RENDEZVOUS_PAYLOAD_BYTES;
 
 /// A hello's fixed size before it is sealed, in bytes: a fingerprint, [`MAX_CANDIDATES`](super::MAX_CANDIDATES)
 /// IPv6 candidates, what the NAT does and a device name come to 544, and the length must say nothing of what

@@ -15,6 +15,7 @@ use super::prober::{Pair, Received};
 use super::reintroduction::{ReintroductionKeys, Update};
 use super::upkeep::{Due, Peer, Upkeep};
 use super::{PathKeys, PathTransmit, SocketId, Whereabouts};
+use crate::backoff::doubled;
 use crate::limits::{ROUND_PAUSE_FIRST, ROUND_PAUSE_LAST, TRICKLE_AFTER};
 
 /// How an agent begins.
@@ -477,8 +478,8 @@ impl PathAgent {
                 self.events.push_back(AgentEvent::Failed(failure));
             }
             Stage::Lost { next_round_at, .. } => {
-                let pause = ROUND_PAUSE_FIRST.saturating_mul(1 << self.failed_rounds.min(8));
-                *next_round_at = Some(now + pause.min(ROUND_PAUSE_LAST));
+                let pause = doubled(ROUND_PAUSE_FIRST, self.failed_rounds, ROUND_PAUSE_LAST);
+                *next_round_at = Some(now + pause);
                 self.failed_rounds += 1;
             }
             // A path that was chosen does not hold, and it has not been missed so far.

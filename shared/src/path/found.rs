@@ -6,10 +6,7 @@ use std::time::{Duration, Instant};
 use super::SocketId;
 use super::candidate::PathKind;
 use super::prober::Pair;
-
-/// Round-trip time assumed until one was measured. RFC 9002, section 6.2.2, has 333 ms for hosts it knows
-/// nothing about; these two have just talked over a rendezvous.
-pub(super) const ASSUMED_RTT: Duration = Duration::from_millis(100);
+use crate::limits::ASSUMED_ROUND_TRIP;
 
 /// A pair of addresses that both sides have agreed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +25,7 @@ impl FoundPath {
     /// Round-trip time as a check saw it, or what is assumed where none of ours was answered.
     #[must_use]
     pub fn round_trip(&self) -> Duration {
-        self.rtt.unwrap_or(ASSUMED_RTT)
+        self.rtt.unwrap_or(ASSUMED_ROUND_TRIP)
     }
 
     pub(super) const fn pair(&self) -> Pair {

@@ -15,15 +15,12 @@ use super::candidate::{Candidate, CandidateKind};
 use super::prober::Pair;
 use super::{Nat, SocketId, Whereabouts};
 use crate::limits::{
-    MANY_PORT_DELAY, MANY_PORT_DELAY_SEQUENTIAL, MANY_PORT_PACE, MANY_PORT_PROBES,
+    MANY_PORT_BURST, MANY_PORT_DELAY, MANY_PORT_DELAY_SEQUENTIAL, MANY_PORT_PACE, MANY_PORT_PROBES,
     MANY_PORT_ROUNDS, MANY_PORT_SOCKETS,
 };
 
-/// The lowest port that a NAT gives (RFC 4787, REQ-3, and RFC 6335 for the system ports below).
+/// The lowest port that a NAT gives, by the standards (RFC 4787, REQ-3, and RFC 6335 for the system ports below).
 const LOWEST_PORT: u16 = 1024;
-
-/// Packets sent at one call, at most: a driver that comes late may catch up a little.
-const BURST: u32 = 8;
 
 /// What many-port punching would be between two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +95,7 @@ pub(super) enum ManyPort {
     },
 }
 
-/// Ports that were probed.
+/// Ports that were probed: a bit for each of the 65,536.
 #[derive(Debug)]
 pub(super) struct TriedPorts(Box<[u64; 1024]>);
 
@@ -160,7 +157,7 @@ impl ManyPort {
     /// The pairs to probe now.
     pub(super) fn due(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) -> Vec<Pair> {
         let mut pairs = Vec::new();
-        while self.next_at().is_some_and(|at| at <= now) && pairs.len() < BURST as usize {
+        while self.next_at().is_some_and(|at| at <= now) && pairs.len() < MANY_PORT_BURST as usize {
             match self {
                 Self::Hard {
                     target,
@@ -213,6 +210,8 @@ impl TriedPorts {
 /// When the packet after the one that was due at `due` may go: what was missed is made up for only as
 /// far as one burst.
 fn paced(due: Instant, now: Instant) -> Instant {
-    let earliest = now.checked_sub(MANY_PORT_PACE * BURST).unwrap_or(now);
+    let earliest = now
+        .checked_sub(MANY_PORT_PACE * MANY_PORT_BURST)
+        .unwrap_or(now);
     due.max(earliest) + MANY_PORT_PACE
 }

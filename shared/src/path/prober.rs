@@ -11,10 +11,7 @@ use super::probe::{Probe, ProbeCipher, ProbeKind};
 use super::replay::ReplayWindow;
 use super::{PathKeys, PathTransmit, SocketId, canonical};
 use crate::Role;
-
-/// Probes whose answer is waited for; older ones are forgotten. More than all that are sent while a path
-/// is looked for.
-const MAX_OUTSTANDING: usize = 4096;
+use crate::limits::MAX_OUTSTANDING_PROBES;
 
 /// One socket of ours and one address of the peer's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +106,7 @@ impl Prober {
     ) {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        if self.outstanding.len() >= MAX_OUTSTANDING {
+        if self.outstanding.len() >= MAX_OUTSTANDING_PROBES {
             self.outstanding.pop_front();
         }
         self.outstanding.push_back(Outstanding {

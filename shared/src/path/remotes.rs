@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use super::candidate::PathKind;
 use super::prober::Pair;
 use super::{SocketId, canonical};
+use crate::backoff::doubled;
 use crate::limits::{
-    CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, MAX_CANDIDATES, MAX_CHECKS_PER_ADDRESS,
-    MAX_LINK_SCOPES, MAX_PEER_REFLEXIVE, PREDICTED_PORTS,
+    CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, MAX_CHECKS_PER_ADDRESS, MAX_NAMED_PAIRS,
+    MAX_PEER_REFLEXIVE,
 };
 
 /// One pair, with what is known of it.
@@ -75,10 +76,8 @@ impl Remote {
 
 /// Time from the check of this number, counted from 0, to the next one.
 pub(super) fn check_interval(number: usize) -> Duration {
-    let doublings = u32::try_from(number).unwrap_or(u32::MAX).min(16);
-    CHECK_INTERVAL_FIRST
-        .saturating_mul(1 << doublings)
-        .min(CHECK_INTERVAL_LAST)
+    let doublings = u32::try_from(number).unwrap_or(u32::MAX);
+    doubled(CHECK_INTERVAL_FIRST, doublings, CHECK_INTERVAL_LAST)
 }
 
 /// By what the peer was heard at a pair.
@@ -100,11 +99,7 @@ pub(super) enum Order {
     FarthestFirst,
 }
 
-/// Addresses that the peer may name in all, those that come later and those that are worked out from
-/// what it says included.
-const MAX_NAMED: usize = MAX_CANDIDATES * 2 + MAX_LINK_SCOPES + PREDICTED_PORTS as usize;
-
-/// All pairs of a search: at most [`MAX_NAMED`], and [`MAX_PEER_REFLEXIVE`] that were learned.
+/// All pairs of a search: at most [`MAX_NAMED_PAIRS`], and [`MAX_PEER_REFLEXIVE`] that were learned.
 #[derive(Debug, Default)]
 pub(super) struct Remotes {
     all: Vec<Remote>,
@@ -119,7 +114,7 @@ impl Remotes {
             remote: canonical(address),
         };
         let named = self.all.len() - self.learned;
-        if self.find(pair).is_none() && named < MAX_NAMED {
+        if self.find(pair).is_none() && named < MAX_NAMED_PAIRS {
             self.all.push(Remote::new(pair, kind, now));
         }
     }

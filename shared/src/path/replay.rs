@@ -1,10 +1,9 @@
 //! A sliding window over sequence numbers that have been seen (RFC 4303, section 3.4.3).
 
-/// How far behind the newest number one may be and still be new: more than many-port punching sends,
-/// since its probes and those of the other kinds overtake one another.
-const WINDOW: u64 = 64 * WORDS as u64;
+use crate::limits::PROBE_REPLAY_WINDOW;
 
-const WORDS: usize = 64;
+/// Words of 64 bits that the window has.
+const WORDS: usize = (PROBE_REPLAY_WINDOW / 64) as usize;
 
 /// Says of each sequence number whether it is new.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ impl ReplayWindow {
         }
         if sequence >= self.next {
             self.advance(sequence + 1);
-        } else if self.next - sequence > WINDOW {
+        } else if self.next - sequence > PROBE_REPLAY_WINDOW {
             return false;
         }
         let (word, bit) = Self::place(sequence);
@@ -44,7 +43,7 @@ impl ReplayWindow {
 
     /// Moves the window so that it ends before `next`.
     fn advance(&mut self, next: u64) {
-        if next - self.next >= WINDOW {
+        if next - self.next >= PROBE_REPLAY_WINDOW {
             self.seen = [0; WORDS];
         } else {
             for sequence in self.next..next {

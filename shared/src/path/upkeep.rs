@@ -6,16 +6,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::found::{ASSUMED_RTT, Traffic};
+use super::found::Traffic;
 use super::probe::ProbeKind;
 use super::prober::Pair;
 use crate::limits::{
-    DISTRESS_INTERVAL_FIRST, DISTRESS_INTERVAL_LAST, KEEP_ALIVE_LONGEST, KEEP_ALIVE_SHORTEST,
-    LOST_AFTER, MAX_PROOFS, SUSPECT_AFTER, UPKEEP_TICK, UPKEEP_TICK_IDLE,
+    ASSUMED_ROUND_TRIP, DISTRESS_INTERVAL_FIRST, DISTRESS_INTERVAL_LAST, KEEP_ALIVE_LONGEST,
+    KEEP_ALIVE_SHORTEST, LOST_AFTER, LOST_AFTER_PROBES, LOST_AFTER_ROUND_TRIPS, MAX_PROOFS,
+    SUSPECT_AFTER, SUSPECT_AFTER_ROUND_TRIPS, UPKEEP_TICK, UPKEEP_TICK_IDLE,
 };
-
-/// Probes that must have gone unanswered before a path is lost.
-const UNANSWERED: u32 = 3;
 
 /// What is to be done for a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +93,7 @@ impl Upkeep {
         Self {
             heard_at: now,
             sent_at: now,
-            rtt: ASSUMED_RTT,
+            rtt: ASSUMED_ROUND_TRIP,
             answered_at: None,
             awaiting_since: None,
             suspicion: None,
@@ -219,11 +217,13 @@ impl Upkeep {
                 return Due::Nothing;
             }
             let overdue = now.saturating_duration_since(suspicion.since);
-            if overdue >= LOST_AFTER.max(self.rtt * 3) && suspicion.sent >= UNANSWERED {
+            if overdue >= LOST_AFTER.max(self.rtt * LOST_AFTER_ROUND_TRIPS)
+                && suspicion.sent >= LOST_AFTER_PROBES
+            {
                 return Due::Lost;
             }
             suspicion.sent += 1;
-            suspicion.next_at = now + (LOST_AFTER / UNANSWERED).max(self.rtt);
+            suspicion.next_at = now + (LOST_AFTER / LOST_AFTER_PROBES).max(self.rtt);
             return Due::KeepAlive;
         }
         if now >= self.next_look_at {
@@ -247,7 +247,9 @@ impl Upkeep {
             return;
         }
         let since = *self.awaiting_since.get_or_insert(now);
-        if now.saturating_duration_since(since) >= SUSPECT_AFTER.max(self.rtt * 2) {
+        if now.saturating_duration_since(since)
+            >= SUSPECT_AFTER.max(self.rtt * SUSPECT_AFTER_ROUND_TRIPS)
+        {
             self.suspicion = Some(Suspicion {
                 since: now,
                 sent: 0,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::candidate::Candidate;
-use crate::limits::{MAX_CANDIDATES, PORT_STEP_LIMIT};
+use crate::limits::{MAX_CANDIDATES, PORT_SAMPLES_NEEDED, PORT_STEP_LIMIT, PORTS_SKIPPED_LIMIT};
 
 /// How a NAT maps (RFC 4787, section 4.1), as the peer behind it has found out from the rendezvous's two
 /// ports.
@@ -72,12 +72,6 @@ impl Nat {
     }
 }
 
-/// Fewest mappings that make a sequence.
-const SAMPLES_NEEDED: usize = 4;
-
-/// Mappings of others that may lie between two of ours, and one: a quiet home has few.
-const SKIPPED_LIMIT: u8 = 4;
-
 /// From one port to the next of those that a NAT gave out one after the other, or `None` where no order
 /// is seen.
 ///
@@ -90,11 +84,11 @@ pub fn port_step(ports: &[u16]) -> Option<i16> {
         .map(|pair| i32::from(pair[1]) - i32::from(pair[0]))
         .collect();
     let step = steps.iter().copied().min_by_key(|step| step.abs())?;
-    let in_sequence = ports.len() >= SAMPLES_NEEDED
+    let in_sequence = ports.len() >= PORT_SAMPLES_NEEDED
         && step != 0
         && step.abs() <= PORT_STEP_LIMIT
         && steps.iter().all(|other| {
-            other % step == 0 && (1..=i32::from(SKIPPED_LIMIT)).contains(&(other / step))
+            other % step == 0 && (1..=i32::from(PORTS_SKIPPED_LIMIT)).contains(&(other / step))
         });
     i16::try_from(step).ok().filter(|_| in_sequence)
 }

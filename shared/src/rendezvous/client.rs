@@ -6,39 +6,16 @@ use std::time::{Duration, Instant};
 
 use rand_core::{CryptoRng, RngCore};
 
-use super::retry::{Jitter, REPEAT, Retry};
+use super::retry::{Jitter, Retry};
 use super::{Event, Transmit, same_endpoint};
+use crate::limits::{
+    ANNOUNCE_INTERVAL, COOKIE_PAUSE, COOKIE_REFRESH, COOKIE_TRIES, MAX_ANNOUNCEMENTS,
+    MAX_CLIENT_EVENTS, MAX_SEEN_PARTIES, SERVER_SILENCE, VERSION_PAUSE,
+};
 use crate::wire::rendezvous::{
     Announce, Cookie, OwnerToken, Payload, Peer, Reply, Request, Tag, VersionRange, Welcome,
 };
 use crate::{PairingId, Role};
-
-/// How many announcements a client repeats at once: twice what a server holds for one locator, so that
-/// runs that have ended need not be withdrawn in a hurry.
-pub const MAX_ANNOUNCEMENTS: usize = 64;
-
-/// Of how many parties it is remembered what they last said: as many as can be answered.
-const MAX_SEEN: usize = MAX_ANNOUNCEMENTS;
-
-/// How many events wait for the caller, who takes them after every input; one input gives three at most.
-const MAX_EVENTS: usize = 64;
-
-/// How long a server may leave everything unanswered before it is called silent: some four tries.
-const SILENCE: Duration = Duration::from_millis(1500);
-
-/// How often the cookie and the address are asked for anew: well within the server's two minutes, and
-/// within the shortest time for which a NAT should keep a mapping (RFC 4787, REQ-5: two minutes).
-const REFRESH: Duration = Duration::from_secs(30);
-
-/// How soon after a cookie another may be asked for because announcements go unanswered: a server that
-/// gives cookies and drops announcements is over a bound, and asking more does not help it.
-const COOKIE_PAUSE: Duration = Duration::from_millis(500);
-
-/// After how many unanswered Hellos the cookie is taken to have died with the server.
-const COOKIE_TRIES: u32 = 3;
-
-/// How long a server that does not speak this version is left alone.
-const VERSION_PAUSE: Duration = Duration::from_secs(10);
 
 /// Who announces, and where.
 #[derive(Debug, Clone)]
@@ -323,7 +300,7 @@ impl Client {
     }
 
     fn on_welcome(&mut self, now: Instant, welcome: Welcome) {
-        let pause = self.jitter.spread(REFRESH);
+        let pause = self.jitter.spread(COOKIE_REFRESH);
         if let Some(sample) = self.hello.on_answered(now, Some(pause)) {
             self.round_trip = sample;
         }
@@ -368,7 +345,7 @@ impl Client {
             return;
         }
         // What finds no room is not noted as seen either, and is heard again within the second.
-        if self.events.len() < MAX_EVENTS {
+        if self.events.len() < MAX_CLIENT_EVENTS {
             self.remember(now, peer.pairing, peer.revision);
             self.push(Event::Peer {
                 pairing: peer.pairing,
@@ -396,7 +373,7 @@ impl Client {
             .announcements
             .iter_mut()
             .find(|(_, slot)| slot.revision == answers)?;
-        let pause = self.jitter.spread(REPEAT);
+        let pause = self.jitter.spread(ANNOUNCE_INTERVAL);
         slot.retry.on_answered(now, Some(pause));
         Some(to)
     }
@@ -417,7 +394,7 @@ impl Client {
     }
 
     fn remember(&mut self, now: Instant, pairing: PairingId, revision: u32) {
-        if self.seen.len() >= MAX_SEEN && !self.seen.contains_key(&pairing) {
+        if self.seen.len() >= MAX_SEEN_PARTIES && !self.seen.contains_key(&pairing) {
             let oldest = self.seen.iter().min_by_key(|(_, seen)| seen.at);
             if let Some(oldest) = oldest.map(|(&pairing, _)| pairing) {
                 self.seen.remove(&oldest);
@@ -427,14 +404,14 @@ impl Client {
     }
 
     fn push(&mut self, event: Event) {
-        if self.events.len() < MAX_EVENTS {
+        if self.events.len() < MAX_CLIENT_EVENTS {
             self.events.push_back(event);
         }
     }
 
     fn silence_at(&self) -> Option<Instant> {
         match (self.silent, self.asked_since) {
-            (false, Some(asked_since)) => Some(asked_since + SILENCE),
+            (false, Some(asked_since)) => Some(asked_since + SERVER_SILENCE),
             (true, _) | (false, None) => None,
         }
     }

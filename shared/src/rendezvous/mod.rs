@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use crate::PairingId;
 use crate::wire::rendezvous::{Payload, VersionRange};
 
-pub use client::{Announcement, Client, Config, MAX_ANNOUNCEMENTS, TooManyAnnouncements};
+pub use client::{Announcement, Client, Config, TooManyAnnouncements};
 pub use order::order;
 pub use query::AddressQuery;
 

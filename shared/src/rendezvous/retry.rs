@@ -4,12 +4,8 @@ use std::time::{Duration, Instant};
 
 use rand_core::RngCore;
 
-/// The first wait for an answer, unless the round trip is known to be longer: most are under it.
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-
-/// The longest wait for an answer, and how often what was answered is said again. A restarted server is
-/// found again within it, and the server's 30 s forgive many losses.
-pub(super) const REPEAT: Duration = Duration::from_secs(1);
+use crate::backoff::doubled;
+use crate::limits::{ANNOUNCE_INTERVAL, ANSWER_WAIT_FIRST, JITTER_PERCENT};
 
 /// The randomness in a client's timing, drawn from a generator seeded once: nothing secret hangs on it.
 #[derive(Debug)]
@@ -20,7 +16,7 @@ impl Jitter {
         Self(rng.next_u64())
     }
 
-    /// A tenth more or less, so that clients that lost the server together do not return as one.
+    /// `duration`, longer or shorter by at most [`JITTER_PERCENT`].
     pub(super) fn spread(&mut self, duration: Duration) -> Duration {
         // SplitMix64 (Steele, Lea, Flood 2014).
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -28,7 +24,9 @@ impl Jitter {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^= mixed >> 31;
-        let percent = 90 + u32::try_from(mixed % 21).unwrap_or(10);
+        let more =
+            u32::try_from(mixed % u64::from(2 * JITTER_PERCENT + 1)).unwrap_or(JITTER_PERCENT);
+        let percent = 100 - JITTER_PERCENT + more;
         duration * percent / 100
     }
 }
@@ -60,10 +58,10 @@ impl Retry {
     }
 
     /// Notes that it was asked, and waits for the answer: `round_trip` twice, doubled each time, within
-    /// [`FIRST_WAIT`] and [`REPEAT`].
+    /// [`ANSWER_WAIT_FIRST`] and [`ANNOUNCE_INTERVAL`].
     pub(super) fn on_asked(&mut self, now: Instant, round_trip: Duration, jitter: &mut Jitter) {
-        let first = (round_trip * 2).max(FIRST_WAIT);
-        let wait = (first * (1 << self.tries.min(4))).min(REPEAT);
+        let first = (round_trip * 2).max(ANSWER_WAIT_FIRST);
+        let wait = doubled(first, self.tries, ANNOUNCE_INTERVAL);
         self.due = Some(now + jitter.spread(wait));
         self.asked_at.get_or_insert(now);
         self.tries = self.tries.saturating_add(1);

@@ -5,9 +5,8 @@ use rand_core::SeedableRng;
 
 use super::*;
 use crate::Role;
-use crate::wire::rendezvous::{
-    Announce, Cookie, HELLO_BYTES, OwnerToken, Peer, Reply, Request, Tag, Welcome,
-};
+use crate::limits::{MAX_ANNOUNCEMENTS, RENDEZVOUS_HELLO_BYTES};
+use crate::wire::rendezvous::{Announce, Cookie, OwnerToken, Peer, Reply, Request, Tag, Welcome};
 
 const SERVER: &str = "192.0.2.1:4840";
 
@@ -396,7 +395,10 @@ fn an_address_query_asks_until_it_is_told() {
     let server = SERVER.parse().unwrap();
     let mut query = AddressQuery::new(now, server, &mut ChaCha8Rng::seed_from_u64(2));
     let hello = query.poll_transmit(now).unwrap();
-    assert_eq!((hello.to, hello.bytes.len()), (server, HELLO_BYTES));
+    assert_eq!(
+        (hello.to, hello.bytes.len()),
+        (server, RENDEZVOUS_HELLO_BYTES)
+    );
     assert_eq!(query.poll_transmit(now), None);
     let next = query.poll_timeout().unwrap();
     assert!(next - now <= Duration::from_millis(220));

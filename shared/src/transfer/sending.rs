@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{CLAIMED_LIMIT, Claim, FileReason, IndexSet, Violation};
-use crate::wire::peer::{Acknowledged, CLAIMS_LIMIT, ReceiverMessage};
+use crate::limits::CLAIMS_LIMIT;
+use crate::wire::peer::{Acknowledged, ReceiverMessage};
 
 /// What to send next.
 #[derive(Debug, PartialEq, Eq)]

@@ -83,7 +83,7 @@ pub enum ReceiverMessage {
     WantFrom {
         /// Index of the entry.
         file: u32,
-        /// What is here: prefixes, longest first, at most [`CLAIMS_LIMIT`].
+        /// What is here: prefixes, longest first, at most [`CLAIMS_LIMIT`](crate::limits::CLAIMS_LIMIT).
         claims: Vec<Claim>,
     },
     /// Nothing more will be wanted.
@@ -109,9 +109,6 @@ pub enum ReceiverMessage {
     /// The receiver would go on.
     Resume,
 }
-
-/// Most claims about one file.
-pub const CLAIMS_LIMIT: usize = 8;
 
 /// What a receiver has, cumulative; only ever grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

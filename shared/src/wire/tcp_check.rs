@@ -12,9 +12,6 @@
 
 use super::rendezvous::VERSION;
 
-/// The longest line that is read, in bytes, its end included: the longest there can be has 29.
-pub const MAX_TCP_CHECK_BYTES: usize = 32;
-
 const MAGIC: &str = "FDR";
 
 /// A server's line.
@@ -63,6 +60,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limits::MAX_TCP_CHECK_BYTES;
 
     #[test]
     fn a_line_has_this_form() {

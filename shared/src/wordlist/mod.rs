@@ -9,6 +9,9 @@
 //! `yoyo`, because the hyphen separates words in a code.
 
 use diceware_wordlists::EFF_SHORT_WORDLIST_2_0 as EFF_WORDS;
+use zeroize::Zeroizing;
+
+use crate::limits::MAX_COMPLETIONS;
 
 #[cfg(test)]
 mod tests;
@@ -18,9 +21,6 @@ pub const WORD_COUNT: u16 = 1296;
 
 /// How many letters are enough to name a word.
 pub const PREFIX_LETTERS: usize = 3;
-
-/// Most completions ever given at once: what fits under a text field.
-pub const MAX_COMPLETIONS: usize = 8;
 
 /// What became of looking up something that a person typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub fn word(index: u16) -> Option<&'static str> {
 /// The words that begin with `prefix` (any case), in alphabetical order: at most
 /// [`MAX_COMPLETIONS`], and none for an empty prefix.
 pub fn complete(prefix: &str) -> impl Iterator<Item = &'static str> {
-    let prefix = prefix.trim().to_lowercase();
+    let prefix = Zeroizing::new(prefix.trim().to_lowercase());
     let limit = if prefix.is_empty() {
         0
     } else {
@@ -52,7 +52,7 @@ pub fn complete(prefix: &str) -> impl Iterator<Item = &'static str> {
         .iter()
         .copied()
         .map(spelled)
-        .filter(move |word| word.starts_with(&prefix))
+        .filter(move |word| word.starts_with(prefix.as_str()))
         .take(limit)
 }
 
@@ -83,9 +83,10 @@ pub fn look_up(typed: &str) -> Lookup {
 /// Splits words typed without anything between them; `None` unless the whole of `typed` is made of
 /// words. There is at most one way, since no word is the beginning of another.
 #[must_use]
-pub fn split_joined(typed: &str) -> Option<Vec<u16>> {
+pub fn split_joined(typed: &str) -> Option<Zeroizing<Vec<u16>>> {
     let mut rest = typed;
-    let mut indices = Vec::new();
+    // Room for as many words as there are letters, so that no copy is left behind by growing.
+    let mut indices = Zeroizing::new(Vec::with_capacity(typed.len()));
     while !rest.is_empty() {
         let index = position(|word| rest.starts_with(word))?;
         rest = &rest[word(index)?.len()..];
@@ -109,12 +110,23 @@ fn position(matches: impl Fn(&str) -> bool) -> Option<u16> {
         .map(|(index, _)| index)
 }
 
+/// The letters of a word that may be of a code, wiped when dropped.
+fn letters(word: &str) -> Zeroizing<Vec<char>> {
+    let mut letters = Zeroizing::new(Vec::with_capacity(word.len()));
+    letters.extend(word.chars());
+    letters
+}
+
 /// Whether one letter substituted, inserted, deleted or swapped with its neighbour turns one into
 /// the other (optimal string alignment distance of exactly 1).
 fn one_slip_apart(typed: &str, word: &str) -> bool {
-    let typed: Vec<char> = typed.chars().collect();
-    let word: Vec<char> = word.chars().collect();
-    let shared_front = typed.iter().zip(&word).take_while(|(a, b)| a == b).count();
+    let typed = letters(typed);
+    let word = letters(word);
+    let shared_front = typed
+        .iter()
+        .zip(word.iter())
+        .take_while(|(a, b)| a == b)
+        .count();
     let (a, b) = (&typed[shared_front..], &word[shared_front..]);
     match (a, b) {
         ([], []) => false,

@@ -71,7 +71,7 @@ fn the_slips_a_person_makes() {
 #[test]
 fn joined_words_come_apart_in_one_way() {
     let indices = split_joined("acidlemonyoyo").unwrap();
-    let words: Vec<_> = indices.into_iter().filter_map(word).collect();
+    let words: Vec<_> = indices.iter().copied().filter_map(word).collect();
     assert_eq!(words, ["acid", "lemon", "yoyo"]);
     assert_eq!(split_joined("acidlemo"), None);
 }

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::diagnosis::{PathMtuSearch, Quic};
+use fardrop_shared::limits::{MAX_RENDEZVOUS_DATAGRAM_BYTES, RENDEZVOUS_HELLO_BYTES};
 use fardrop_shared::wire::quic_probe::{MIN_INITIAL_BYTES, QuicProbe};
-use fardrop_shared::wire::rendezvous::{HELLO_BYTES, MAX_DATAGRAM, Reply, Request, Tag};
+use fardrop_shared::wire::rendezvous::{Reply, Request, Tag};
 
 use crate::net::socket::{Fragments, Interfaces, PeerSocket, Reflexive, canonical, sleep_until};
 
@@ -66,7 +67,7 @@ impl Question {
 
     /// Hellos do not come longer than any datagram of the rendezvous.
     fn of_length(length: u16) -> Self {
-        if usize::from(length) <= MAX_DATAGRAM {
+        if usize::from(length) <= MAX_RENDEZVOUS_DATAGRAM_BYTES {
             Self::hello(length)
         } else {
             Self::quic(length)
@@ -145,7 +146,7 @@ impl Prober {
             [true, _] => (Quic::Works, length),
             [false, true] => (Quic::Dropped, length),
             // The Hello that was answered before was as short as they come.
-            [false, false] => (Quic::TooLong, HELLO_BYTES as u16),
+            [false, false] => (Quic::TooLong, RENDEZVOUS_HELLO_BYTES as u16),
         })
     }
 

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use fardrop_shared::wire::tcp_check::{MAX_TCP_CHECK_BYTES, TcpCheck};
+use fardrop_shared::limits::MAX_TCP_CHECK_BYTES;
+use fardrop_shared::wire::tcp_check::TcpCheck;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;

@@ -12,17 +12,13 @@ use super::{PathFinder, Stage};
 use crate::Role;
 use crate::limits::{
     CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, MAX_CHECKS, MAX_CHECKS_PER_ADDRESS, MAX_NOMINATIONS,
-    MAX_PEER_REFLEXIVE, NOMINATION_GRACE,
+    MAX_PEER_REFLEXIVE, NOMINATION_GRACE, NOMINATIONS_IN_VAIN,
 };
 use crate::path::candidate::PathKind;
 use crate::path::found::{FoundPath, PathEvent};
 use crate::path::probe::ProbeKind;
 use crate::path::prober::Pair;
 use crate::path::remotes::check_interval;
-
-/// Nominations after which one that was only heard gives way to one that is proved, though of a lesser
-/// kind: two intervals, 150 ms, have then gone by.
-const IN_VAIN: usize = 3;
 
 /// A pair that the sender has chosen.
 #[derive(Debug, Clone, Copy)]
@@ -217,7 +213,7 @@ impl PathFinder {
         let Some(proved) = self.remotes.best_proved() else {
             return false;
         };
-        let better = self.remotes.at(proved).kind() <= chosen.kind() || sent >= IN_VAIN;
+        let better = self.remotes.at(proved).kind() <= chosen.kind() || sent >= NOMINATIONS_IN_VAIN;
         if chosen.rtt.is_some() || !better {
             return false;
         }

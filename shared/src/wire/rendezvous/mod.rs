@@ -1,6 +1,6 @@
 //! The datagrams between a client and the rendezvous.
 //!
-//! Every datagram, both ways, is at most [`MAX_DATAGRAM`] bytes long and begins alike:
+//! Every datagram, both ways, is at most [`MAX_RENDEZVOUS_DATAGRAM_BYTES`] bytes long and begins alike:
 //!
 //! ```text
 //!   0               4         5      6                              14
@@ -40,20 +40,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 
+use crate::limits::{
+    MAX_RENDEZVOUS_DATAGRAM_BYTES, MAX_RENDEZVOUS_PAYLOAD_BYTES, RENDEZVOUS_HELLO_BYTES,
+};
 use crate::{PairingId, Role};
-
-/// The longest datagram either way, in bytes: what every IPv6 path carries, less room for tunnels.
-pub const MAX_DATAGRAM: usize = 1200;
-
-/// The longest payload, in bytes: what an `Announce` has room for, rounded down.
-pub const MAX_PAYLOAD: usize = 1000;
 
 /// The version that this build speaks.
 pub const VERSION: u8 = 1;
-
-/// How long a `Hello` is, in bytes: no shorter than the longest `Cookie`, so that answering amplifies
-/// nothing.
-pub const HELLO_BYTES: usize = 64;
 
 const MAGIC: [u8; 4] = [0x1f, b'F', b'D', b'R'];
 const HEADER_BYTES: usize = 14;
@@ -84,9 +77,9 @@ pub enum DecodeError {
     Malformed,
 }
 
-/// A payload over [`MAX_PAYLOAD`].
+/// A payload over [`MAX_RENDEZVOUS_PAYLOAD_BYTES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a rendezvous payload of {bytes} bytes is over {MAX_PAYLOAD}")]
+#[error("a rendezvous payload of {bytes} bytes is over {MAX_RENDEZVOUS_PAYLOAD_BYTES}")]
 pub struct PayloadTooLong {
     /// How long it is, in bytes.
     pub bytes: usize,
@@ -140,7 +133,7 @@ impl fmt::Debug for OwnerToken {
 }
 
 /// What one side says to the other by way of the server, which cannot read it: at most
-/// [`MAX_PAYLOAD`] bytes.
+/// [`MAX_RENDEZVOUS_PAYLOAD_BYTES`] bytes.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Payload(Vec<u8>);
 
@@ -148,9 +141,9 @@ impl Payload {
     /// Checks the length.
     ///
     /// # Errors
-    /// [`PayloadTooLong`] over [`MAX_PAYLOAD`] bytes.
+    /// [`PayloadTooLong`] over [`MAX_RENDEZVOUS_PAYLOAD_BYTES`] bytes.
     pub fn new(bytes: Vec<u8>) -> Result<Self, PayloadTooLong> {
-        if bytes.len() > MAX_PAYLOAD {
+        if bytes.len() > MAX_RENDEZVOUS_PAYLOAD_BYTES {
             return Err(PayloadTooLong { bytes: bytes.len() });
         }
         Ok(Self(bytes))
@@ -295,25 +288,28 @@ const BUSY: u8 = 0x85;
 const VERSIONS: u8 = 0xff;
 
 impl Request {
-    /// The datagram, at most [`MAX_DATAGRAM`] bytes.
+    /// The datagram, at most [`MAX_RENDEZVOUS_DATAGRAM_BYTES`] bytes.
     #[must_use]
     pub fn encode(&self, tag: Tag) -> Vec<u8> {
         match self {
             Self::Hello => {
                 let mut bytes = header(HELLO, tag);
-                bytes.resize(HELLO_BYTES, 0);
+                bytes.resize(RENDEZVOUS_HELLO_BYTES, 0);
                 bytes
             }
             Self::Announce(announce) => with_body(ANNOUNCE, tag, announce),
         }
     }
 
-    /// A [`Self::Hello`] of `length` bytes, within [`HELLO_BYTES`] and [`MAX_DATAGRAM`]: to see whether
+    /// A [`Self::Hello`] of `length` bytes, within [`RENDEZVOUS_HELLO_BYTES`] and [`MAX_RENDEZVOUS_DATAGRAM_BYTES`]: to see whether
     /// such long datagrams get through.
     #[must_use]
     pub fn long_hello(tag: Tag, length: usize) -> Vec<u8> {
         let mut bytes = Self::Hello.encode(tag);
-        bytes.resize(length.clamp(HELLO_BYTES, MAX_DATAGRAM), 0);
+        bytes.resize(
+            length.clamp(RENDEZVOUS_HELLO_BYTES, MAX_RENDEZVOUS_DATAGRAM_BYTES),
+            0,
+        );
         bytes
     }
 
@@ -334,7 +330,7 @@ impl Request {
             return Err(DecodeError::Version { tag, version });
         }
         let request = match kind {
-            HELLO if bytes.len() >= HELLO_BYTES => Self::Hello,
+            HELLO if bytes.len() >= RENDEZVOUS_HELLO_BYTES => Self::Hello,
             ANNOUNCE => Self::Announce(whole(body)?),
             _ => return Err(DecodeError::Malformed),
         };
@@ -343,7 +339,7 @@ impl Request {
 }
 
 impl Reply {
-    /// The datagram, at most [`MAX_DATAGRAM`] bytes.
+    /// The datagram, at most [`MAX_RENDEZVOUS_DATAGRAM_BYTES`] bytes.
     #[must_use]
     pub fn encode(&self, tag: Tag) -> Vec<u8> {
         match self {
@@ -394,7 +390,7 @@ impl Reply {
 }
 
 fn header(kind: u8, tag: Tag) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HELLO_BYTES);
+    let mut bytes = Vec::with_capacity(RENDEZVOUS_HELLO_BYTES);
     bytes.extend(MAGIC);
     bytes.extend([VERSION, kind]);
     bytes.extend(tag.0);
@@ -412,7 +408,7 @@ fn split(bytes: &[u8]) -> Result<(u8, u8, Tag, &[u8]), DecodeError> {
         .split_first_chunk::<HEADER_BYTES>()
         .ok_or(DecodeError::Foreign)?;
     let [m0, m1, m2, m3, version, kind, tag @ ..] = *header;
-    if [m0, m1, m2, m3] != MAGIC || bytes.len() > MAX_DATAGRAM {
+    if [m0, m1, m2, m3] != MAGIC || bytes.len() > MAX_RENDEZVOUS_DATAGRAM_BYTES {
         return Err(DecodeError::Foreign);
     }
     Ok((version, kind, Tag(tag), body))

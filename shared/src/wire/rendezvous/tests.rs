@@ -26,7 +26,10 @@ fn requests() -> Vec<Request> {
             locator: u32::MAX,
             side: Role::Sender,
             revision: u32::MAX,
-            ..announce(Some(PairingId([4; 16])), vec![5; MAX_PAYLOAD])
+            ..announce(
+                Some(PairingId([4; 16])),
+                vec![5; MAX_RENDEZVOUS_PAYLOAD_BYTES],
+            )
         }),
     ]
 }
@@ -52,7 +55,7 @@ fn replies() -> Vec<Reply> {
         welcome("[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535"),
         Reply::Waiting { answers: 3 },
         peer(None, 0),
-        peer(Some(u32::MAX), MAX_PAYLOAD),
+        peer(Some(u32::MAX), MAX_RENDEZVOUS_PAYLOAD_BYTES),
         Reply::Taken { answers: 4 },
         Reply::Busy { answers: u32::MAX },
         Reply::Version(VersionRange::OURS),
@@ -62,7 +65,11 @@ fn replies() -> Vec<Reply> {
 #[track_caller]
 fn check_request(request: &Request) -> Vec<u8> {
     let bytes = request.encode(TAG);
-    assert!(bytes.len() <= MAX_DATAGRAM, "{} bytes", bytes.len());
+    assert!(
+        bytes.len() <= MAX_RENDEZVOUS_DATAGRAM_BYTES,
+        "{} bytes",
+        bytes.len()
+    );
     assert_eq!(Request::decode(&bytes), Ok((TAG, request.clone())));
     assert!(is_rendezvous(&bytes));
     bytes
@@ -71,7 +78,11 @@ fn check_request(request: &Request) -> Vec<u8> {
 #[track_caller]
 fn check_reply(reply: &Reply) -> Vec<u8> {
     let bytes = reply.encode(TAG);
-    assert!(bytes.len() <= MAX_DATAGRAM, "{} bytes", bytes.len());
+    assert!(
+        bytes.len() <= MAX_RENDEZVOUS_DATAGRAM_BYTES,
+        "{} bytes",
+        bytes.len()
+    );
     assert_eq!(Reply::decode(&bytes), Ok((TAG, reply.clone())));
     bytes
 }
@@ -110,7 +121,7 @@ fn trailing_bytes_are_refused() {
 #[test]
 fn a_datagram_over_the_longest_is_foreign() {
     let mut bytes = Request::Hello.encode(TAG);
-    bytes.resize(MAX_DATAGRAM, 0);
+    bytes.resize(MAX_RENDEZVOUS_DATAGRAM_BYTES, 0);
     assert!(Request::decode(&bytes).is_ok());
     bytes.push(0);
     assert_eq!(Request::decode(&bytes), Err(DecodeError::Foreign));
@@ -119,13 +130,14 @@ fn a_datagram_over_the_longest_is_foreign() {
 #[test]
 fn a_payload_over_the_longest_is_refused_at_both_ends() {
     assert_eq!(
-        Payload::new(vec![0; MAX_PAYLOAD + 1]),
+        Payload::new(vec![0; MAX_RENDEZVOUS_PAYLOAD_BYTES + 1]),
         Err(PayloadTooLong {
-            bytes: MAX_PAYLOAD + 1
+            bytes: MAX_RENDEZVOUS_PAYLOAD_BYTES + 1
         })
     );
-    let mut bytes = Request::Announce(announce(None, vec![0; MAX_PAYLOAD])).encode(TAG);
-    let length_at = bytes.len() - MAX_PAYLOAD - 2;
+    let mut bytes =
+        Request::Announce(announce(None, vec![0; MAX_RENDEZVOUS_PAYLOAD_BYTES])).encode(TAG);
+    let length_at = bytes.len() - MAX_RENDEZVOUS_PAYLOAD_BYTES - 2;
     assert_eq!(bytes[length_at..length_at + 2], [0xe8, 0x07]);
     bytes[length_at] += 1;
     bytes.push(0);
@@ -135,9 +147,9 @@ fn a_payload_over_the_longest_is_refused_at_both_ends() {
 #[test]
 fn no_cookie_reply_is_longer_than_a_hello() {
     for reply in &replies()[..2] {
-        assert!(check_reply(reply).len() <= HELLO_BYTES);
+        assert!(check_reply(reply).len() <= RENDEZVOUS_HELLO_BYTES);
     }
-    assert_eq!(Request::Hello.encode(TAG).len(), HELLO_BYTES);
+    assert_eq!(Request::Hello.encode(TAG).len(), RENDEZVOUS_HELLO_BYTES);
 }
 
 #[test]
