@@ -2,8 +2,10 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use fardrop_shared::limits::DEFAULT_PORT;
+
 use crate::limit::Bounds;
-use crate::serve::{Config, DEFAULT_PORT, Listen, Need};
+use crate::serve::{Config, Listen, Need};
 
 /// Swap messages between the two ends of a transfer, so that they find each other.
 #[derive(Debug, Clone, Default, clap::Args)]

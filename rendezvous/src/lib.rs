@@ -25,5 +25,5 @@ pub use limit::{Bounds, Rate};
 pub use metrics::serve_metrics;
 pub use respond::{Counters, Port, State, respond};
 pub use run::{RunError, run};
-pub use serve::{BindError, Config, DEFAULT_PORT, Listen, Monitor, Need, Server};
+pub use serve::{BindError, Config, Listen, Monitor, Need, Server};
 pub use table::{Datagram, Route};

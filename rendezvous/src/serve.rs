@@ -18,9 +18,6 @@ use crate::respond::{Counters, Port, State, respond};
 use crate::table::Route;
 use crate::tcp_responder;
 
-/// The port that is served where none is named.
-pub const DEFAULT_PORT: u16 = 4840;
-
 /// Room for bursts while the loop is busy, in bytes: some tens of milliseconds of all the small
 /// datagrams that one core can answer. The kernel may give less.
 const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
