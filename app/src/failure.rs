@@ -102,72 +102,59 @@ pub enum FailureKind {
     Local,
 }
 
+/// What doing the same again comes to, with nothing changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// It may well succeed.
+    MaySucceed,
+    /// It fails in the same way.
+    Fails,
+}
+
 impl FailureKind {
     /// The name in `--json`.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::RendezvousUnreachable => "rendezvous-unreachable",
-            Self::RendezvousBusy => "rendezvous-busy",
-            Self::NoSuchCode => "no-such-code",
-            Self::NobodyNearby => "nobody-nearby",
-            Self::WrongCode => "wrong-code",
-            Self::CodeDead => "code-dead",
-            Self::CodeTaken => "code-taken",
-            Self::Version => "version",
-            Self::LinkMismatch => "link-mismatch",
-            Self::LinkBlocked => "link-blocked",
-            Self::UdpBlocked => "udp-blocked",
-            Self::BothNatsSymmetric => "both-nats-symmetric",
-            Self::Firewalled => "firewalled",
-            Self::PeerGone => "peer-gone",
-            Self::PeerMisbehaved => "peer-misbehaved",
-            Self::Declined => "declined",
-            Self::NoSpace => "no-space",
-            Self::UnsafeName => "unsafe-name",
-            Self::FileChanged => "file-changed",
-            Self::FileUnreadable => "file-unreadable",
-            Self::HashMismatch => "hash-mismatch",
-            Self::WriteFailed => "write-failed",
-            Self::NothingToSend => "nothing-to-send",
-            Self::OfferTooLarge => "offer-too-large",
-            Self::Cancelled => "cancelled",
-            Self::CancelledByPeer => "cancelled-by-peer",
-            Self::Local => "local",
-        }
+        self.facts().0
     }
 
     /// Whether doing the same again, with nothing changed, may well succeed.
     #[must_use]
     pub const fn worth_retrying(self) -> bool {
+        matches!(self.facts().1, Again::MaySucceed)
+    }
+
+    /// The name in `--json`, and what doing the same again comes to.
+    const fn facts(self) -> (&'static str, Again) {
+        use Again::{Fails, MaySucceed};
         match self {
-            Self::RendezvousUnreachable
-            | Self::RendezvousBusy
-            | Self::NoSuchCode
-            | Self::NobodyNearby
-            | Self::WrongCode
-            | Self::Firewalled
-            | Self::PeerGone
-            | Self::FileChanged
-            | Self::HashMismatch
-            | Self::Cancelled
-            | Self::CancelledByPeer => true,
-            Self::CodeDead
-            | Self::CodeTaken
-            | Self::Version
-            | Self::LinkMismatch
-            | Self::LinkBlocked
-            | Self::UdpBlocked
-            | Self::BothNatsSymmetric
-            | Self::PeerMisbehaved
-            | Self::Declined
-            | Self::NoSpace
-            | Self::UnsafeName
-            | Self::FileUnreadable
-            | Self::WriteFailed
-            | Self::NothingToSend
-            | Self::OfferTooLarge
-            | Self::Local => false,
+            Self::RendezvousUnreachable => ("rendezvous-unreachable", MaySucceed),
+            Self::RendezvousBusy => ("rendezvous-busy", MaySucceed),
+            Self::NoSuchCode => ("no-such-code", MaySucceed),
+            Self::NobodyNearby => ("nobody-nearby", MaySucceed),
+            Self::WrongCode => ("wrong-code", MaySucceed),
+            Self::CodeDead => ("code-dead", Fails),
+            Self::CodeTaken => ("code-taken", Fails),
+            Self::Version => ("version", Fails),
+            Self::LinkMismatch => ("link-mismatch", Fails),
+            Self::LinkBlocked => ("link-blocked", Fails),
+            Self::UdpBlocked => ("udp-blocked", Fails),
+            Self::BothNatsSymmetric => ("both-nats-symmetric", Fails),
+            Self::Firewalled => ("firewalled", MaySucceed),
+            Self::PeerGone => ("peer-gone", MaySucceed),
+            Self::PeerMisbehaved => ("peer-misbehaved", Fails),
+            Self::Declined => ("declined", Fails),
+            Self::NoSpace => ("no-space", Fails),
+            Self::UnsafeName => ("unsafe-name", Fails),
+            Self::FileChanged => ("file-changed", MaySucceed),
+            Self::FileUnreadable => ("file-unreadable", Fails),
+            Self::HashMismatch => ("hash-mismatch", MaySucceed),
+            Self::WriteFailed => ("write-failed", Fails),
+            Self::NothingToSend => ("nothing-to-send", Fails),
+            Self::OfferTooLarge => ("offer-too-large", Fails),
+            Self::Cancelled => ("cancelled", MaySucceed),
+            Self::CancelledByPeer => ("cancelled-by-peer", MaySucceed),
+            Self::Local => ("local", Fails),
         }
     }
 }
@@ -195,7 +182,7 @@ impl Failure {
         }
     }
 
-    /// The same with a detail.
+    /// This failure with what only this case knows.
     #[must_use]
     pub fn with_detail(mut self, detail: impl fmt::Display) -> Self {
         self.detail = Some(detail.to_string());
