@@ -105,6 +105,15 @@ impl Default for Setup {
 }
 
 impl Setup {
+    /// At a terminal, with nobody who types.
+    fn silent() -> Self {
+        Self {
+            typed: None,
+            terminal: true,
+            ..Self::default()
+        }
+    }
+
     fn typing(typed: &'static str) -> Self {
         Self {
             typed: Some(typed),
@@ -141,31 +150,12 @@ fn run(
         })
         .expect("a thread");
     let (output, messages) = (Paper::default(), Paper::default());
-    let input: Box<dyn BufRead + Send> = match setup.typed {
-        Some(typed) => Box::new(Cursor::new(typed.as_bytes())),
-        None => Box::new(io::BufReader::new(Silence::new())),
-    };
-    let settings = Settings::default();
     let exit = dispatch(
         line,
-        Context {
-            engine: &engine,
-            console: Console {
-                input,
-                input_is_terminal: setup.terminal,
-                streams: Streams {
-                    output: Box::new(output.clone()),
-                    output_is_terminal: setup.terminal,
-                    messages: Box::new(messages.clone()),
-                    messages_are_terminal: setup.terminal,
-                    message_columns: None,
-                },
-                code_variable: setup.variable.map(str::to_owned),
-            },
-            settings: &settings,
-            output: printing(line),
-            stop: &setup.stop,
-        },
+        &engine,
+        &setup,
+        Box::new(output.clone()),
+        Box::new(messages.clone()),
     );
     drop(engine);
     Run {
@@ -176,14 +166,39 @@ fn run(
     }
 }
 
-fn printing(line: &str) -> Output {
-    Output {
-        json: line.contains(" --json"),
-        quiet: line.contains(" -q"),
-    }
-}
-
-fn dispatch(line: &str, context: Context<'_>) -> Result<Exit> {
+/// Runs a command line over these streams.
+fn dispatch(
+    line: &str,
+    engine: &EngineHandle,
+    setup: &Setup,
+    output: Box<dyn Write>,
+    messages: Box<dyn Write>,
+) -> Result<Exit> {
+    let input: Box<dyn BufRead + Send> = match setup.typed {
+        Some(typed) => Box::new(Cursor::new(typed.as_bytes())),
+        None => Box::new(io::BufReader::new(Silence::new())),
+    };
+    let context = Context {
+        engine,
+        console: Console {
+            input,
+            input_is_terminal: setup.terminal,
+            streams: Streams {
+                output,
+                output_is_terminal: setup.terminal,
+                messages,
+                messages_are_terminal: setup.terminal,
+                message_columns: None,
+            },
+            code_variable: setup.variable.map(str::to_owned),
+        },
+        settings: &Settings::default(),
+        output: Output {
+            json: line.contains(" --json"),
+            quiet: line.contains(" -q"),
+        },
+        stop: &setup.stop,
+    };
     match Cli::parse_from(line.split(' ')).action {
         Some(Action::Send(arguments)) => send(&arguments, context),
         Some(Action::Receive(arguments)) => receive(&arguments, context),
@@ -485,11 +500,7 @@ fn without_a_terminal_the_code_stands_alone_on_stdout() {
 
 #[test]
 fn on_a_terminal_the_code_is_large() {
-    let setup = Setup {
-        typed: None,
-        terminal: true,
-        ..Setup::default()
-    };
+    let setup = Setup::silent();
     let run = run("fardrop send x", setup, |_| {
         vec![code(), ended(Outcome::Succeeded)]
     });
@@ -556,11 +567,7 @@ fn stop_cancels_the_task_and_exits_130() {
 
 #[test]
 fn what_happens_during_a_question_has_a_line_of_its_own() {
-    let setup = Setup {
-        typed: None,
-        terminal: true,
-        ..Setup::default()
-    };
+    let setup = Setup::silent();
     let run = run("fardrop receive 417-acid-lemon", setup, |_| {
         vec![
             paired(),
@@ -578,11 +585,7 @@ fn what_happens_during_a_question_has_a_line_of_its_own() {
 
 #[test]
 fn stop_at_the_prompt_starts_nothing() {
-    let setup = Setup {
-        typed: None,
-        terminal: true,
-        ..Setup::default()
-    };
+    let setup = Setup::silent();
     setup.stop.request();
     let run = run("fardrop receive", setup, serving(0));
     assert_eq!(exit(&run), Exit::Interrupted);
@@ -593,27 +596,12 @@ fn stop_at_the_prompt_starts_nothing() {
 fn gone_reader_is_an_error_and_no_panic() {
     let (engine, script) = EngineHandle::scripted();
     script.events.send(code()).expect("room");
-    let settings = Settings::default();
     let error = dispatch(
         "fardrop send --json x",
-        Context {
-            engine: &engine,
-            console: Console {
-                input: Box::new(Cursor::new(Vec::new())),
-                input_is_terminal: false,
-                streams: Streams {
-                    output: Box::new(Broken),
-                    output_is_terminal: false,
-                    messages: Box::new(Paper::default()),
-                    messages_are_terminal: false,
-                    message_columns: None,
-                },
-                code_variable: None,
-            },
-            settings: &settings,
-            output: printing("fardrop send --json x"),
-            stop: &Stop::default(),
-        },
+        &engine,
+        &Setup::default(),
+        Box::new(Broken),
+        Box::new(Paper::default()),
     )
     .expect_err("a broken pipe");
     drop(script);
@@ -812,27 +800,12 @@ fn policy_from_the_command_line_is_not_asked_for() {
 fn engine_that_dies_is_an_error() {
     let (engine, script) = EngineHandle::scripted();
     drop(script.events);
-    let settings = Settings::default();
     let result = dispatch(
-        "fardrop send x",
-        Context {
-            engine: &engine,
-            console: Console {
-                input: Box::new(Cursor::new(Vec::new())),
-                input_is_terminal: false,
-                streams: Streams {
-                    output: Box::new(Paper::default()),
-                    output_is_terminal: false,
-                    messages: Box::new(Paper::default()),
-                    messages_are_terminal: false,
-                    message_columns: None,
-                },
-                code_variable: None,
-            },
-            settings: &settings,
-            output: printing("fardrop send --json x"),
-            stop: &Stop::default(),
-        },
+        "fardrop send --json x",
+        &engine,
+        &Setup::default(),
+        Box::new(Paper::default()),
+        Box::new(Paper::default()),
     );
     assert!(result.is_err());
 }
