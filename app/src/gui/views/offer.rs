@@ -26,7 +26,18 @@ pub(super) const POLICIES: [(ConflictPolicy, &str); 3] = [
     (ConflictPolicy::Replace, text::CONFLICT_REPLACE),
 ];
 
-/// Draws it.
+/// An offer that waits for an answer.
+#[derive(Clone, Copy)]
+struct OpenOffer<'a> {
+    /// Its session.
+    number: SessionNumber,
+    /// What it comes to.
+    summary: &'a OfferSummary,
+    /// What is seen and chosen of it.
+    view: &'a OfferView,
+}
+
+/// Draws the screen of an offer.
 pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>, number: SessionNumber) {
     let model = scene.model;
     let open = model
@@ -39,30 +50,29 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>, number: SessionNumber)
         });
         return;
     };
-    answer_ui(ui, scene, number, summary, view);
+    let offer = OpenOffer {
+        number,
+        summary,
+        view,
+    };
+    answer_ui(ui, scene, offer);
     page_ui(ui, Screen::Offer(number), |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;
         back_title_ui(ui, scene, &text::offer_title(&session.device));
-        place_ui(ui, scene, number, summary, view);
-        list_ui(ui, scene, number, summary, view);
+        place_ui(ui, scene, offer);
+        list_ui(ui, scene, offer);
     });
 }
 
 /// Yes or no, always in sight. The focus begins on no.
-fn answer_ui(
-    ui: &mut Ui,
-    scene: &mut Scene<'_>,
-    number: SessionNumber,
-    summary: &OfferSummary,
-    view: &OfferView,
-) {
+fn answer_ui(ui: &mut Ui, scene: &mut Scene<'_>, offer: OpenOffer<'_>) {
     let palette = Palette::of(ui);
     let frame = egui::Frame::new()
         .fill(palette.card)
         .inner_margin(Margin::symmetric(0, 8));
     Panel::bottom("answer").frame(frame).show(ui, |ui| {
-        let something = view.takes_something(summary);
-        let fits = view.fits(summary) != Some(false);
+        let something = offer.view.takes_something(offer.summary);
+        let fits = offer.view.fits(offer.summary) != Some(false);
         Column::of(ui).show(ui, |ui| {
             ui.horizontal_wrapped(|ui| {
                 let decline = Button::new(text::DECLINE).icon(Icon::Cross).response_ui(ui);
@@ -72,7 +82,7 @@ fn answer_ui(
                 if decline.clicked() {
                     scene
                         .actions
-                        .push(Action::Session(number, SessionAction::Decline));
+                        .push(Action::Session(offer.number, SessionAction::Decline));
                 }
                 let accept = Button::new(text::ACCEPT)
                     .icon(Icon::Check)
@@ -81,7 +91,7 @@ fn answer_ui(
                 if accept.show_ui(ui) {
                     scene
                         .actions
-                        .push(Action::Session(number, SessionAction::Accept));
+                        .push(Action::Session(offer.number, SessionAction::Accept));
                 }
                 if !something {
                     weak_ui(ui, text::NOTHING_CHOSEN);
@@ -93,21 +103,16 @@ fn answer_ui(
 }
 
 /// Where to, and what about what is there already: before the list, which may be long.
-fn place_ui(
-    ui: &mut Ui,
-    scene: &mut Scene<'_>,
-    number: SessionNumber,
-    summary: &OfferSummary,
-    view: &OfferView,
-) {
+fn place_ui(ui: &mut Ui, scene: &mut Scene<'_>, offer: OpenOffer<'_>) {
     let palette = Palette::of(ui);
     card_ui(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE;
-        card_title_ui(ui, &text::offer_amount(summary));
-        let folder = view
+        card_title_ui(ui, &text::offer_amount(offer.summary));
+        let folder = offer
+            .view
             .destination
             .clone()
-            .or_else(|| summary.destination.clone())
+            .or_else(|| offer.summary.destination.clone())
             .unwrap_or_else(|| scene.model.destination());
         tall_row_with_end_ui(
             ui,
@@ -128,7 +133,7 @@ fn place_ui(
                 });
             },
         );
-        if let (Some(free), Some(fits)) = (summary.free, view.fits(summary)) {
+        if let (Some(free), Some(fits)) = (offer.summary.free, offer.view.fits(offer.summary)) {
             let (icon, color) = if fits {
                 (Icon::Check, palette.good)
             } else {
@@ -136,34 +141,28 @@ fn place_ui(
             };
             sign_ui(ui, icon, color, &text::room(free, fits));
         }
-        if summary.kept > 0 {
+        if offer.summary.kept > 0 {
             sign_ui(
                 ui,
                 Icon::Check,
                 palette.good,
-                &text::kept_here(summary.kept),
+                &text::kept_here(offer.summary.kept),
             );
         }
-        if summary.conflicts > 0 {
-            conflicts_ui(ui, scene, number, summary, view);
+        if offer.summary.conflicts > 0 {
+            conflicts_ui(ui, scene, offer);
         }
     });
 }
 
-fn list_ui(
-    ui: &mut Ui,
-    scene: &mut Scene<'_>,
-    number: SessionNumber,
-    summary: &OfferSummary,
-    view: &OfferView,
-) {
+fn list_ui(ui: &mut Ui, scene: &mut Scene<'_>, offer: OpenOffer<'_>) {
     card_ui(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE;
-        let many = summary.files.saturating_add(summary.folders) > 1;
+        let many = offer.summary.files.saturating_add(offer.summary.folders) > 1;
         if many {
-            let mut search = view.search.clone();
+            let mut search = offer.view.search.clone();
             let field = TextEdit::singleline(&mut search)
-                .id(egui::Id::unique(("search offer", number.0)))
+                .id(egui::Id::unique(("search offer", offer.number.0)))
                 .hint_text(text::SEARCH_OFFER)
                 .char_limit(SEARCH_LIMIT)
                 .desired_width(f32::INFINITY)
@@ -176,10 +175,10 @@ fn list_ui(
             if field.changed() {
                 scene
                     .actions
-                    .push(Action::Session(number, SessionAction::Search(search)));
+                    .push(Action::Session(offer.number, SessionAction::Search(search)));
             }
         }
-        match view.matching {
+        match offer.view.matching {
             None => {
                 weak_ui(ui, text::LIST_COMING);
             }
@@ -190,7 +189,7 @@ fn list_ui(
                 if many {
                     weak_ui(ui, &text::matching(matching));
                 }
-                rows_ui(ui, scene, number, view, matching);
+                rows_ui(ui, scene, offer.number, offer.view, matching);
             }
         }
     });
@@ -220,7 +219,7 @@ fn rows_ui(
         if let Some(row) = here {
             let corner = list.min + vec2(0.0, step * at as f32);
             let place = Rect::from_min_size(corner, vec2(list.width(), theme::ROW_HEIGHT));
-            // The same row wherever it has been scrolled to.
+            // A row stays itself wherever it has been scrolled to.
             let id = ui.scope_id().with(("row", row.index));
             let mut place = ui.new_child(UiBuilder::new().max_rect(place).scope_id(id));
             row_ui(&mut place, scene, number, view, row);
@@ -279,21 +278,16 @@ const fn conflict_mark(conflict: Option<Conflict>) -> Option<&'static str> {
     }
 }
 
-fn conflicts_ui(
-    ui: &mut Ui,
-    scene: &mut Scene<'_>,
-    number: SessionNumber,
-    summary: &OfferSummary,
-    view: &OfferView,
-) {
-    text_ui(ui, &text::conflicts(summary.conflicts));
+fn conflicts_ui(ui: &mut Ui, scene: &mut Scene<'_>, offer: OpenOffer<'_>) {
+    text_ui(ui, &text::conflicts(offer.summary.conflicts));
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = theme::SPACE_WIDE;
         for (policy, label) in POLICIES {
-            if ui.radio(view.on_conflict == policy, label).clicked() {
-                scene
-                    .actions
-                    .push(Action::Session(number, SessionAction::SetConflict(policy)));
+            if ui.radio(offer.view.on_conflict == policy, label).clicked() {
+                scene.actions.push(Action::Session(
+                    offer.number,
+                    SessionAction::SetConflict(policy),
+                ));
             }
         }
     });
