@@ -1,6 +1,7 @@
 //! The person's settings: a RON file in the platform's settings folder.
 //!
-//! A file that cannot be understood is reported with its line and column and is never written over.
+//! A file that cannot be understood is reported with its line and column and is never written over. The
+//! bounds here are local: they hold for what a person may set on this machine.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -175,6 +176,9 @@ impl Default for WindowSettings {
 
 impl Settings {
     /// Reads `file`; the defaults if there is none.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: it cannot be read, or is not understood.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
         let io_error = |error| ConfigError::Io {
             file: file.to_owned(),
@@ -197,6 +201,9 @@ impl Settings {
     /// Writes `file`, for this person's eyes only, whole or not at all. Refuses to write over a
     /// file that [`Settings::load`] does not understand. Comments that a person wrote into it are lost:
     /// RON keeps none.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: it cannot be written, or what is there is not understood.
     pub fn save(&self, file: &Path) -> Result<(), ConfigError> {
         Self::load(file)?;
         let text = options()

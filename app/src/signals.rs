@@ -27,6 +27,9 @@ impl fmt::Debug for Wish {
 impl Stop {
     /// Raised by SIGINT, SIGTERM and SIGHUP (Ctrl-C elsewhere) from now on. The second of them ends
     /// the process at once: whoever repeats it does not want to wait for the peer to be told.
+    ///
+    /// # Errors
+    /// When the system does not let signals be handled.
     pub fn on_signals() -> io::Result<Self> {
         let stop = Self::default();
         let raised = stop.clone();
@@ -57,7 +60,7 @@ impl Stop {
         *teller = Some(Box::new(tell));
     }
 
-    /// Raises it.
+    /// Raises the wish to stop.
     pub fn request(&self) {
         self.0.raised.store(true, Ordering::Relaxed);
         let teller = self.0.teller.lock().unwrap_or_else(PoisonError::into_inner);

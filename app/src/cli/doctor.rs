@@ -23,6 +23,9 @@ const DIAGNOSIS: TaskNumber = TaskNumber(1);
 const REPORT_COLUMNS: usize = 80;
 
 /// Finds out what this network allows, and prints it on stdout, for it to be copied.
+///
+/// # Errors
+/// When the terminal or pipe cannot be written, or the engine is gone.
 pub fn doctor(arguments: &DoctorArgs, context: Context<'_>) -> Result<Exit> {
     let mut report = DoctorReport {
         style: Style::chosen(context.output),

@@ -147,6 +147,9 @@ impl Json {
 }
 
 /// Writes one object as one line, at once.
+///
+/// # Errors
+/// When the stream cannot be written.
 pub(super) fn print_line(output: &mut dyn Write, line: &impl Serialize) -> io::Result<()> {
     let mut text = Vec::with_capacity(256);
     line.serialize(&mut Serializer::with_formatter(&mut text, Ascii))?;

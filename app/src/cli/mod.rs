@@ -1,7 +1,8 @@
 //! The command line: turns events into lines, and a person's answers into commands.
 //!
 //! Blocking throughout: it waits for the engine's events, looks at the newest progress, and tells the
-//! engine to stop when the person wants to. Everything else happens in the engine.
+//! engine to stop when the person wants to. Everything else happens in the engine. The bounds here are
+//! local: they concern one terminal, and no peer sees them.
 
 mod doctor;
 mod doctor_json;
@@ -150,6 +151,9 @@ impl Console {
 }
 
 /// Prints that there is no engine to drive, in the way that the person asked for.
+///
+/// # Errors
+/// When the terminal or pipe cannot be written.
 pub fn start_failed(
     failure: Failure,
     role: Role,

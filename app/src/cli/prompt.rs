@@ -29,6 +29,9 @@ pub(super) enum Typed {
 
 impl Prompt {
     /// Reads from `input` from now on, but not before it is asked to.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
     pub(super) fn new(mut input: Box<dyn BufRead + Send>) -> io::Result<Self> {
         let (requests, wanted) = sync_channel(1);
         let (found, lines) = sync_channel(1);
@@ -51,6 +54,9 @@ impl Prompt {
     }
 
     /// The line, waiting for it for at most `patience`.
+    ///
+    /// # Errors
+    /// When the input cannot be read.
     pub(super) fn wait(&self, patience: Duration) -> io::Result<Typed> {
         match self.lines.recv_timeout(patience) {
             Ok(Ok(Some(line))) => Ok(Typed::Line(line)),

@@ -22,6 +22,9 @@ use crate::text;
 const TRIES: u8 = 3;
 
 /// Takes what is offered under a code; asks for the code and for consent where it may.
+///
+/// # Errors
+/// When the terminal or pipe cannot be read or written, or the engine is gone.
 pub fn receive(arguments: &ReceiveArgs, context: Context<'_>) -> Result<Exit> {
     let console = context.console;
     let can_ask = console.can_ask();

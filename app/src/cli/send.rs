@@ -13,6 +13,9 @@ use crate::text;
 const SHARE: TaskNumber = TaskNumber(1);
 
 /// Offers what the arguments name, and serves receivers until the share ends.
+///
+/// # Errors
+/// When the terminal or pipe cannot be read or written, or the engine is gone.
 pub fn send(arguments: &SendArgs, context: Context<'_>) -> Result<Exit> {
     let lifetime = if arguments.once || (context.settings.once && !arguments.keep) {
         ShareLifetime::Once

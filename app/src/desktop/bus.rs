@@ -22,6 +22,7 @@ mod session {
     use zbus::proxy::CacheProperties;
     use zbus::zvariant::{DynamicType, OwnedValue, Value};
 
+    use crate::desktop::Window;
     use crate::desktop::request::{Appearance, Looks};
 
     /// How long an answer may take. The bus may have to start the program that gives it first.
@@ -85,10 +86,13 @@ mod session {
         version.is_ok()
     }
 
-    /// Tells how the desktop looks, and again whenever that has changed, until `told` gives `false`.
-    /// Ends at once where there is no portal.
+    /// Tells how the desktop looks, and again whenever that has changed, until there is no
+    /// window to be told. Ends at once where there is no portal.
+    ///
+    /// # Errors
+    /// What the bus or the portal says.
     pub(in crate::desktop) fn follow_looks(
-        mut told: impl FnMut(Looks) -> bool,
+        mut tell: impl FnMut(Looks) -> Window,
     ) -> zbus::Result<()> {
         let connection = Builder::session()?.method_timeout(PATIENCE).build()?;
         let portal: Proxy<'_> = proxy::Builder::new(&connection)
@@ -108,16 +112,18 @@ mod session {
             }
         }
         let mut looks = heard.looks();
-        let mut going_on = told(looks);
+        let mut window = tell(looks);
         for change in changes {
-            if !going_on {
+            if window == Window::Gone {
                 break;
             }
             let body = change.body();
             let (group, name, value): (&str, &str, Value<'_>) = body.deserialize()?;
             heard.take(group, name, &value);
             let before = std::mem::replace(&mut looks, heard.looks());
-            going_on = before == looks || told(looks);
+            if before != looks {
+                window = tell(looks);
+            }
         }
         Ok(())
     }
@@ -128,7 +134,7 @@ mod session {
         appearance: Option<Appearance>,
         /// Less motion is asked for.
         reduced: bool,
-        /// No animations are asked for, which is older and means the same.
+        /// No animations are asked for: an older way to ask for less motion.
         still: bool,
     }
 
@@ -164,18 +170,27 @@ mod session {
     }
 
     /// Asks the file manager to show these files, given as `file:` addresses.
+    ///
+    /// # Errors
+    /// What the bus or the file manager says.
     pub(in crate::desktop) fn show_items(addresses: &[&str]) -> zbus::Result<()> {
         // The second argument is a start-up notification, which nobody waits for here.
         FILE_MANAGER.call(FILE_MANAGER.name, "ShowItems", &(addresses, ""))
     }
 
     /// Whether whoever shows notifications reads markup in them.
+    ///
+    /// # Errors
+    /// What the bus says, or whoever shows notifications.
     pub(in crate::desktop) fn understands_markup() -> zbus::Result<bool> {
         let able: Vec<String> = NOTIFICATIONS.call(NOTIFICATIONS.name, "GetCapabilities", &())?;
         Ok(able.iter().any(|ability| ability == "body-markup"))
     }
 
     /// Shows a notification for as long as the desktop sees fit.
+    ///
+    /// # Errors
+    /// What the bus says, or whoever shows notifications.
     pub(in crate::desktop) fn send_notification(title: &str, body: &str) -> zbus::Result<()> {
         let replaces = 0_u32;
         let actions: [&str; 0] = [];

@@ -16,13 +16,13 @@ const TEXT_LIMIT: usize = 64 * 1024;
 /// What is done with the clipboard.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// Put text there.
+    /// Put text into the clipboard.
     Copy(String),
-    /// Read it.
+    /// Read what is in the clipboard.
     Paste,
 }
 
-/// Does one after the other until the window is gone.
+/// Does what is asked of the clipboard, one after the other, until the window is gone.
 pub(super) fn serve(jobs: &Receiver<Job>, outbox: &Outbox) {
     // Opened with the first use: a desktop without a clipboard is told of when it matters.
     let mut clipboard: Option<Clipboard> = None;

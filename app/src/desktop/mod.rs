@@ -2,7 +2,8 @@
 //! clipboard, opening what has arrived, notifications, light or dark, fonts.
 //!
 //! The window's requests come over a bounded channel and are answered over another: any of this may
-//! take seconds, and a frame waits for nothing. Nothing here knows egui.
+//! take seconds, and a frame waits for nothing. Nothing here knows egui. The bounds of these modules are
+//! local: they hold between a window and its own desktop, and no peer has a part in them.
 
 mod bus;
 mod clipboard;
@@ -24,10 +25,9 @@ use std::thread::Builder;
 
 use thiserror::Error;
 
-use crate::desktop::request::{DesktopReply, DesktopRequest, DesktopService};
-
 use fonts::Search;
 use programs::ProgramRequest;
+use request::{DesktopReply, DesktopRequest, DesktopService};
 
 /// Requests that may wait for the clipboard, as many for folders, for fonts, and for the rest. A person
 /// cannot click faster than they are answered, unless the desktop hangs.
@@ -63,6 +63,9 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// Serves the window until it is gone, on threads of its own; `wake` is called from them after each
 /// reply. A dialog that is open when the window goes stays until the process ends.
+///
+/// # Errors
+/// When the system gives no thread.
 pub fn serve(service: DesktopService, wake: Wake) -> io::Result<()> {
     let DesktopService { requests, replies } = service;
     let outbox = Outbox { replies, wake };
@@ -172,6 +175,15 @@ fn refused<T: Into<DesktopRequest>>(queue: &SyncSender<T>, job: T) -> Option<Des
     }
 }
 
+/// Whether there still is a window to reply to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Window {
+    /// It took the reply.
+    There,
+    /// It has closed, and needs no replies.
+    Gone,
+}
+
 /// Where the threads put their replies.
 #[derive(Clone)]
 struct Outbox {
@@ -180,18 +192,19 @@ struct Outbox {
 }
 
 impl Outbox {
-    /// Puts a reply there. A window that is gone needs none.
+    /// Puts a reply where the window fetches it, if there still is a window.
     fn put(&self, reply: DesktopReply) {
         self.tell(reply);
     }
 
-    /// The same, and whether there still is a window. Waits while it has not fetched what is there.
-    fn tell(&self, reply: DesktopReply) -> bool {
-        let there = self.replies.send(reply).is_ok();
-        if there {
-            (self.wake)();
+    /// Puts a reply where the window fetches it, and wakes the window. Waits while the window has not
+    /// fetched what is there.
+    fn tell(&self, reply: DesktopReply) -> Window {
+        if self.replies.send(reply).is_err() {
+            return Window::Gone;
         }
-        there
+        (self.wake)();
+        Window::There
     }
 
     fn failed(&self, request: DesktopRequest, error: &DesktopError) {

@@ -3,6 +3,9 @@
 use super::DesktopError;
 
 /// Shows a notification. What it says may come from a peer: where markup is understood it is escaped.
+///
+/// # Errors
+/// [`DesktopError::Notify`]: nothing shows it.
 #[cfg(all(unix, not(target_os = "macos")))]
 pub(super) fn show(title: &str, body: &str) -> Result<(), DesktopError> {
     use super::bus;
@@ -19,6 +22,9 @@ pub(super) fn show(title: &str, body: &str) -> Result<(), DesktopError> {
 }
 
 /// Shows a notification. These systems read no markup in it.
+///
+/// # Errors
+/// [`DesktopError::Notify`]: nothing shows it.
 #[cfg(not(all(unix, not(target_os = "macos"))))]
 pub(super) fn show(title: &str, body: &str) -> Result<(), DesktopError> {
     notify_rust::Notification::new()

@@ -26,12 +26,18 @@ pub(super) struct Opener {
 
 impl Opener {
     /// Opens a file or folder in whatever the desktop opens its kind with.
+    ///
+    /// # Errors
+    /// [`DesktopError::Open`]: it is not there, or nothing opens it.
     pub(super) fn open(&mut self, path: &Path) -> Result<(), DesktopError> {
         checked(path)?;
         self.run(platform::opener(), path.as_os_str(), path)
     }
 
     /// Shows a file in its folder, and marks it there if the file manager can.
+    ///
+    /// # Errors
+    /// [`DesktopError::Open`]: it is not there, or nothing shows it.
     pub(super) fn show_in_folder(&mut self, path: &Path) -> Result<(), DesktopError> {
         checked(path)?;
         self.reveal(path)
@@ -62,6 +68,9 @@ impl Opener {
     }
 
     /// Gives a program what it is to open.
+    ///
+    /// # Errors
+    /// [`DesktopError::Open`]: the program does not start, or says at once that it failed.
     pub(super) fn run(
         &mut self,
         mut command: Command,
@@ -73,6 +82,9 @@ impl Opener {
     }
 
     /// Starts a program that opens `path`, and waits to see whether it fails.
+    ///
+    /// # Errors
+    /// [`DesktopError::Open`]: the program does not start, or fails while it is watched.
     pub(super) fn watch(&mut self, command: &mut Command, path: &Path) -> Result<(), DesktopError> {
         let failed = |reason: String| DesktopError::Open {
             path: path.to_owned(),

@@ -1,4 +1,5 @@
-//! What is done for the window outside of it, one after the other, each within seconds.
+//! Requests that another program fulfils: dialogs, opening what has arrived, notifications. They are done one
+//! after the other, each within seconds.
 
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
@@ -29,7 +30,7 @@ pub(super) enum ProgramRequest {
     },
 }
 
-/// Does one after the other until the window is gone.
+/// Does what is requested, one after the other, until the window is gone.
 pub(super) fn serve(requests: &Receiver<ProgramRequest>, outbox: &Outbox) {
     let dialogs = Dialogs::default();
     let mut opener = Opener::default();

@@ -31,7 +31,7 @@ pub enum DesktopRequest {
     ReadFolder(FolderQuestion),
     /// Make a folder in a folder. Answered by [`DesktopReply::FolderMade`].
     MakeFolder {
-        /// Where.
+        /// The folder that it is made in.
         parent: PathBuf,
         /// What it is to be called.
         name: String,
@@ -177,7 +177,7 @@ pub enum EntryKind {
 /// A folder that people look for files in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Which.
+    /// Which folder it is.
     pub kind: PlaceKind,
     /// Where it is.
     pub path: PathBuf,

@@ -7,7 +7,7 @@ use super::Opening;
 use super::action::{Action, ClipboardAction, FilesAction, SessionAction, WindowAction};
 use super::model::{Dialog, Effect, Model, Moment, code_in};
 use super::screen::Screen;
-use super::settings_writer::{Kept, SettingsWriter};
+use super::settings_writer::{SettingsWriter, Written};
 use super::views::{self, Dropping, Scene};
 use super::{theme, widgets};
 use crate::desktop::request::{Appearance, Desktop, DesktopRequest};
@@ -91,7 +91,7 @@ impl App {
         &self.model
     }
 
-    /// The same, to be told of actions that are not pressed.
+    /// What the window knows, for a test to tell it of actions that are not pressed.
     #[cfg(test)]
     pub(super) const fn model_mut(&mut self) -> &mut Model {
         &mut self.model
@@ -129,9 +129,9 @@ impl App {
                 self.history_problem = Some(problem);
             }
         }
-        while let Some(kept) = self.settings_writer.poll() {
-            match kept {
-                Kept::Unsaved(problem) => {
+        while let Some(written) = self.settings_writer.poll() {
+            match written {
+                Written::Unsaved(problem) => {
                     self.model.notice = Some(text::settings_unsaved(&problem));
                 }
             }

@@ -2,7 +2,8 @@
 //!
 //! `logic` drains the engine and the desktop into the `Model`, which knows nothing of egui; `ui` reads it
 //! and returns `Action`s, and those become commands to the engine or requests to the desktop. No frame
-//! blocks, hashes or touches a file.
+//! blocks, hashes or touches a file. The bounds of these modules are local: they say what one window shows
+//! and keeps, and no peer sees them.
 
 mod action;
 mod app;

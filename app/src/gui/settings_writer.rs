@@ -9,18 +9,18 @@ use crate::config::Settings;
 /// Settings that may wait to be written. Only the newest matters, but a person cannot outrun this.
 const QUEUE: usize = 32;
 
-/// What came of it.
+/// What came of writing the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(super) enum Written {
     /// The settings are not saved; why.
     Unsaved(String),
 }
 
-/// The window's end.
+/// Has the settings written; dropping it waits until they are.
 #[derive(Debug)]
 pub(super) struct SettingsWriter {
     settings: SyncSender<Settings>,
-    told: Receiver<Kept>,
+    told: Receiver<Written>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -46,7 +46,7 @@ impl SettingsWriter {
                     let Some(file) = &file else { continue };
                     if let Err(error) = newest.save(file) {
                         // A window that does not look has other troubles.
-                        let _ = tell.try_send(Kept::Unsaved(error.to_string()));
+                        let _ = tell.try_send(Written::Unsaved(error.to_string()));
                         wake();
                     }
                 }
@@ -65,8 +65,8 @@ impl SettingsWriter {
         let _ = self.settings.try_send(settings);
     }
 
-    /// What came of it.
-    pub(super) fn poll(&self) -> Option<Kept> {
+    /// What came of the last writing, if it is something to tell.
+    pub(super) fn poll(&self) -> Option<Written> {
         self.told.try_recv().ok()
     }
 }

@@ -118,9 +118,9 @@ pub(super) struct Palette {
     pub(super) field: Color32,
     /// A button that is not the main one.
     pub(super) button: Color32,
-    /// The same under the pointer.
+    /// A button under the pointer that is not the main one.
     pub(super) button_hovered: Color32,
-    /// The same while it is pressed.
+    /// A button that is being pressed and is not the main one.
     pub(super) button_pressed: Color32,
     /// Text.
     pub(super) text: Color32,
@@ -132,7 +132,7 @@ pub(super) struct Palette {
     pub(super) line: Color32,
     /// The one accent: the main button, bars, the focus.
     pub(super) accent: Color32,
-    /// The same under the pointer.
+    /// The main button under the pointer.
     pub(super) accent_hovered: Color32,
     /// Text on the accent.
     pub(super) on_accent: Color32,

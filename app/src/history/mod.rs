@@ -3,6 +3,8 @@
 //!
 //! A new entry is appended; removing rewrites the file, whole or not at all. Lines that are not
 //! understood (a write that was cut off, a later version) are moved to a file beside it, never deleted.
+//!
+//! Its bounds are local: no peer sees the file.
 
 #[cfg(test)]
 mod tests;
@@ -301,7 +303,7 @@ impl History {
 }
 
 impl Entry {
-    /// The same with everything in it cut to its bounds.
+    /// This entry with everything in it cut to its bounds.
     fn bounded(mut self) -> Self {
         cut(&mut self.device);
         self.names.truncate(NAMES_LIMIT);

@@ -1,4 +1,4 @@
-//! The history on a thread of its own, so that nobody who draws waits for a disk.
+//! Writes the history on a thread of its own, so that nobody who draws waits for a disk.
 
 use std::io;
 use std::path::PathBuf;

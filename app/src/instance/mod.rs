@@ -10,6 +10,8 @@
 //! body  length bytes, postcard
 //!                                             1 byte: 1 taken, 0 not now
 //! ```
+//!
+//! The bounds here are local: both ends are this program, on one machine and of one person.
 
 mod local_socket;
 #[cfg(test)]

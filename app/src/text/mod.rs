@@ -1,7 +1,8 @@
 //! Every sentence a user reads, for the command line and the window alike.
 //!
 //! Whatever a peer has chosen (names, devices, details) passes [`shown`] on its way into a sentence,
-//! so that it can neither steer a terminal nor pass for something else.
+//! so that it can neither steer a terminal nor pass for something else. The bounds here are local: they say
+//! how much of it fits a line on this screen, not what may be sent.
 
 #[cfg(feature = "gui")]
 mod desktop;

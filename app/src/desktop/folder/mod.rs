@@ -101,6 +101,9 @@ fn made(parent: PathBuf, name: String, outbox: &Outbox) {
 }
 
 /// Makes a folder, of a name that is one and leads nowhere else.
+///
+/// # Errors
+/// What the system says, or `InvalidInput` of a name that is none.
 pub(super) fn make(parent: &Path, name: &str) -> io::Result<PathBuf> {
     let mut parts = Path::new(name).components();
     let plain = matches!(

@@ -125,7 +125,8 @@ pub(super) struct Model {
     pub(super) dialog: Option<Dialog>,
     /// The picker, as long as it is open; another question may lie before it.
     pub(super) picker: Option<Picker>,
-    /// Something that happened beside, until the person has seen it.
+    /// Something that the person is to know whatever screen is shown (a text was copied, the settings were
+    /// not saved), until they have dismissed it.
     pub(super) notice: Option<String>,
     /// The code field.
     pub(super) entry: CodeEntry,
@@ -148,8 +149,8 @@ pub(super) struct Model {
     picked: Option<PathBuf>,
     /// Whether the window has the keyboard.
     in_front: bool,
-    /// Whether the last look into the clipboard was for files only.
-    files_only: bool,
+    /// What the clipboard was last looked into for.
+    pasting: Pasting,
     /// What holds for this run, over the settings.
     common: CommonArgs,
     now: Duration,
@@ -157,6 +158,15 @@ pub(super) struct Model {
     next_task: u64,
     effects: VecDeque<Effect>,
     closing: Closing,
+}
+
+/// What the clipboard is looked into for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pasting {
+    /// Files, or a code in text.
+    Anything,
+    /// Files only: its text went into a field, or was nothing.
+    Files,
 }
 
 /// Whether the window is on its way out.
@@ -189,7 +199,7 @@ impl Model {
             folders,
             picked: None,
             in_front: true,
-            files_only: false,
+            pasting: Pasting::Anything,
             common,
             now: Duration::ZERO,
             wall: 0,

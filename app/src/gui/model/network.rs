@@ -30,9 +30,9 @@ impl Network {
 /// A test of a rendezvous.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServerTest {
-    /// Its number.
+    /// The task that tests.
     pub(crate) task: TaskNumber,
-    /// Which.
+    /// The server's name.
     pub(crate) server: String,
     /// What came of it; `None` while it runs.
     pub(crate) result: Option<Result<Duration, FailureKind>>,

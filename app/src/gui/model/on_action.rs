@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Closing, Dialog, Effect, Model, Phase, Receive, ServerTest, Share, Task};
+use super::{Closing, Dialog, Effect, Model, Pasting, Phase, Receive, ServerTest, Share, Task};
 use crate::config::{OnClose, Settings};
 use crate::desktop::request::DesktopRequest;
 use crate::engine::command::{
@@ -135,11 +135,11 @@ impl Model {
     fn handle_clipboard_action(&mut self, action: ClipboardAction) {
         match action {
             ClipboardAction::Paste => {
-                self.files_only = false;
+                self.pasting = Pasting::Anything;
                 self.request(DesktopRequest::Paste);
             }
             ClipboardAction::PasteFiles => {
-                self.files_only = true;
+                self.pasting = Pasting::Files;
                 self.request(DesktopRequest::Paste);
             }
             ClipboardAction::PasteText(pasted) => self.handle_pasted(&pasted),

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use super::session::InUse;
 use super::{
-    Closing, Direction, Effect, LETTERS_LIMIT, Model, Moment, OfferView, Phase, Session, Task,
+    Closing, Direction, Effect, LETTERS_LIMIT, Model, Moment, OfferView, Pasting, Phase, Session,
+    Task,
 };
 use crate::desktop::request::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::engine::command::{Command, ConflictPolicy, OFFER_ROWS_LIMIT};
@@ -143,8 +144,8 @@ impl Model {
             DesktopReply::Fonts(fonts) => self.effects.push_back(Effect::AddFonts(fonts)),
             DesktopReply::Chosen { folder, paths } => self.handle_chosen(folder, paths),
             DesktopReply::Pasted(Clipboard::Files(paths)) => self.send(paths),
-            // Its text went into a field, or was nothing.
-            DesktopReply::Pasted(Clipboard::Text(_) | Clipboard::Empty) if self.files_only => {}
+            DesktopReply::Pasted(Clipboard::Text(_) | Clipboard::Empty)
+                if self.pasting == Pasting::Files => {}
             DesktopReply::Pasted(Clipboard::Text(pasted)) => self.handle_pasted(&pasted),
             DesktopReply::Pasted(Clipboard::Empty) => {
                 self.notice = Some(text::CLIPBOARD_EMPTY.to_owned());

@@ -109,9 +109,9 @@ impl Phase {
 /// A step of the ladder, as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// Which.
+    /// The rung that is tried.
     pub(crate) rung: PathKind,
-    /// How it stands.
+    /// What has come of it so far.
     pub(crate) state: RungState,
     /// What was found.
     pub(crate) detail: String,

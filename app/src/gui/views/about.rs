@@ -1,4 +1,4 @@
-//! What this is.
+//! The screen that says what Fardrop is.
 
 use egui::Ui;
 
@@ -8,7 +8,7 @@ use crate::gui::theme;
 use crate::gui::widgets::{card_title_ui, text_ui, title_ui, weak_ui};
 use crate::text;
 
-/// Draws it.
+/// Draws the screen that says what Fardrop is.
 pub(super) fn show_ui(ui: &mut Ui) {
     page_ui(ui, Screen::About, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;

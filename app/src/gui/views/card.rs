@@ -1,6 +1,7 @@
 //! Cards: a share, a code that was typed, and every state of a transfer.
 
 use egui::{Color32, Ui};
+use fardrop_shared::Role;
 
 use super::{Scene, card_ui, row_with_end_ui};
 use crate::engine::event::{RungState, TaskNumber, Who};
@@ -15,7 +16,6 @@ use crate::gui::widgets::{
     Bar, Button, Icon, Weight, bar_ui, card_title_ui, graph_ui, sign_ui, text_ui, weak_ui,
 };
 use crate::text;
-use fardrop_shared::Role;
 
 /// Files that failed and are named on a card.
 const FAILED_SHOWN: usize = 3;
@@ -67,7 +67,7 @@ pub(super) fn share_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, sha
     });
 }
 
-/// A share that cannot go on: why, what is kept, and the same to copy.
+/// A share that cannot go on: why, what is kept, and a button that copies what happened.
 pub(super) fn share_failure_ui(
     ui: &mut Ui,
     scene: &mut Scene<'_>,
@@ -85,7 +85,7 @@ pub(super) fn share_failure_ui(
     weak_ui(ui, kept);
 }
 
-/// What to do about a share that is over: the same again, or something else where that would fail again.
+/// What to do about a share that is over: send it again, or choose other files where that would fail again.
 pub(super) fn next_button_ui(
     ui: &mut Ui,
     scene: &mut Scene<'_>,
@@ -161,7 +161,7 @@ pub(super) fn session_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, s
     course_ui(ui, scene, task, session, &title);
 }
 
-/// All of it below its title.
+/// A transfer, below its title.
 fn course_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, session: &Session, title: &str) {
     let palette = Palette::of(ui);
     let (icon, color, words) = state(palette, session);
@@ -374,7 +374,7 @@ fn failed_files_ui(ui: &mut Ui, session: &Session) {
     }
 }
 
-/// What happened and what to do; the same to copy.
+/// A failure: what happened, what to do, and a button that copies it.
 pub(super) fn failure_ui(ui: &mut Ui, scene: &mut Scene<'_>, failure: &Failure, role: Role) {
     let sentence = text::failure(failure, role);
     text_ui(ui, &sentence);
@@ -478,7 +478,7 @@ fn again_button(ui: &mut Ui, label: &str, title: &str) -> bool {
         .show_ui(ui)
 }
 
-/// Whether the same once more makes sense.
+/// Whether starting a transfer once more makes sense.
 const fn again_wanted(phase: &Phase) -> bool {
     match phase {
         Phase::PartlyDone | Phase::Cancelled(_) => true,

@@ -1,4 +1,4 @@
-//! What was sent and received.
+//! The screen of the history: what was sent and received.
 
 use egui::Ui;
 
@@ -18,7 +18,7 @@ pub(super) const RECENT: usize = 4;
 /// Names of an entry that are shown; the rest is counted.
 const NAMES_SHOWN: usize = 3;
 
-/// Draws it.
+/// Draws the screen of the history.
 pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     page_ui(ui, Screen::History, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;

@@ -14,7 +14,7 @@ use crate::gui::widgets::{
 };
 use crate::text;
 
-/// Draws it.
+/// Draws the first screen.
 pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     page_ui(ui, Screen::Home, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;

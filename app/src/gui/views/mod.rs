@@ -25,12 +25,12 @@ use super::widgets::{
 };
 use crate::text;
 
-/// Whether files can be dropped on the window: on Wayland nobody tells it.
+/// Whether the window is told of files that are dropped on it; on Wayland it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dropping {
-    /// They can.
+    /// Drops reach the window, and it invites to them.
     Told,
-    /// Nobody would tell us; do not speak of it.
+    /// A drop would not reach the window, so it does not invite to one.
     Untold,
 }
 
@@ -209,7 +209,7 @@ fn row_with_end_ui(ui: &mut Ui, end: impl FnOnce(&mut Ui), rest: impl FnOnce(&mu
     aligned_row_ui(ui, Align::Center, end, rest);
 }
 
-/// The same with both parts beginning at the top: for more than a line.
+/// A row of more than a line with something at its right end; both parts begin at the top.
 fn tall_row_with_end_ui(ui: &mut Ui, end: impl FnOnce(&mut Ui), rest: impl FnOnce(&mut Ui)) {
     aligned_row_ui(ui, Align::Min, end, rest);
 }

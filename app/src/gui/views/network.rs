@@ -18,7 +18,7 @@ use crate::text::{self, Disclosure};
 /// Columns of a report that is copied.
 const REPORT_COLUMNS: usize = 100;
 
-/// Draws it.
+/// Draws the screen of the network.
 pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     page_ui(ui, Screen::Network, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;

@@ -1,4 +1,4 @@
-//! The settings.
+//! The screen of the settings.
 
 use egui::{Margin, TextEdit, Ui, vec2};
 
@@ -25,7 +25,7 @@ const SERVER_LETTERS: usize = 260;
 /// A step of the size of everything, in percent.
 const PERCENT_STEP: u16 = 25;
 
-/// Draws it.
+/// Draws the screen of the settings.
 pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     page_ui(ui, Screen::Settings, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;

@@ -1,6 +1,7 @@
 //! Ready to send: the code, what is offered, who receives.
 
 use egui::{Label, Response, RichText, Ui};
+use fardrop_shared::Role;
 
 use super::{Scene, back_title_ui, card, card_ui, page_ui, row_with_end_ui, tall_row_with_end_ui};
 use crate::desktop::request::FolderUse;
@@ -14,12 +15,11 @@ use crate::gui::widgets::{
     text_ui, weak_ui,
 };
 use crate::text;
-use fardrop_shared::Role;
 
 /// Things left out that are named; the rest is counted.
 const LEFT_OUT_SHOWN: usize = 5;
 
-/// Draws it.
+/// Draws the screen of a share.
 pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber) {
     page_ui(ui, Screen::Share(task), |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;

@@ -106,7 +106,7 @@ impl<'a> Button<'a> {
         self.response_ui(ui).clicked()
     }
 
-    /// Draws it.
+    /// Draws the button.
     pub(crate) fn response_ui(self, ui: &mut Ui) -> Response {
         let palette = Palette::of(ui);
         let label = safe(ui, self.label);

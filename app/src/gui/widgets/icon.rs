@@ -55,11 +55,11 @@ pub(crate) fn icon_ui(ui: &mut Ui, icon: Icon, side: f32, color: Color32) {
 enum Part {
     /// Lines from point to point.
     Line(&'static [(f32, f32)]),
-    /// The same, and back to the first.
+    /// Lines from point to point, and back to the first.
     Ring(&'static [(f32, f32)]),
     /// A circle: its middle and its radius.
     Circle(f32, f32, f32),
-    /// A filled one.
+    /// A filled circle: its middle and its radius.
     Dot(f32, f32, f32),
     /// Most of a circle, open where an arrow's head is.
     Turn,

@@ -12,7 +12,7 @@ use unicode_bidi::{BidiClass, BidiInfo, Level, bidi_class};
 /// What stands for a character that no font here can draw.
 const NO_GLYPH: char = '\u{25a1}';
 
-/// The same where even that has no glyph.
+/// What stands for such a character where [`NO_GLYPH`] cannot be drawn either.
 const NO_GLYPH_PLAIN: char = '?';
 
 /// Asks for the look of an emoji, in fonts that have several. It is nothing to be seen.

@@ -10,7 +10,7 @@ use rand::RngCore;
 use rand::rngs::OsRng;
 use subtle::ConstantTimeEq;
 
-use super::super::WORD_TIME;
+use crate::instance::WORD_TIME;
 
 /// The file that says where: the port, 2 bytes little-endian, and the token.
 const ADDRESS_NAME: &str = "instance.port";
@@ -20,18 +20,21 @@ const TOKEN_LENGTH: usize = 32;
 
 /// Where visitors come in.
 #[derive(Debug)]
-pub(in super::super) struct LocalSocket {
+pub(in crate::instance) struct LocalSocket {
     listener: TcpListener,
     token: [u8; TOKEN_LENGTH],
     folder: PathBuf,
 }
 
 /// A visitor, seen from either side.
-pub(in super::super) type Connection = TcpStream;
+pub(in crate::instance) type Connection = TcpStream;
 
 impl LocalSocket {
     /// Listens, and says where in `folder`; whoever calls this holds the lock.
-    pub(in super::super) fn listen(folder: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(in crate::instance) fn listen(folder: &Path) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let mut token = [0; TOKEN_LENGTH];
         OsRng.try_fill_bytes(&mut token).map_err(io::Error::other)?;
@@ -55,7 +58,10 @@ impl LocalSocket {
     }
 
     /// The next visitor that has the token; waits for one.
-    pub(in super::super) fn accept(&self) -> io::Result<Connection> {
+    ///
+    /// # Errors
+    /// What the system says, or `PermissionDenied` of a visitor with another token.
+    pub(in crate::instance) fn accept(&self) -> io::Result<Connection> {
         let (mut stream, _) = self.listener.accept()?;
         stream.set_read_timeout(Some(WORD_TIME))?;
         stream.set_write_timeout(Some(WORD_TIME))?;
@@ -77,7 +83,10 @@ impl Drop for LocalSocket {
 }
 
 /// Visits whoever listens, with the token from `folder`.
-pub(in super::super) fn connect(folder: &Path, patience: Duration) -> io::Result<Connection> {
+///
+/// # Errors
+/// What the system says, or `UnexpectedEof` where the file with the token is cut off.
+pub(in crate::instance) fn connect(folder: &Path, patience: Duration) -> io::Result<Connection> {
     let known = fs::read(folder.join(ADDRESS_NAME))?;
     let Some((port, token)) = known.split_first_chunk::<2>() else {
         return Err(io::ErrorKind::UnexpectedEof.into());

@@ -6,24 +6,27 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::super::WORD_TIME;
+use crate::instance::WORD_TIME;
 
 /// The socket's name in the folder.
 const SOCKET_NAME: &str = "instance.sock";
 
 /// Where visitors come in.
 #[derive(Debug)]
-pub(in super::super) struct LocalSocket {
+pub(in crate::instance) struct LocalSocket {
     listener: UnixListener,
     folder: PathBuf,
 }
 
 /// A visitor, seen from either side.
-pub(in super::super) type Connection = UnixStream;
+pub(in crate::instance) type Connection = UnixStream;
 
 impl LocalSocket {
     /// Listens in `folder`; whoever calls this holds the lock, so what lies there already is of no use.
-    pub(in super::super) fn listen(folder: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(in crate::instance) fn listen(folder: &Path) -> io::Result<Self> {
         let path = folder.join(SOCKET_NAME);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -36,7 +39,10 @@ impl LocalSocket {
     }
 
     /// The next visitor; waits for one.
-    pub(in super::super) fn accept(&self) -> io::Result<Connection> {
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(in crate::instance) fn accept(&self) -> io::Result<Connection> {
         let (stream, _) = self.listener.accept()?;
         stream.set_read_timeout(Some(WORD_TIME))?;
         stream.set_write_timeout(Some(WORD_TIME))?;
@@ -52,7 +58,10 @@ impl Drop for LocalSocket {
 }
 
 /// Visits whoever listens in `folder`, who may take `patience` for each word.
-pub(in super::super) fn connect(folder: &Path, patience: Duration) -> io::Result<Connection> {
+///
+/// # Errors
+/// What the system says; `NotFound` or `ConnectionRefused` where nobody listens.
+pub(in crate::instance) fn connect(folder: &Path, patience: Duration) -> io::Result<Connection> {
     let stream = UnixStream::connect(folder.join(SOCKET_NAME))?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;

@@ -29,7 +29,7 @@ pub const TAB_ABOUT: &str = "About";
 pub const SEND_TITLE: &str = "Send";
 /// What can be done there, where files can be dropped.
 pub const DROP_HINT: &str = "Drop files or folders anywhere here";
-/// The same where no drop is told to us.
+/// What can be done there, where the window is not told of drops.
 pub const CHOOSE_HINT: &str = "Choose what to send; you get a code to read out";
 /// While files are held over the window.
 pub const DROP_NOW: &str = "Drop to send";

@@ -31,7 +31,7 @@ pub const STATE_FAILED: &str = "Failed";
 pub const NOT_DONE: &str = "That was not done";
 /// What is left of a share that failed before anybody received it.
 pub const SHARE_KEPT: &str = "Nothing was sent, and the files are as they were.";
-/// The same of one that somebody received.
+/// What is left of a share that failed after somebody began to receive it.
 pub const SHARE_KEPT_THERE: &str = "The files are as they were, and receivers keep what they have.";
 /// This person is asked.
 pub const STATE_DECIDING: &str = "Waiting for your answer";

@@ -31,7 +31,7 @@ const AROUND_LIST: f32 = 330.0;
 /// Rows that are seen at once: at least, and at most.
 const ROWS_SEEN: (f32, f32) = (4.0, 12.0);
 
-/// Draws it.
+/// Draws the picker, while it is open.
 pub(super) fn show_ui(ui: &Ui, scene: &mut Scene<'_>) {
     let Some(picker) = &scene.model.picker else {
         return;
