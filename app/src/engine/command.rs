@@ -1,13 +1,12 @@
 //! What the command line and the window may ask of the engine.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-
 use super::config::EngineConfig;
 use super::event::{ItemNumber, SessionNumber, TaskNumber};
+
+pub use crate::transfer::{ConflictPolicy, Decision, ReceiveOptions, Selection};
 
 /// Most rows of an offer that are given at once: several screens full.
 pub const OFFER_ROWS_LIMIT: u32 = 200;
@@ -141,62 +140,6 @@ pub enum ShareLifetime {
     Once,
     /// When the person stops it.
     UntilStopped,
-}
-
-/// How to receive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReceiveOptions {
-    /// The folder that gets the files; it is made if it is missing.
-    pub destination: PathBuf,
-}
-
-/// A person's answer to an offer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// Take it.
-    Accept {
-        /// What to do where a file of the same name is there already.
-        on_conflict: ConflictPolicy,
-        /// What of it.
-        selection: Selection,
-        /// Another folder than the one that was said before, if any.
-        destination: Option<PathBuf>,
-    },
-    /// Refuse it; the sender is told.
-    Decline,
-}
-
-impl Decision {
-    /// Takes all of it to where it was going to go.
-    #[must_use]
-    pub const fn accept_all(on_conflict: ConflictPolicy) -> Self {
-        Self::Accept {
-            on_conflict,
-            selection: Selection::All,
-            destination: None,
-        }
-    }
-}
-
-/// What of an offer is taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selection {
-    /// All of it.
-    All,
-    /// All but the entries with these indices (see [`OfferRow`](super::event::OfferRow)). With a folder
-    /// goes everything in it.
-    Except(BTreeSet<u32>),
-}
-
-/// What to do where a file of the same name is there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ConflictPolicy {
-    /// Leave identical files alone; keep both where the content differs.
-    Skip,
-    /// Keep both, always: `name (1).ext`.
-    Rename,
-    /// Replace the old file once the new one is verified.
-    Replace,
 }
 
 /// A code as typed, or a whole `fardrop:` link. It is a secret: `Debug` does not show it.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::cancel::{Cancel, CancelHandle, cancel};
-use super::command::{Command, Decision};
+use super::command::Command;
 use super::config::EngineConfig;
 use super::event::{ItemNumber, SessionNumber};
 use super::networks::Networks;
 use super::report::Reporter;
 use crate::link::LinkHandle;
 use crate::net::{LocalEndpointOptions, MappingPermit};
+use crate::transfer::Answer;
 
 /// Answers to an offer that may wait. A person cannot outrun this.
 const ANSWER_QUEUE: usize = 16;
@@ -82,15 +83,6 @@ pub(super) struct SessionControls {
     pub(super) answers: mpsc::Receiver<Answer>,
     pub(super) pause: watch::Receiver<bool>,
     pub(super) pages: watch::Receiver<Option<PageRequest>>,
-}
-
-/// What a person answers to an offer.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// To be seen with another folder first.
-    Elsewhere(PathBuf),
-    /// For good.
-    Decided(Decision),
 }
 
 /// What a person wants of a running share.

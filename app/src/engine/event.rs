@@ -10,6 +10,7 @@ pub use fardrop_shared::path::PathKind;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, FailureKind};
+pub use crate::transfer::Conflict;
 
 /// A share or a receive that the person started. Chosen by whoever starts it; unique in one engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -321,15 +322,6 @@ pub struct OfferRow {
     pub bytes: u64,
     /// What stands in its way at the destination, on the receiver's side.
     pub conflict: Option<Conflict>,
-}
-
-/// What has the name of an offered file already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Conflict {
-    /// A file of the same size: it may be the same one, which is found out when the offer is accepted.
-    SameSize,
-    /// Something else.
-    Differs,
 }
 
 /// How a step of the ladder stands.

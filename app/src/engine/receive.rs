@@ -8,18 +8,18 @@ use fardrop_shared::code::PairingCode;
 use tokio::sync::{mpsc, watch};
 
 use super::cancel::{Cancel, EitherCancel};
-use super::command::{ConflictPolicy, Decision, ReceiveOptions, TypedCode};
-use super::context::{Answer, Context, SessionControls};
+use super::command::{Decision, ReceiveOptions, TypedCode};
+use super::context::{Context, SessionControls};
 use super::event::{Event, OfferSummary, Outcome, Receipt, SessionNumber, TaskNumber};
 use super::failures;
 use super::report::Reporter;
 use super::session::path::PathWatch;
-use super::session::view::{self, OfferView, offer_summary};
+use super::session::view::{OfferView, offer_summary};
 use super::session::{self, Pair};
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::link::{Identity, Link};
 use crate::net::Join;
-use crate::transfer::{self, Decide, ScannedOffer};
+use crate::transfer::{self, Answer, Decide, ScannedOffer};
 
 /// Runs one receive to its end.
 pub(super) async fn receive(
@@ -139,18 +139,20 @@ impl Receive<'_> {
     ) -> Result<Received, Failure> {
         let handle = link.handle.clone();
         let (steering, mut watching) = session::watching(controls.pause, controls.pages);
-        let options = transfer::ReceiveOptions {
-            destination: self.options.destination.clone(),
-        };
         let person = Person {
             reporter: Arc::clone(&self.context.reporter),
             task: self.task,
             session: self.session,
             view: watching.view.clone(),
             answers: controls.answers,
-            settled: None,
         };
-        let work = transfer::receive(link, options, person, steering, cancel.cancelled());
+        let work = transfer::receive(
+            link,
+            self.options.clone(),
+            person,
+            steering,
+            cancel.cancelled(),
+        );
         let summary =
             session::transfer(self.context, &mut path, &handle, work, &mut watching).await?;
         session::tell_failures(self.context, self.session, &summary).await;
@@ -168,50 +170,24 @@ struct Person {
     session: SessionNumber,
     view: watch::Sender<Option<Arc<OfferView>>>,
     answers: mpsc::Receiver<Answer>,
-    /// An acceptance into another folder, until that has been looked at.
-    settled: Option<transfer::Decision>,
 }
 
 impl Decide for Person {
-    async fn decide(&mut self, offer: ScannedOffer) -> transfer::Decision {
-        let view = OfferView::received(&offer);
+    fn see(&mut self, offer: &ScannedOffer) {
+        let view = OfferView::received(offer);
         self.view.send_replace(Some(Arc::new(view)));
-        let settled = self.settled.take();
+    }
+
+    async fn decide(&mut self, offer: ScannedOffer) -> Answer {
         if let Some(error) = &offer.refused {
             let task = self.task;
             let failure = Failure::new(Stage::Disk, FailureKind::WriteFailed).with_detail(error);
             self.reporter.tell(Event::Refused { task, failure }).await;
-        } else if let Some(decision) = settled {
-            return decision;
         }
         self.show(&offer).await;
-        let (on_conflict, selection, elsewhere) = match self.answers.recv().await {
-            Some(Answer::Elsewhere(folder)) => return transfer::Decision::Elsewhere(folder),
-            Some(Answer::Decided(Decision::Accept {
-                on_conflict,
-                selection,
-                destination,
-            })) => (on_conflict, selection, destination),
-            // Without an answer, whoever should have decided is gone.
-            Some(Answer::Decided(Decision::Decline)) | None => return transfer::Decision::Decline,
-        };
-        let manifest = Arc::clone(&offer.manifest);
-        // Beside the network's thread: there may be a million entries.
-        let runs = tokio::task::spawn_blocking(move || view::runs(&manifest, &selection));
-        let Ok(selection) = runs.await else {
-            return transfer::Decision::Decline;
-        };
-        let accepted = transfer::Decision::Accept {
-            on_conflict: policy(on_conflict),
-            selection,
-        };
-        match elsewhere.filter(|folder| *folder != offer.destination) {
-            Some(folder) => {
-                self.settled = Some(accepted);
-                transfer::Decision::Elsewhere(folder)
-            }
-            None => accepted,
-        }
+        // Without an answer, whoever should have decided is gone.
+        let gone = Answer::Decided(Decision::Decline);
+        self.answers.recv().await.unwrap_or(gone)
     }
 }
 
@@ -226,13 +202,5 @@ impl Person {
         };
         let (session, offer) = (self.session, summary);
         self.reporter.tell(Event::Offer { session, offer }).await;
-    }
-}
-
-const fn policy(policy: ConflictPolicy) -> transfer::OnConflict {
-    match policy {
-        ConflictPolicy::Skip => transfer::OnConflict::Skip,
-        ConflictPolicy::Rename => transfer::OnConflict::Rename,
-        ConflictPolicy::Replace => transfer::OnConflict::Replace,
     }
 }

@@ -1,5 +1,20 @@
 //! Bounds of a transfer.
 
+use std::time::Duration;
+
 /// Most claims that a receiver makes about one file: prefixes of what it has that end at each quarter, and
 /// at four places near the end, where a power failure may have taken the last bytes.
 pub const CLAIMS_LIMIT: usize = 8;
+
+/// Most files of which something is claimed and that the sender has not yet begun. A receiver waits
+/// before it claims more; a sender that is told of more closes.
+pub const CLAIMED_LIMIT: usize = 1024;
+
+/// Most failed files that a side remembers by name and reason; the rest are counted.
+pub const FAILURES_LIMIT: usize = 1000;
+
+/// How often a receiver says how far it is, at most: what a person can still see.
+pub const ACKNOWLEDGE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long the last words of a transfer may take before the link is closed without them.
+pub const FAREWELL_PATIENCE: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! What is said on a data stream: files, one behind the other.
+//! The format of a data stream: files, one behind the other.
 //!
 //! ```text
 //! begin  0x01  file u32 LE  start u64 LE     this file follows, from this offset
@@ -12,7 +12,8 @@
 //!
 //! The order of frames is checked by [`Receiving`](super::Receiving), not here.
 
-use super::{FileReason, Violation};
+use super::Violation;
+use crate::wire::peer::FileReason;
 
 const BEGIN: u8 = 1;
 const DATA: u8 = 2;
@@ -111,6 +112,9 @@ impl FrameDecoder {
 
     /// Takes the next frame off the front of `input`; `None` when that needs more than there is,
     /// and then `input` is used up.
+    ///
+    /// # Errors
+    /// [`Violation`] where the kind of frame or the reason to abort is not known, or a data frame is empty.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Violation> {
         if self.data_left > 0 {
             return Ok(self.take_data(input));

@@ -1,12 +1,8 @@
-//! The receiver's books: what it asked for, and whether what arrives keeps to that.
+//! What a receiver has asked for, and whether what arrives keeps to that.
 
 use std::collections::HashMap;
 
 use super::{IndexSet, Violation};
-
-/// Most files of which something is claimed and that the sender has not yet begun. A receiver waits
-/// before it claims more; a sender that is told of more closes.
-pub const CLAIMED_LIMIT: usize = 1024;
 
 /// The receiver's side of one transfer: wants go in as they are said, frames as they arrive.
 ///
@@ -29,7 +25,7 @@ struct Open {
 }
 
 impl Receiving {
-    /// The books for an offer of so many entries.
+    /// Nothing asked for yet, of an offer of `entries` entries.
     #[must_use]
     pub fn new(entries: u32) -> Self {
         Self {
@@ -58,7 +54,11 @@ impl Receiving {
         self.claimed.len()
     }
 
-    /// A begin frame; `size` is the length of that entry, `None` where it is no file.
+    /// Takes in a begin frame; `size` is the length of that entry, `None` where it is no file.
+    ///
+    /// # Errors
+    /// [`Violation`] where the entry is no file, was not asked for or is begun again, where another is open, and where it
+    /// begins neither at 0 nor at a claim.
     pub fn handle_begin(
         &mut self,
         file: u32,
@@ -83,7 +83,10 @@ impl Receiving {
         Ok(())
     }
 
-    /// So many bytes of the open file.
+    /// Takes in `length` bytes of the open file.
+    ///
+    /// # Errors
+    /// [`Violation`] where no file is open, or it is longer than was offered.
     pub fn handle_data(&mut self, length: usize) -> Result<(), Violation> {
         let open = self.open.as_mut().ok_or(Violation("data of no file"))?;
         open.position = open.position.saturating_add(length as u64);
@@ -93,7 +96,10 @@ impl Receiving {
         Ok(())
     }
 
-    /// An end frame.
+    /// Takes in an end frame.
+    ///
+    /// # Errors
+    /// [`Violation`] where no file is open, or it is shorter than was offered.
     pub fn handle_end(&mut self) -> Result<(), Violation> {
         let open = self.open.take().ok_or(Violation("the end of no file"))?;
         if open.position != open.size {
@@ -103,14 +109,20 @@ impl Receiving {
         Ok(())
     }
 
-    /// An abort frame.
+    /// Takes in an abort frame.
+    ///
+    /// # Errors
+    /// [`Violation`] where no file is open.
     pub fn handle_abort(&mut self) -> Result<(), Violation> {
         let open = self.open.take().map(|_| ());
         self.settled += 1;
         open.ok_or(Violation("an abort of no file"))
     }
 
-    /// The stream ended.
+    /// Takes in the end of the stream.
+    ///
+    /// # Errors
+    /// [`Violation`] where a file is open, or something that was asked for was not sent.
     pub fn handle_stream_end(&self) -> Result<(), Violation> {
         if self.open.is_some() || self.settled != self.wanted.count() {
             return Err(Violation("the stream ended before everything was sent"));

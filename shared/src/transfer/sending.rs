@@ -1,10 +1,10 @@
-//! The sender's books: what is wanted, in which order it is sent, what the receiver acknowledged.
+//! What a receiver wants of a sender, in which order it is sent, and what was acknowledged.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{CLAIMED_LIMIT, Claim, FileReason, IndexSet, Violation};
-use crate::limits::CLAIMS_LIMIT;
-use crate::wire::peer::{Acknowledged, ReceiverMessage};
+use super::{IndexSet, Violation};
+use crate::limits::{CLAIMED_LIMIT, CLAIMS_LIMIT, FAILURES_LIMIT};
+use crate::wire::peer::{Acknowledged, Claim, FileReason, ReceiverMessage};
 
 /// What to send next.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum Wanted {
 ///
 /// Feed every message after the receiver's `Hello` to [`handle_message`](Self::handle_message);
 /// take from [`poll_wanted`](Self::poll_wanted) when the data stream has room. After a
-/// [`Violation`] the books are of no use.
+/// [`Violation`] nothing of it is of use any more.
 #[derive(Debug)]
 pub struct Sending {
     wanted: IndexSet,
@@ -49,11 +49,8 @@ enum Phase {
     Done,
 }
 
-/// Most failures kept with their reason; the rest are counted.
-const FAILURES_KEPT: usize = 1000;
-
 impl Sending {
-    /// The books for an offer of so many entries.
+    /// Nothing wanted yet, of an offer of `entries` entries.
     #[must_use]
     pub fn new(entries: u32) -> Self {
         Self {
@@ -71,6 +68,9 @@ impl Sending {
 
     /// Takes in one message. `Decline`, `Pause` and `Resume` are the caller's to look at: they change
     /// nothing here.
+    ///
+    /// # Errors
+    /// [`Violation`] where the protocol does not allow the message, or not now.
     pub fn handle_message(&mut self, message: ReceiverMessage) -> Result<(), Violation> {
         match message {
             ReceiverMessage::Hello { .. } => Err(Violation("a second hello")),
@@ -206,7 +206,7 @@ impl Sending {
             return Err(Violation("a file failed twice"));
         }
         self.failures += 1;
-        if self.failed.len() < FAILURES_KEPT {
+        if self.failed.len() < FAILURES_LIMIT {
             self.failed.insert(file, reason);
         }
         Ok(())

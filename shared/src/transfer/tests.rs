@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::frame::{Frame, FrameDecoder};
 use super::*;
+use crate::limits::CLAIMED_LIMIT;
 use crate::wire::peer::{Acknowledged, ReceiverMessage};
 
 /// What a decoder makes of a stream, data frames joined.

@@ -11,14 +11,14 @@
 //! ```
 //!
 //! or, instead of `Accept`, `Decline`. Either side may say `Pause` and `Resume` at any time after its
-//! hello and, for the sender, the offer; the data stands still while one of them has paused it. A message is its kind and its fields in postcard's encoding,
-//! which is versioned by `Hello`; the variants' order is the wire form, so new ones go last.
-//! A kind that is not known here, or bytes left over, are a [`MessageError`].
+//! hello and, for the sender, the offer; the data stands still while one of them has paused it.
+//!
+//! A message is its kind and its fields in postcard's encoding, which is versioned by `Hello`; the variants'
+//! order is the wire form, so new ones go last. A kind that is not known here, or bytes left over, are a
+//! [`MessageError`].
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-
-use crate::transfer::{Claim, FileReason};
 
 /// The version of everything said between peers after the pairing.
 pub const TRANSFER_VERSION: u16 = 1;
@@ -110,6 +110,56 @@ pub enum ReceiverMessage {
     Resume,
 }
 
+/// A receiver's claim to have the beginning of a file: its first `length` bytes hash to `hash`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Bytes of the prefix, more than 0.
+    pub length: u64,
+    /// Its BLAKE3.
+    pub hash: [u8; 32],
+}
+
+/// Why one file did not make it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum FileReason {
+    /// It is no longer as it was offered.
+    FileChanged,
+    /// The sender could not read it.
+    FileUnreadable,
+    /// What arrived is not what was sent.
+    HashMismatch,
+    /// The receiver could not write it.
+    WriteFailed,
+    /// The receiver's disk is full.
+    NoSpace,
+    /// The receiver asked for the rest not to be sent.
+    Skipped,
+}
+
+impl FileReason {
+    /// Every reason, in the order of their wire form.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::FileChanged,
+        Self::FileUnreadable,
+        Self::HashMismatch,
+        Self::WriteFailed,
+        Self::NoSpace,
+        Self::Skipped,
+    ];
+
+    /// The byte in an abort frame.
+    #[must_use]
+    pub const fn to_wire(self) -> u8 {
+        self as u8
+    }
+
+    /// The reason an abort frame gives; `None` for one of a later version.
+    #[must_use]
+    pub fn from_wire(byte: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(byte)).copied()
+    }
+}
+
 /// What a receiver has, cumulative; only ever grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Acknowledged {
@@ -142,6 +192,9 @@ pub trait Message: Sized {
     /// The bytes on the wire.
     fn encode(&self) -> Vec<u8>;
     /// The message in `bytes`, which must be used up.
+    ///
+    /// # Errors
+    /// [`MessageError`] where the kind is not known, a field is cut off, or bytes are left over.
     fn decode(bytes: &[u8]) -> Result<Self, MessageError>;
 }
 

@@ -116,7 +116,7 @@ async fn first_transport(context: &Context, network: Option<NetworkName>) -> Tra
 
 /// What a running transfer is watched by, and what the person wants of it.
 pub(super) struct Watching {
-    progress: watch::Receiver<transfer::Progress>,
+    progress: watch::Receiver<transfer::Tally>,
     standing: watch::Receiver<Standing>,
     /// The offer, once there is one to be seen.
     pub(super) view: watch::Sender<Option<Arc<OfferView>>>,
@@ -128,7 +128,7 @@ pub(super) fn watching(
     pause: watch::Receiver<bool>,
     pages: watch::Receiver<Option<PageRequest>>,
 ) -> (transfer::Controls, Watching) {
-    let (progress, progressed) = watch::channel(transfer::Progress::default());
+    let (progress, progressed) = watch::channel(transfer::Tally::default());
     let (standing, stands) = watch::channel(Standing::default());
     let controls = transfer::Controls {
         progress,
@@ -202,7 +202,7 @@ pub(super) async fn tell_failures(context: &Context, session: SessionNumber, sum
 async fn watch_progress(
     reporter: &Reporter,
     session: SessionNumber,
-    mut source: watch::Receiver<transfer::Progress>,
+    mut source: watch::Receiver<transfer::Tally>,
 ) -> Infallible {
     let mut rate = Rate::default();
     // Nothing so far, now: the first progress has a rate as well.
@@ -278,7 +278,7 @@ const fn paused_by(standing: Standing) -> Option<Who> {
     }
 }
 
-fn progress(newest: transfer::Progress, rate: &mut Rate) -> Progress {
+fn progress(newest: transfer::Tally, rate: &mut Rate) -> Progress {
     Progress {
         bytes: newest.bytes,
         total: newest.total_bytes,

@@ -1,20 +1,19 @@
 //! What of an offer is shown, a page at a time. The names stay in the form in which they crossed, so that a
 //! million of them cost nothing more.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use fardrop_shared::offer::{Entry, EntryKind, Manifest};
-use fardrop_shared::transfer::Ranges;
 use tokio::sync::watch;
 
-use crate::engine::command::{OFFER_ROWS_LIMIT, Selection};
+use crate::engine::command::OFFER_ROWS_LIMIT;
 use crate::engine::context::PageRequest;
-use crate::engine::event::{Conflict, Event, OfferRow, OfferSummary, SessionNumber};
+use crate::engine::event::{Event, OfferRow, OfferSummary, SessionNumber};
 use crate::engine::report::Reporter;
 use crate::files::OfferSource;
-use crate::transfer::{self, ConflictMap, ScannedOffer};
+use crate::transfer::{ConflictMap, ScannedOffer, folders_of};
 
 /// Names at the top of an offer that are shown.
 const TOP_NAMES: usize = 10;
@@ -92,8 +91,8 @@ pub(in crate::engine) async fn show_pages(
 
 impl OfferView {
     /// What a receiver is shown before it decides.
-    pub(in crate::engine) fn received(summary: &ScannedOffer) -> Self {
-        Self::Received(Arc::clone(&summary.manifest), summary.conflicts())
+    pub(in crate::engine) fn received(offer: &ScannedOffer) -> Self {
+        Self::Received(Arc::clone(&offer.manifest), offer.conflicts())
     }
 
     fn manifest(&self) -> &Manifest {
@@ -151,10 +150,7 @@ impl OfferView {
             executable,
             files,
             bytes,
-            conflict: conflict.map(|conflict| match conflict {
-                transfer::Conflict::SameSize => Conflict::SameSize,
-                transfer::Conflict::Differs => Conflict::Differs,
-            }),
+            conflict,
         }
     }
 }
@@ -182,46 +178,6 @@ fn add_up_folders(manifest: &Manifest, rows: &mut [OfferRow]) {
     for row in rows.iter_mut().filter(|row| row.folder) {
         (row.files, row.bytes) = totals.get(&row.name).copied().unwrap_or_default();
     }
-}
-
-/// The folders that a path lies in, the innermost first.
-fn folders_of(path: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(path.rsplit_once('/').map(|(folder, _)| folder), |folder| {
-        folder.rsplit_once('/').map(|(folder, _)| folder)
-    })
-}
-
-/// What of the offer is taken, as runs of entries; `None` for all of it.
-pub(in crate::engine) fn runs(
-    manifest: &Manifest,
-    selection: &Selection,
-) -> Option<Vec<(u32, u32)>> {
-    let except = match selection {
-        Selection::All => return None,
-        Selection::Except(except) => except,
-    };
-    let folders = folders_among(manifest, except);
-    let mut runs = Vec::new();
-    let mut open = Ranges::default();
-    manifest.for_each(|index, entry| {
-        let left_out = except.contains(&index)
-            || (!folders.is_empty()
-                && folders_of(entry.path).any(|folder| folders.contains(folder)));
-        if !left_out {
-            runs.extend(open.push(index));
-        }
-    });
-    runs.extend(open.finish());
-    Some(runs)
-}
-
-fn folders_among(manifest: &Manifest, indices: &BTreeSet<u32>) -> HashSet<String> {
-    let mut cursor = manifest.cursor();
-    let entries = indices.iter().filter_map(|index| {
-        let entry = cursor.entry(manifest, *index)?;
-        (entry.kind == EntryKind::Folder).then(|| entry.path.to_owned())
-    });
-    entries.collect()
 }
 
 #[cfg(test)]
@@ -310,21 +266,5 @@ mod tests {
             ("tree/b/d/e", 1, 4),
         ];
         assert_eq!(sizes, expected);
-    }
-
-    #[test]
-    fn with_a_folder_goes_everything_in_it() {
-        let (_folder, view) = view(&["a", "b/c", "b/d/e", "bb"]);
-        // tree, tree/a, tree/b, tree/b/c, tree/b/d, tree/b/d/e, tree/bb
-        let except = |indices: &[u32]| {
-            let selection = Selection::Except(indices.iter().copied().collect());
-            runs(view.manifest(), &selection).expect("not all of it")
-        };
-        assert_eq!(runs(view.manifest(), &Selection::All), None);
-        assert_eq!(except(&[]), [(0, 6)]);
-        assert_eq!(except(&[2]), [(0, 1), (6, 6)]);
-        assert_eq!(except(&[1, 4]), [(0, 0), (2, 3), (6, 6)]);
-        assert_eq!(except(&[0]), []);
-        assert_eq!(except(&[99]), [(0, 6)]);
     }
 }

@@ -2,36 +2,32 @@
 
 use std::io;
 
-use fardrop_shared::{
-    offer::{EntryKind, Manifest},
-    transfer::{Claim, Ranges},
-    wire::peer::ReceiverMessage,
-};
+use fardrop_shared::offer::{EntryKind, Manifest};
+use fardrop_shared::transfer::Ranges;
+use fardrop_shared::wire::peer::{Claim, ReceiverMessage};
 
-use super::super::OnConflict;
-use super::{
-    scan::{Selection, Survey},
-    state::{Kept, Ledger},
-};
+use super::scan::DestinationScan;
+use super::selection::{Acceptance, ConflictPolicy};
+use super::state::{Kept, ReceiveState};
 use crate::disk::{ExistingFile, Folders, PartFile, split_path};
 
 /// The transfer is over: nobody hears what is asked for.
 struct Over;
 
-/// Asks for everything in `selection`: first for what nothing is here of, so that the sender has
+/// Asks for everything in `acceptance`: first for what nothing is here of, so that the sender has
 /// work while the rest is hashed.
 pub(super) fn check(
     manifest: &Manifest,
-    survey: &Survey,
-    selection: &Selection,
+    scan: &DestinationScan,
+    acceptance: &Acceptance,
     folders: Folders,
-    ledger: &Ledger,
+    state: &ReceiveState,
 ) {
     let check = Check {
         manifest,
-        survey,
-        selection,
-        ledger,
+        scan,
+        acceptance,
+        state,
     };
     // Over means that the task that would hear has already ended with a reason.
     let _: Result<(), Over> = check.run(folders);
@@ -39,9 +35,9 @@ pub(super) fn check(
 
 struct Check<'a> {
     manifest: &'a Manifest,
-    survey: &'a Survey,
-    selection: &'a Selection,
-    ledger: &'a Ledger,
+    scan: &'a DestinationScan,
+    acceptance: &'a Acceptance,
+    state: &'a ReceiveState,
 }
 
 impl Check<'_> {
@@ -52,26 +48,26 @@ impl Check<'_> {
             let EntryKind::File { size, .. } = entry.kind else {
                 continue;
             };
-            if !self.selection.contains(index) || self.is_fresh(index) {
+            if !self.acceptance.contains(index) || self.is_fresh(index) {
                 continue;
             }
-            if !self.ledger.wait_for_room() {
+            if !self.state.wait_for_room() {
                 return Err(Over);
             }
             // What cannot be looked at is asked for whole.
             let found = self.find(&mut folders, index, entry.path, size);
             match found.unwrap_or_default() {
                 Here::Nothing => {
-                    self.ledger.books().receiving.want(index);
+                    self.state.requests().receiving.want(index);
                     self.say(ReceiverMessage::Want {
                         first: index,
                         last: index,
                     })?;
                 }
-                Here::Empty => self.ledger.note_skipped(0),
+                Here::Empty => self.state.note_skipped(0),
                 Here::Kept(claims, kept) => {
                     let lengths = claims.iter().map(|claim| claim.length).collect();
-                    self.ledger.books().keep(index, lengths, kept);
+                    self.state.requests().keep(index, lengths, kept);
                     self.say(ReceiverMessage::WantFrom {
                         file: index,
                         claims,
@@ -86,12 +82,12 @@ impl Check<'_> {
         let mut ranges = Ranges::default();
         let mut cursor = self.manifest.cursor();
         while let Some((index, entry)) = cursor.next(self.manifest) {
-            if !self.selection.contains(index) || !self.is_fresh(index) {
+            if !self.acceptance.contains(index) || !self.is_fresh(index) {
                 continue;
             }
             // Folders join the runs of files around them.
             if matches!(entry.kind, EntryKind::File { .. }) {
-                self.ledger.books().receiving.want(index);
+                self.state.requests().receiving.want(index);
             }
             if let Some((first, last)) = ranges.push(index) {
                 self.say(ReceiverMessage::Want { first, last })?;
@@ -105,16 +101,16 @@ impl Check<'_> {
 
     /// Whether nothing is here that could save sending this entry.
     fn is_fresh(&self, index: u32) -> bool {
-        let identical = self.survey.same_size.contains(index)
-            && self.selection.on_conflict != OnConflict::Rename;
-        !identical && !self.survey.parts.contains(index)
+        let identical = self.scan.same_size.contains(index)
+            && self.acceptance.on_conflict != ConflictPolicy::Rename;
+        !identical && !self.scan.parts.contains(index)
     }
 
     fn find(&self, folders: &mut Folders, index: u32, path: &str, size: u64) -> io::Result<Here> {
         let (parent, name) = split_path(path);
         let folder = folders.open(parent)?;
-        let go_on = || !self.ledger.over();
-        if self.survey.parts.contains(index)
+        let go_on = || !self.state.over();
+        if self.scan.parts.contains(index)
             && let Some(mut part) = PartFile::reopen(&folder, path)?
         {
             let (claims, hasher) = part.claims(size, &go_on)?;
@@ -123,8 +119,8 @@ impl Check<'_> {
                 return Ok(Here::Kept(claims, Kept::Part { part, hasher }));
             }
         }
-        if self.survey.same_size.contains(index)
-            && self.selection.on_conflict != OnConflict::Rename
+        if self.scan.same_size.contains(index)
+            && self.acceptance.on_conflict != ConflictPolicy::Rename
             && let Some(mut there) = ExistingFile::open(&folder, name, size)?
         {
             let claim = there.claim(&go_on)?;
@@ -137,7 +133,7 @@ impl Check<'_> {
     }
 
     fn say(&self, message: ReceiverMessage) -> Result<(), Over> {
-        if self.ledger.say(message) {
+        if self.state.say(message) {
             Ok(())
         } else {
             Err(Over)

@@ -1,14 +1,12 @@
 //! Reading what is offered: the names of a stranger, all of them checked before anything is done with one.
 
-use fardrop_shared::{
-    name::NameError,
-    offer::{Entry, Manifest, ManifestBuilder, NameChecker, OfferError},
-    wire::peer::{Message, SenderMessage, TRANSFER_VERSION},
-};
+use fardrop_shared::name::NameError;
+use fardrop_shared::offer::{Entry, Manifest, ManifestBuilder, NameChecker, OfferError};
+use fardrop_shared::wire::peer::{Message, SenderMessage, TRANSFER_VERSION};
 use rand::rngs::OsRng;
 
-use super::super::TransferError;
 use crate::link::{ControlReceiver, LinkError};
+use crate::transfer::error::TransferError;
 
 /// Reads the whole offer. One name that must not become a path refuses all of it.
 pub(super) async fn read_offer(control: &mut ControlReceiver) -> Result<Manifest, TransferError> {

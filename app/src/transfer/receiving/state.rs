@@ -1,23 +1,20 @@
-//! What the threads of a receiver share: the books, the counts, and what is to be said.
+//! The state of a receiver that its threads share: what was asked for, what is here, what is to be said.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use fardrop_shared::{
-    transfer::{CLAIMED_LIMIT, Claim, FileReason, Receiving},
-    wire::peer::{Acknowledged, ReceiverMessage},
-};
+use fardrop_shared::limits::{CLAIMED_LIMIT, FAILURES_LIMIT};
+use fardrop_shared::transfer::Receiving;
+use fardrop_shared::wire::peer::{Acknowledged, Claim, FileReason, ReceiverMessage};
 use tokio::sync::mpsc;
 
-use super::super::{FAILURES_KEPT, FileFailure, PLACES_KEPT, Progress, Summary};
 use crate::disk::PartFile;
+use crate::transfer::bounds::PLACES_KEPT;
+use crate::transfer::controls::Tally;
+use crate::transfer::outcome::{FileFailure, Summary};
 
 /// Part files held open while the sender has not said where it begins: few against the 256 that a
 /// process may have open on some systems.
@@ -38,16 +35,16 @@ pub(super) enum Kept {
     Whole(Claim),
 }
 
-/// The receiver's books, and what they are about.
+/// What was asked for, and what is here of it.
 #[derive(Debug)]
-pub(super) struct Books {
+pub(super) struct Requests {
     pub(super) receiving: Receiving,
     pub(super) kept: HashMap<u32, Kept>,
     /// How many of `kept` are part files.
     parts: usize,
 }
 
-impl Books {
+impl Requests {
     /// Claims `lengths` of `file`, of which this is here.
     pub(super) fn keep(&mut self, file: u32, lengths: Vec<u64>, kept: Kept) {
         self.parts += usize::from(matches!(kept, Kept::Part { .. }));
@@ -68,8 +65,8 @@ impl Books {
 }
 
 #[derive(Debug)]
-pub(super) struct Ledger {
-    books: Mutex<Books>,
+pub(super) struct ReceiveState {
+    requests: Mutex<Requests>,
     begun: Condvar,
     messages: mpsc::Sender<ReceiverMessage>,
     /// With the index of the entry, and how many there are.
@@ -85,10 +82,10 @@ pub(super) struct Ledger {
     skipped: AtomicU32,
 }
 
-impl Ledger {
+impl ReceiveState {
     pub(super) fn new(entries: u32, messages: mpsc::Sender<ReceiverMessage>) -> Self {
         Self {
-            books: Mutex::new(Books {
+            requests: Mutex::new(Requests {
                 receiving: Receiving::new(entries),
                 kept: HashMap::new(),
                 parts: 0,
@@ -105,9 +102,9 @@ impl Ledger {
         }
     }
 
-    pub(super) fn books(&self) -> MutexGuard<'_, Books> {
+    pub(super) fn requests(&self) -> MutexGuard<'_, Requests> {
         // A panic elsewhere leaves nothing half-written in there.
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A file that was claimed began: there is room for another claim.
@@ -122,12 +119,12 @@ impl Ledger {
 
     /// Waits until another file may be claimed; `false` when the transfer is over.
     pub(super) fn wait_for_room(&self) -> bool {
-        let mut books = self.books();
-        while books.full() && !self.over() {
-            books = self
+        let mut requests = self.requests();
+        while requests.full() && !self.over() {
+            requests = self
                 .begun
-                .wait_timeout(books, LOOK_INTERVAL)
-                .map_or_else(|poisoned| poisoned.into_inner().0, |(books, _)| books);
+                .wait_timeout(requests, LOOK_INTERVAL)
+                .map_or_else(|poisoned| poisoned.into_inner().0, |(requests, _)| requests);
         }
         !self.over()
     }
@@ -177,7 +174,7 @@ impl Ledger {
         {
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
             failures.1 += 1;
-            if failures.0.len() < FAILURES_KEPT {
+            if failures.0.len() < FAILURES_LIMIT {
                 let name = name.to_owned();
                 failures.0.push((file, FileFailure { name, reason }));
             }
@@ -192,9 +189,9 @@ impl Ledger {
         }
     }
 
-    pub(super) fn progress(&self, total: Progress) -> Progress {
+    pub(super) fn progress(&self, total: Tally) -> Tally {
         let Acknowledged { bytes, files } = self.acknowledged();
-        Progress {
+        Tally {
             bytes,
             kept: self.resumed.load(Ordering::Relaxed),
             files,

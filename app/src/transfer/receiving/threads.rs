@@ -4,7 +4,7 @@ use std::{io, thread};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::TransferError;
+use crate::transfer::error::TransferError;
 
 /// Held by every thread of a transfer for as long as it runs.
 #[derive(Debug, Clone)]

@@ -1,30 +1,19 @@
-//! The receiver's writing thread: buffers in, part files written and hashed, whole files committed.
+//! The receiver's write loop, on a thread of its own: buffers in, part files written and hashed, whole files committed.
 
-use std::{
-    io,
-    sync::{
-        Arc,
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
-    thread,
-};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::{io, thread};
 
 use cap_std::fs::Dir;
-use fardrop_shared::{
-    offer::{Cursor, EntryKind, Manifest, ModifiedTime},
-    transfer::{
-        FileReason, Violation,
-        frame::{Frame, FrameDecoder},
-    },
-    wire::peer::ReceiverMessage,
-};
+use fardrop_shared::offer::{Cursor, EntryKind, Manifest, ModifiedTime};
+use fardrop_shared::transfer::Violation;
+use fardrop_shared::transfer::frame::{Frame, FrameDecoder};
+use fardrop_shared::wire::peer::{FileReason, ReceiverMessage};
 use tokio::sync::mpsc;
 
-use super::super::OnConflict;
-use super::{
-    scan::{Selection, Survey},
-    state::{Kept, Ledger},
-};
+use super::scan::DestinationScan;
+use super::selection::{Acceptance, ConflictPolicy};
+use super::state::{Kept, ReceiveState};
 use crate::disk::{
     Content, ExistingFile, Finished, Folders, Origin, PartFile, commit, split_path, sync_folders,
 };
@@ -40,9 +29,9 @@ const COMMIT_LIMIT: usize = 96;
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) manifest: Arc<Manifest>,
-    pub(super) survey: Arc<Survey>,
-    pub(super) selection: Selection,
-    pub(super) ledger: Ledger,
+    pub(super) scan: Arc<DestinationScan>,
+    pub(super) acceptance: Acceptance,
+    pub(super) state: ReceiveState,
 }
 
 /// A buffer, and how much of it is filled.
@@ -55,7 +44,7 @@ pub(super) struct Piece {
 /// Writes what arrives until the stream ends; everything is verified on disk, or failed, when this
 /// returns. `back` gets the buffers again. A channel that closes before an empty piece came is a
 /// transfer cut off: what is here is kept, and nobody asks for the outcome.
-pub(super) fn store(
+pub(super) fn write_loop(
     job: &Arc<Job>,
     folders: Folders,
     mut pieces: mpsc::Receiver<Piece>,
@@ -68,7 +57,7 @@ pub(super) fn store(
             let job = Arc::clone(job);
             move || commit_batches(&job, &waiting)
         })?;
-    let mut store = Store {
+    let mut writing = WriteLoop {
         job,
         folders,
         cursor: job.manifest.cursor(),
@@ -76,13 +65,13 @@ pub(super) fn store(
         batch: Vec::new(),
         batches,
     };
-    let outcome = store.run(&mut pieces, back);
-    store.put_down();
-    let Store {
+    let outcome = writing.run(&mut pieces, back);
+    writing.put_down();
+    let WriteLoop {
         mut folders,
         batches,
         ..
-    } = store;
+    } = writing;
     drop(batches);
     committer
         .join()
@@ -124,7 +113,7 @@ enum Sink {
     Nowhere,
 }
 
-struct Store<'a> {
+struct WriteLoop<'a> {
     job: &'a Job,
     folders: Folders,
     cursor: Cursor,
@@ -133,7 +122,7 @@ struct Store<'a> {
     batches: SyncSender<(Vec<Finished>, Vec<Arc<Dir>>)>,
 }
 
-impl Store<'_> {
+impl WriteLoop<'_> {
     fn run(
         &mut self,
         pieces: &mut mpsc::Receiver<Piece>,
@@ -145,7 +134,7 @@ impl Store<'_> {
                 if !decoder.between_frames() {
                     return Err(Violation("the stream ended inside a frame"));
                 }
-                self.job.ledger.books().receiving.handle_stream_end()?;
+                self.job.state.requests().receiving.handle_stream_end()?;
                 return Ok(Ended::Whole);
             }
             let mut input = &piece.buffer[..piece.filled];
@@ -175,14 +164,14 @@ impl Store<'_> {
             EntryKind::Folder => None,
         });
         let kept = {
-            let mut books = self.job.ledger.books();
-            books.receiving.handle_begin(file, start, size)?;
-            books.take_kept(file)
+            let mut requests = self.job.state.requests();
+            requests.receiving.handle_begin(file, start, size)?;
+            requests.take_kept(file)
         };
         if kept.is_some() {
-            self.job.ledger.note_begun();
+            self.job.state.note_begun();
         }
-        // Both are there, or the books would have refused.
+        // Both are there, or the requests would have refused.
         let (Some(entry), Some(size)) = (entry, size) else {
             return Err(Violation("data for something that is no file"));
         };
@@ -206,11 +195,11 @@ impl Store<'_> {
         match self.sink(&current.path, start, size, kept) {
             Ok(sink) => {
                 if !matches!(sink, Sink::Whole(_)) {
-                    self.job.ledger.note_resumed(start);
+                    self.job.state.note_resumed(start);
                 }
                 current.sink = sink;
             }
-            Err(error) => give_up(&self.job.ledger, &current, &error, size > start),
+            Err(error) => give_up(&self.job.state, &current, &error, size > start),
         }
         self.current = Some(current);
         Ok(())
@@ -226,7 +215,7 @@ impl Store<'_> {
                 if start == 0 {
                     *hasher = blake3::Hasher::new();
                 } else if hasher.count() != start {
-                    *hasher = part.hash_prefix(start, &|| !self.job.ledger.over())?;
+                    *hasher = part.hash_prefix(start, &|| !self.job.state.over())?;
                 }
                 part.resume_at(start)?;
                 return Ok(Sink::Part { part, hasher });
@@ -242,8 +231,8 @@ impl Store<'_> {
     }
 
     fn data(&mut self, data: &[u8]) -> Result<(), Violation> {
-        let ledger = &self.job.ledger;
-        ledger.books().receiving.handle_data(data.len())?;
+        let state = &self.job.state;
+        state.requests().receiving.handle_data(data.len())?;
         let Some(current) = &mut self.current else {
             return Ok(());
         };
@@ -252,11 +241,11 @@ impl Store<'_> {
         };
         let Err(error) = part.write(data) else {
             hasher.update(data);
-            ledger.note_sent(data.len());
+            state.note_sent(data.len());
             return Ok(());
         };
         let sink = std::mem::replace(&mut current.sink, Sink::Nowhere);
-        give_up(ledger, current, &error, true);
+        give_up(state, current, &error, true);
         if let Sink::Part { part, .. } = sink {
             keep_or_discard(part, reason(&error));
         }
@@ -264,8 +253,8 @@ impl Store<'_> {
     }
 
     fn end(&mut self, digest: &[u8; 32]) -> Result<(), Violation> {
-        let ledger = &self.job.ledger;
-        ledger.books().receiving.handle_end()?;
+        let state = &self.job.state;
+        state.requests().receiving.handle_end()?;
         let Some(current) = self.current.take() else {
             return Ok(());
         };
@@ -273,17 +262,17 @@ impl Store<'_> {
             Sink::Nowhere => {}
             Sink::Whole(hash) if hash == *digest => self.finish_existing(current),
             Sink::Whole(_) => {
-                ledger.fail(current.file, &current.path, FileReason::HashMismatch);
+                state.fail(current.file, &current.path, FileReason::HashMismatch);
             }
             Sink::Part { part, hasher } => {
                 if *hasher.finalize().as_bytes() != *digest {
                     discard(part);
-                    ledger.fail(current.file, &current.path, FileReason::HashMismatch);
+                    state.fail(current.file, &current.path, FileReason::HashMismatch);
                     return Ok(());
                 }
                 let content = Content::Part {
                     part,
-                    replace: self.job.selection.on_conflict == OnConflict::Replace,
+                    replace: self.job.acceptance.on_conflict == ConflictPolicy::Replace,
                     modified: current.modified,
                     executable: current.executable,
                 };
@@ -307,9 +296,9 @@ impl Store<'_> {
             // It has changed since it was hashed.
             Ok(None) => {
                 let reason = FileReason::HashMismatch;
-                self.job.ledger.fail(current.file, &current.path, reason);
+                self.job.state.fail(current.file, &current.path, reason);
             }
-            Err(error) => give_up(&self.job.ledger, &current, &error, false),
+            Err(error) => give_up(&self.job.state, &current, &error, false),
         }
     }
 
@@ -325,7 +314,7 @@ impl Store<'_> {
     }
 
     fn abort(&mut self, reason: FileReason) -> Result<(), Violation> {
-        self.job.ledger.books().receiving.handle_abort()?;
+        self.job.state.requests().receiving.handle_abort()?;
         let Some(current) = self.current.take() else {
             return Ok(());
         };
@@ -335,7 +324,7 @@ impl Store<'_> {
             Sink::Part { part, .. } => keep_or_discard(part, reason),
             Sink::Whole(_) => {}
         }
-        self.job.ledger.fail(current.file, &current.path, reason);
+        self.job.state.fail(current.file, &current.path, reason);
         Ok(())
     }
 
@@ -377,14 +366,14 @@ fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Arc<Dir>>)>)
             match committed.outcome {
                 Ok((name, origin)) => {
                     tracing::trace!(name, "verified and on disk");
-                    job.ledger.note_place(path, &name);
+                    job.state.note_place(path, &name);
                     match origin {
-                        Origin::Received => job.ledger.note_verified(),
-                        Origin::There { bytes } => job.ledger.note_skipped(bytes),
+                        Origin::Received => job.state.note_verified(),
+                        Origin::There { bytes } => job.state.note_skipped(bytes),
                     }
                 }
                 Err(error) => {
-                    job.ledger.fail(committed.file, path, reason(&error));
+                    job.state.fail(committed.file, path, reason(&error));
                 }
             }
         }
@@ -395,25 +384,25 @@ fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Arc<Dir>>)>)
 /// last of all, since everything put into a folder changes its time.
 fn finish_folders(job: &Job, folders: &mut Folders) {
     job.manifest.for_each(|index, entry| {
-        if entry.kind != EntryKind::Folder || !job.selection.contains(index) {
+        if entry.kind != EntryKind::Folder || !job.acceptance.contains(index) {
             return;
         }
         match folders.open_or_make(entry.path) {
-            Ok(_) => job.ledger.note_place(entry.path, entry.path),
-            Err(error) => job.ledger.fail(index, entry.path, reason(&error)),
+            Ok(_) => job.state.note_place(entry.path, entry.path),
+            Err(error) => job.state.fail(index, entry.path, reason(&error)),
         }
     });
     let synced = sync_folders(&folders.take_touched());
     job.manifest.for_each(|index, entry| {
         let new = entry.kind == EntryKind::Folder
-            && job.selection.contains(index)
-            && !job.survey.folders.contains(index);
+            && job.acceptance.contains(index)
+            && !job.scan.folders.contains(index);
         if !new {
             return;
         }
         // Which of them are not on disk cannot be told.
         if let Err(error) = &synced {
-            job.ledger.fail(index, entry.path, reason(error));
+            job.state.fail(index, entry.path, reason(error));
         }
         if let Err(error) = folders.set_modified(entry.path, entry.modified) {
             tracing::debug!(%error, name = entry.path, "a folder's time could not be set");
@@ -440,11 +429,11 @@ fn discard(part: PartFile) {
 }
 
 /// A file cannot be written: said once, and the sender is asked to stop sending it.
-fn give_up(ledger: &Ledger, current: &Current, error: &io::Error, more_follows: bool) {
+fn give_up(state: &ReceiveState, current: &Current, error: &io::Error, more_follows: bool) {
     tracing::debug!(%error, name = current.path, "a file cannot be written");
-    ledger.fail(current.file, &current.path, reason(error));
+    state.fail(current.file, &current.path, reason(error));
     if more_follows {
-        ledger.say(ReceiverMessage::Skip { file: current.file });
+        state.say(ReceiverMessage::Skip { file: current.file });
     }
 }
 

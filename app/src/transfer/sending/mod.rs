@@ -1,25 +1,26 @@
-//! Sending: the offer is told, and what the receiver wants of it is fed into the link.
+//! The sender's side: the offer is told, and what the receiver wants of it is read into the link.
 
 mod pool;
 mod read_loop;
+mod state;
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    thread,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use fardrop_shared::transfer::Wish;
 use fardrop_shared::wire::peer::{Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Controls, FileFailure, Progress, Standing, Summary, TransferError, with_reason};
-use crate::{
-    files::OfferSource,
-    link::{ControlReceiver, ControlSender, Link, LinkError, LinkHandle},
-};
-
-use read_loop::{Desk, feed};
+use self::read_loop::read_loop;
+use self::state::SendState;
+use super::controls::{Controls, Tally};
+use super::error::{TransferError, with_reason};
+use super::outcome::{FileFailure, Summary};
+use crate::files::OfferSource;
+use crate::link::{ControlReceiver, ControlSender, Link, LinkError, LinkHandle};
 
 /// Full buffers between the reading thread and the link.
 const BUFFERS_WAITING: usize = 2;
@@ -36,11 +37,13 @@ pub async fn send(
     cancel: impl Future<Output = ()>,
 ) -> Result<Summary, TransferError> {
     let handle = link.handle.clone();
-    let desk = StopOnDrop(Arc::new(Desk::new(offer.manifest().totals().entries())));
+    let state = StopOnDrop(Arc::new(SendState::new(
+        offer.manifest().totals().entries(),
+    )));
     let outcome = tokio::select! {
         biased;
         () = cancel => Err(TransferError::Cancelled),
-        outcome = run(&mut link, &offer, &desk.0, controls) => outcome,
+        outcome = run(&mut link, &offer, &state.0, controls) => outcome,
         error = handle.closed() => Err(error.into()),
     };
     let outcome = match outcome {
@@ -56,11 +59,11 @@ pub async fn send(
         ),
         Err(error) => handle.close(error.close_code()),
     }
-    outcome.map(|elapsed| summary(&offer, &desk.0, elapsed))
+    outcome.map(|elapsed| summary(&offer, &state.0, elapsed))
 }
 
 /// Ends the reading thread with the transfer.
-struct StopOnDrop(Arc<Desk>);
+struct StopOnDrop(Arc<SendState>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
@@ -72,10 +75,9 @@ impl Drop for StopOnDrop {
 async fn run(
     link: &mut Link,
     offer: &Arc<OfferSource>,
-    desk: &Arc<Desk>,
+    state: &Arc<SendState>,
     controls: Controls,
 ) -> Result<Duration, TransferError> {
-    let standing = &controls.standing;
     tell_offer(&mut link.control_sender, offer).await?;
     let ReceiverMessage::Hello { version } = hear(&mut link.control_receiver).await? else {
         return Err(TransferError::Protocol("no hello"));
@@ -85,31 +87,33 @@ async fn run(
     }
     let accepted = loop {
         let message = hear(&mut link.control_receiver).await?;
-        take_in(desk, standing, message)?;
-        let accepted = desk.sending().accepted();
+        take_in(state, &controls, message)?;
+        let accepted = state.sending().accepted();
         if accepted.is_some() {
             break accepted;
         }
     };
-    standing.send_modify(|standing| standing.accepted = accepted);
+    controls
+        .standing
+        .send_modify(|standing| standing.accepted = accepted);
     let accepted_at = Instant::now();
     let mut pause = controls.pause.clone();
-    obey(&mut link.control_sender, desk, standing, &mut pause).await?;
+    obey(&mut link.control_sender, state, &controls, &mut pause).await?;
     let (out, buffers) = mpsc::channel(BUFFERS_WAITING);
-    let (offer, fed) = (Arc::clone(offer), Arc::clone(desk));
+    let (offer, shared) = (Arc::clone(offer), Arc::clone(state));
     thread::Builder::new()
         .name("fardrop-read".into())
-        .spawn(move || feed(&offer, &fed, out))
+        .spawn(move || read_loop(&offer, &shared, out))
         .map_err(TransferError::Local)?;
     let (settled, over) = oneshot::channel();
     let work = async {
-        let listen = listen(&mut link.control_receiver, desk, &controls);
+        let listen = listen(&mut link.control_receiver, state, &controls);
         tokio::try_join!(pump(&link.handle, buffers), listen)?;
         // The other half is there for as long as this is.
         let _ = settled.send(());
         Ok(())
     };
-    let steer = steer(&mut link.control_sender, desk, standing, pause, over);
+    let steer = steer(&mut link.control_sender, state, &controls, pause, over);
     tokio::try_join!(work, steer)?;
     Ok(accepted_at.elapsed())
 }
@@ -155,26 +159,26 @@ async fn pump(
 /// data, and the data for it, both sides would wait for ever.
 async fn listen(
     control: &mut ControlReceiver,
-    desk: &Desk,
+    state: &SendState,
     controls: &Controls,
 ) -> Result<(), TransferError> {
     loop {
         let message = hear(control).await?;
-        take_in(desk, &controls.standing, message)?;
+        take_in(state, controls, message)?;
         let (now, done) = {
-            let sending = desk.sending();
+            let sending = state.sending();
             let (total_files, total_bytes) = sending.accepted().unwrap_or_default();
             let acknowledged = sending.acknowledged();
-            let now = Progress {
+            let now = Tally {
                 bytes: acknowledged.bytes,
-                kept: desk.resumed.load(Ordering::Relaxed),
+                kept: state.resumed.load(Ordering::Relaxed),
                 total_bytes,
                 files: acknowledged.files,
                 total_files,
             };
             (now, sending.done())
         };
-        let replace = |progress: &mut Progress| std::mem::replace(progress, now) != now;
+        let replace = |progress: &mut Tally| std::mem::replace(progress, now) != now;
         controls.progress.send_if_modified(replace);
         if done {
             return Ok(());
@@ -185,13 +189,13 @@ async fn listen(
 /// Lets the bytes stand still, and go on, as is wished here, and tells the receiver; until `over`.
 async fn steer(
     control: &mut ControlSender,
-    desk: &Desk,
-    standing: &watch::Sender<Standing>,
+    state: &SendState,
+    controls: &Controls,
     mut pause: watch::Receiver<bool>,
     mut over: oneshot::Receiver<()>,
 ) -> Result<(), TransferError> {
     loop {
-        obey(control, desk, standing, &mut pause).await?;
+        obey(control, state, controls, &mut pause).await?;
         tokio::select! {
             biased;
             _ = &mut over => return Ok(()),
@@ -207,48 +211,48 @@ async fn steer(
 /// Does as is wished here now, and tells the receiver if that is another thing than before.
 async fn obey(
     control: &mut ControlSender,
-    desk: &Desk,
-    standing: &watch::Sender<Standing>,
+    state: &SendState,
+    controls: &Controls,
     pause: &mut watch::Receiver<bool>,
 ) -> Result<(), TransferError> {
-    let paused = *pause.borrow_and_update();
-    if paused == standing.borrow().paused_here {
+    let Some(wish) = controls.obey(pause) else {
         return Ok(());
-    }
-    stand(desk, standing, |standing| standing.paused_here = paused);
-    let message = if paused {
-        SenderMessage::Pause
-    } else {
-        SenderMessage::Resume
     };
-    Ok(control.send(&message.encode()).await?)
+    rest_if_paused(state, controls);
+    Ok(control.send(&SenderMessage::from(wish).encode()).await?)
 }
 
 fn take_in(
-    desk: &Desk,
-    standing: &watch::Sender<Standing>,
+    state: &SendState,
+    controls: &Controls,
     message: ReceiverMessage,
 ) -> Result<(), TransferError> {
-    if let ReceiverMessage::Decline(reason) = message {
-        return Err(TransferError::Declined(reason));
+    let wish = match message {
+        ReceiverMessage::Decline(reason) => return Err(TransferError::Declined(reason)),
+        ReceiverMessage::Pause => Some(Wish::Pause),
+        ReceiverMessage::Resume => Some(Wish::Resume),
+        ReceiverMessage::Hello { .. }
+        | ReceiverMessage::Accept { .. }
+        | ReceiverMessage::Want { .. }
+        | ReceiverMessage::WantFrom { .. }
+        | ReceiverMessage::WantEnd
+        | ReceiverMessage::Skip { .. }
+        | ReceiverMessage::Progress(_)
+        | ReceiverMessage::Failed { .. }
+        | ReceiverMessage::Done(_) => None,
+    };
+    if let Some(wish) = wish {
+        controls.hear(wish);
+        rest_if_paused(state, controls);
     }
-    if message == ReceiverMessage::Pause || message == ReceiverMessage::Resume {
-        let paused = message == ReceiverMessage::Pause;
-        stand(desk, standing, |standing| standing.paused_by_peer = paused);
-    }
-    desk.sending().handle_message(message)?;
-    desk.wake();
+    state.sending().handle_message(message)?;
+    state.wake();
     Ok(())
 }
 
-/// Changes who wishes that the bytes stand still.
-fn stand(desk: &Desk, standing: &watch::Sender<Standing>, change: impl FnOnce(&mut Standing)) {
-    standing.send_if_modified(|standing| {
-        let before = *standing;
-        change(standing);
-        *standing != before
-    });
-    desk.pause(standing.borrow().is_paused());
+/// Lets the reading thread rest while anybody wishes it.
+fn rest_if_paused(state: &SendState, controls: &Controls) {
+    state.pause(controls.standing.borrow().is_paused());
 }
 
 async fn hear(control: &mut ControlReceiver) -> Result<ReceiverMessage, TransferError> {
@@ -257,8 +261,8 @@ async fn hear(control: &mut ControlReceiver) -> Result<ReceiverMessage, Transfer
     Ok(ReceiverMessage::decode(&message)?)
 }
 
-fn summary(offer: &OfferSource, desk: &Desk, elapsed: Duration) -> Summary {
-    let sending = desk.sending();
+fn summary(offer: &OfferSource, state: &SendState, elapsed: Duration) -> Summary {
+    let sending = state.sending();
     let (failures, failure_count) = sending.failures();
     let mut cursor = offer.manifest().cursor();
     let failures = failures.into_iter().filter_map(|(file, reason)| {
@@ -271,8 +275,8 @@ fn summary(offer: &OfferSource, desk: &Desk, elapsed: Duration) -> Summary {
         failure_count,
         files: sending.acknowledged().files,
         bytes: sending.acknowledged().bytes,
-        sent: desk.sent.load(Ordering::Relaxed),
-        resumed: desk.resumed.load(Ordering::Relaxed),
+        sent: state.sent.load(Ordering::Relaxed),
+        resumed: state.resumed.load(Ordering::Relaxed),
         skipped: 0,
         elapsed,
         places: Vec::new(),

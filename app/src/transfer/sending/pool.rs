@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use bytes::Bytes;
 
-use super::super::BUFFER_LENGTH;
+use crate::transfer::bounds::BUFFER_LENGTH;
 
 /// Most buffers kept for reuse, together 8 MiB. How many are in use is bounded by what the
 /// transport takes before it waits for acknowledgements.

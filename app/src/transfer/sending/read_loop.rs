@@ -1,112 +1,24 @@
-//! The sender's reading thread: wanted files in, full buffers of frames out.
+//! The sender's read loop, on a thread of its own: wanted files in, full buffers of frames out.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use fardrop_shared::{
-    offer::{Cursor, EntryKind},
-    transfer::{
-        Claim, FileReason, Sending, Wanted,
-        frame::{self, DATA_HEADER_LENGTH},
-    },
-};
+use fardrop_shared::offer::{Cursor, EntryKind};
+use fardrop_shared::transfer::Wanted;
+use fardrop_shared::transfer::frame::{self, DATA_HEADER_LENGTH};
+use fardrop_shared::wire::peer::{Claim, FileReason};
 use tokio::sync::mpsc;
 
-use super::super::BUFFER_LENGTH;
 use super::pool::Pool;
-use crate::{
-    disk::{Source, SourceReader},
-    files::OfferSource,
-};
+use super::state::SendState;
+use crate::disk::{Source, SourceReader};
+use crate::files::OfferSource;
+use crate::transfer::bounds::BUFFER_LENGTH;
 
 /// Room that is worth a read of its own; with less, the buffer is sent as it is.
 const LEAST_READ: usize = 4096;
-
-/// The sender's books, between the task that hears the receiver and the thread that reads.
-#[derive(Debug)]
-pub(super) struct Desk {
-    sending: Mutex<Sending>,
-    changed: Condvar,
-    stopped: AtomicBool,
-    paused: AtomicBool,
-    /// Bytes of files put into buffers.
-    pub(super) sent: AtomicU64,
-    /// Bytes that the receiver proved to have of files that it has in part.
-    pub(super) resumed: AtomicU64,
-}
-
-impl Desk {
-    pub(super) fn new(entries: u32) -> Self {
-        Self {
-            sending: Mutex::new(Sending::new(entries)),
-            changed: Condvar::new(),
-            stopped: AtomicBool::new(false),
-            paused: AtomicBool::new(false),
-            sent: AtomicU64::new(0),
-            resumed: AtomicU64::new(0),
-        }
-    }
-
-    /// The books; the reading thread is woken when they are put down with [`Desk::wake`].
-    pub(super) fn sending(&self) -> MutexGuard<'_, Sending> {
-        // A panic elsewhere leaves nothing half-written in there.
-        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn wake(&self) {
-        self.changed.notify_one();
-    }
-
-    /// Makes the reading thread end.
-    pub(super) fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
-        // The lock is held once so that the thread is either waiting, or yet to look.
-        drop(self.sending());
-        self.wake();
-    }
-
-    /// Makes the reading thread rest, or go on.
-    pub(super) fn pause(&self, paused: bool) {
-        self.paused.store(paused, Ordering::Relaxed);
-        // As above.
-        drop(self.sending());
-        self.wake();
-    }
-
-    /// Waits while the transfer stands still.
-    fn rest(&self) {
-        if !self.paused.load(Ordering::Relaxed) {
-            return;
-        }
-        let mut sending = self.sending();
-        while !self.stopped() && self.paused.load(Ordering::Relaxed) {
-            sending = self
-                .changed
-                .wait(sending)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
-    }
-
-    fn wait(&self) {
-        let mut sending = self.sending();
-        while !self.stopped() && sending.waiting() {
-            sending = self
-                .changed
-                .wait(sending)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
 
 /// The receiving end of the buffers is gone: the transfer is over.
 struct Over;
@@ -130,11 +42,11 @@ impl From<Over> for Stop {
 }
 
 /// Reads what is wanted into buffers until nothing is wanted any more or nobody takes them.
-pub(super) fn feed(offer: &OfferSource, desk: &Arc<Desk>, out: mpsc::Sender<Bytes>) {
+pub(super) fn read_loop(offer: &OfferSource, state: &Arc<SendState>, out: mpsc::Sender<Bytes>) {
     let pool = Pool::new();
-    let mut feed = Feed {
+    let mut reading = ReadLoop {
         offer,
-        desk,
+        state,
         out,
         buffer: pool.take(),
         filled: 0,
@@ -143,12 +55,12 @@ pub(super) fn feed(offer: &OfferSource, desk: &Arc<Desk>, out: mpsc::Sender<Byte
         path: PathBuf::new(),
     };
     // Over means that the other end of the channel has already said why.
-    let _: Result<(), Over> = feed.run();
+    let _: Result<(), Over> = reading.run();
 }
 
-struct Feed<'a> {
+struct ReadLoop<'a> {
     offer: &'a OfferSource,
-    desk: &'a Desk,
+    state: &'a SendState,
     out: mpsc::Sender<Bytes>,
     pool: Pool,
     buffer: Vec<u8>,
@@ -157,16 +69,16 @@ struct Feed<'a> {
     path: PathBuf,
 }
 
-impl Feed<'_> {
+impl ReadLoop<'_> {
     fn run(&mut self) -> Result<(), Over> {
-        while !self.desk.stopped() {
-            self.desk.rest();
-            let wanted = self.desk.sending().poll_wanted();
+        while !self.state.stopped() {
+            self.state.rest();
+            let wanted = self.state.sending().poll_wanted();
             match wanted {
                 Wanted::Entry { index, claims } => self.entry(index, &claims)?,
                 Wanted::Wait => {
                     self.flush()?;
-                    self.desk.wait();
+                    self.state.wait();
                 }
                 Wanted::End => return self.flush(),
             }
@@ -195,19 +107,19 @@ impl Feed<'_> {
         };
         let mut hasher = blake3::Hasher::new();
         let start = self.start(&mut reader, &mut hasher, claims, size)?;
-        self.desk.resumed.fetch_add(start, Ordering::Relaxed);
+        self.state.resumed.fetch_add(start, Ordering::Relaxed);
         self.put(&frame::begin(index, start))?;
         *begun = true;
         while reader.left() > 0 {
-            self.desk.rest();
-            if self.desk.stopped() {
+            self.state.rest();
+            if self.state.stopped() {
                 return Err(Stop::Over);
             }
             let room = BUFFER_LENGTH.saturating_sub(self.filled + DATA_HEADER_LENGTH);
             let left = usize::try_from(reader.left()).unwrap_or(usize::MAX);
             if room < left.min(LEAST_READ) {
                 self.flush()?;
-                if self.desk.sending().skipped(index) {
+                if self.state.sending().skipped(index) {
                     return Err(Stop::File(FileReason::Skipped));
                 }
                 continue;
@@ -221,7 +133,7 @@ impl Feed<'_> {
             let header = frame::data_header(length as u32);
             self.buffer[self.filled..start].copy_from_slice(&header);
             self.filled = start + length;
-            self.desk.sent.fetch_add(length as u64, Ordering::Relaxed);
+            self.state.sent.fetch_add(length as u64, Ordering::Relaxed);
         }
         reader.check()?;
         Ok(self.put(&frame::end(hasher.finalize().as_bytes()))?)
@@ -266,7 +178,7 @@ impl Feed<'_> {
         // Shortest first, so that the file is read once. A claim that fails fails all longer ones.
         for claim in claims.iter().rev().filter(|claim| claim.length <= size) {
             while hasher.count() < claim.length {
-                if self.desk.stopped() {
+                if self.state.stopped() {
                     return Err(Stop::Over);
                 }
                 let left = claim.length - hasher.count();

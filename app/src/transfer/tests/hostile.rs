@@ -75,7 +75,7 @@ async fn receive_from(messages: Vec<SenderMessage>, data: Vec<u8>, destination: 
             outcome = receive(
                 right,
                 options(destination),
-                async |_| accept(OnConflict::Skip),
+                async |_| accept(ConflictPolicy::Skip),
                 controls(),
                 std::future::pending(),
             ) => outcome,

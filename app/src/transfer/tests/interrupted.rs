@@ -82,8 +82,12 @@ async fn a_kept_prefix_is_not_sent_again() {
         let mut part = contents[..right].to_vec();
         part.resize(kept, 0xff);
         leave_part(to.path(), "tree/file", &part);
-        let (sent, received) =
-            cross(&[&from.path().join("tree")], to.path(), OnConflict::Skip).await;
+        let (sent, received) = cross(
+            &[&from.path().join("tree")],
+            to.path(),
+            ConflictPolicy::Skip,
+        )
+        .await;
         assert_eq!(received.resumed, resumed, "{kept} {right}");
         assert_eq!(received.sent, 5_000_000 - resumed);
         assert_eq!((sent.sent, sent.resumed), (received.sent, received.resumed));
@@ -98,7 +102,12 @@ async fn a_part_longer_than_the_file_is_cut() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(&from.path().join("file"), "short");
     leave_part(to.path(), "file", b"short and more");
-    cross(&[&from.path().join("file")], to.path(), OnConflict::Skip).await;
+    cross(
+        &[&from.path().join("file")],
+        to.path(),
+        ConflictPolicy::Skip,
+    )
+    .await;
     assert_eq!(fs::read(to.path().join("file")).unwrap(), b"short");
     assert_eq!(names(to.path()), ["file"]);
 }
@@ -110,7 +119,12 @@ async fn a_part_held_by_another_receiver_is_left_alone() {
     let part = leave_part(to.path(), "file", b"01234");
     let held = fs::File::open(&part).unwrap();
     held.lock().unwrap();
-    let (_, received) = cross(&[&from.path().join("file")], to.path(), OnConflict::Skip).await;
+    let (_, received) = cross(
+        &[&from.path().join("file")],
+        to.path(),
+        ConflictPolicy::Skip,
+    )
+    .await;
     assert_eq!(received.resumed, 0);
     assert_eq!(fs::read(&part).unwrap(), b"01234");
     assert_eq!(fs::read(to.path().join("file")).unwrap(), b"0123456789");
@@ -124,7 +138,12 @@ async fn a_link_instead_of_a_part_is_left_alone() {
     let part = leave_part(to.path(), "file", b"");
     fs::remove_file(&part).unwrap();
     symlink("precious", &part).unwrap();
-    cross(&[&from.path().join("file")], to.path(), OnConflict::Skip).await;
+    cross(
+        &[&from.path().join("file")],
+        to.path(),
+        ConflictPolicy::Skip,
+    )
+    .await;
     assert_eq!(fs::read(to.path().join("precious")).unwrap(), b"01234");
     assert_eq!(fs::read(to.path().join("file")).unwrap(), b"0123456789");
 }
@@ -144,7 +163,12 @@ async fn more_conflicts_than_claims_at_once_are_all_proved() {
             leave_part(to.path(), &path, &index.to_le_bytes()[..2]);
         }
     }
-    let (_, received) = cross(&[&from.path().join("tree")], to.path(), OnConflict::Skip).await;
+    let (_, received) = cross(
+        &[&from.path().join("tree")],
+        to.path(),
+        ConflictPolicy::Skip,
+    )
+    .await;
     assert_eq!((received.files, received.skipped), (1500, 750));
     assert_eq!(received.resumed, 750 * 4 + 750 * 2);
     assert_eq!(names(to.path()), names(from.path()));
@@ -188,12 +212,12 @@ async fn a_link_cut_anywhere_leaves_whole_files_or_none() {
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(seed | 1);
             let bytes = 1 + (state >> 33) as usize % 950_000;
-            let decision = accept(OnConflict::Skip);
+            let decision = accept(ConflictPolicy::Skip);
             let link = cut_after(bytes);
             let _ = cross_over(link, Arc::clone(&offer), to.path(), decision).await;
             check_whole(from.path(), to.path(), seed);
         }
-        let (_, received) = cross(&[&tree], to.path(), OnConflict::Skip).await;
+        let (_, received) = cross(&[&tree], to.path(), ConflictPolicy::Skip).await;
         assert_eq!(received.failure_count, 0);
         saved += received.resumed;
         assert_eq!(names(from.path()), names(to.path()), "seed {seed}");

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use fardrop_shared::transfer::FileReason;
+use fardrop_shared::wire::peer::{DeclineReason, FileReason};
 use tokio::sync::watch;
 
 use super::*;
@@ -34,11 +34,8 @@ fn options(destination: &Path) -> ReceiveOptions {
     }
 }
 
-fn accept(on_conflict: OnConflict) -> Decision {
-    Decision::Accept {
-        on_conflict,
-        selection: None,
-    }
+fn accept(on_conflict: ConflictPolicy) -> Answer {
+    Answer::Decided(Decision::accept_all(on_conflict))
 }
 
 /// What nobody watches or steers.
@@ -57,7 +54,7 @@ async fn cross_over(
     (left, right): (Link, Link),
     offer: Arc<OfferSource>,
     destination: &Path,
-    decision: Decision,
+    answer: Answer,
 ) -> (Outcome, Outcome) {
     let (sending, receiving) = (controls(), controls());
     let told = [&sending, &receiving].map(|controls| controls.progress.subscribe());
@@ -67,7 +64,7 @@ async fn cross_over(
             receive(
                 right,
                 options(destination),
-                async |_| decision.clone(),
+                async |_| answer.clone(),
                 receiving,
                 std::future::pending()
             ),
@@ -86,7 +83,11 @@ async fn cross_over(
 }
 
 /// Both summaries of a transfer in which nothing goes wrong.
-async fn cross(paths: &[&Path], destination: &Path, on_conflict: OnConflict) -> (Summary, Summary) {
+async fn cross(
+    paths: &[&Path],
+    destination: &Path,
+    on_conflict: ConflictPolicy,
+) -> (Summary, Summary) {
     let (sent, received) =
         cross_over(Link::pair(), offer(paths), destination, accept(on_conflict)).await;
     let (sent, received) = (sent.unwrap(), received.unwrap());
@@ -159,7 +160,7 @@ async fn a_tree_arrives_as_it_was() {
     age(&tree.join("large"), 1_000_000_000);
     age(&tree.join("nothing/in here"), 1_100_000_000);
     age(&tree.join("deep"), 5);
-    let (sent, received) = cross(&[&tree], to.path(), OnConflict::Skip).await;
+    let (sent, received) = cross(&[&tree], to.path(), ConflictPolicy::Skip).await;
     assert_eq!(picture(from.path()), picture(to.path()));
     assert_eq!(received.files, 505);
     assert_eq!(received.sent, received.bytes);
@@ -174,11 +175,26 @@ async fn a_tree_arrives_as_it_was() {
 async fn an_empty_folder_and_an_empty_file_need_no_data() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     fs::create_dir(from.path().join("empty")).unwrap();
-    cross(&[&from.path().join("empty")], to.path(), OnConflict::Skip).await;
+    cross(
+        &[&from.path().join("empty")],
+        to.path(),
+        ConflictPolicy::Skip,
+    )
+    .await;
     assert_eq!(names(to.path()), ["empty"]);
     write(&from.path().join("zero"), "");
-    cross(&[&from.path().join("zero")], to.path(), OnConflict::Skip).await;
-    let (_, again) = cross(&[&from.path().join("zero")], to.path(), OnConflict::Skip).await;
+    cross(
+        &[&from.path().join("zero")],
+        to.path(),
+        ConflictPolicy::Skip,
+    )
+    .await;
+    let (_, again) = cross(
+        &[&from.path().join("zero")],
+        to.path(),
+        ConflictPolicy::Skip,
+    )
+    .await;
     assert_eq!(names(to.path()), ["empty", "zero"]);
     assert_eq!(again.skipped, 1);
 }
@@ -186,13 +202,13 @@ async fn an_empty_folder_and_an_empty_file_need_no_data() {
 #[tokio::test]
 async fn conflicts_are_skipped_renamed_or_replaced() {
     for (on_conflict, expected, skipped) in [
-        (OnConflict::Skip, vec!["same", "new.txt", "old.txt"], 1),
+        (ConflictPolicy::Skip, vec!["same", "new.txt", "old.txt"], 1),
         (
-            OnConflict::Rename,
+            ConflictPolicy::Rename,
             vec!["same", "same", "new.txt", "old.txt"],
             0,
         ),
-        (OnConflict::Replace, vec!["same", "new.txt"], 1),
+        (ConflictPolicy::Replace, vec!["same", "new.txt"], 1),
     ] {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let tree = from.path().join("tree");
@@ -211,7 +227,7 @@ async fn conflicts_are_skipped_renamed_or_replaced() {
         contents.sort();
         expected.sort_unstable();
         assert_eq!(contents, expected, "{on_conflict:?}: {:?}", there.keys());
-        if on_conflict != OnConflict::Replace {
+        if on_conflict != ConflictPolicy::Replace {
             let kept = fs::read_to_string(to.path().join("tree/file.txt")).unwrap();
             assert_eq!(kept, "old.txt");
             let new = fs::read_to_string(to.path().join("tree/file (1).txt")).unwrap();
@@ -230,7 +246,7 @@ async fn what_cannot_be_written_fails_alone() {
         &to.path().join("tree/folder"),
         "a file where a folder must go",
     );
-    let (sent, received) = cross(&[&tree], to.path(), OnConflict::Skip).await;
+    let (sent, received) = cross(&[&tree], to.path(), ConflictPolicy::Skip).await;
     assert_eq!(received.files, 1);
     // The file in it, and the folder itself.
     assert_eq!(received.failure_count, 2);
@@ -268,7 +284,7 @@ async fn a_source_that_changed_fails_alone() {
         0,
     )
     .unwrap();
-    let decision = accept(OnConflict::Skip);
+    let decision = accept(ConflictPolicy::Skip);
     let (sent, received) = cross_over(Link::pair(), offer, to.path(), decision).await;
     let received = received.unwrap();
     assert_eq!(received.failure_count, 6);
@@ -288,7 +304,13 @@ async fn a_declined_offer_writes_nothing() {
     write(&from.path().join("file"), "x");
     let destination = to.path().join("new");
     let offer = offer(&[&from.path().join("file")]);
-    let (sent, received) = cross_over(Link::pair(), offer, &destination, Decision::Decline).await;
+    let (sent, received) = cross_over(
+        Link::pair(),
+        offer,
+        &destination,
+        Answer::Decided(Decision::Decline),
+    )
+    .await;
     let declined = |outcome| matches!(outcome, Err(TransferError::Declined(DeclineReason::Person)));
     assert!(declined(sent) && declined(received));
     assert!(!destination.exists());
@@ -303,7 +325,7 @@ async fn the_time_a_person_thinks_is_not_the_transfers() {
     let (left, right) = Link::pair();
     let decide = async |_: ScannedOffer| {
         tokio::time::sleep(THOUGHT).await;
-        accept(OnConflict::Skip)
+        accept(ConflictPolicy::Skip)
     };
     let never = std::future::pending;
     let destination = options(&root.path().join("in"));
@@ -321,10 +343,15 @@ async fn a_destination_is_made_once_the_offer_is_accepted() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(&from.path().join("file"), "x");
     let destination = to.path().join("made/deep");
-    cross(&[&from.path().join("file")], &destination, OnConflict::Skip).await;
+    cross(
+        &[&from.path().join("file")],
+        &destination,
+        ConflictPolicy::Skip,
+    )
+    .await;
     assert_eq!(names(&destination), ["file"]);
     let file = destination.join("file");
-    let decision = accept(OnConflict::Skip);
+    let decision = accept(ConflictPolicy::Skip);
     let offer = offer(&[&from.path().join("file")]);
     let (sent, received) = cross_over(Link::pair(), offer, &file, decision).await;
     let told = Err::<(), _>(TransferError::Declined(DeclineReason::Destination));
@@ -339,10 +366,11 @@ async fn part_of_an_offer_can_be_taken() {
         write(&from.path().join("tree").join(name), name);
     }
     let offer = offer(&[&from.path().join("tree")]);
-    let decision = Decision::Accept {
-        on_conflict: OnConflict::Skip,
-        selection: Some(vec![(4, 4), (2, 2)]),
-    };
+    let decision = Answer::Decided(Decision::Accept {
+        on_conflict: ConflictPolicy::Skip,
+        selection: Selection::Except([1, 3].into()),
+        destination: None,
+    });
     let (sent, received) = cross_over(Link::pair(), offer, to.path(), decision).await;
     assert_eq!(received.unwrap().files, 2);
     assert_eq!(sent.unwrap().files, 2);
@@ -364,7 +392,7 @@ async fn the_other_side_is_told_of_a_cancel() {
         receive(
             right,
             options(to.path()),
-            async |_| accept(OnConflict::Skip),
+            async |_| accept(ConflictPolicy::Skip),
             controls(),
             std::future::pending()
         ),
@@ -383,7 +411,7 @@ async fn several_receivers_take_one_offer_at_once() {
     let offer = offer(&[&from.path().join("tree")]);
     let to = [(); 3].map(|()| tempfile::tempdir().unwrap());
     let cross = |index: usize| {
-        let decision = accept(OnConflict::Skip);
+        let decision = accept(ConflictPolicy::Skip);
         cross_over(Link::pair(), Arc::clone(&offer), to[index].path(), decision)
     };
     let outcomes: [_; 3] = tokio::join!(cross(0), cross(1), cross(2)).into();
@@ -399,7 +427,12 @@ async fn a_link_out_of_the_destination_is_not_followed() {
     let outside = tempfile::tempdir().unwrap();
     write(&from.path().join("tree/file"), "x");
     symlink(outside.path(), to.path().join("tree")).unwrap();
-    let (_, received) = cross(&[&from.path().join("tree")], to.path(), OnConflict::Replace).await;
+    let (_, received) = cross(
+        &[&from.path().join("tree")],
+        to.path(),
+        ConflictPolicy::Replace,
+    )
+    .await;
     assert_eq!((received.files, received.failure_count), (0, 2));
     assert_eq!(names(outside.path()), [""; 0]);
 }

@@ -1,6 +1,7 @@
 //! Transfers that are paused, redirected, and taken in part.
 
 use super::*;
+use crate::transfer::bounds::PLACES_KEPT;
 
 /// A transfer of one file over a link in this process, and everything to steer and watch it with.
 struct Steered {
@@ -54,7 +55,7 @@ async fn run(steered: Steered, person: impl AsyncFnOnce(Person)) -> (Outcome, Ou
             receive(
                 right,
                 destination,
-                async |_| accept(OnConflict::Skip),
+                async |_| accept(ConflictPolicy::Skip),
                 steered.receiver,
                 never()
             ),
@@ -70,7 +71,7 @@ async fn run(steered: Steered, person: impl AsyncFnOnce(Person)) -> (Outcome, Ou
 struct Person {
     pause: [watch::Sender<bool>; 2],
     standing: [watch::Receiver<Standing>; 2],
-    received: watch::Receiver<Progress>,
+    received: watch::Receiver<Tally>,
 }
 
 impl Person {
@@ -165,7 +166,7 @@ async fn a_paused_transfer_can_be_cancelled() {
             receive(
                 right,
                 destination,
-                async |_| accept(OnConflict::Skip),
+                async |_| accept(ConflictPolicy::Skip),
                 steered.receiver,
                 std::future::pending()
             ),
@@ -178,19 +179,19 @@ async fn a_paused_transfer_can_be_cancelled() {
     assert!(told, "{received:?}");
 }
 
-/// What a receiver makes of `decisions`, one after the other; and what it was shown before each.
+/// What a receiver makes of `answers`, one after the other; and what it was shown before each.
 async fn decided(
     offer: Arc<OfferSource>,
     first: &Path,
-    decisions: Vec<Decision>,
+    answers: Vec<Answer>,
 ) -> (Outcome, Vec<(PathBuf, u32, bool)>) {
     let (left, right) = Link::pair();
     let mut shown = Vec::new();
-    let mut decisions = decisions.into_iter();
+    let mut answers = answers.into_iter();
     let decide = |summary: ScannedOffer| {
         let refused = summary.refused.is_some();
         shown.push((summary.destination, summary.conflicts, refused));
-        std::future::ready(decisions.next().expect("a decision"))
+        std::future::ready(answers.next().expect("an answer"))
     };
     let never = std::future::pending;
     let (_, received) = tokio::join!(
@@ -211,9 +212,9 @@ async fn another_folder_is_looked_at_before_anything_is_written() {
         offer(&[&from.path().join("file")]),
         &first,
         vec![
-            Decision::Elsewhere(second.clone()),
-            Decision::Elsewhere(unusable),
-            accept(OnConflict::Skip),
+            Answer::Elsewhere(second.clone()),
+            Answer::Elsewhere(unusable),
+            accept(ConflictPolicy::Skip),
         ],
     )
     .await;
@@ -239,7 +240,7 @@ async fn places_are_the_top_of_what_was_taken_under_its_final_names() {
     write(&to.path().join("other.txt"), "old");
     let named = ["same.txt", "other.txt", "tree", "empty"].map(|name| from.path().join(name));
     let paths: Vec<&Path> = named.iter().map(PathBuf::as_path).collect();
-    let (sent, received) = cross(&paths, to.path(), OnConflict::Skip).await;
+    let (sent, received) = cross(&paths, to.path(), ConflictPolicy::Skip).await;
     let mut places = received.places;
     places.sort();
     let expected = ["empty", "other (1).txt", "same.txt", "tree"].map(|name| to.path().join(name));
@@ -257,6 +258,6 @@ async fn no_more_than_ten_places_are_told() {
         write(path, "x");
     }
     let paths: Vec<&Path> = named.iter().map(PathBuf::as_path).collect();
-    let (_, received) = cross(&paths, to.path(), OnConflict::Skip).await;
+    let (_, received) = cross(&paths, to.path(), ConflictPolicy::Skip).await;
     assert_eq!((received.files, received.places.len()), (30, PLACES_KEPT));
 }

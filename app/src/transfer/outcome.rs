@@ -1,0 +1,39 @@
+//! What a finished transfer came to.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fardrop_shared::wire::peer::FileReason;
+
+/// A transfer that came to its end, perhaps without some of its files.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// Files verified on the receiver's disk.
+    pub files: u32,
+    /// Bytes at the receiver, those that were there before among them.
+    pub bytes: u64,
+    /// Bytes of files that crossed the link.
+    pub sent: u64,
+    /// Bytes that were kept from an earlier transfer and proved, not sent.
+    pub resumed: u64,
+    /// Files that were there already, proved identical (known to the receiver only).
+    pub skipped: u32,
+    /// Files that did not make it, the first thousand of them.
+    pub failures: Vec<FileFailure>,
+    /// How many did not make it.
+    pub failure_count: u32,
+    /// From the receiver's yes to the last verification.
+    pub elapsed: Duration,
+    /// Where what was taken is now: files and folders at the top, under their final names, the first ten
+    /// (known to the receiver only).
+    pub places: Vec<PathBuf>,
+}
+
+/// A file that did not make it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileFailure {
+    /// Its relative path, as the sender named it: to be escaped before it is shown.
+    pub name: String,
+    /// Why.
+    pub reason: FileReason,
+}

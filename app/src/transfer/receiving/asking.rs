@@ -1,0 +1,133 @@
+//! Asking the person about an offer, and scanning the folders that it might go to.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fardrop_shared::offer::Manifest;
+use fardrop_shared::wire::peer::DeclineReason;
+
+use super::decision::{Answer, Decide, Decision, ScannedOffer};
+use super::scan::DestinationScan;
+use super::selection::{Acceptance, ConflictPolicy, Selection};
+use super::threads::{Alive, on_thread};
+use crate::disk::{Destination, free_space};
+use crate::transfer::error::TransferError;
+
+/// What the person takes of an offer, and into which folder.
+pub(super) struct Taken {
+    pub(super) manifest: Arc<Manifest>,
+    pub(super) scan: Arc<DestinationScan>,
+    pub(super) acceptance: Acceptance,
+    pub(super) destination: PathBuf,
+    pub(super) free_space: Option<u64>,
+}
+
+/// Scans the destination and asks the person, until that is settled.
+pub(super) async fn ask(
+    manifest: Arc<Manifest>,
+    destination: PathBuf,
+    person: &mut impl Decide,
+    alive: &Alive,
+) -> Result<Taken, TransferError> {
+    let scanned = scan(&manifest, &destination, alive).await?;
+    let mut scanned = scanned.map_err(TransferError::Destination)?;
+    person.see(&scanned.offer(&manifest));
+    let mut refused = None;
+    loop {
+        let offer = ScannedOffer {
+            refused: refused.take(),
+            ..scanned.offer(&manifest)
+        };
+        let (elsewhere, accepted) = match person.decide(offer).await {
+            Answer::Decided(Decision::Decline) => {
+                return Err(TransferError::Declined(DeclineReason::Person));
+            }
+            Answer::Decided(Decision::Accept {
+                on_conflict,
+                selection,
+                destination,
+            }) => match destination.filter(|folder| *folder != scanned.destination) {
+                Some(folder) => (folder, Some((on_conflict, selection))),
+                None => return take(manifest, scanned, on_conflict, selection, alive).await,
+            },
+            Answer::Elsewhere(folder) => (folder, None),
+        };
+        match scan(&manifest, &elsewhere, alive).await? {
+            Ok(other) => {
+                scanned = other;
+                person.see(&scanned.offer(&manifest));
+                if let Some((on_conflict, selection)) = accepted {
+                    return take(manifest, scanned, on_conflict, selection, alive).await;
+                }
+            }
+            Err(error) => refused = Some(error),
+        }
+    }
+}
+
+/// A folder that the offer might go to.
+struct Scanned {
+    destination: PathBuf,
+    scan: Arc<DestinationScan>,
+    free_space: Option<u64>,
+}
+
+impl Scanned {
+    fn offer(&self, manifest: &Arc<Manifest>) -> ScannedOffer {
+        ScannedOffer {
+            manifest: Arc::clone(manifest),
+            destination: self.destination.clone(),
+            refused: None,
+            free_space: self.free_space,
+            conflicts: self.scan.taken.count(),
+            kept_bytes: self.scan.kept_bytes,
+            scan: Arc::clone(&self.scan),
+        }
+    }
+}
+
+/// What is in the folder `path` already, and how much fits there.
+async fn scan(
+    manifest: &Arc<Manifest>,
+    path: &Path,
+    alive: &Alive,
+) -> Result<io::Result<Scanned>, TransferError> {
+    let (manifest, destination) = (Arc::clone(manifest), path.to_owned());
+    let scanning = on_thread("fardrop-scan", alive, move || {
+        let scan = match Destination::open(&destination) {
+            Ok(opened) => DestinationScan::look(&manifest, &mut opened.folders()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                DestinationScan::nothing(manifest.totals().entries())
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Scanned {
+            scan: Arc::new(scan),
+            free_space: free_space(&destination).ok(),
+            destination,
+        })
+    });
+    scanning.await
+}
+
+/// Works out which entries are taken, beside the network's thread: there may be a million.
+async fn take(
+    manifest: Arc<Manifest>,
+    scanned: Scanned,
+    on_conflict: ConflictPolicy,
+    selection: Selection,
+    alive: &Alive,
+) -> Result<Taken, TransferError> {
+    let offered = Arc::clone(&manifest);
+    let acceptance = on_thread("fardrop-select", alive, move || {
+        Acceptance::new(&offered, on_conflict, &selection)
+    });
+    Ok(Taken {
+        manifest,
+        scan: scanned.scan,
+        acceptance: acceptance.await?,
+        destination: scanned.destination,
+        free_space: scanned.free_space,
+    })
+}

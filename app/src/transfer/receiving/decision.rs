@@ -1,0 +1,127 @@
+//! What a person is shown of an offer before anything is written, and what they may answer.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fardrop_shared::offer::Manifest;
+
+use super::scan::DestinationScan;
+use super::selection::{ConflictPolicy, Selection};
+
+/// How to receive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiveOptions {
+    /// The folder that gets the files; it is made if it is missing.
+    pub destination: PathBuf,
+}
+
+/// An offer, and what a scan of the destination found. Nothing was written so far.
+#[derive(Debug)]
+pub struct ScannedOffer {
+    /// The names, all of them safe as paths, none of them escaped for display.
+    pub manifest: Arc<Manifest>,
+    /// The folder that it would go to.
+    pub destination: PathBuf,
+    /// Why the folder that was decided for cannot be used, if so: then this is about the one before.
+    pub refused: Option<io::Error>,
+    /// Bytes free at the destination; `None` if that cannot be told.
+    pub free_space: Option<u64>,
+    /// Files whose name is taken.
+    pub conflicts: u32,
+    /// Bytes that earlier transfers kept, to be proved.
+    pub kept_bytes: u64,
+    pub(super) scan: Arc<DestinationScan>,
+}
+
+impl ScannedOffer {
+    /// What has which name already.
+    #[must_use]
+    pub fn conflicts(&self) -> ConflictMap {
+        ConflictMap(Arc::clone(&self.scan))
+    }
+}
+
+/// What at the destination has the name of an offered file.
+#[derive(Debug, Clone)]
+pub struct ConflictMap(Arc<DestinationScan>);
+
+/// What has the name of an offered file already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    /// A file of the same size: it may be the same one, which is found out when the offer is accepted.
+    SameSize,
+    /// Something else.
+    Differs,
+}
+
+impl ConflictMap {
+    /// What has the name of the entry with this index, if it is a file and anything does.
+    #[must_use]
+    pub fn conflict(&self, index: u32) -> Option<Conflict> {
+        if self.0.same_size.contains(index) {
+            Some(Conflict::SameSize)
+        } else if self.0.taken.contains(index) {
+            Some(Conflict::Differs)
+        } else {
+            None
+        }
+    }
+}
+
+/// A person's decision about an offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Take it.
+    Accept {
+        /// What to do where a file of the same name is there already.
+        on_conflict: ConflictPolicy,
+        /// What of it.
+        selection: Selection,
+        /// Another folder than the one that was said before, if any.
+        destination: Option<PathBuf>,
+    },
+    /// Refuse it; the sender is told.
+    Decline,
+}
+
+impl Decision {
+    /// Takes all of it to where it was going to go.
+    #[must_use]
+    pub const fn accept_all(on_conflict: ConflictPolicy) -> Self {
+        Self::Accept {
+            on_conflict,
+            selection: Selection::All,
+            destination: None,
+        }
+    }
+}
+
+/// What a person answers when an offer is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Look at another folder first, and ask again.
+    Elsewhere(PathBuf),
+    /// What they decided.
+    Decided(Decision),
+}
+
+/// Who decides about an offer.
+pub trait Decide {
+    /// Sees the offer whenever a destination was scanned for it: before each question, and before it is
+    /// taken to a folder that was not asked about.
+    fn see(&mut self, _offer: &ScannedOffer) {}
+
+    /// Answers `offer`.
+    fn decide(&mut self, offer: ScannedOffer) -> impl Future<Output = Answer> + Send;
+}
+
+impl<F, Deciding> Decide for F
+where
+    F: FnMut(ScannedOffer) -> Deciding + Send,
+    Deciding: Future<Output = Answer> + Send,
+{
+    fn decide(&mut self, offer: ScannedOffer) -> impl Future<Output = Answer> + Send {
+        self(offer)
+    }
+}

@@ -1,0 +1,152 @@
+//! What of an offer is taken.
+
+use std::collections::{BTreeSet, HashSet};
+
+use fardrop_shared::offer::{EntryKind, Manifest};
+use fardrop_shared::transfer::Ranges;
+use serde::{Deserialize, Serialize};
+
+/// What to do where a file of the same name is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConflictPolicy {
+    /// Leave identical files alone; keep both where the content differs.
+    Skip,
+    /// Keep both, always: `name (1).ext`.
+    Rename,
+    /// Replace the old file once the new one is verified.
+    Replace,
+}
+
+/// What of an offer the person takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// All of it.
+    All,
+    /// All but the entries with these indices. With a folder goes everything in it.
+    Except(BTreeSet<u32>),
+}
+
+/// What was taken of an offer, entry by entry, and the policy for names that are taken.
+#[derive(Debug, Clone)]
+pub(super) struct Acceptance {
+    pub(super) on_conflict: ConflictPolicy,
+    /// Runs of entries, first and last included, in rising order; all of them without.
+    runs: Option<Vec<(u32, u32)>>,
+}
+
+impl Acceptance {
+    /// Takes `selection` of `manifest`. Looks at every entry, unless all are taken.
+    pub(super) fn new(
+        manifest: &Manifest,
+        on_conflict: ConflictPolicy,
+        selection: &Selection,
+    ) -> Self {
+        Self {
+            on_conflict,
+            runs: runs(manifest, selection),
+        }
+    }
+
+    pub(super) fn contains(&self, index: u32) -> bool {
+        self.runs.as_ref().is_none_or(|runs| {
+            let after = runs.partition_point(|(first, _)| *first <= index);
+            runs[..after].last().is_some_and(|(_, last)| index <= *last)
+        })
+    }
+
+    /// Files taken, and their bytes.
+    pub(super) fn totals(&self, manifest: &Manifest) -> (u32, u64) {
+        let (mut files, mut bytes) = (0, 0);
+        manifest.for_each(|index, entry| {
+            if let EntryKind::File { size, .. } = entry.kind
+                && self.contains(index)
+            {
+                files += 1;
+                bytes += size;
+            }
+        });
+        (files, bytes)
+    }
+}
+
+/// The entries that `selection` takes, as runs; `None` for all of them.
+fn runs(manifest: &Manifest, selection: &Selection) -> Option<Vec<(u32, u32)>> {
+    let except = match selection {
+        Selection::All => return None,
+        Selection::Except(except) => except,
+    };
+    let folders = folders_among(manifest, except);
+    let mut runs = Vec::new();
+    let mut open = Ranges::default();
+    manifest.for_each(|index, entry| {
+        let left_out = except.contains(&index)
+            || (!folders.is_empty()
+                && folders_of(entry.path).any(|folder| folders.contains(folder)));
+        if !left_out {
+            runs.extend(open.push(index));
+        }
+    });
+    runs.extend(open.finish());
+    Some(runs)
+}
+
+fn folders_among(manifest: &Manifest, indices: &BTreeSet<u32>) -> HashSet<String> {
+    let mut cursor = manifest.cursor();
+    let entries = indices.iter().filter_map(|index| {
+        let entry = cursor.entry(manifest, *index)?;
+        (entry.kind == EntryKind::Folder).then(|| entry.path.to_owned())
+    });
+    entries.collect()
+}
+
+/// The folders that a path lies in, the innermost first.
+pub(crate) fn folders_of(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(path.rsplit_once('/').map(|(folder, _)| folder), |folder| {
+        folder.rsplit_once('/').map(|(folder, _)| folder)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use fardrop_shared::offer::{Entry, ManifestBuilder, ModifiedTime};
+
+    use super::*;
+
+    #[test]
+    fn with_a_folder_goes_everything_in_it() {
+        let file = EntryKind::File {
+            size: 4,
+            executable: false,
+        };
+        let mut builder = ManifestBuilder::new();
+        for (path, kind) in [
+            ("tree", EntryKind::Folder),
+            ("tree/a", file),
+            ("tree/b", EntryKind::Folder),
+            ("tree/b/c", file),
+            ("tree/b/d", EntryKind::Folder),
+            ("tree/b/d/e", file),
+            ("tree/bb", file),
+        ] {
+            let modified = ModifiedTime::default();
+            builder
+                .push(Entry {
+                    path,
+                    kind,
+                    modified,
+                })
+                .expect("it fits");
+        }
+        let manifest = builder.finish().expect("it is whole");
+        let except = |indices: &[u32]| {
+            let selection = Selection::Except(indices.iter().copied().collect());
+            runs(&manifest, &selection).expect("not all of it")
+        };
+        assert_eq!(runs(&manifest, &Selection::All), None);
+        assert_eq!(except(&[]), [(0, 6)]);
+        assert_eq!(except(&[2]), [(0, 1), (6, 6)]);
+        assert_eq!(except(&[1, 4]), [(0, 0), (2, 3), (6, 6)]);
+        assert_eq!(except(&[0]), []);
+        assert_eq!(except(&[99]), [(0, 6)]);
+    }
+}

@@ -1,0 +1,86 @@
+//! The state of a sender that its tasks and its reading thread share.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use fardrop_shared::transfer::Sending;
+
+/// The state of a sender, between the task that hears the receiver and the thread that reads.
+#[derive(Debug)]
+pub(super) struct SendState {
+    sending: Mutex<Sending>,
+    changed: Condvar,
+    stopped: AtomicBool,
+    paused: AtomicBool,
+    /// Bytes of files put into buffers.
+    pub(super) sent: AtomicU64,
+    /// Bytes that the receiver proved to have of files that it has in part.
+    pub(super) resumed: AtomicU64,
+}
+
+impl SendState {
+    pub(super) fn new(entries: u32) -> Self {
+        Self {
+            sending: Mutex::new(Sending::new(entries)),
+            changed: Condvar::new(),
+            stopped: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
+            sent: AtomicU64::new(0),
+            resumed: AtomicU64::new(0),
+        }
+    }
+
+    /// What is wanted. Whoever changed it wakes the reading thread with [`SendState::wake`].
+    pub(super) fn sending(&self) -> MutexGuard<'_, Sending> {
+        // A panic elsewhere leaves nothing half-written in there.
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wake(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Makes the reading thread end.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        // The lock is held once so that the thread is either waiting, or yet to look.
+        drop(self.sending());
+        self.wake();
+    }
+
+    /// Makes the reading thread rest, or go on.
+    pub(super) fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
+        // Held once for the reason given in `stop`.
+        drop(self.sending());
+        self.wake();
+    }
+
+    /// Waits while the transfer stands still.
+    pub(super) fn rest(&self) {
+        if !self.paused.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut sending = self.sending();
+        while !self.stopped() && self.paused.load(Ordering::Relaxed) {
+            sending = self
+                .changed
+                .wait(sending)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub(super) fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn wait(&self) {
+        let mut sending = self.sending();
+        while !self.stopped() && sending.waiting() {
+            sending = self
+                .changed
+                .wait(sending)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
