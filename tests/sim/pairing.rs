@@ -11,6 +11,7 @@ use fardrop_shared::pairing::{
     SenderPairing, Transports,
 };
 use fardrop_shared::path::{Candidate, CandidateKind, Nat, Whereabouts};
+use fardrop_tests::hostile::rendezvous::{Mood, Parcel, Parties, Rendezvous};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -23,51 +24,6 @@ const STEP: Duration = Duration::from_millis(200);
 
 /// Steps after which everybody must have come to an end: two minutes.
 const MAX_STEPS: u32 = 600;
-
-/// Old payloads that the attacker keeps.
-const MAX_HISTORY: usize = 200;
-
-/// What the rendezvous does with a payload, in percent.
-#[derive(Debug, Clone, Copy)]
-struct Mood {
-    drop: u32,
-    repeat: u32,
-    garble: u32,
-    swap: u32,
-    replay: u32,
-}
-
-impl Mood {
-    const HONEST: Self = Self {
-        drop: 0,
-        repeat: 0,
-        garble: 0,
-        swap: 0,
-        replay: 0,
-    };
-    const LOSSY: Self = Self {
-        drop: 40,
-        repeat: 30,
-        ..Self::HONEST
-    };
-
-    fn hostile(rng: &mut ChaCha20Rng) -> Self {
-        let mut some = |most| {
-            if rng.gen_bool(0.5) {
-                rng.gen_range(0..most)
-            } else {
-                0
-            }
-        };
-        Self {
-            drop: some(60),
-            repeat: some(60),
-            garble: some(30),
-            swap: some(30),
-            replay: some(50),
-        }
-    }
-}
 
 struct Sender {
     name: String,
@@ -97,25 +53,12 @@ enum Outcome {
     Failed,
 }
 
-/// A payload on its way.
-#[derive(Clone)]
-struct Parcel {
-    /// Which sender: the one it is for, or the one it is from.
-    sender: usize,
-    /// Which receiver, as the rendezvous says.
-    receiver: PairingId,
-    to_sender: bool,
-    payload: Vec<u8>,
-}
-
 struct World {
     now: Instant,
     rng: ChaCha20Rng,
-    mood: Mood,
+    rendezvous: Rendezvous,
     senders: Vec<Sender>,
     receivers: Vec<Receiver>,
-    on_the_way: Vec<Parcel>,
-    history: Vec<Parcel>,
 }
 
 const RIGHT: &str = "417-acid-lemon";
@@ -140,11 +83,9 @@ impl World {
         Self {
             now: Instant::now(),
             rng: ChaCha20Rng::seed_from_u64(seed),
-            mood,
+            rendezvous: Rendezvous::new(mood),
             senders: Vec::new(),
             receivers: Vec::new(),
-            on_the_way: Vec::new(),
-            history: Vec::new(),
         }
     }
 
@@ -234,69 +175,21 @@ impl World {
                 }
             }
         }
+        let receivers: Vec<PairingId> = self.receivers.iter().map(|one| one.machine.id()).collect();
+        let parties = Parties {
+            senders: self.senders.len(),
+            receivers: &receivers,
+        };
         for parcel in said {
-            self.meddle(parcel);
-        }
-    }
-
-    fn meddle(&mut self, mut parcel: Parcel) {
-        let mood = self.mood;
-        self.remember(parcel.clone());
-        if self.chance(mood.drop) {
-            return;
-        }
-        if self.chance(mood.swap) {
-            parcel.sender = self.rng.gen_range(0..self.senders.len());
-            let other = self.receivers.choose(&mut self.rng).unwrap();
-            parcel.receiver = other.machine.id();
-            parcel.to_sender ^= self.rng.gen_bool(0.3);
-        }
-        if self.chance(mood.garble) {
-            self.garble(&mut parcel.payload);
-        }
-        if self.chance(mood.repeat) {
-            self.on_the_way.push(parcel.clone());
-        }
-        self.on_the_way.push(parcel);
-        if self.chance(mood.replay) {
-            let mut old = self.history.choose(&mut self.rng).unwrap().clone();
-            if self.rng.gen_bool(0.5) {
-                old.receiver = self.receivers.choose(&mut self.rng).unwrap().machine.id();
-            }
-            self.on_the_way.push(old);
-        }
-    }
-
-    fn garble(&mut self, payload: &mut Vec<u8>) {
-        match self.rng.gen_range(0..4) {
-            0 => payload.truncate(self.rng.gen_range(0..=payload.len())),
-            1 => payload[0] = self.rng.gen_range(0..7),
-            2 => payload.push(self.rng.r#gen()),
-            _ => {
-                let at = self.rng.gen_range(0..payload.len());
-                payload[at] ^= 1 << self.rng.gen_range(0..8);
-            }
-        }
-    }
-
-    fn remember(&mut self, parcel: Parcel) {
-        if self.history.len() < MAX_HISTORY {
-            self.history.push(parcel);
-        } else {
-            let at = self.rng.gen_range(0..MAX_HISTORY);
-            self.history[at] = parcel;
+            self.rendezvous.take(parcel, parties, &mut self.rng);
         }
     }
 
     fn deliver(&mut self) {
-        let mut parcels = std::mem::take(&mut self.on_the_way);
-        parcels.shuffle(&mut self.rng);
-        for parcel in parcels {
-            // Some come later, behind newer ones.
-            if self.mood.drop > 0 && self.rng.gen_bool(0.3) {
-                self.on_the_way.push(parcel);
+        for parcel in self.rendezvous.shuffle(&mut self.rng) {
+            let Some(parcel) = self.rendezvous.let_through(parcel, &mut self.rng) else {
                 continue;
-            }
+            };
             if parcel.to_sender {
                 let sender = &mut self.senders[parcel.sender].machine;
                 sender.handle_payload(self.now, parcel.receiver, &parcel.payload, &mut self.rng);
@@ -360,10 +253,6 @@ impl World {
                 receiver.outcome = Some(receiver.on_event(event, &self.senders));
             }
         }
-    }
-
-    fn chance(&mut self, percent: u32) -> bool {
-        self.rng.gen_range(0..100) < percent
     }
 }
 
@@ -511,12 +400,17 @@ fn pair_with(number: usize, change: &dyn Fn(&mut Vec<u8>)) -> (World, usize) {
             length = payload.len();
             change(&mut payload);
         }
-        world.on_the_way = vec![Parcel {
+        let parcel = Parcel {
             sender: 0,
             receiver: pairing,
             to_sender,
             payload,
-        }];
+        };
+        let parties = Parties {
+            senders: 1,
+            receivers: &[pairing],
+        };
+        world.rendezvous.take(parcel, parties, &mut world.rng);
         world.deliver();
         for run in std::mem::take(&mut world.senders[0].owed) {
             world.senders[0]

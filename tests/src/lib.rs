@@ -1,6 +1,7 @@
 //! Helpers shared by the test tiers.
 
 pub mod fuzz;
+pub mod hostile;
 pub mod namespace;
 pub mod peer;
 pub mod sim;

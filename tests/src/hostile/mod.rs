@@ -1,0 +1,3 @@
+//! Peers and servers that do not keep to the protocol, for every tier that meets one.
+
+pub mod rendezvous;
