@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::router::SHARED_TABLE;
+use super::SHARED_TABLE;
 use fardrop_tests::namespace::Namespace;
 
 /// How long it may take to start.

@@ -51,6 +51,9 @@ const PROGRAMS: [&str; 7] = [
     "ss",
 ];
 
+/// The table of what holds for IPv6, and of the mappings that a gateway makes.
+const SHARED_TABLE: &str = "shared_lab";
+
 /// Where the rendezvous is, and its port.
 const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(11, 0, 0, 2), 4840);
 

@@ -4,12 +4,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context, Result};
 
+use super::SHARED_TABLE;
 use super::gateway::{Gateway, GatewayPlan};
 use super::nat::Rules;
 use fardrop_tests::namespace::Namespace;
-
-/// The table of what holds for IPv6, and of the mappings that a gateway makes.
-pub(super) const SHARED_TABLE: &str = "shared_lab";
 
 /// Shell lines for every new network. A device's offloads hand super-packets to the packet filter,
 /// which counts, drops and matches packets as they are on a wire.
