@@ -1,11 +1,14 @@
 //! Tier 2: the built binaries on loopback.
 
 mod ask_the_doctor;
+mod call_it_wrongly;
 mod cross_marking_routers;
 mod find_each_other_nearby;
+mod give_a_code;
 mod kill_and_try_again;
 mod lose_a_file_or_a_disk;
 mod read_json;
+mod receive_again;
 mod receive_onto_failing_disks;
 mod send_and_receive;
 mod share_with_several;
@@ -13,9 +16,10 @@ mod stop_midway;
 mod transfer_without_quic;
 mod try_a_blocked_network;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fardrop_tests::peer::{Peer, PeerCommand, Rendezvous};
 use fardrop_tests::{peer, tree};
 use serde_json::Value;
 
@@ -26,6 +30,59 @@ fn workplace() -> Result<tempfile::TempDir> {
     std::fs::create_dir(folder.path().join("out"))?;
     tree::varied(&folder.path().join("out"))?;
     Ok(folder)
+}
+
+/// A share of a varied tree at a rendezvous of its own.
+struct Share {
+    /// Holds what is sent, and what is received.
+    work: tempfile::TempDir,
+    /// Where they meet.
+    rendezvous: Rendezvous,
+    /// Who shares.
+    sender: Peer,
+    /// What the sender says is typed at the other end.
+    code: String,
+}
+
+impl Share {
+    /// One whose sender is given these arguments, and has told its code.
+    fn open(arguments: &[&str]) -> Result<Self> {
+        let work = workplace()?;
+        let rendezvous = Rendezvous::start()?;
+        let mut command = PeerCommand::send(&rendezvous, &work.path().join("out"))?;
+        for argument in arguments {
+            command = command.arg(argument);
+        }
+        let mut sender = command.start()?;
+        let code = sender.code()?;
+        Ok(Self {
+            work,
+            rendezvous,
+            sender,
+            code,
+        })
+    }
+
+    /// What is sent.
+    fn out(&self) -> PathBuf {
+        self.work.path().join("out")
+    }
+
+    /// Where things arrive.
+    fn folder(&self) -> PathBuf {
+        self.work.path().join("in")
+    }
+
+    /// A receiver that says yes to all of it.
+    fn receive(&self) -> Result<PeerCommand> {
+        PeerCommand::receive(&self.rendezvous, &self.code, &self.folder())
+    }
+
+    /// A receiver that has been told neither the code nor what it says to the offer.
+    fn receive_with_nothing(&self, folder: &Path) -> Result<PeerCommand> {
+        let command = PeerCommand::new("receive")?.server(&self.rendezvous);
+        Ok(command.into_folder(folder))
+    }
 }
 
 /// Asserts that what was sent is all there, and nothing else is.

@@ -1,15 +1,17 @@
 //! Where there is no path: the person is told why, and soon.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::lab::{HomePlan, Lab, Nat, Plan, Policy, Rules};
 use anyhow::{Context, Result};
 use fardrop_tests::peer::{Account, Peer};
+use tempfile::TempDir;
 
 use crate::cell::pair;
 use crate::matrix::LOOSENESS;
 use crate::report::table;
-use crate::round::{Turn, rounds, small_file};
+use crate::round::{Running, Turn, rounds, small_file};
 
 /// How long it may take until somebody is told.
 const BOUND: Duration = Duration::from_secs(5);
@@ -23,6 +25,49 @@ fn build(test: &str, one: HomePlan, other: HomePlan) -> Result<Option<Lab>> {
         ..Plan::default()
     };
     Lab::build(test, &plan)
+}
+
+/// A lab, and a small file to send between its homes.
+struct Scene {
+    lab: Lab,
+    folder: TempDir,
+    file: PathBuf,
+}
+
+impl Scene {
+    fn build(test: &str, one: HomePlan, other: HomePlan) -> Result<Option<Self>> {
+        let Some(lab) = build(test, one, other)? else {
+            return Ok(None);
+        };
+        let folder = tempfile::tempdir()?;
+        let file = small_file(folder.path())?;
+        Ok(Some(Self { lab, folder, file }))
+    }
+
+    /// After what time both ends told this reason, from when both were ready, in rounds that start afresh.
+    fn told_at_both_ends(
+        &self,
+        arguments: &'static [&'static str],
+        reason: &str,
+        bound: Duration,
+    ) -> Result<Vec<Duration>> {
+        let mut times = Vec::new();
+        for _ in 0..rounds() {
+            self.lab.forget()?;
+            let round = pair(&self.lab, arguments).run(&self.file)?;
+            let ready = round.ready().context("they met")?;
+            for account in [&round.sender, &round.receiver] {
+                times.push(told(account, reason, ready, bound));
+            }
+        }
+        Ok(times)
+    }
+
+    /// Both ends, started afresh.
+    fn start(&self) -> Result<Running> {
+        self.lab.forget()?;
+        pair(&self.lab, &[]).start(&self.file, self.folder.path())
+    }
 }
 
 /// Asserts that a run failed for this reason, and gives how long after `since` it was told.
@@ -63,22 +108,13 @@ fn record(section: &str, times: &[Duration]) -> Result<()> {
 fn two_symmetric_nats_are_told_so_at_both_ends() -> Result<()> {
     let _turn = Turn::wait();
     let hard = HomePlan::behind(Nat::SymmetricRandom);
-    let Some(lab) = build("two_symmetric_nats_are_told_so_at_both_ends", hard, hard)? else {
+    let Some(scene) = Scene::build("two_symmetric_nats_are_told_so_at_both_ends", hard, hard)?
+    else {
         return Ok(());
     };
-    let folder = tempfile::tempdir()?;
-    let file = small_file(folder.path())?;
-    let mut times = Vec::new();
-    for _ in 0..rounds() {
-        lab.forget()?;
-        let round = pair(&lab, &["--no-ipv6"]).run(&file)?;
-        let ready = round.ready().context("they met")?;
-        for account in [&round.sender, &round.receiver] {
-            times.push(told(account, "both-nats-symmetric", ready, KNOWN_BOUND));
-        }
-    }
+    let times = scene.told_at_both_ends(&["--no-ipv6"], "both-nats-symmetric", KNOWN_BOUND)?;
     record("5a. Reason: both NATs symmetric (both ends)", &times)?;
-    lab.close()
+    scene.lab.close()
 }
 
 /// Starts a receiver of a code that nobody has, and reads to its end.
@@ -156,36 +192,24 @@ fn firewall_that_lets_only_the_rendezvous_through_is_told() -> Result<()> {
         ..Rules::of(Nat::PortRestricted)
     });
     let test = "firewall_that_lets_only_the_rendezvous_through_is_told";
-    let Some(lab) = build(test, home, walled)? else {
+    let Some(scene) = Scene::build(test, home, walled)? else {
         return Ok(());
     };
-    let folder = tempfile::tempdir()?;
-    let file = small_file(folder.path())?;
-    let mut times = Vec::new();
-    for _ in 0..rounds() {
-        lab.forget()?;
-        let round = pair(&lab, &[]).run(&file)?;
-        let ready = round.ready().context("they met")?;
-        for account in [&round.sender, &round.receiver] {
-            times.push(told(account, "firewalled", ready, BOUND));
-        }
-    }
+    let times = scene.told_at_both_ends(&[], "firewalled", BOUND)?;
     record(
         "5d. Reason: a firewall lets nothing else through (both ends)",
         &times,
     )?;
-    lab.close()
+    scene.lab.close()
 }
 
 #[test]
 fn peer_that_vanishes_is_told() -> Result<()> {
     let _turn = Turn::wait();
     let home = HomePlan::behind(Nat::PortRestricted);
-    let Some(lab) = build("peer_that_vanishes_is_told", home, home)? else {
+    let Some(scene) = Scene::build("peer_that_vanishes_is_told", home, home)? else {
         return Ok(());
     };
-    let folder = tempfile::tempdir()?;
-    let file = small_file(folder.path())?;
     // At 100 ms it takes three times as long to a path as to kill a process.
     let vanish = |mut going: Peer, mut staying: Peer| -> Result<Duration> {
         going.event("paired")?;
@@ -197,13 +221,11 @@ fn peer_that_vanishes_is_told() -> Result<()> {
     };
     let mut times = Vec::new();
     for _ in 0..rounds() {
-        lab.forget()?;
-        let running = pair(&lab, &[]).start(&file, folder.path())?;
+        let running = scene.start()?;
         times.push(vanish(running.receiver, running.sender)?);
-        lab.forget()?;
-        let running = pair(&lab, &[]).start(&file, folder.path())?;
+        let running = scene.start()?;
         times.push(vanish(running.sender, running.receiver)?);
     }
     record("5e. Reason: the peer is gone (either end)", &times)?;
-    lab.close()
+    scene.lab.close()
 }
