@@ -31,7 +31,8 @@ packages=$PWD/target/debian
 if [ "${1:-}" != --inside ]; then
     # 1. The packages.
     [ "$(cargo deb --version 2>/dev/null)" = "$cargo_deb" ] ||
-        cargo install --quiet --locked --version "$cargo_deb" --root "$tools" cargo-deb
+        CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 \
+            cargo install --quiet --locked --debug --version "$cargo_deb" --root "$tools" cargo-deb
     rm -rf "$packages"
     for package in fardrop fardrop-rendezvous; do
         cargo deb --quiet --locked --no-build -p "$package" -o "$packages/$package.deb" >/dev/null

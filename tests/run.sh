@@ -67,40 +67,109 @@ fi
 command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:$PATH"
 command -v cargo >/dev/null || { echo "needed, and not here: cargo (rustup.rs)" >&2; exit 1; }
 
+# What ran before, for the summary: a line each (`.ci/run`).
 results=()
+[ -z "${FARDROP_RAN_BEFORE:-}" ] || mapfile -t results <<<"$FARDROP_RAN_BEFORE"
 failed=0
 
-# tier NAME COMMAND...: runs it and notes how it went.
-tier() {
-    local name=$1 start=$SECONDS
-    shift
-    echo
-    echo "== $name: $*"
-    if "$@" </dev/null; then
-        results+=("ok      $name ($((SECONDS - start)) s)")
+# note NAME EXIT-CODE SECONDS: how a tier went.
+note() {
+    if [ "$2" = 0 ]; then
+        results+=("ok      $1 ($3 s)")
     else
-        results+=("FAILED  $name ($((SECONDS - start)) s)")
+        results+=("FAILED  $1 ($3 s)")
         failed=$((failed + 1))
     fi
 }
 
-tier "unit" cargo test --locked -p fardrop-shared -p fardrop-rendezvous -p fardrop
-tier "tidy" cargo test --locked -p fardrop-tests --test tidy
-tier "sim" cargo test --locked -p fardrop-tests --test sim
-tier "fuzz" cargo test --locked -p fardrop-tests --test fuzz
-# The binaries that people run are the ones that are tested.
-tier "build" cargo build --release --locked -p fardrop -p fardrop-rendezvous
-tier "e2e" cargo test --release --locked -p fardrop-tests --test e2e
+# tier NAME COMMAND...: runs it, with nothing else beside it.
+tier() {
+    local name=$1 start=$SECONDS code=0
+    shift
+    echo
+    echo "== $name: $*"
+    "$@" </dev/null || code=$?
+    note "$name" "$code" $((SECONDS - start))
+}
+
+# Tiers that run side by side: names, commands, processes, and a folder for what they say.
+names=() commands=() processes=()
+logs=$(mktemp -d) || exit 1
+# Each leads a group of processes, so that nothing is left of it.
+trap 'for each in ${processes[@]+"${processes[@]}"}; do kill -- "-$each" 2>/dev/null; done; rm -rf "$logs"' EXIT
+trap 'exit 130' INT TERM
+
+# beside NAME COMMAND...: starts it, and goes on. Only what no clock is held to may run so.
+beside() {
+    local name=$1
+    shift
+    echo "started: $name"
+    set -m
+    (
+        start=$SECONDS code=0
+        "$@" </dev/null >"$logs/$name" 2>&1 || code=$?
+        echo "$code $((SECONDS - start))" >"$logs/$name.end"
+    ) &
+    set +m
+    names+=("$name") commands+=("$*") processes+=("$!")
+}
+
+# together: waits for all that was started, and prints what each said, one after the other.
+together() {
+    local index name code seconds
+    for index in "${!names[@]}"; do
+        wait "${processes[index]}"
+        name=${names[index]}
+        echo
+        echo "== $name: ${commands[index]}"
+        cat "$logs/$name"
+        read -r code seconds <"$logs/$name.end" || code=1 seconds=0
+        note "$name" "$code" "$seconds"
+    done
+    names=() commands=() processes=()
+}
+
+# Every command names the whole workspace, because what cargo selects decides which features the
+# dependencies have: with `-p` some of them would be built again for each selection. The binaries are the
+# exception. People run them without what only tests ask for (`fuzzing` of fardrop-shared), and so do
+# the tests: what drives them is built once, for all tiers, and not optimised as they are.
+tests() {
+    cargo test --locked --workspace "$@"
+}
+# A test that drives a binary looks for it here.
+target=${CARGO_TARGET_DIR:-target}
+[[ $target = /* ]] || target=$PWD/$target
+export FARDROP_BIN_DIR=$target/release
+
+unit() {
+    tests --lib --bin fardrop --bin fardrop-rendezvous --test process && tests --doc
+}
+
+# Nothing but compilers.
+echo
+beside "build tests" tests --no-run
+beside "build" cargo build --release --locked -p fardrop -p fardrop-rendezvous
+together
+
+tier "unit" unit
+tier "e2e" tests --test e2e
 # Three rounds of a cell here; ten, for the figures of tests/natlab/README.md, take longer.
 export FARDROP_NATLAB_ROUNDS=${FARDROP_NATLAB_ROUNDS:-3}
-tier "natlab" ${lab[@]+"${lab[@]}"} cargo test --release --locked -p fardrop-tests --test natlab
+tier "natlab" ${lab[@]+"${lab[@]}"} cargo test --locked --workspace --test natlab
 # One after the other: each has a whole desktop, and the figures are of a machine that does nothing else.
-tier "window" cargo test --release --locked -p fardrop-tests --test window -- --nocapture --test-threads=1
-tier "package" tests/package.sh
+tier "window" tests --test window -- --nocapture --test-threads=1
+
+# These count virtual time or the time that they compute, and the package waits for downloads.
+echo
+beside "tidy" tests --test tidy
+beside "sim" tests --test sim
+beside "fuzz" tests --test fuzz
+beside "package" tests/package.sh
+together
 
 echo
 echo "== summary"
 printf '%s\n' "${results[@]}"
-echo "$((${#results[@]} - failed)) passed, $failed failed"
+echo "$((${#results[@]} - failed)) passed, $failed failed, in $SECONDS s"
 [ "$(id -u)" = 0 ] || echo "run by someone other than root: what says SKIPPED above was not tested"
 [ "$failed" = 0 ]
