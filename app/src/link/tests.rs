@@ -12,7 +12,7 @@ use fardrop_shared::path::{Candidate, CandidateKind, Nat, PathKeys, Whereabouts}
 
 use super::{CloseCode, Connected, Credentials, Identity, Link, LinkError, LinkKind, connect};
 use crate::net::{
-    Acquainted, LocalEndpoint, LocalEndpointOptions, Path, PathNews, PortMappers, Search,
+    LocalEndpoint, LocalEndpointOptions, Path, PathNews, PortMappers, Search, SearchConfig,
 };
 
 const KEYS: PathKeys<'static> = PathKeys {
@@ -43,7 +43,7 @@ fn endpoint() -> (LocalEndpoint, Whereabouts) {
 }
 
 async fn path(role: Role, endpoint: LocalEndpoint, there: &Whereabouts) -> (Search, Path) {
-    let mut search = Search::begin(Acquainted {
+    let mut search = Search::begin(SearchConfig {
         role,
         endpoint,
         same_machine: true,

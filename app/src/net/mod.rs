@@ -19,7 +19,7 @@ pub use mapping::{
     Attempt, AttemptState, MappingError, MappingPermit, MappingProtocol, PortMapper, PortMappers,
 };
 pub use path::{
-    Acquainted, FoundPath, LocalEndpoint, LocalEndpointOptions, Path, PathError, PathFollower,
-    PathNews, PathSocket, Search,
+    FoundPath, LocalEndpoint, LocalEndpointOptions, Path, PathError, PathFollower, PathNews,
+    PathSocket, Search, SearchConfig,
 };
 pub use socket::{Interfaces, NetworkName, PeerSocket};

@@ -278,10 +278,10 @@ async fn meet_again(points: &mut [ReintroductionPoint; 2], said: [&[u8]; 2]) {
     while heard != [true; 2] {
         let mut due = None;
         for index in 0..2 {
-            let (words, next) = reintroductions[index].turn(&sockets[index]);
+            let (events, next) = reintroductions[index].turn(&sockets[index]);
             due = [due, next].into_iter().flatten().min();
-            for word in words {
-                if let ReintroductionEvent::Peer(bytes) = word {
+            for event in events {
+                if let ReintroductionEvent::Peer(bytes) = event {
                     heard[index] |= bytes == said[1 - index];
                 }
             }

@@ -23,7 +23,7 @@ use super::failures::{file_failure, link_failure, transfer_failure};
 use super::report::{Rate, Reporter};
 use crate::failure::{Failure, Stage};
 use crate::link::{self, CloseCode, Credentials, Identity, Link, LinkHandle, LinkKind};
-use crate::net::{Acquainted, LocalEndpoint, NetworkName, Search};
+use crate::net::{LocalEndpoint, NetworkName, Search, SearchConfig};
 use crate::transfer::{self, Standing, Summary, TransferError};
 
 /// How often the face is given new progress: ten times a second.
@@ -55,7 +55,7 @@ pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Path
         device,
     };
     context.reporter.tell(event).await;
-    let search = Search::begin(Acquainted {
+    let search = Search::begin(SearchConfig {
         role: pair.role,
         same_machine: pair.endpoint.is_same_machine(),
         endpoint: pair.endpoint,

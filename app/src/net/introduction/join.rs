@@ -123,6 +123,7 @@ impl Join<'_> {
     }
 }
 
+/// A receiver on its way into a share: the servers that it asks, then the pairing at one of them.
 struct Joining<'a> {
     rendezvous: RendezvousClients,
     endpoint: LocalEndpoint,

@@ -2,6 +2,7 @@
 //! session's sockets, opens more of them when the agent wants them, and meets the peer again at the rendezvous.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -86,7 +87,7 @@ impl PathDriver {
                 reintroduction.announce(update);
             }
             for event in events {
-                if self.on_event(event).await.is_over() {
+                if self.on_event(event).await.is_break() {
                     return;
                 }
             }
@@ -132,19 +133,20 @@ impl PathDriver {
         }
     }
 
-    async fn on_event(&mut self, event: AgentEvent) -> Progress {
+    /// Does what the agent wants, and passes its news on; breaks when there is nothing left to drive.
+    async fn on_event(&mut self, event: AgentEvent) -> ControlFlow<()> {
         tracing::debug!(?event, "path");
         match event {
             AgentEvent::SocketsNeeded(count) => {
                 let opened = self.open_sockets(count);
                 self.sockets
                     .with_agent(|agent| agent.handle_sockets(opened));
-                Progress::On
+                ControlFlow::Continue(())
             }
             AgentEvent::ReintroductionNeeded => {
                 self.reintroduction
                     .get_or_insert_with(|| self.reintroduction_point.enter());
-                Progress::On
+                ControlFlow::Continue(())
             }
             AgentEvent::News(news) => {
                 match &news {
@@ -153,14 +155,14 @@ impl PathDriver {
                     PathNews::Trying(_) | PathNews::Works(..) => {}
                 }
                 match self.news.send(Ok(news)).await {
-                    Ok(()) => Progress::On,
+                    Ok(()) => ControlFlow::Continue(()),
                     // Whoever listens has gone together with the session.
-                    Err(_) => Progress::Over,
+                    Err(_) => ControlFlow::Break(()),
                 }
             }
             AgentEvent::Failed(failure) => {
                 let _ = self.news.send(Err(failure.into())).await;
-                Progress::Over
+                ControlFlow::Break(())
             }
         }
     }
@@ -206,12 +208,12 @@ impl PathDriver {
 
     fn turn_reintroduction(&mut self) -> Option<Instant> {
         let reintroduction = self.reintroduction.as_mut()?;
-        let (words, due) = reintroduction.turn(&self.main);
-        // A word may make something due at once.
-        let now = (!words.is_empty()).then(Instant::now);
-        for word in words {
-            tracing::debug!(seen = ?word.seen(), "reintroduction");
-            match word {
+        let (events, due) = reintroduction.turn(&self.main);
+        // What is heard may make something due at once.
+        let now = (!events.is_empty()).then(Instant::now);
+        for event in events {
+            tracing::debug!(reflexive = ?event.reflexive(), "reintroduction");
+            match event {
                 ReintroductionEvent::Reflexive(address) => {
                     self.endpoint.set_reflexive(address);
                     self.sockets.with_agent(|agent| agent.handle_attended());
@@ -248,18 +250,5 @@ impl PathDriver {
             });
         }
         count
-    }
-}
-
-/// Whether the driver has more to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    On,
-    Over,
-}
-
-impl Progress {
-    fn is_over(self) -> bool {
-        self == Self::Over
     }
 }

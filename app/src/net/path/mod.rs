@@ -20,4 +20,4 @@ pub(in crate::net) use nat::observe_nat;
 pub use path_socket::PathSocket;
 #[cfg(test)]
 pub(in crate::net) use reintroduction::{ReintroductionEvent, ReintroductionPoint};
-pub use search::{Acquainted, Path, PathFollower, Search};
+pub use search::{Path, PathFollower, Search, SearchConfig};

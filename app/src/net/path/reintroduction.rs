@@ -43,7 +43,7 @@ pub(in crate::net) enum ReintroductionEvent {
 
 impl ReintroductionEvent {
     /// Where the server sees the socket, if it says so; otherwise the peer speaks.
-    pub(in crate::net) const fn seen(&self) -> Option<SocketAddr> {
+    pub(in crate::net) const fn reflexive(&self) -> Option<SocketAddr> {
         match self {
             Self::Reflexive(address) => Some(*address),
             Self::Peer(_) => None,
@@ -121,7 +121,7 @@ impl Reintroduction {
         socket: &PeerSocket,
     ) -> (Vec<ReintroductionEvent>, Option<Instant>) {
         let now = Instant::now();
-        let mut words = Vec::new();
+        let mut events = Vec::new();
         for client in &mut self.clients {
             client.handle_timeout(now);
             while let Some(transmit) = client.poll_transmit(now) {
@@ -130,10 +130,10 @@ impl Reintroduction {
             while let Some(event) = client.poll_event() {
                 match event {
                     Event::Reflexive { address, .. } => {
-                        words.push(ReintroductionEvent::Reflexive(address))
+                        events.push(ReintroductionEvent::Reflexive(address))
                     }
                     Event::Peer { payload, .. } => {
-                        words.push(ReintroductionEvent::Peer(payload.as_bytes().to_vec()));
+                        events.push(ReintroductionEvent::Peer(payload.as_bytes().to_vec()));
                     }
                     Event::Held
                     | Event::NobodyThere
@@ -146,6 +146,6 @@ impl Reintroduction {
             }
         }
         let due = self.clients.iter().filter_map(Client::poll_timeout).min();
-        (words, due)
+        (events, due)
     }
 }

@@ -22,9 +22,9 @@ use crate::net::socket::{Interfaces, NetworkName};
 /// News that may wait to be fetched.
 const NEWS_QUEUE: usize = 64;
 
-/// Two peers that know the same code.
+/// What a search for a path begins with: two peers that know the same code.
 #[derive(Debug)]
-pub struct Acquainted<'a> {
+pub struct SearchConfig<'a> {
     /// Which side this is.
     pub role: Role,
     /// Our socket, and what the peer was told of where it is.
@@ -80,9 +80,9 @@ impl Drop for DriverTask {
 impl Search {
     /// Begins to look.
     #[must_use]
-    pub fn begin(acquainted: Acquainted<'_>) -> Self {
+    pub fn begin(config: SearchConfig<'_>) -> Self {
         let now = Instant::now();
-        let Acquainted {
+        let SearchConfig {
             role,
             endpoint,
             same_machine,
@@ -91,8 +91,8 @@ impl Search {
             there,
             servers,
             patience,
-        } = acquainted;
-        let config = AgentConfig {
+        } = config;
+        let agent_config = AgentConfig {
             finder: FinderConfig {
                 role,
                 here: endpoint.whereabouts(),
@@ -102,7 +102,7 @@ impl Search {
             there: there.clone(),
             patience,
         };
-        let agent = PathAgent::new(config, &probe, resume, now);
+        let agent = PathAgent::new(agent_config, &probe, resume, now);
         let reintroduction_point = ReintroductionPoint::new(role, agent.locator(), servers.clone());
         let main = Arc::clone(&endpoint.socket);
         let (sockets, said) = PathSockets::new(agent, Arc::clone(&main), now);
