@@ -10,7 +10,9 @@ use std::time::Instant;
 use fardrop_shared::wire::rendezvous::{Announce, Peer, Reply, Tag};
 use fardrop_shared::{PairingId, Role};
 
-use crate::table::{Change, Datagram, Party, Place, Receiver, Route, Sender, Statement, renew};
+use crate::table::{
+    Change, Datagram, LocatorEntry, Party, Receiver, Route, Sender, Statement, renew,
+};
 
 /// An announcement whose sender has proved, by its cookie, that it receives at its address.
 pub(crate) struct Arrival<'a> {
@@ -20,36 +22,36 @@ pub(crate) struct Arrival<'a> {
     pub(crate) announce: &'a Announce,
 }
 
-/// Applies an announcement to the place of its locator. `room` says whether one more party can be held; it
+/// Applies an announcement to the entry of its locator. `room` says whether one more party can be held; it
 /// is told how many receivers are there where the party is a receiver, and is called at most once, only for
 /// a new party.
 ///
 /// Returns the reply to the announcement, then what is pushed: for each receiver one datagram at most to
 /// it and one about it.
 pub(crate) fn announce(
-    place: &mut Place,
+    entry: &mut LocatorEntry,
     arrival: &Arrival<'_>,
     room: impl FnOnce(Option<usize>) -> bool,
 ) -> Vec<Datagram> {
     match arrival.announce.side {
-        Role::Sender => sender_announces(place, arrival, || room(None)),
+        Role::Sender => sender_announces(entry, arrival, || room(None)),
         Role::Receiver => {
-            let others = place.receivers.len();
-            receiver_announces(place, arrival, || room(Some(others)))
+            let others = entry.receivers.len();
+            receiver_announces(entry, arrival, || room(Some(others)))
         }
     }
 }
 
 fn sender_announces(
-    place: &mut Place,
+    entry: &mut LocatorEntry,
     arrival: &Arrival<'_>,
     room: impl FnOnce() -> bool,
 ) -> Vec<Datagram> {
     let announce = arrival.announce;
-    let Place { sender, receivers } = place;
+    let LocatorEntry { sender, receivers } = entry;
     let (sender, change) = match enter(sender.as_mut(), |known| &mut known.party, arrival, room) {
-        Ok(Entry::Known(sender, change)) => (sender, change),
-        Ok(Entry::New(party)) => {
+        Ok(Entrant::Known(sender, change)) => (sender, change),
+        Ok(Entrant::New(party)) => {
             let sender = sender.insert(Sender { party, open: None });
             (sender, Change::Route)
         }
@@ -89,21 +91,21 @@ fn sender_announces(
 }
 
 fn receiver_announces(
-    place: &mut Place,
+    entry: &mut LocatorEntry,
     arrival: &Arrival<'_>,
     room: impl FnOnce() -> bool,
 ) -> Vec<Datagram> {
     let announce = arrival.announce;
-    let Place { sender, receivers } = place;
+    let LocatorEntry { sender, receivers } = entry;
     let known = receivers.get_mut(&announce.pairing);
     match enter(known, |known| &mut known.party, arrival, room) {
-        Ok(Entry::Known(receiver, _)) => {
+        Ok(Entrant::Known(receiver, _)) => {
             if receiver.said.revision < announce.revision {
                 receiver.said = Statement::of(announce);
                 receiver.unanswered = true;
             }
         }
-        Ok(Entry::New(party)) => {
+        Ok(Entrant::New(party)) => {
             let receiver = Receiver {
                 party,
                 said: Statement::of(announce),
@@ -129,8 +131,8 @@ fn receiver_announces(
     replies
 }
 
-/// Who announces, as its place knows it.
-enum Entry<'a, T> {
+/// A party that announces, as the entry of its locator knows it.
+enum Entrant<'a, T> {
     /// A party that is held, which the announcement has refreshed.
     Known(&'a mut T, Change),
     /// A party to be held from now on.
@@ -144,7 +146,7 @@ fn enter<'a, T>(
     party: impl FnOnce(&mut T) -> &mut Party,
     arrival: &Arrival<'_>,
     room: impl FnOnce() -> bool,
-) -> Result<Entry<'a, T>, Reply> {
+) -> Result<Entrant<'a, T>, Reply> {
     let &Arrival {
         now,
         from,
@@ -158,9 +160,9 @@ fn enter<'a, T>(
                 return Err(arrival.taken());
             }
             let change = party.hear(now, from, tag);
-            Ok(Entry::Known(known, change))
+            Ok(Entrant::Known(known, change))
         }
-        None if room() => Ok(Entry::New(Party::new(now, from, tag, announce))),
+        None if room() => Ok(Entrant::New(Party::new(now, from, tag, announce))),
         None => Err(arrival.busy()),
     }
 }

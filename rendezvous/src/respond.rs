@@ -95,8 +95,8 @@ impl State {
         self.counters
     }
 
-    /// The line for somebody who has connected by TCP at that time of the world's clock, in milliseconds
-    /// since 1970; none where the network asks too much.
+    /// The answer to a TCP check: the line for somebody who has connected at that time of the world's clock, in
+    /// milliseconds since 1970; none where the network asks too much.
     pub fn answer_tcp_check(
         &mut self,
         now: Instant,
@@ -226,8 +226,8 @@ impl State {
             tag,
             announce,
         };
-        let replies = table.with_place(now, announce.locator, |place| {
-            exchange::announce(place, &arrival, room)
+        let replies = table.with_entry(now, announce.locator, |entry| {
+            exchange::announce(entry, &arrival, room)
         });
         let pushed = replies.len().saturating_sub(1);
         self.announcements.charge(now, from.address, pushed);

@@ -1,4 +1,4 @@
-//! Who is announced, and what they say: soft state, and all that the server remembers.
+//! The table of who is announced, and of what they say: soft state, and all that the server remembers.
 //!
 //! Nothing here outlives its announcements by more than [`ANNOUNCEMENT_LIFETIME`]. Ordered maps, since
 //! their order reaches the wire.
@@ -33,7 +33,7 @@ pub struct Datagram {
     pub bytes: Vec<u8>,
 }
 
-/// One party, as it was last heard.
+/// A party as it was last heard: one side of one pairing.
 #[derive(Debug)]
 pub(crate) struct Party {
     pub(crate) pairing: PairingId,
@@ -65,13 +65,13 @@ pub(crate) struct Receiver {
     pub(crate) said: Statement,
     /// What the sender says to this one.
     pub(crate) answer: Option<Statement>,
-    /// That the sender has said nothing new to it since it last did.
+    /// Whether the sender has said nothing new to it since it last spoke.
     pub(crate) unanswered: bool,
 }
 
 /// Everybody at one locator.
 #[derive(Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct LocatorEntry {
     pub(crate) sender: Option<Sender>,
     pub(crate) receivers: BTreeMap<PairingId, Receiver>,
 }
@@ -79,7 +79,7 @@ pub(crate) struct Place {
 /// All locators.
 #[derive(Debug)]
 pub(crate) struct Table {
-    places: BTreeMap<u32, Place>,
+    entries: BTreeMap<u32, LocatorEntry>,
     parties: usize,
     swept_at: Instant,
 }
@@ -96,7 +96,7 @@ pub(crate) enum Change {
 impl Table {
     pub(crate) const fn new(now: Instant) -> Self {
         Self {
-            places: BTreeMap::new(),
+            entries: BTreeMap::new(),
             parties: 0,
             swept_at: now,
         }
@@ -108,11 +108,11 @@ impl Table {
             return;
         }
         self.swept_at = now;
-        self.places.retain(|_, place| {
-            place.expire(now);
-            place.parties() > 0
+        self.entries.retain(|_, entry| {
+            entry.expire(now);
+            entry.parties() > 0
         });
-        self.parties = self.places.values().map(Place::parties).sum();
+        self.parties = self.entries.values().map(LocatorEntry::parties).sum();
     }
 
     /// Parties held.
@@ -120,27 +120,27 @@ impl Table {
         self.parties
     }
 
-    /// Works on one locator's place, without those who have expired; one that is left empty is dropped.
-    pub(crate) fn with_place<T>(
+    /// Works on the entry of one locator, without those who have expired; one that is left empty is dropped.
+    pub(crate) fn with_entry<T>(
         &mut self,
         now: Instant,
         locator: u32,
-        work: impl FnOnce(&mut Place) -> T,
+        work: impl FnOnce(&mut LocatorEntry) -> T,
     ) -> T {
-        let place = self.places.entry(locator).or_default();
-        let before = place.parties();
-        place.expire(now);
-        let result = work(place);
-        let after = place.parties();
+        let entry = self.entries.entry(locator).or_default();
+        let before = entry.parties();
+        entry.expire(now);
+        let result = work(entry);
+        let after = entry.parties();
         if after == 0 {
-            self.places.remove(&locator);
+            self.entries.remove(&locator);
         }
         self.parties = self.parties + after - before;
         result
     }
 }
 
-impl Place {
+impl LocatorEntry {
     fn parties(&self) -> usize {
         usize::from(self.sender.is_some()) + self.receivers.len()
     }
@@ -202,8 +202,8 @@ impl Statement {
     }
 }
 
-/// Takes what an announcement says in place of what was said, unless that is newer or the same, as it is
-/// where an announcement was overtaken on its way or is a repetition. Whether it was news.
+/// Takes what an announcement says in place of what was said before, if its revision is newer; it is not where
+/// the announcement was overtaken on its way or is a repetition. Returns whether it was news.
 pub(crate) fn renew(said: &mut Option<Statement>, announce: &Announce) -> bool {
     let newer = said
         .as_ref()
