@@ -1,4 +1,4 @@
-//! Who is who in a share.
+//! The two roles in a share.
 
 use serde::{Deserialize, Serialize};
 

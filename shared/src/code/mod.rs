@@ -9,6 +9,10 @@
 //! The locator is public. The words are the secret: they appear in no `Debug`, log or error, and
 //! their memory is wiped when they are dropped.
 
+pub mod draft;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::net::Ipv6Addr;
 
@@ -21,10 +25,6 @@ use crate::limits::{
     MAX_CODE_BYTES, MAX_HOST_BYTES, MAX_LOCATOR_DIGITS, MAX_WORDS, MIN_LOCATOR_DIGITS, MIN_WORDS,
 };
 use crate::wordlist::{self, Lookup, WORD_COUNT};
-
-pub mod draft;
-#[cfg(test)]
-mod tests;
 
 /// What a code begins with to be a URI.
 const URI_SCHEME: &str = "fardrop:";

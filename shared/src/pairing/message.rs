@@ -4,9 +4,9 @@
 //!  byte 0   body (postcard: integers are varints unless a width is given)
 //!  0 M0     oldest version, newest version, state (0 open, 1 dead, 2 closed)
 //!  1 M1     oldest, newest, transports, ciphers, nonce (32 bytes), PAKE share (32 bytes)
-//!  2 M2     the same
+//!  2 M2     as M1
 //!  3 M3     tag (32 bytes), length, sealed hello (HELLO_BYTES + 16)
-//!  4 M4     the same
+//!  4 M4     as M3
 //!  5        refusal; with versions: oldest, newest
 //! ```
 //!

@@ -18,7 +18,7 @@ use super::{PathKeys, PathTransmit, SocketId, Whereabouts};
 use crate::backoff::doubled;
 use crate::limits::{ROUND_PAUSE_FIRST, ROUND_PAUSE_LAST, TRICKLE_AFTER};
 
-/// How an agent begins.
+/// What a [`PathAgent`] is made with.
 #[derive(Debug)]
 pub struct AgentConfig {
     /// How the search for a path begins; what is said there of this side stands in its hello.
@@ -29,7 +29,7 @@ pub struct AgentConfig {
     pub patience: Duration,
 }
 
-/// One search, by its number.
+/// One search for a path, with the number that both sides know it by.
 #[derive(Debug)]
 struct Round {
     number: u32,
@@ -43,7 +43,8 @@ enum Stage {
         since: Instant,
     },
     Connected,
-    /// There was a path. With `next_round_at` the latest search has failed.
+    /// The path does not carry any more. Where `next_round_at` is set, the latest search has failed, and the
+    /// next begins then.
     Lost {
         since: Instant,
         /// Whether the peer is heard there, by its probes.
@@ -66,7 +67,7 @@ pub struct PathAgent {
     config: FinderConfig,
     patience: Duration,
     keys: ReintroductionKeys,
-    /// The newest search.
+    /// The newest search for a path.
     round: Round,
     /// The search that found the path in use, while a newer one is under way.
     previous: Option<Round>,
@@ -77,19 +78,19 @@ pub struct PathAgent {
     stage: Stage,
     reintroduction: Reintroduction,
     update: Option<Vec<u8>>,
-    /// What is announced is out of date since then.
+    /// Since when the update that is announced has been out of date.
     update_due: Option<Instant>,
     events: VecDeque<AgentEvent>,
 }
 
-/// How things stand at the rendezvous.
+/// How far a reintroduction at the rendezvous has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Reintroduction {
     asked_for: bool,
-    /// The server answers.
-    attended: bool,
-    /// The peer was heard there.
-    peer_came: bool,
+    /// Whether the server answers.
+    rendezvous_answered: bool,
+    /// Whether the peer was heard there.
+    peer_heard: bool,
 }
 
 impl PathAgent {
@@ -131,10 +132,7 @@ impl PathAgent {
         bytes: &[u8],
         rng: &mut (impl RngCore + CryptoRng),
     ) -> bool {
-        let pair = Pair {
-            socket,
-            remote: from,
-        };
+        let pair = Pair::new(socket, from);
         if let Some(previous) = &mut self.previous
             && let Some(received) = previous.finder.receive(now, pair, bytes, rng)
         {
@@ -158,7 +156,7 @@ impl PathAgent {
         let Some(update) = self.keys.open(self.config.role.peer(), sealed) else {
             return;
         };
-        self.reintroduction.peer_came = true;
+        self.reintroduction.peer_heard = true;
         if self.stage == Stage::Over || update.round < self.round.number {
             return;
         }
@@ -170,12 +168,12 @@ impl PathAgent {
         self.drain_finder(now);
     }
 
-    /// The rendezvous answers this side.
-    pub const fn handle_attended(&mut self) {
-        self.reintroduction.attended = true;
+    /// Takes note that the rendezvous answers this side.
+    pub const fn handle_rendezvous_answered(&mut self) {
+        self.reintroduction.rendezvous_answered = true;
     }
 
-    /// Where this side is now.
+    /// Takes where this side is now, for the peer to be told.
     pub fn set_here(&mut self, now: Instant, here: Whereabouts) {
         if self.config.here == here || self.stage == Stage::Over {
             return;
@@ -188,12 +186,12 @@ impl PathAgent {
         }
     }
 
-    /// So many of the sockets that were asked for are there, numbered from 1.
+    /// Takes note that `count` of the sockets that were asked for are there, numbered from 1.
     pub fn handle_sockets(&mut self, count: u16) {
         self.round.finder.handle_sockets(count);
     }
 
-    /// The link heard the peer on the path: both sides use it.
+    /// Takes note that the link heard the peer on the path, so that both sides use it.
     pub fn confirm(&mut self) {
         self.round.finder.confirm();
     }
@@ -214,7 +212,7 @@ impl PathAgent {
                 }
             }
             Stage::Connected => self.keep_up(now, rng),
-            Stage::Lost { .. } => self.look_again(now, rng),
+            Stage::Lost { .. } => self.search_again(now, rng),
             Stage::Over => return,
         }
         self.round.finder.handle_timeout(now, rng);
@@ -265,7 +263,7 @@ impl PathAgent {
             .min()
     }
 
-    /// A probe of the search that has the path in use.
+    /// Acts on a probe of the search that found the path in use.
     fn on_received(
         &mut self,
         now: Instant,
@@ -308,7 +306,7 @@ impl PathAgent {
         }
     }
 
-    /// A probe of the peer's came by the path in use.
+    /// Takes note that a probe of the peer's came by the path in use.
     fn on_heard(&mut self, now: Instant) {
         self.upkeep.on_heard(now);
         if let Stage::Lost { peer, .. } = &mut self.stage {
@@ -316,15 +314,16 @@ impl PathAgent {
         }
     }
 
-    /// The path in use carries, both ways. To hear the peer is not enough: that it cries for help may be
-    /// all that is heard.
+    /// Takes a lost path into use again, since a probe of ours on it was answered: it carries both ways. To
+    /// hear the peer is not enough, because what is heard may be its distress probes, which say that it does
+    /// not hear us.
     fn revive(&mut self, path: FoundPath) {
         if let Stage::Lost { .. } = self.stage {
             self.connect(path);
         }
     }
 
-    /// This is the path from now on.
+    /// Takes `path` into use.
     fn connect(&mut self, path: FoundPath) {
         self.path = Some(path);
         self.stage = Stage::Connected;
@@ -348,7 +347,7 @@ impl PathAgent {
         }
     }
 
-    fn look_again(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
+    fn search_again(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
         let Stage::Lost {
             since,
             peer,
@@ -388,7 +387,7 @@ impl PathAgent {
         self.upkeep.on_sent(now);
     }
 
-    /// The path in use does not carry, or the peer says so.
+    /// Gives up the path in use: it does not carry, or the peer says so.
     fn lose(&mut self, now: Instant, peer: Peer) {
         if self.stage == Stage::Connected {
             self.failed_rounds = 0;
@@ -464,11 +463,11 @@ impl PathAgent {
         match &mut self.stage {
             Stage::Seeking { .. } => {
                 let Reintroduction {
-                    attended,
-                    peer_came,
+                    rendezvous_answered,
+                    peer_heard,
                     ..
                 } = self.reintroduction;
-                let gone = failure == PathFailure::Firewalled && attended && !peer_came;
+                let gone = failure == PathFailure::Firewalled && rendezvous_answered && !peer_heard;
                 let failure = if gone {
                     AgentFailure::PeerGone
                 } else {

@@ -127,7 +127,7 @@ impl PathKind {
         }
     }
 
-    /// What stands for it in a probe.
+    /// The byte that stands for this kind in a probe.
     pub(super) const fn to_wire(self) -> u8 {
         match self {
             Self::Local => 1,

@@ -1,4 +1,5 @@
-//! The pairs that are tried: what is known of each, and which is next.
+//! The checklist of a search (RFC 8445, section 6.1.2): the candidate pairs, what is known of each, and which
+//! is checked next.
 
 use std::cmp::Reverse;
 use std::net::SocketAddr;
@@ -13,13 +14,13 @@ use crate::limits::{
     MAX_PEER_REFLEXIVE,
 };
 
-/// One pair, with what is known of it.
+/// A candidate pair with what is known of it.
 #[derive(Debug)]
-pub(super) struct Remote {
+pub(super) struct CandidatePair {
     pub(super) pair: Pair,
     /// The kind of path that its address makes it, as far as this side can tell.
     pub(super) own_kind: PathKind,
-    /// The same as the peer sees it, once it has been heard there.
+    /// The kind of path that the peer takes it for, once the peer has been heard there.
     peers_kind: Option<PathKind>,
     /// Checks sent.
     pub(super) sent: usize,
@@ -32,7 +33,7 @@ pub(super) struct Remote {
     learned: bool,
 }
 
-impl Remote {
+impl CandidatePair {
     const fn new(pair: Pair, own_kind: PathKind, now: Instant) -> Self {
         Self {
             pair,
@@ -67,20 +68,21 @@ impl Remote {
         self.rtt.is_none() && self.sent < MAX_CHECKS_PER_ADDRESS
     }
 
-    /// Quick at first, then slower, after the spirit of RFC 8445, section 14.
+    /// Notes a check, and when the next is due: soon at first, then later and later, after the spirit of
+    /// RFC 8445, section 14.
     fn on_check_sent(&mut self, now: Instant) {
         self.next_at = now + check_interval(self.sent);
         self.sent += 1;
     }
 }
 
-/// Time from the check of this number, counted from 0, to the next one.
+/// The time from one check of a pair to the next; `number` counts from 0.
 pub(super) fn check_interval(number: usize) -> Duration {
     let doublings = u32::try_from(number).unwrap_or(u32::MAX);
     doubled(CHECK_INTERVAL_FIRST, doublings, CHECK_INTERVAL_LAST)
 }
 
-/// By what the peer was heard at a pair.
+/// What shows that the peer is at a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Evidence {
     /// A check of what it takes for a path of this kind.
@@ -89,7 +91,7 @@ pub(super) enum Evidence {
     Answer,
 }
 
-/// Which pairs are tried first.
+/// The order in which pairs are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     /// The best kinds.
@@ -99,27 +101,24 @@ pub(super) enum Order {
     FarthestFirst,
 }
 
-/// All pairs of a search: at most [`MAX_NAMED_PAIRS`], and [`MAX_PEER_REFLEXIVE`] that were learned.
+/// All candidate pairs of a search: at most [`MAX_NAMED_PAIRS`], and [`MAX_PEER_REFLEXIVE`] that were learned.
 #[derive(Debug, Default)]
-pub(super) struct Remotes {
-    all: Vec<Remote>,
+pub(super) struct Checklist {
+    all: Vec<CandidatePair>,
     learned: usize,
 }
 
-impl Remotes {
+impl Checklist {
     /// Adds an address that the peer has named, unless it is there, or there are too many.
     pub(super) fn add(&mut self, now: Instant, address: SocketAddr, kind: PathKind) {
-        let pair = Pair {
-            socket: SocketId::MAIN,
-            remote: canonical(address),
-        };
+        let pair = Pair::new(SocketId::MAIN, canonical(address));
         let named = self.all.len() - self.learned;
         if self.find(pair).is_none() && named < MAX_NAMED_PAIRS {
-            self.all.push(Remote::new(pair, kind, now));
+            self.all.push(CandidatePair::new(pair, kind, now));
         }
     }
 
-    /// The pair at which the peer was heard; a new one (peer-reflexive, RFC 8445 section 7.3.1.3) if
+    /// The index of the pair at which the peer was heard; of a new one (peer-reflexive, RFC 8445 section 7.3.1.3) if
     /// there is room for it. The `chosen` one stays whatever comes.
     ///
     /// Where both NATs map per destination, each check may show the peer at a new address, and so may
@@ -135,9 +134,9 @@ impl Remotes {
         if let Some(known) = self.find(pair) {
             return Some(known);
         }
-        let new = Remote {
+        let new = CandidatePair {
             learned: true,
-            ..Remote::new(pair, own_kind, now)
+            ..CandidatePair::new(pair, own_kind, now)
         };
         if self.learned < MAX_PEER_REFLEXIVE {
             self.learned += 1;
@@ -168,7 +167,7 @@ impl Remotes {
         self.all.iter().position(|remote| remote.pair == pair)
     }
 
-    pub(super) fn at(&self, index: usize) -> &Remote {
+    pub(super) fn at(&self, index: usize) -> &CandidatePair {
         &self.all[index]
     }
 
@@ -241,7 +240,7 @@ impl Remotes {
         waiting.map(|remote| remote.next_at).min()
     }
 
-    /// The pair to check now. Those tried least come first, so that a long list cannot starve its tail.
+    /// The index of the pair to check now. Those tried least come first, so that a long list cannot starve its tail.
     pub(super) fn due(&self, now: Instant, order: Order) -> Option<usize> {
         let due = self.all.iter().enumerate();
         due.filter(|(_, remote)| remote.wants_check() && remote.next_at <= now)

@@ -29,10 +29,7 @@ impl FoundPath {
     }
 
     pub(super) const fn pair(&self) -> Pair {
-        Pair {
-            socket: self.socket,
-            remote: self.remote,
-        }
+        Pair::new(self.socket, self.remote)
     }
 }
 
@@ -45,7 +42,7 @@ pub struct Traffic {
     pub sent: Option<Instant>,
 }
 
-/// Why no path was found.
+/// Why a search found no path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathFailure {
     /// Both NATs map per destination, and nothing else stands open.
@@ -54,7 +51,7 @@ pub enum PathFailure {
     Firewalled,
 }
 
-/// What the search came to.
+/// What a [`PathFinder`](super::PathFinder) says to whoever drives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathEvent {
     /// The first check went to an address of this kind.
@@ -90,14 +87,16 @@ pub enum AgentEvent {
     News(PathNews),
     /// So many more sockets are of use, see [`PathEvent::SocketsNeeded`].
     SocketsNeeded(u16),
-    /// The two should meet at the rendezvous, under [`PathAgent::locator`](super::PathAgent::locator): announce what
-    /// [`PathAgent::poll_update`](super::PathAgent::poll_update) gives, and hand in what the peer announces, until there is a path.
+    /// The two are to be reintroduced at the rendezvous, under
+    /// [`PathAgent::locator`](super::PathAgent::locator): announce what
+    /// [`PathAgent::poll_update`](super::PathAgent::poll_update) gives, and hand in what the peer announces,
+    /// until there is a path.
     ReintroductionNeeded,
     /// There is no path, and none is looked for any more. The last event.
     Failed(AgentFailure),
 }
 
-/// Why there is no path.
+/// Why a [`PathAgent`](super::PathAgent) has given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgentFailure {
     /// The first search came to nothing.

@@ -19,10 +19,11 @@ use crate::limits::{
     MANY_PORT_ROUNDS, MANY_PORT_SOCKETS,
 };
 
-/// The lowest port that a NAT gives, by the standards (RFC 4787, REQ-3, and RFC 6335 for the system ports below).
+/// The lowest port that a NAT gives, by the standards (RFC 4787, REQ-3, and RFC 6335 for the system ports
+/// below).
 const LOWEST_PORT: u16 = 1024;
 
-/// What many-port punching would be between two.
+/// What many-port punching would be between two peers, before it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Plan {
     side: Side,
@@ -73,7 +74,7 @@ fn is_far(candidate: &Candidate) -> bool {
     candidate.address.is_ipv4() && candidate.usable(false)
 }
 
-/// What one side does.
+/// Many-port punching under way, on one side of it.
 #[derive(Debug)]
 pub(super) enum ManyPort {
     /// Our NAT maps per destination.
@@ -167,10 +168,7 @@ impl ManyPort {
                 } => {
                     // Fits: `sockets` is a u16.
                     let nth = (*sent % usize::from(*sockets)) as u16;
-                    pairs.push(Pair {
-                        socket: SocketId(1 + nth),
-                        remote: *target,
-                    });
+                    pairs.push(Pair::new(SocketId(1 + nth), *target));
                     *sent += 1;
                     *next_at = paced(*next_at, now);
                 }
@@ -180,10 +178,8 @@ impl ManyPort {
                     sent,
                     next_at,
                 } => {
-                    pairs.push(Pair {
-                        socket: SocketId::MAIN,
-                        remote: SocketAddr::new(*target, tried.draw(rng)),
-                    });
+                    let remote = SocketAddr::new(*target, tried.draw(rng));
+                    pairs.push(Pair::new(SocketId::MAIN, remote));
                     *sent += 1;
                     *next_at = paced(*next_at, now);
                 }

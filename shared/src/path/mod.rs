@@ -10,13 +10,13 @@
 
 mod agent;
 mod candidate;
+mod checklist;
 mod finder;
 mod found;
 mod many_port;
 mod probe;
 mod prober;
 mod reintroduction;
-mod remotes;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -33,7 +33,7 @@ pub use probe::PROBE_LENGTH;
 pub use reintroduction::{ReintroductionKeys, Update};
 pub use whereabouts::{Nat, Whereabouts, port_step};
 
-/// One of the sockets of a session.
+/// The number of one of a session's sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(pub u16);
 
@@ -62,8 +62,8 @@ pub struct PathTransmit {
     pub bytes: Vec<u8>,
 }
 
-/// The address as its owner writes it: never an IPv4 address in IPv6 clothing, and a scope only where it
-/// means something.
+/// `address` in the one form that is compared: an IPv4 address never mapped into IPv6, and a scope only where
+/// it means something.
 fn canonical(address: SocketAddr) -> SocketAddr {
     match (address, address.ip().to_canonical()) {
         (SocketAddr::V6(address), IpAddr::V6(ip)) if ip.is_unicast_link_local() => {

@@ -34,7 +34,7 @@ const NONCE_LENGTH: usize = 12;
 const BODY_LENGTH: usize = 33;
 const TAG_LENGTH: usize = 16;
 
-/// What a probe says.
+/// What a probe says, and what it asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProbeKind {
     /// "Does this reach you, at what I take for a path of this kind?" (a connectivity check, RFC 8445
@@ -50,11 +50,12 @@ pub(super) enum ProbeKind {
     Nomination(PathKind),
     /// A check on the path in use.
     KeepAlive,
-    /// The same from a side that does not hear the other one any more, and goes to meet it again.
+    /// A check on the path in use from a side that does not hear the other any more, and goes to the
+    /// rendezvous to be reintroduced.
     Distress,
 }
 
-/// One probe, opened.
+/// A probe as it was before it was sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Probe {
     /// What it says.

@@ -20,6 +20,12 @@ pub(super) struct Pair {
     pub(super) remote: SocketAddr,
 }
 
+impl Pair {
+    pub(super) const fn new(socket: SocketId, remote: SocketAddr) -> Self {
+        Self { socket, remote }
+    }
+}
+
 /// What a probe of the peer's came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Received {
@@ -31,9 +37,9 @@ pub(super) enum Received {
         kind: PathKind,
         sequence: u64,
     },
-    /// The peer is well, on the path that it uses.
+    /// A check on the path that the peer uses.
     KeepAlive { pair: Pair, sequence: u64 },
-    /// The peer hears us no more.
+    /// A check from a peer that does not hear this side any more.
     Distress(Pair),
     /// An answer, from where the probe went.
     Answer {
@@ -59,7 +65,7 @@ impl Received {
     }
 }
 
-/// A probe that may still be answered.
+/// A probe that was sent and may still be answered.
 #[derive(Debug)]
 struct Outstanding {
     sequence: u64,
@@ -68,6 +74,7 @@ struct Outstanding {
     sent_at: Instant,
 }
 
+/// The sealing, sending and matching of probes with one peer, whatever they are for.
 #[derive(Debug)]
 pub(super) struct Prober {
     cipher: ProbeCipher,

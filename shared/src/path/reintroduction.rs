@@ -1,4 +1,5 @@
-//! What two that have paired say when they meet again at the rendezvous, and the keys of it.
+//! Reintroduction: what two that have paired say when they look for each other at the rendezvous again, and the
+//! keys that they seal it with.
 //!
 //! ```text
 //! each key   = HKDF-Expand(the pairing's resume key, label, 32)            RFC 5869, SHA-256
@@ -23,7 +24,7 @@ use crate::limits::HELLO_BYTES;
 
 const NONCE_BYTES: usize = 12;
 
-/// What no locator of a spoken code reaches: nine digits are fewer than 2^30.
+/// The bit that tells these locators from those of spoken codes, which do not reach it: nine digits are fewer than 2^30.
 const NOT_SPOKEN: u32 = 1 << 31;
 
 /// Where a peer is, in one round of looking for a path.
@@ -35,7 +36,7 @@ pub struct Update {
     pub whereabouts: Whereabouts,
 }
 
-/// The keys under which a pair meets again.
+/// The keys under which two that have paired are reintroduced.
 pub struct ReintroductionKeys {
     resume: Zeroizing<[u8; 32]>,
 }
@@ -53,7 +54,7 @@ impl std::fmt::Debug for ReintroductionKeys {
 }
 
 impl ReintroductionKeys {
-    /// Those that follow from the pairing's resume key.
+    /// The keys that follow from the pairing's resume key.
     #[must_use]
     pub fn new(resume: &[u8; 32]) -> Self {
         Self {
@@ -61,7 +62,7 @@ impl ReintroductionKeys {
         }
     }
 
-    /// Where at the rendezvous the two meet.
+    /// The locator under which the two look for each other at the rendezvous.
     #[must_use]
     pub fn locator(&self) -> u32 {
         let key = self.expand("fardrop meeting locator");
@@ -94,7 +95,7 @@ impl ReintroductionKeys {
         sealed
     }
 
-    /// What `from` said; `None` for anything else.
+    /// The update that `from` has sealed; `None` for any other bytes.
     #[must_use]
     pub fn open(&self, from: Role, sealed: &[u8]) -> Option<Update> {
         let (nonce, body) = sealed.split_at_checked(NONCE_BYTES)?;

@@ -31,8 +31,9 @@ pub(super) enum Peer {
 }
 
 impl Peer {
-    /// What tries whether the path carries again. Only who hears nothing cries for help: a cry costs the
-    /// other side its path, and if it cried in turn the two would take it from each other for ever.
+    /// The probe that tries whether a lost path carries again. Only a side that hears nothing sends distress
+    /// probes: one makes the other side give up its path, so that two that both sent them would take the
+    /// path from each other for ever.
     pub(super) const fn probe(self) -> ProbeKind {
         match self {
             Self::Heard => ProbeKind::KeepAlive,
@@ -41,7 +42,7 @@ impl Peer {
     }
 }
 
-/// The state of the path in use.
+/// What is known of the path in use: when it last carried anything, and what is overdue.
 #[derive(Debug)]
 pub(super) struct Upkeep {
     heard_at: Instant,
@@ -57,13 +58,14 @@ pub(super) struct Upkeep {
     silence_before: Duration,
     /// Longest time in which nothing is sent.
     keep_alive: Duration,
-    next_look_at: Instant,
+    next_tick_at: Instant,
     /// Where else the peer was heard, and by which of its probes.
     elsewhere: Option<Pair>,
     newest_sequence: Option<u64>,
 }
 
-/// An answer is overdue.
+/// A suspicion that the path is lost, since an answer is overdue: it is probed until it answers or counts as
+/// lost.
 #[derive(Debug, Clone, Copy)]
 struct Suspicion {
     since: Instant,
@@ -71,8 +73,9 @@ struct Suspicion {
     next_at: Instant,
 }
 
-/// Asking for an answer, however much is heard. What the link hears may be anybody's: whoever repeats what
-/// the peer once sent, from the peer's address, could make a path seem alive for ever.
+/// The regular question whether the path still carries, asked however much is heard. What the link hears may
+/// be anybody's: whoever repeats what the peer once sent, from the peer's address, could otherwise make a path
+/// seem alive for ever.
 #[derive(Debug, Clone, Copy)]
 struct Proof {
     asked: u32,
@@ -100,7 +103,7 @@ impl Upkeep {
             proof: Proof::new(now),
             silence_before: Duration::ZERO,
             keep_alive: KEEP_ALIVE_LONGEST,
-            next_look_at: now,
+            next_tick_at: now,
             elsewhere: None,
             newest_sequence: None,
         }
@@ -142,15 +145,16 @@ impl Upkeep {
         self.on_heard(now);
     }
 
-    /// Whether the path was shown to carry so lately that a cry for help which comes now may have been sent
+    /// Whether the path was shown to carry so lately that a distress probe which comes now may have been sent
     /// before the peer heard us.
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
         self.answered_at
             .is_some_and(|at| now.saturating_duration_since(at) < self.rtt)
     }
 
-    /// The peer's own upkeep came from another address than the path's: its NAT may have taken another
-    /// mapping. Whether that is to be looked into: not for what is older than the newest.
+    /// Takes note that a keep-alive of the peer came from another address than the path's: its NAT may have
+    /// taken another mapping. Returns whether that address is to be probed: not for a keep-alive that is older
+    /// than the newest.
     pub(super) fn on_heard_elsewhere(&mut self, pair: Pair, sequence: u64) -> bool {
         if self
             .newest_sequence
@@ -179,8 +183,8 @@ impl Upkeep {
         self.awaiting_since = None;
     }
 
-    /// A mapping did not survive. If that was found out after a silence, half of it is the longest that
-    /// there will be.
+    /// Shortens the keep-alive, since a mapping did not survive: to half of the silence after which that was
+    /// found out.
     fn keep_busier(&mut self) {
         if self.silence_before >= KEEP_ALIVE_SHORTEST {
             let shorter = (self.silence_before / 2).max(KEEP_ALIVE_SHORTEST);
@@ -198,7 +202,7 @@ impl Upkeep {
     pub(super) fn due_at(&self) -> Instant {
         let suspicion = self.suspicion.map(|suspicion| suspicion.next_at);
         let keep_alive = self.sent_at + self.keep_alive;
-        let due = suspicion.unwrap_or_else(|| keep_alive.min(self.next_look_at));
+        let due = suspicion.unwrap_or_else(|| keep_alive.min(self.next_tick_at));
         due.min(self.proof.next_at)
     }
 
@@ -226,8 +230,8 @@ impl Upkeep {
             suspicion.next_at = now + (LOST_AFTER / LOST_AFTER_PROBES).max(self.rtt);
             return Due::KeepAlive;
         }
-        if now >= self.next_look_at {
-            self.look(now);
+        if now >= self.next_tick_at {
+            self.notice_overdue(now);
             if self.suspicion.is_some() {
                 return self.due(now);
             }
@@ -238,10 +242,10 @@ impl Upkeep {
         Due::Nothing
     }
 
-    /// Whether an answer is due, and since when.
-    fn look(&mut self, now: Instant) {
+    /// Notices whether an answer is due, and begins to suspect the path where it is overdue.
+    fn notice_overdue(&mut self, now: Instant) {
         let busy = now.saturating_duration_since(self.sent_at) < UPKEEP_TICK_IDLE * 2;
-        self.next_look_at = now + if busy { UPKEEP_TICK } else { UPKEEP_TICK_IDLE };
+        self.next_tick_at = now + if busy { UPKEEP_TICK } else { UPKEEP_TICK_IDLE };
         if self.sent_at <= self.heard_at {
             self.awaiting_since = None;
             return;
@@ -266,6 +270,6 @@ impl Upkeep {
             self.silence_before = at.saturating_duration_since(self.heard_at);
         }
         self.sent_at = at;
-        self.next_look_at = self.next_look_at.min(at + UPKEEP_TICK);
+        self.next_tick_at = self.next_tick_at.min(at + UPKEEP_TICK);
     }
 }

@@ -17,7 +17,7 @@ use crate::wire::rendezvous::{
 };
 use crate::{PairingId, Role};
 
-/// Who announces, and where.
+/// What a [`Client`] is made with: who announces, and where.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The server.
@@ -44,7 +44,7 @@ pub struct Announcement {
     pub payload: Payload,
 }
 
-/// Over [`MAX_ANNOUNCEMENTS`].
+/// The refusal of an announcement that would be over [`MAX_ANNOUNCEMENTS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("more than {MAX_ANNOUNCEMENTS} announcements at once")]
 pub struct TooManyAnnouncements;
@@ -93,7 +93,7 @@ struct Seen {
     at: Instant,
 }
 
-/// How things were last reported to stand.
+/// What was last reported of how the announcement stands at the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Unknown,

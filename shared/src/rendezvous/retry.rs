@@ -1,4 +1,4 @@
-//! When to ask again.
+//! When a client asks a server again.
 
 use std::time::{Duration, Instant};
 

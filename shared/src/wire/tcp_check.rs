@@ -1,4 +1,4 @@
-//! What a rendezvous says over TCP: one line, unasked, and then it closes.
+//! The TCP check: the one line that a rendezvous says over TCP, unasked, before it closes.
 //!
 //! ```text
 //!   FDR 1 1764041974000\n
@@ -14,7 +14,7 @@ use super::rendezvous::VERSION;
 
 const MAGIC: &str = "FDR";
 
-/// A server's line.
+/// The line of a server that answers a TCP check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TcpCheck {
     /// The version that it speaks; a client need not speak it to read this.

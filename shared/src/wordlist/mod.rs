@@ -8,13 +8,13 @@
 //! (<https://creativecommons.org/licenses/by/3.0/us/>). One word is changed: `yo-yo` is written
 //! `yoyo`, because the hyphen separates words in a code.
 
+#[cfg(test)]
+mod tests;
+
 use diceware_wordlists::EFF_SHORT_WORDLIST_2_0 as EFF_WORDS;
 use zeroize::Zeroizing;
 
 use crate::limits::MAX_COMPLETIONS;
-
-#[cfg(test)]
-mod tests;
 
 /// Words in the list: 6^4, four throws of a die, 10.3 bits.
 pub const WORD_COUNT: u16 = 1296;

@@ -216,7 +216,8 @@ impl PathDriver {
             match event {
                 ReintroductionEvent::Reflexive(address) => {
                     self.endpoint.set_reflexive(address);
-                    self.sockets.with_agent(|agent| agent.handle_attended());
+                    self.sockets
+                        .with_agent(|agent| agent.handle_rendezvous_answered());
                     self.tell_here();
                 }
                 ReintroductionEvent::Peer(update) => self

@@ -15,10 +15,10 @@ use crate::limits::{
     MAX_PEER_REFLEXIVE, NOMINATION_GRACE, NOMINATIONS_IN_VAIN,
 };
 use crate::path::candidate::PathKind;
+use crate::path::checklist::check_interval;
 use crate::path::found::{FoundPath, PathEvent};
 use crate::path::probe::ProbeKind;
 use crate::path::prober::Pair;
-use crate::path::remotes::check_interval;
 
 /// A pair that the sender has chosen.
 #[derive(Debug, Clone, Copy)]
@@ -59,9 +59,9 @@ impl PathFinder {
         self.heard_at.get_or_insert(now);
         let Nomination { pair, sequence, .. } = nomination;
         let rtt = self
-            .remotes
+            .checklist
             .find(pair)
-            .and_then(|index| self.remotes.at(index).rtt);
+            .and_then(|index| self.checklist.at(index).rtt);
         let mut known = self.nominations.iter_mut();
         if let Some(known) = known.find(|known| known.pair == pair) {
             known.sequence = known.sequence.max(sequence);
@@ -166,9 +166,9 @@ impl PathFinder {
         if self.config.role != Role::Sender {
             return None;
         }
-        let best = self.remotes.at(self.remotes.best()?);
+        let best = self.checklist.at(self.checklist.best()?);
         let heard_at = self.heard_at?;
-        Some(if self.remotes.may_improve_on(best.kind()) {
+        Some(if self.checklist.may_improve_on(best.kind()) {
             heard_at + NOMINATION_GRACE
         } else {
             heard_at
@@ -176,7 +176,7 @@ impl PathFinder {
     }
 
     pub(super) fn nominate_when_due(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
-        let Some(best) = self.remotes.best() else {
+        let Some(best) = self.checklist.best() else {
             return;
         };
         if self.nomination_due().is_some_and(|due| now >= due) {
@@ -190,7 +190,7 @@ impl PathFinder {
         best: usize,
         rng: &mut (impl RngCore + CryptoRng),
     ) {
-        let target = self.remotes.at(best);
+        let target = self.checklist.at(best);
         self.events.push_back(PathEvent::Found(FoundPath {
             socket: target.pair.socket,
             remote: target.pair.remote,
@@ -202,18 +202,19 @@ impl PathFinder {
 
     /// Chooses a pair that is proved in place of one that was only heard, if that one is not better or
     /// was nominated a few times in vain.
-    pub(super) fn think_again(
+    pub(super) fn reconsider(
         &mut self,
         now: Instant,
         remote: usize,
         sent: usize,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> bool {
-        let chosen = self.remotes.at(remote);
-        let Some(proved) = self.remotes.best_proved() else {
+        let chosen = self.checklist.at(remote);
+        let Some(proved) = self.checklist.best_proved() else {
             return false;
         };
-        let better = self.remotes.at(proved).kind() <= chosen.kind() || sent >= NOMINATIONS_IN_VAIN;
+        let better =
+            self.checklist.at(proved).kind() <= chosen.kind() || sent >= NOMINATIONS_IN_VAIN;
         if chosen.rtt.is_some() || !better {
             return false;
         }
@@ -223,7 +224,7 @@ impl PathFinder {
 
     pub(super) fn is_unproved(&self) -> bool {
         match self.stage {
-            Stage::Nominating { remote, .. } => self.remotes.at(remote).rtt.is_none(),
+            Stage::Nominating { remote, .. } => self.checklist.at(remote).rtt.is_none(),
             Stage::Searching | Stage::Settled | Stage::Failed => false,
         }
     }
@@ -235,10 +236,10 @@ impl PathFinder {
         sent: usize,
         rng: &mut (impl RngCore + CryptoRng),
     ) {
-        let target = self.remotes.at(remote);
+        let target = self.checklist.at(remote);
         if sent >= MAX_NOMINATIONS {
             // It came through to us, and nothing of ours does.
-            self.remotes.refuse(now, remote);
+            self.checklist.refuse(now, remote);
             self.stage = Stage::Searching;
             return;
         }

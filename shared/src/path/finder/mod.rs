@@ -1,4 +1,6 @@
-//! Which of the peer's addresses works: probes all of them, agrees on one.
+//! The search for a path: probes all of the peer's addresses, and agrees with the peer on one that works.
+
+mod choice;
 
 use std::collections::VecDeque;
 use std::net::{SocketAddr, SocketAddrV6};
@@ -6,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use rand_core::{CryptoRng, RngCore};
 
+use choice::Nomination;
+
 use super::candidate::{Candidate, CandidateKind, PathKind};
+use super::checklist::{Checklist, Evidence, Order};
 use super::found::{PathEvent, PathFailure};
 use super::many_port::{ManyPort, Plan};
 use super::probe::ProbeKind;
 use super::prober::{Pair, Prober, Received};
-use super::remotes::{Evidence, Order, Remotes};
 use super::{Nat, PathKeys, PathTransmit, SocketId, Whereabouts};
 use crate::Role;
 use crate::limits::{
@@ -19,11 +23,7 @@ use crate::limits::{
     PREDICTED_PORTS,
 };
 
-mod choice;
-
-use choice::Nomination;
-
-/// How a search begins.
+/// What a [`PathFinder`] is made with.
 #[derive(Debug, Clone)]
 pub struct FinderConfig {
     /// Which side this is.
@@ -37,7 +37,7 @@ pub struct FinderConfig {
     pub link_scopes: Vec<u32>,
 }
 
-/// Finds a path to one peer.
+/// A search for a path to one peer.
 ///
 /// Nothing is sent before [`handle_remote`](Self::handle_remote), but the peer is answered. After any
 /// call, drain [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event), then read
@@ -48,7 +48,7 @@ pub struct FinderConfig {
 pub struct PathFinder {
     config: FinderConfig,
     prober: Prober,
-    remotes: Remotes,
+    checklist: Checklist,
     there: Whereabouts,
     /// When the search began.
     started_at: Option<Instant>,
@@ -87,7 +87,7 @@ impl PathFinder {
         Self {
             prober: Prober::new(config.role, keys),
             config,
-            remotes: Remotes::default(),
+            checklist: Checklist::default(),
             there: Whereabouts::default(),
             started_at: None,
             checks_sent: 0,
@@ -109,14 +109,14 @@ impl PathFinder {
         for candidate in there.candidates() {
             let kind = PathKind::of(candidate.address, Some(candidate.kind));
             for address in self.targets(candidate) {
-                self.remotes.add(now, address, kind);
+                self.checklist.add(now, address, kind);
             }
         }
         let predicted: Vec<SocketAddr> = there.nat().predicted(PREDICTED_PORTS).collect();
         for address in predicted {
             let candidate = Candidate::new(CandidateKind::Reflexive, address);
             if candidate.usable(false) {
-                self.remotes.add(now, address, PathKind::Punched);
+                self.checklist.add(now, address, PathKind::Punched);
             }
         }
         self.there = there.clone();
@@ -143,14 +143,12 @@ impl PathFinder {
         bytes: &[u8],
         rng: &mut (impl RngCore + CryptoRng),
     ) -> bool {
-        let pair = Pair {
-            socket,
-            remote: from,
-        };
+        let pair = Pair::new(socket, from);
         self.receive(now, pair, bytes, rng).is_some()
     }
 
-    /// The same, telling the owner what came.
+    /// Takes in a datagram that came by `pair`, and returns what it was; `None` if it is not a probe of this
+    /// peer's: nothing has changed then.
     pub(super) fn receive(
         &mut self,
         now: Instant,
@@ -181,7 +179,7 @@ impl PathFinder {
                 sent,
                 next_at,
             } => {
-                if now >= next_at && !self.think_again(now, remote, sent, rng) {
+                if now >= next_at && !self.reconsider(now, remote, sent, rng) {
                     self.send_nomination(now, remote, sent, rng);
                 }
                 // What was only heard may come to nothing.
@@ -271,12 +269,12 @@ impl PathFinder {
         }
         let own_kind = self.kind_of_stranger(pair);
         let Some(index) =
-            self.remotes
+            self.checklist
                 .learn(now, pair, own_kind, Evidence::Check(kind), self.chosen())
         else {
             return;
         };
-        self.remotes.on_check(now, index, kind);
+        self.checklist.on_check(now, index, kind);
         self.heard_at.get_or_insert(now);
         self.next_check_at = now;
         if self.stage == Stage::Searching {
@@ -308,14 +306,14 @@ impl PathFinder {
         self.on_nominee_answer(pair, rtt);
         // Many-port probes go to pairs that are kept only once they are answered.
         let own_kind = self.kind_of_stranger(pair);
-        let Some(index) = self
-            .remotes
-            .learn(now, pair, own_kind, Evidence::Answer, self.chosen())
+        let Some(index) =
+            self.checklist
+                .learn(now, pair, own_kind, Evidence::Answer, self.chosen())
         else {
             return;
         };
-        if self.remotes.on_answer(index, rtt) && self.stage == Stage::Searching {
-            let kind = self.remotes.at(index).kind();
+        if self.checklist.on_answer(index, rtt) && self.stage == Stage::Searching {
+            let kind = self.checklist.at(index).kind();
             self.events.push_back(PathEvent::Works(kind, rtt));
         }
         match self.stage {
@@ -324,11 +322,12 @@ impl PathFinder {
                 self.nominate_when_due(now, rng);
             }
             Stage::Nominating { remote, sent, .. } => {
-                if matches!(kind, ProbeKind::Nomination(_)) && self.remotes.at(remote).pair == pair
+                if matches!(kind, ProbeKind::Nomination(_))
+                    && self.checklist.at(remote).pair == pair
                 {
                     self.stage = Stage::Settled;
                 } else {
-                    self.think_again(now, remote, sent, rng);
+                    self.reconsider(now, remote, sent, rng);
                 }
             }
             Stage::Settled | Stage::Failed => {}
@@ -390,7 +389,7 @@ impl PathFinder {
         if self.checks_sent >= MAX_CHECKS || self.started_at.is_none() {
             return None;
         }
-        let next = self.remotes.next_check_at()?;
+        let next = self.checklist.next_check_at()?;
         Some(next.max(self.next_check_at))
     }
 
@@ -402,23 +401,23 @@ impl PathFinder {
             Nat::Sequential { .. } => Order::FarthestFirst,
             Nat::Unknown | Nat::EndpointIndependent | Nat::PerDestination => Order::BestFirst,
         };
-        let Some(index) = self.remotes.due(now, order) else {
+        let Some(index) = self.checklist.due(now, order) else {
             return;
         };
-        let remote = self.remotes.at(index);
+        let remote = self.checklist.at(index);
         let (pair, kind) = (remote.pair, remote.own_kind);
-        if !self.remotes.tried(kind) {
+        if !self.checklist.tried(kind) {
             self.events.push_back(PathEvent::Trying(kind));
         }
         self.prober.send(now, pair, ProbeKind::Check(kind), rng);
         self.checks_sent += 1;
         self.next_check_at = now + CHECK_PACE;
-        self.remotes.on_check_sent(now, index);
+        self.checklist.on_check_sent(now, index);
     }
 
     /// What many-port punching would be here, unless it is under way or something works already.
     fn plan(&self) -> Option<Plan> {
-        if self.many_port.is_some() || self.remotes.best_proved().is_some() {
+        if self.many_port.is_some() || self.checklist.best_proved().is_some() {
             return None;
         }
         Plan::for_pair(&self.config.here, &self.there)

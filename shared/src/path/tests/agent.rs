@@ -128,7 +128,7 @@ impl World {
                 match event {
                     AgentEvent::ReintroductionNeeded => {
                         side.at_rendezvous = true;
-                        side.agent.handle_attended();
+                        side.agent.handle_rendezvous_answered();
                         // What the rendezvous sees of this side.
                         let text = side.outside.to_string();
                         let here =

@@ -32,6 +32,9 @@
 //! `Version` has this form in every version there will ever be, whatever its version byte says, and a
 //! request of any version is at least as long as it.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -421,6 +424,3 @@ fn whole<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
         Ok(_) | Err(_) => Err(DecodeError::Malformed),
     }
 }
-
-#[cfg(test)]
-mod tests;
