@@ -18,7 +18,7 @@ use cap_std::fs::Dir;
 use fardrop_shared::offer::ModifiedTime;
 
 use super::{
-    part::{ExistingFile, PartFile},
+    part::{ExistingFile, PartFile, Wish},
     platform,
 };
 
@@ -172,9 +172,18 @@ fn finish(finished: Finished, sealed: io::Result<()>) -> io::Result<NamedFile> {
             folder: there.into_folder(),
             owned: false,
         }),
-        Content::Part { part, replace, .. } => match sealed {
+        Content::Part {
+            part,
+            replace,
+            executable,
+            ..
+        } => match sealed {
             Ok(()) => {
-                let (name, folder) = part.rename(&finished.name, replace)?;
+                let (name, folder) = part.rename(&Wish {
+                    name: &finished.name,
+                    replace,
+                    executable,
+                })?;
                 Ok(NamedFile {
                     name,
                     folder,
@@ -209,11 +218,14 @@ impl Finished {
                 replace,
                 modified,
                 executable,
-            } => part.seal(
-                *modified,
-                *executable,
-                replace.then_some(self.name.as_str()),
-            ),
+            } => {
+                let wish = Wish {
+                    name: &self.name,
+                    replace: *replace,
+                    executable: *executable,
+                };
+                part.seal(*modified, &wish)
+            }
         }
     }
 }

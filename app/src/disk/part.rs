@@ -11,7 +11,7 @@ use fardrop_shared::{offer::ModifiedTime, transfer::Claim};
 
 use super::{
     place,
-    platform::{self, Access},
+    platform::{self, Access, FinalMode, Stage},
 };
 
 /// Bytes read at once when what was kept is hashed.
@@ -209,20 +209,13 @@ impl PartFile {
         Ok((claims, hasher))
     }
 
-    /// Everything but the name: the mode, the time, and the bytes on disk. `replaced` is the name of a file
-    /// that it will take the place of.
+    /// Everything but the name: the mode, the time, and the bytes on disk.
     ///
     /// # Errors
     /// What the system says when it is asked to put the bytes on disk. What it could not write is lost,
     /// though it may go on to show it: such a part is good for nothing but [`PartFile::discard`].
-    pub fn seal(
-        &self,
-        modified: ModifiedTime,
-        executable: bool,
-        replaced: Option<&str>,
-    ) -> io::Result<()> {
-        let replaced = replaced.and_then(|name| self.folder.symlink_metadata(name).ok());
-        platform::set_final_mode(&self.file, executable, replaced.as_ref());
+    pub fn seal(&self, modified: ModifiedTime, wish: &Wish<'_>) -> io::Result<()> {
+        self.final_mode(wish).set(&self.file, Stage::Part);
         if let Some(time) = modified.to_system_time()
             && let Err(error) = self.file.set_modified(time)
         {
@@ -231,18 +224,35 @@ impl PartFile {
         self.file.sync_all()
     }
 
-    /// Gives it its final name, of which `name` is the wish: with `replace` it takes the place of
-    /// a file of that name, without it the first of `name`, `name (1)`, `name (2)` … that is free.
-    /// Gives the name, and the folder to sync.
-    pub fn rename(self, name: &str, replace: bool) -> io::Result<(String, Arc<Dir>)> {
+    fn final_mode(&self, wish: &Wish<'_>) -> FinalMode {
+        let replaced = wish
+            .replace
+            .then(|| self.folder.symlink_metadata(wish.name).ok());
+        FinalMode::new(wish.executable, replaced.flatten().as_ref())
+    }
+
+    /// Gives it its final name. Gives the name, and the folder to sync.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if the part is not there under its own name any more, else what the system
+    /// says.
+    pub fn rename(self, wish: &Wish<'_>) -> io::Result<(String, Arc<Dir>)> {
+        let mode = self.final_mode(wish);
+        let name = self.give_name(wish)?;
+        mode.set(&self.file, Stage::Named);
+        Ok((name, self.folder))
+    }
+
+    fn give_name(&self, wish: &Wish<'_>) -> io::Result<String> {
         /// Numbers tried before giving up.
         const NUMBERS: u32 = 10_000;
+        let name = wish.name;
         if !still_named(&self.folder, &self.name, &self.file)? {
             return Err(io::ErrorKind::NotFound.into());
         }
-        if replace {
+        if wish.replace {
             self.folder.rename(&self.name, &self.folder, name)?;
-            return Ok((name.to_owned(), self.folder));
+            return Ok(name.to_owned());
         }
         for number in 0..NUMBERS {
             let target = match number {
@@ -251,7 +261,7 @@ impl PartFile {
             };
             match platform::rename_no_replace(&self.folder, &self.name, &target) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                outcome => return outcome.map(|()| (target, self.folder)),
+                outcome => return outcome.map(|()| target),
             }
         }
         Err(io::ErrorKind::AlreadyExists.into())
@@ -261,6 +271,17 @@ impl PartFile {
     pub fn discard(self) -> io::Result<()> {
         self.folder.remove_file(&self.name)
     }
+}
+
+/// What a part is to become.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// The final name. Without `replace`, it gets the first of `name`, `name (1)`, `name (2)` … that is free.
+    pub name: &'a str,
+    /// Whether it takes the place of a file of that name.
+    pub replace: bool,
+    /// Whether it is a program.
+    pub executable: bool,
 }
 
 /// What was found under a part's name.

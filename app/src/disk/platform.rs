@@ -165,9 +165,12 @@ pub(super) enum Access {
 /// The mode of a part file: nobody else reads what is not yet accepted as whole, or keeps it open.
 #[cfg(unix)]
 const PRIVATE_MODE: u32 = 0o600;
+/// The bits that let others than its owner write to a file.
+#[cfg(unix)]
+const OTHERS_WRITE: u32 = 0o022;
 
-/// Whether an open file can be a part that we made: a regular file under one name, of this user, closed
-/// to all others.
+/// Whether an open file can be a part that we made: a regular file under one name, of this user, to which no
+/// others can write. Once it is whole, they may be let read it.
 ///
 /// Where the file system keeps neither owners nor modes, every file has those that `fresh`, a file made
 /// there just now, has.
@@ -182,11 +185,11 @@ pub(super) fn is_ours(
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let owner = |metadata: &std::fs::Metadata| (metadata.uid(), metadata.mode() & 0o777);
+        let owner = |metadata: &std::fs::Metadata| (metadata.uid(), metadata.mode() & OTHERS_WRITE);
         if !found.is_file() || found.nlink() != 1 {
             return Ok(false);
         }
-        let wanted = (rustix::process::geteuid().as_raw(), PRIVATE_MODE);
+        let wanted = (rustix::process::geteuid().as_raw(), 0);
         Ok(owner(&found) == wanted || owner(&found) == owner(&fresh()?))
     }
     #[cfg(not(unix))]
@@ -222,28 +225,61 @@ pub(super) fn forget_cached(file: &File) {
     let _ = file;
 }
 
-/// Gives a finished file its mode: what the umask leaves of everything, and the executable bit only where
-/// the sender's file has it; nothing that a file of the name `replaced` has not.
-///
-/// A file system that keeps no modes refuses; that is logged and no failure.
-pub(super) fn set_final_mode(file: &File, executable: bool, replaced: Option<&Metadata>) {
+/// The mode that a finished file gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FinalMode {
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let wished = if executable { 0o777 } else { 0o666 };
-        let old = replaced.filter(|old| old.is_file());
-        let old = old.map_or(0o777, |old| {
-            cap_std::fs::PermissionsExt::mode(&old.permissions())
-        });
-        // Without these not even we could look at it again.
-        let mode = wished & !umask() & old | 0o400;
-        let outcome = file.set_permissions(std::fs::Permissions::from_mode(mode));
-        if let Err(error) = outcome {
-            tracing::debug!(%error, "a file keeps the mode that the file system gave it");
+    bits: u32,
+}
+
+/// When a mode is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// While the file is still a part, which nobody else may write to: [`is_ours`].
+    Part,
+    /// Once it has its final name.
+    Named,
+}
+
+impl FinalMode {
+    /// What the umask leaves of everything, the executable bit only where the sender's file has it, and
+    /// nothing that the file that is replaced has not.
+    pub(super) fn new(executable: bool, replaced: Option<&Metadata>) -> Self {
+        #[cfg(unix)]
+        {
+            use cap_std::fs::PermissionsExt;
+            let wished = if executable { 0o777 } else { 0o666 };
+            let old = replaced.filter(|old| old.is_file());
+            let old = old.map_or(0o777, |old| old.permissions().mode());
+            // Without the last not even we could look at it again.
+            let bits = wished & !umask() & old | 0o400;
+            Self { bits }
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = (executable, replaced);
+            Self {}
         }
     }
-    #[cfg(not(unix))]
-    let _ = (file, executable, replaced);
+
+    /// Sets it, as far as it can be at this stage. A file system that keeps no modes refuses; that is logged
+    /// and no failure.
+    pub(super) fn set(self, file: &File, stage: Stage) {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let bits = match stage {
+                Stage::Part => self.bits & !OTHERS_WRITE,
+                Stage::Named if self.bits & OTHERS_WRITE == 0 => return,
+                Stage::Named => self.bits,
+            };
+            if let Err(error) = file.set_permissions(std::fs::Permissions::from_mode(bits)) {
+                tracing::debug!(%error, "a file keeps the mode that the file system gave it");
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = (self, file, stage);
+    }
 }
 
 /// The bits that this process takes away from new files.
