@@ -7,6 +7,7 @@
 mod bounds;
 mod controls;
 mod error;
+mod hear;
 mod outcome;
 mod receiving;
 mod sending;

@@ -9,11 +9,11 @@ use fardrop_shared::wire::peer::{Message, ReceiverMessage, SenderMessage};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::offered::hear;
 use super::write_loop::Job;
 use crate::link::{ControlReceiver, ControlSender};
 use crate::transfer::controls::{Controls, Tally};
 use crate::transfer::error::TransferError;
+use crate::transfer::hear::hear;
 
 /// The control channel while data flows.
 pub(super) struct Talk<'a> {

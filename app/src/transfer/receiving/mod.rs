@@ -42,9 +42,9 @@ pub use self::decision::{
 pub(crate) use self::selection::folders_of;
 pub use self::selection::{ConflictPolicy, Selection};
 
-/// Messages of the threads that wait to be said.
+/// Local: messages of the threads that wait to be said.
 const MESSAGES_WAITING: usize = 64;
-/// Buffers that wait for the writing thread, beside the one it has and the one being filled.
+/// Local: buffers that wait for the writing thread, beside the one it has and the one being filled.
 const PIECES_WAITING: usize = 1;
 
 /// Receives one offer over `link`, into `options.destination`.
@@ -237,7 +237,7 @@ fn start_checking(
     })
 }
 
-/// Feeds the writing thread; resolves when everything that was wanted is settled.
+/// Gives the writing thread what arrives; resolves when everything that was wanted is settled.
 async fn fill_write_loop(
     writing: impl Future<Output = Result<io::Result<Result<(), Violation>>, TransferError>>,
     handle: &LinkHandle,
@@ -309,7 +309,7 @@ async fn pump(
         buffer: Vec::new(),
         filled: 0,
     };
-    // As above.
+    // A writing thread that ended says itself why.
     let _ = to_writer.send(end).await;
     Ok(())
 }

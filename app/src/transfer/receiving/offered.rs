@@ -2,11 +2,12 @@
 
 use fardrop_shared::name::NameError;
 use fardrop_shared::offer::{Entry, Manifest, ManifestBuilder, NameChecker, OfferError};
-use fardrop_shared::wire::peer::{Message, SenderMessage, TRANSFER_VERSION};
+use fardrop_shared::wire::peer::{SenderMessage, TRANSFER_VERSION};
 use rand::rngs::OsRng;
 
-use crate::link::{ControlReceiver, LinkError};
+use crate::link::ControlReceiver;
 use crate::transfer::error::TransferError;
+use crate::transfer::hear::hear;
 
 /// Reads the whole offer. One name that must not become a path refuses all of it.
 pub(super) async fn read_offer(control: &mut ControlReceiver) -> Result<Manifest, TransferError> {
@@ -38,7 +39,7 @@ pub(super) async fn read_offer(control: &mut ControlReceiver) -> Result<Manifest
         });
         checked.map_err(TransferError::from)?;
     }
-    if hear(control).await? != SenderMessage::OfferEnd {
+    if hear::<SenderMessage>(control).await? != SenderMessage::OfferEnd {
         return Err(TransferError::Protocol("the offer does not end"));
     }
     let totals = builder.totals();
@@ -76,11 +77,4 @@ impl From<PageError> for TransferError {
             },
         }
     }
-}
-
-/// The sender's next message.
-pub(super) async fn hear(control: &mut ControlReceiver) -> Result<SenderMessage, TransferError> {
-    let message = control.receive().await?;
-    let message = message.ok_or(TransferError::PeerGone(LinkError::TimedOut))?;
-    Ok(SenderMessage::decode(&message)?)
 }

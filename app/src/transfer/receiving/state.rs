@@ -16,10 +16,10 @@ use crate::transfer::bounds::PLACES_KEPT;
 use crate::transfer::controls::Tally;
 use crate::transfer::outcome::{FileFailure, Summary};
 
-/// Part files held open while the sender has not said where it begins: few against the 256 that a
+/// Local: part files held open while the sender has not said where it begins: few against the 256 that a
 /// process may have open on some systems.
 const PARTS_HELD: usize = 32;
-/// How often a thread that waits for the sender looks whether there still is one.
+/// Local: how often a thread that waits for the sender looks whether there still is one.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What is here of a file that the sender was told about.

@@ -18,11 +18,11 @@ use crate::disk::{
     Content, ExistingFile, Finished, Folders, Origin, PartFile, commit, split_path, sync_folders,
 };
 
-/// Most files in one message to the committing thread, and messages waiting: each file is an open
+/// Local: most files in one message to the committing thread, and messages waiting: each file is an open
 /// one, and a process may have 1,024 (256 on some systems) of them.
 const BATCH_LIMIT: usize = 32;
 const BATCHES_WAITING: usize = 1;
-/// Most files synced at once.
+/// Local: most files synced at once.
 const COMMIT_LIMIT: usize = 96;
 
 /// What one receiver writes and where.

@@ -18,11 +18,12 @@ use self::read_loop::read_loop;
 use self::state::SendState;
 use super::controls::{Controls, Tally};
 use super::error::{TransferError, with_reason};
+use super::hear::hear;
 use super::outcome::{FileFailure, Summary};
 use crate::files::OfferSource;
-use crate::link::{ControlReceiver, ControlSender, Link, LinkError, LinkHandle};
+use crate::link::{ControlReceiver, ControlSender, Link, LinkHandle};
 
-/// Full buffers between the reading thread and the link.
+/// Local: full buffers between the reading thread and the link.
 const BUFFERS_WAITING: usize = 2;
 
 /// Sends `offer` to the receiver at the other end of `link`; it may take part of it, or decline.
@@ -30,6 +31,9 @@ const BUFFERS_WAITING: usize = 2;
 /// `cancel` ends it when it resolves; dropping the future does the same without telling the other
 /// side. Progress is what the receiver acknowledged. When this succeeds, the last word to the
 /// receiver may still be under way: see [`LinkHandle::wind_down`].
+///
+/// # Errors
+/// [`TransferError`] where the transfer ended before its end.
 pub async fn send(
     mut link: Link,
     offer: Arc<OfferSource>,
@@ -253,12 +257,6 @@ fn take_in(
 /// Lets the reading thread rest while anybody wishes it.
 fn rest_if_paused(state: &SendState, controls: &Controls) {
     state.pause(controls.standing.borrow().is_paused());
-}
-
-async fn hear(control: &mut ControlReceiver) -> Result<ReceiverMessage, TransferError> {
-    let message = control.receive().await?;
-    let message = message.ok_or(TransferError::PeerGone(LinkError::TimedOut))?;
-    Ok(ReceiverMessage::decode(&message)?)
 }
 
 fn summary(offer: &OfferSource, state: &SendState, elapsed: Duration) -> Summary {

@@ -6,10 +6,10 @@ use bytes::Bytes;
 
 use crate::transfer::bounds::BUFFER_LENGTH;
 
-/// Most buffers kept for reuse, together 8 MiB. How many are in use is bounded by what the
+/// Local: most buffers kept for reuse, together 8 MiB. How many are in use is bounded by what the
 /// transport takes before it waits for acknowledgements.
 const SPARES: usize = 32;
-/// Below this, a buffer's bytes are copied and the buffer goes on: a transport that holds many
+/// Local: below this, a buffer's bytes are copied and the buffer goes on: a transport that holds many
 /// short pieces must not hold a whole buffer for each.
 const WORTH_HANDING_OVER: usize = BUFFER_LENGTH / 8;
 

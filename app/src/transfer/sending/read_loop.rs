@@ -17,7 +17,7 @@ use crate::disk::{Source, SourceReader};
 use crate::files::OfferSource;
 use crate::transfer::bounds::BUFFER_LENGTH;
 
-/// Room that is worth a read of its own; with less, the buffer is sent as it is.
+/// Local: room that is worth a read of its own; with less, the buffer is sent as it is.
 const LEAST_READ: usize = 4096;
 
 /// The receiving end of the buffers is gone: the transfer is over.

@@ -1,9 +1,9 @@
 //! Peers that do not keep to the protocol: never a panic, never outside the folder, an end always.
 
-use fardrop_shared::{
-    offer::{Entry, EntryKind, ManifestBuilder, ModifiedTime},
-    transfer::{Claim, frame},
-    wire::peer::{Acknowledged, Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION},
+use fardrop_shared::offer::{Entry, EntryKind, ManifestBuilder, ModifiedTime};
+use fardrop_shared::transfer::frame;
+use fardrop_shared::wire::peer::{
+    Acknowledged, Claim, Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION,
 };
 
 use super::*;

@@ -4,23 +4,20 @@ mod hostile;
 mod interrupted;
 mod steered;
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-    path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
-    time::{Duration, SystemTime},
-};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime};
 
 use fardrop_shared::wire::peer::{DeclineReason, FileReason};
 use tokio::sync::watch;
 
 use super::*;
-use crate::{
-    files::{OfferSource, scan},
-    link::Link,
-};
+use crate::files::{OfferSource, scan};
+use crate::link::Link;
 
 fn offer(paths: &[&Path]) -> Arc<OfferSource> {
     let paths: Vec<_> = paths.iter().map(|path| path.to_path_buf()).collect();
