@@ -12,8 +12,8 @@ use super::doctor_json::DiagnosisLine;
 use super::json::print_line;
 use super::{Context, Exit, Report, Streams, Style, Weight, follow};
 use crate::args::DoctorArgs;
-use crate::engine::command::Command;
-use crate::engine::event::{Event, Progress, SessionNumber, TaskNumber};
+use crate::engine::command::{Command, NewTask};
+use crate::engine::event::{Event, Progress, SessionNumber, TaskEvent, TaskNumber};
 use crate::text::{self, Disclosure};
 
 /// The only task of this process.
@@ -36,7 +36,10 @@ pub fn doctor(arguments: &DoctorArgs, context: Context<'_>) -> Result<Exit> {
         },
         streams: context.console.streams,
     };
-    if !context.engine.send(Command::Diagnose { task: DIAGNOSIS }) {
+    if !context
+        .engine
+        .send(Command::Start(DIAGNOSIS, NewTask::Diagnose))
+    {
         bail!(text::ENGINE_GONE);
     }
     report.say(Weight::Note, text::EXAMINING)?;
@@ -80,14 +83,22 @@ impl DoctorReport {
 
 impl Report for DoctorReport {
     fn handle_event(&mut self, event: &Event) -> io::Result<()> {
-        if let Event::Diagnosis { diagnosis, .. } = event {
-            return self.print(diagnosis);
+        let Event::Task(_, event) = event else {
+            return Ok(());
+        };
+        match event {
+            TaskEvent::Diagnosed(diagnosis) => self.print(diagnosis),
+            TaskEvent::Failed { failure, .. } => {
+                let message = text::failure(failure, Role::Receiver);
+                self.say(Weight::Needed, &message)
+            }
+            // A diagnosis has no share, no peer, and nothing that could be refused.
+            TaskEvent::Share(_)
+            | TaskEvent::Refused(_)
+            | TaskEvent::Paired { .. }
+            | TaskEvent::RendezvousTested(_)
+            | TaskEvent::Ended(_) => Ok(()),
         }
-        if let Event::Failed { failure, .. } = event {
-            let message = text::failure(failure, Role::Receiver);
-            return self.say(Weight::Needed, &message);
-        }
-        Ok(())
     }
 
     fn handle_progress(

@@ -11,7 +11,8 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 use super::{Report, Weight};
 use crate::engine::event::{
-    Event, LinkName, OfferSummary, Outcome, PathKind, Progress, Receipt, SessionNumber,
+    Event, LinkName, OfferSummary, Outcome, PathKind, Progress, Receipt, SessionEvent,
+    SessionNumber, ShareEvent, TaskEvent,
 };
 use crate::failure::{Failure, FailureKind};
 use crate::text;
@@ -160,11 +161,14 @@ pub(super) fn print_line(output: &mut dyn Write, line: &impl Serialize) -> io::R
 
 impl Report for Json {
     fn handle_event(&mut self, event: &Event) -> io::Result<()> {
-        if let Event::Done { session, .. }
-        | Event::Failed {
-            session: Some(session),
-            ..
-        } = event
+        if let Event::Session(session, SessionEvent::Done { .. })
+        | Event::Task(
+            _,
+            TaskEvent::Failed {
+                session: Some(session),
+                ..
+            },
+        ) = event
         {
             self.reported.remove(session);
         }
@@ -217,106 +221,88 @@ impl Report for Json {
 /// The line of an event, if it has one: a diagnosis is printed by the doctor, whose whole output it is, and a
 /// command line does not ask for what else has none.
 fn line(role: Role, event: &Event) -> Option<Line<'_>> {
-    Some(match event {
-        Event::Diagnosis { .. }
-        | Event::ShareContents { .. }
-        | Event::CodeDead { .. }
-        | Event::Refused { .. }
-        | Event::OfferPage { .. }
-        | Event::RendezvousTested { .. } => return None,
-        Event::Code { code, .. } => Line::Code {
+    match event {
+        Event::Task(_, event) => task_line(role, event),
+        Event::Session(session, event) => session_line(*session, event),
+    }
+}
+
+fn task_line(role: Role, event: &TaskEvent) -> Option<Line<'_>> {
+    match event {
+        TaskEvent::Share(event) => share_line(event),
+        TaskEvent::Paired { session, device } => Some(Line::Paired {
+            session: session.0,
+            device,
+        }),
+        TaskEvent::Failed { session, failure } => Some(failed_line(role, *session, failure)),
+        TaskEvent::Ended(outcome) => Some(ended_line(*outcome)),
+        TaskEvent::Refused(_) | TaskEvent::Diagnosed(_) | TaskEvent::RendezvousTested(_) => None,
+    }
+}
+
+fn share_line(event: &ShareEvent) -> Option<Line<'_>> {
+    match event {
+        ShareEvent::Code(code) => Some(Line::Code {
             code: &code.spoken,
             uri: &code.uri,
-        },
-        &Event::Scanned {
+        }),
+        &ShareEvent::Scanned {
             files,
             bytes,
             left_out,
-            ..
-        } => Line::Scanned {
+        } => Some(Line::Scanned {
             files,
             bytes,
             left_out,
-        },
-        Event::LeftOut { name, reason, .. } => Line::LeftOut {
+        }),
+        ShareEvent::LeftOut { name, reason } => Some(Line::LeftOut {
             name,
             message: text::left_out(name, reason),
-        },
-        Event::Rung {
-            session,
+        }),
+        &ShareEvent::WrongGuess { attempts_left } => Some(Line::WrongGuess { attempts_left }),
+        ShareEvent::Contents(_) | ShareEvent::CodeDead(_) => None,
+    }
+}
+
+fn session_line(number: SessionNumber, event: &SessionEvent) -> Option<Line<'_>> {
+    let session = number.0;
+    Some(match event {
+        SessionEvent::Rung {
             rung,
             state,
             detail,
         } => Line::Rung {
-            session: session.0,
+            session,
             rung: rung.name(),
             state: state.name(),
             detail,
         },
-        &Event::WrongGuess { attempts_left, .. } => Line::WrongGuess { attempts_left },
-        Event::Paired {
-            session, device, ..
-        } => Line::Paired {
-            session: session.0,
-            device,
-        },
-        &Event::Path {
-            session,
+        &SessionEvent::Path {
             kind,
             link,
             rtt,
             peer,
-        } => path_line(session, kind, link, rtt, peer),
-        Event::Offer { session, offer } => offer_line(*session, offer),
-        Event::FileFailed {
+        } => path_line(number, kind, link, rtt, peer),
+        &SessionEvent::Interrupted { kept } => Line::Interrupted {
             session,
-            name,
-            reason,
-        } => file_failed_line(*session, name, *reason),
-        Event::Accepted { .. }
-        | Event::Paused { .. }
-        | Event::Resumed { .. }
-        | Event::Interrupted { .. } => return movement_line(event),
-        Event::Done {
-            session, receipt, ..
-        } => done_line(*session, receipt),
-        Event::Failed {
-            session, failure, ..
-        } => failed_line(role, *session, failure),
-        Event::Ended { outcome, .. } => ended_line(*outcome),
-    })
-}
-
-/// The line of an event that says whether bytes move.
-const fn movement_line(event: &Event) -> Option<Line<'static>> {
-    if let &Event::Accepted {
-        session,
-        files,
-        bytes,
-    } = event
-    {
-        let session = session.0;
-        return Some(Line::Accepted {
+            kept,
+            reason: text::INTERRUPTED,
+        },
+        SessionEvent::Offer(offer) => offer_line(number, offer),
+        &SessionEvent::Accepted { files, bytes } => Line::Accepted {
             session,
             files,
             bytes,
-        });
-    }
-    if let &Event::Paused { session, by } = event {
-        let (session, by) = (session.0, by.name());
-        return Some(Line::Paused { session, by });
-    }
-    if let &Event::Resumed { session } = event {
-        return Some(Line::Resumed { session: session.0 });
-    }
-    if let &Event::Interrupted { session, kept } = event {
-        return Some(Line::Interrupted {
-            session: session.0,
-            kept,
-            reason: text::INTERRUPTED,
-        });
-    }
-    None
+        },
+        SessionEvent::Paused(by) => Line::Paused {
+            session,
+            by: by.name(),
+        },
+        SessionEvent::Resumed => Line::Resumed { session },
+        SessionEvent::FileFailed { name, reason } => file_failed_line(number, name, *reason),
+        SessionEvent::Done { receipt, .. } => done_line(number, receipt),
+        SessionEvent::OfferPage { .. } => return None,
+    })
 }
 
 fn path_line(

@@ -21,8 +21,8 @@ use fardrop_shared::Role;
 use terminal_size::terminal_size_of;
 
 use crate::config::Settings;
-use crate::engine::command::Command;
-use crate::engine::event::{Event, Outcome, Progress, SessionNumber, TaskNumber};
+use crate::engine::command::{Command, TaskCommand};
+use crate::engine::event::{Event, Outcome, Progress, SessionNumber, TaskEvent, TaskNumber};
 use crate::engine::handle::{EngineHandle, Wait};
 use crate::failure::Failure;
 use crate::signals::Stop;
@@ -161,11 +161,13 @@ pub fn start_failed(
     streams: Streams,
 ) -> Result<Exit> {
     let mut report = Style::chosen(output).report(role, streams);
-    report.handle_event(&Event::Failed {
-        task: TaskNumber(0),
-        session: None,
-        failure,
-    })?;
+    report.handle_event(&Event::Task(
+        TaskNumber(0),
+        TaskEvent::Failed {
+            session: None,
+            failure,
+        },
+    ))?;
     Ok(Exit::Failed)
 }
 
@@ -260,7 +262,7 @@ fn follow(
     loop {
         if stop.requested() && !stopping {
             // A full queue of commands empties; the next tick tries again.
-            stopping = engine.send(Command::CancelTask(task));
+            stopping = engine.send(Command::Task(task, TaskCommand::Cancel));
             if stopping {
                 report.say(Weight::Note, text::STOPPING)?;
             }
@@ -269,10 +271,7 @@ fn follow(
             Wait::Event(event) => {
                 report.handle_event(&event)?;
                 react(Turn::Event(&event), report)?;
-                if let Event::Ended {
-                    task: ended,
-                    outcome,
-                } = event
+                if let Event::Task(ended, TaskEvent::Ended(outcome)) = event
                     && ended == task
                 {
                     return Ok(outcome);

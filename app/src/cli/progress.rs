@@ -8,7 +8,10 @@ use fardrop_shared::Role;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{Report, Streams, Weight};
-use crate::engine::event::{Event, LinkName, PathKind, Progress, SessionNumber, ShownCode};
+use crate::engine::event::{
+    Event, LinkName, PathKind, Progress, SessionEvent, SessionNumber, ShareEvent, ShownCode,
+    TaskEvent,
+};
 use crate::text;
 
 /// Shortest time between two lines about one session where there is no terminal for a bar.
@@ -126,25 +129,11 @@ impl Human {
             .get(&session)
             .map_or_else(String::new, |view| view.device.clone())
     }
-}
 
-impl Report for Human {
-    fn handle_event(&mut self, event: &Event) -> io::Result<()> {
+    fn handle_task_event(&mut self, event: &TaskEvent) -> io::Result<()> {
         match event {
-            Event::Code { code, .. } => self.show_code(code),
-            &Event::Scanned {
-                files,
-                bytes,
-                left_out,
-                ..
-            } => self.note(&text::scanned(files, bytes, left_out)),
-            Event::LeftOut { name, reason, .. } => self.print(&text::left_out(name, reason)),
-            &Event::WrongGuess { attempts_left, .. } => {
-                self.print(&text::wrong_guess(attempts_left))
-            }
-            Event::Paired {
-                session, device, ..
-            } => {
+            TaskEvent::Share(event) => self.handle_share_event(event),
+            TaskEvent::Paired { session, device } => {
                 self.sessions
                     .entry(*session)
                     .or_default()
@@ -152,54 +141,80 @@ impl Report for Human {
                     .clone_from(device);
                 self.note(&text::paired(device))
             }
-            &Event::Path {
-                session,
-                kind,
-                link,
-                rtt,
-                ..
-            } => {
-                self.sessions.entry(session).or_default().path = Some((kind, link));
-                self.note(&text::path(kind, link, rtt))
-            }
-            Event::FileFailed { name, reason, .. } => self.print(&text::file_failed(name, *reason)),
-            Event::Interrupted { kept, .. } => self.note(&text::interrupted(*kept)),
-            &Event::Paused { by, .. } => self.note(text::paused(by)),
-            Event::Resumed { .. } => self.note(text::RESUMED),
-            Event::Done {
-                session, receipt, ..
-            } => {
-                let device = self.device(*session);
-                self.clear(*session);
-                self.note(&match self.role {
-                    Role::Sender => text::done_sending(&device, receipt),
-                    Role::Receiver => text::done_receiving(receipt),
-                })
-            }
-            Event::Failed {
-                session, failure, ..
-            } => {
+            TaskEvent::Failed { session, failure } => {
                 if let Some(session) = session {
                     self.clear(*session);
                 }
                 self.print(&text::failure(failure, self.role))
             }
-            Event::Ended { outcome, .. } => match text::ended(*outcome) {
+            TaskEvent::Ended(outcome) => match text::ended(*outcome) {
                 Some(line) => self.note(line),
                 None => Ok(()),
             },
-            // The ladder is logged; an offer is shown by whoever asks about it, and a diagnosis by the
-            // doctor, whose whole output it is.
-            // What a command line does not ask for, or shows elsewhere.
-            Event::Rung { .. }
-            | Event::Offer { .. }
-            | Event::Accepted { .. }
-            | Event::Diagnosis { .. }
-            | Event::ShareContents { .. }
-            | Event::CodeDead { .. }
-            | Event::Refused { .. }
-            | Event::OfferPage { .. }
-            | Event::RendezvousTested { .. } => Ok(()),
+            // A diagnosis is shown by the doctor, whose whole output it is.
+            TaskEvent::Diagnosed(_) => Ok(()),
+            // What a command line does not ask for.
+            TaskEvent::Refused(_) | TaskEvent::RendezvousTested(_) => Ok(()),
+        }
+    }
+
+    fn handle_share_event(&mut self, event: &ShareEvent) -> io::Result<()> {
+        match event {
+            ShareEvent::Code(code) => self.show_code(code),
+            &ShareEvent::Scanned {
+                files,
+                bytes,
+                left_out,
+            } => self.note(&text::scanned(files, bytes, left_out)),
+            ShareEvent::LeftOut { name, reason } => self.print(&text::left_out(name, reason)),
+            &ShareEvent::WrongGuess { attempts_left } => {
+                self.print(&text::wrong_guess(attempts_left))
+            }
+            // What a command line does not ask for.
+            ShareEvent::Contents(_) | ShareEvent::CodeDead(_) => Ok(()),
+        }
+    }
+
+    fn handle_session_event(
+        &mut self,
+        session: SessionNumber,
+        event: &SessionEvent,
+    ) -> io::Result<()> {
+        match event {
+            &SessionEvent::Path {
+                kind, link, rtt, ..
+            } => {
+                self.sessions.entry(session).or_default().path = Some((kind, link));
+                self.note(&text::path(kind, link, rtt))
+            }
+            SessionEvent::Interrupted { kept } => self.note(&text::interrupted(*kept)),
+            SessionEvent::Paused(by) => self.note(text::paused(*by)),
+            SessionEvent::Resumed => self.note(text::RESUMED),
+            SessionEvent::FileFailed { name, reason } => {
+                self.print(&text::file_failed(name, *reason))
+            }
+            SessionEvent::Done { receipt, .. } => {
+                let device = self.device(session);
+                self.clear(session);
+                self.note(&match self.role {
+                    Role::Sender => text::done_sending(&device, receipt),
+                    Role::Receiver => text::done_receiving(receipt),
+                })
+            }
+            // The ladder is logged; an offer is shown by whoever asks about it.
+            SessionEvent::Rung { .. }
+            | SessionEvent::Offer(_)
+            | SessionEvent::OfferPage { .. }
+            | SessionEvent::Accepted { .. } => Ok(()),
+        }
+    }
+}
+
+impl Report for Human {
+    fn handle_event(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::Task(_, event) => self.handle_task_event(event),
+            Event::Session(session, event) => self.handle_session_event(*session, event),
         }
     }
 

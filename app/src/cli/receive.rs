@@ -12,8 +12,12 @@ use super::prompt::{Prompt, Typed};
 use super::{Context, Exit, Report, Style, TICK, Turn, Weight, follow};
 use crate::args::ReceiveArgs;
 use crate::engine::EngineHandle;
-use crate::engine::command::{Command, ConflictPolicy, Decision, ReceiveOptions, TypedCode};
-use crate::engine::event::{Event, OfferSummary, SessionNumber, TaskNumber};
+use crate::engine::command::{
+    Command, ConflictPolicy, Decision, NewTask, ReceiveOptions, SessionCommand, TypedCode,
+};
+use crate::engine::event::{
+    Event, OfferSummary, SessionEvent, SessionNumber, TaskEvent, TaskNumber,
+};
 use crate::failure::FailureKind;
 use crate::signals::Stop;
 use crate::text;
@@ -169,13 +173,15 @@ impl Receiving<'_> {
     fn run(&mut self, typed: &str, report: &mut dyn Report) -> Result<End> {
         self.tasks += 1;
         let task = TaskNumber(self.tasks);
-        let started = self.engine.send(Command::Receive {
+        let started = self.engine.send(Command::Start(
             task,
-            code: TypedCode(typed.to_owned()),
-            options: ReceiveOptions {
-                destination: self.destination.clone(),
+            NewTask::Receive {
+                code: TypedCode(typed.to_owned()),
+                options: ReceiveOptions {
+                    destination: self.destination.clone(),
+                },
             },
-        });
+        ));
         if !started {
             bail!(text::ENGINE_GONE);
         }
@@ -254,30 +260,26 @@ enum Question {
 impl Consent<'_, '_> {
     fn handle_event(&mut self, event: &Event, report: &mut dyn Report) -> Result<()> {
         match event {
-            Event::Paired { device, .. } => self.device.clone_from(device),
-            Event::Offer { session, offer } => self.handle_offer(*session, offer, report)?,
-            Event::Failed { failure, .. } => self.failure = Some(failure.kind),
-            Event::Ended { .. } => self.question = Question::None,
-            Event::Code { .. }
-            | Event::Scanned { .. }
-            | Event::LeftOut { .. }
-            | Event::Rung { .. }
-            | Event::WrongGuess { .. }
-            | Event::Path { .. }
-            | Event::FileFailed { .. }
-            | Event::Interrupted { .. }
-            | Event::Diagnosis { .. }
-            | Event::ShareContents { .. }
-            | Event::CodeDead { .. }
-            | Event::Refused { .. }
-            | Event::OfferPage { .. }
-            | Event::Accepted { .. }
-            | Event::Paused { .. }
-            | Event::Resumed { .. }
-            | Event::RendezvousTested { .. }
-            | Event::Done { .. } => {}
+            Event::Task(_, event) => self.handle_task_event(event),
+            Event::Session(session, SessionEvent::Offer(offer)) => {
+                self.handle_offer(*session, offer, report)?;
+            }
+            // All else is only reported.
+            Event::Session(..) => {}
         }
         Ok(())
+    }
+
+    fn handle_task_event(&mut self, event: &TaskEvent) {
+        match event {
+            TaskEvent::Paired { device, .. } => self.device.clone_from(device),
+            TaskEvent::Failed { failure, .. } => self.failure = Some(failure.kind),
+            TaskEvent::Ended(_) => self.question = Question::None,
+            TaskEvent::Share(_)
+            | TaskEvent::Refused(_)
+            | TaskEvent::Diagnosed(_)
+            | TaskEvent::RendezvousTested(_) => {}
+        }
     }
 
     fn handle_offer(
@@ -385,7 +387,7 @@ impl Consent<'_, '_> {
         if !self
             .receiving
             .engine
-            .send(Command::Decide { session, decision })
+            .send(Command::Session(session, SessionCommand::Decide(decision)))
         {
             bail!(text::ENGINE_GONE);
         }

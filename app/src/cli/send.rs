@@ -5,8 +5,10 @@ use fardrop_shared::Role;
 
 use super::{Context, Exit, Report, Style, Turn, Weight, follow};
 use crate::args::SendArgs;
-use crate::engine::command::{Command, OnDeadCode, OnMissing, ShareLifetime, ShareOptions};
-use crate::engine::event::{Event, TaskNumber};
+use crate::engine::command::{
+    Command, NewTask, OnDeadCode, OnMissing, ShareLifetime, ShareOptions,
+};
+use crate::engine::event::{Event, ShareEvent, TaskEvent, TaskNumber};
 use crate::text;
 
 /// The only share of this process.
@@ -24,16 +26,18 @@ pub fn send(arguments: &SendArgs, context: Context<'_>) -> Result<Exit> {
     };
     let style = Style::chosen(context.output);
     let mut report = style.report(Role::Sender, context.console.streams);
-    let started = context.engine.send(Command::Share {
-        task: SHARE,
-        paths: arguments.paths.clone(),
-        options: ShareOptions {
-            words: arguments.words.unwrap_or(context.settings.words),
-            lifetime,
-            on_dead_code: OnDeadCode::End,
-            on_missing: OnMissing::Fail,
+    let started = context.engine.send(Command::Start(
+        SHARE,
+        NewTask::Share {
+            paths: arguments.paths.clone(),
+            options: ShareOptions {
+                words: arguments.words.unwrap_or(context.settings.words),
+                lifetime,
+                on_dead_code: OnDeadCode::End,
+                on_missing: OnMissing::Fail,
+            },
         },
-    });
+    ));
     if !started {
         bail!(text::ENGINE_GONE);
     }
@@ -47,7 +51,7 @@ pub fn send(arguments: &SendArgs, context: Context<'_>) -> Result<Exit> {
         SHARE,
         report.as_mut(),
         |turn, report: &mut dyn Report| {
-            if let Turn::Event(Event::Code { .. }) = turn {
+            if let Turn::Event(Event::Task(_, TaskEvent::Share(ShareEvent::Code(_)))) = turn {
                 report.say(Weight::Note, waiting)?;
             }
             Ok(())

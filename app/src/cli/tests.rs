@@ -8,9 +8,12 @@ use clap::Parser;
 
 use super::*;
 use crate::args::{Action, Cli};
-use crate::engine::command::{ConflictPolicy, Decision, ShareLifetime};
+use crate::engine::command::{
+    Command, ConflictPolicy, Decision, NewTask, SessionCommand, ShareLifetime, TaskCommand,
+};
 use crate::engine::event::{
-    LeftOut, LinkName, OfferSummary, PathKind, Receipt, RungState, ShownCode, Who,
+    Event, LeftOut, LinkName, OfferSummary, PathKind, Receipt, RungState, SessionEvent, ShareEvent,
+    ShownCode, TaskEvent, Who,
 };
 use crate::engine::handle::Script;
 use crate::failure::{Failure, FailureKind, Stage};
@@ -208,34 +211,35 @@ fn dispatch(
 }
 
 fn ended(outcome: Outcome) -> Event {
-    Event::Ended {
-        task: TASK,
-        outcome,
-    }
+    Event::Task(TASK, TaskEvent::Ended(outcome))
 }
 
 fn paired() -> Event {
-    Event::Paired {
-        task: TASK,
-        session: SESSION,
-        device: "Ada's laptop".to_owned(),
-    }
+    Event::Task(
+        TASK,
+        TaskEvent::Paired {
+            session: SESSION,
+            device: "Ada's laptop".to_owned(),
+        },
+    )
 }
 
 fn path() -> Event {
-    Event::Path {
-        session: SESSION,
-        kind: PathKind::Local,
-        link: LinkName::Quic,
-        rtt: Duration::from_micros(12_345),
-        peer: SocketAddr::from(([127, 0, 0, 1], 4000)),
-    }
+    Event::Session(
+        SESSION,
+        SessionEvent::Path {
+            kind: PathKind::Local,
+            link: LinkName::Quic,
+            rtt: Duration::from_micros(12_345),
+            peer: SocketAddr::from(([127, 0, 0, 1], 4000)),
+        },
+    )
 }
 
 fn offer(conflicts: u64) -> Event {
-    Event::Offer {
-        session: SESSION,
-        offer: OfferSummary {
+    Event::Session(
+        SESSION,
+        SessionEvent::Offer(OfferSummary {
             files: 3,
             folders: 1,
             bytes: 12_400_000,
@@ -244,70 +248,66 @@ fn offer(conflicts: u64) -> Event {
             conflicts,
             free: Some(9_000_000_000),
             destination: None,
-        },
-    }
+        }),
+    )
 }
 
 fn done() -> Event {
-    Event::Done {
-        session: SESSION,
-        receipt: Receipt {
-            files: 3,
-            failed_files: 0,
-            bytes: 12_400_000,
-            sent: 12_400_000,
-            resumed: 0,
-            elapsed: Duration::from_millis(1500),
-            kind: PathKind::Local,
-            link: LinkName::Quic,
+    Event::Session(
+        SESSION,
+        SessionEvent::Done {
+            receipt: Receipt {
+                files: 3,
+                failed_files: 0,
+                bytes: 12_400_000,
+                sent: 12_400_000,
+                resumed: 0,
+                elapsed: Duration::from_millis(1500),
+                kind: PathKind::Local,
+                link: LinkName::Quic,
+            },
+            places: Vec::new(),
         },
-        places: Vec::new(),
-    }
+    )
 }
 
 fn failed(kind: FailureKind) -> Event {
-    Event::Failed {
-        task: TASK,
-        session: None,
-        failure: Failure::new(Stage::Pairing, kind),
-    }
+    Event::Task(
+        TASK,
+        TaskEvent::Failed {
+            session: None,
+            failure: Failure::new(Stage::Pairing, kind),
+        },
+    )
 }
 
 fn code() -> Event {
-    Event::Code {
-        task: TASK,
-        code: ShownCode {
+    Event::Task(
+        TASK,
+        TaskEvent::Share(ShareEvent::Code(ShownCode {
             spoken: "417-acid-lemon".to_owned(),
             with_server: Some("417-acid-lemon@10.0.0.1:4840".to_owned()),
             uri: "fardrop:417-acid-lemon@10.0.0.1:4840".to_owned(),
-        },
-    }
+        })),
+    )
 }
 
 /// An engine with one sender behind every code.
 fn serving(conflicts: u64) -> impl FnMut(&Command) -> Vec<Event> {
     move |command| match command {
-        Command::Receive { .. } => vec![paired(), path(), offer(conflicts)],
-        Command::Decide {
-            decision: Decision::Accept { .. },
-            ..
-        } => vec![done(), ended(Outcome::Succeeded)],
-        Command::Decide {
-            decision: Decision::Decline,
-            ..
-        } => vec![failed(FailureKind::Declined), ended(Outcome::Failed)],
-        Command::CancelTask(_) => vec![failed(FailureKind::Cancelled), ended(Outcome::Interrupted)],
-        Command::Share { .. }
-        | Command::EditShare { .. }
-        | Command::RenewCode(_)
-        | Command::Diagnose { .. }
-        | Command::TestRendezvous { .. }
-        | Command::Configure(_)
-        | Command::ShowOffer { .. }
-        | Command::SetDestination { .. }
-        | Command::Pause(_)
-        | Command::Resume(_)
-        | Command::CancelSession(_) => Vec::new(),
+        Command::Start(_, NewTask::Receive { .. }) => vec![paired(), path(), offer(conflicts)],
+        Command::Session(_, SessionCommand::Decide(Decision::Accept { .. })) => {
+            vec![done(), ended(Outcome::Succeeded)]
+        }
+        Command::Session(_, SessionCommand::Decide(Decision::Decline)) => {
+            vec![failed(FailureKind::Declined), ended(Outcome::Failed)]
+        }
+        Command::Task(_, TaskCommand::Cancel) => {
+            vec![failed(FailureKind::Cancelled), ended(Outcome::Interrupted)]
+        }
+        Command::Start(..) | Command::Task(..) | Command::Session(..) | Command::Configure(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -316,20 +316,11 @@ fn decision(run: &Run) -> Decision {
     run.commands
         .iter()
         .find_map(|command| match command {
-            Command::Decide { decision, .. } => Some(decision.clone()),
-            Command::Share { .. }
-            | Command::Receive { .. }
-            | Command::EditShare { .. }
-            | Command::RenewCode(_)
-            | Command::Diagnose { .. }
-            | Command::TestRendezvous { .. }
-            | Command::Configure(_)
-            | Command::ShowOffer { .. }
-            | Command::SetDestination { .. }
-            | Command::Pause(_)
-            | Command::Resume(_)
-            | Command::CancelSession(_)
-            | Command::CancelTask(_) => None,
+            Command::Session(_, SessionCommand::Decide(decision)) => Some(decision.clone()),
+            Command::Start(..)
+            | Command::Task(..)
+            | Command::Session(..)
+            | Command::Configure(_) => None,
         })
         .expect("a decision")
 }
@@ -343,49 +334,53 @@ fn exit(run: &Run) -> Exit {
 fn one_of_each() -> Vec<Event> {
     vec![
         code(),
-        Event::LeftOut {
-            task: TASK,
-            name: "pipe".to_owned(),
-            reason: LeftOut::Special,
-        },
-        Event::Scanned {
-            task: TASK,
-            files: 3,
-            bytes: 12_400_000,
-            left_out: 1,
-        },
-        Event::WrongGuess {
-            task: TASK,
-            attempts_left: 2,
-        },
-        Event::Rung {
-            session: SESSION,
-            rung: PathKind::ManyPort,
-            state: RungState::Trying,
-            detail: String::new(),
-        },
+        Event::Task(
+            TASK,
+            TaskEvent::Share(ShareEvent::LeftOut {
+                name: "pipe".to_owned(),
+                reason: LeftOut::Special,
+            }),
+        ),
+        Event::Task(
+            TASK,
+            TaskEvent::Share(ShareEvent::Scanned {
+                files: 3,
+                bytes: 12_400_000,
+                left_out: 1,
+            }),
+        ),
+        Event::Task(
+            TASK,
+            TaskEvent::Share(ShareEvent::WrongGuess { attempts_left: 2 }),
+        ),
+        Event::Session(
+            SESSION,
+            SessionEvent::Rung {
+                rung: PathKind::ManyPort,
+                state: RungState::Trying,
+                detail: String::new(),
+            },
+        ),
         paired(),
         path(),
         offer(0),
-        Event::Accepted {
-            session: SESSION,
-            files: 3,
-            bytes: 12_400_000,
-        },
-        Event::Paused {
-            session: SESSION,
-            by: Who::Peer,
-        },
-        Event::Resumed { session: SESSION },
-        Event::FileFailed {
-            session: SESSION,
-            name: "z\u{e9}\u{1f600}\n".to_owned(),
-            reason: FailureKind::FileChanged,
-        },
-        Event::Interrupted {
-            session: SESSION,
-            kept: 7_700_000,
-        },
+        Event::Session(
+            SESSION,
+            SessionEvent::Accepted {
+                files: 3,
+                bytes: 12_400_000,
+            },
+        ),
+        Event::Session(SESSION, SessionEvent::Paused(Who::Peer)),
+        Event::Session(SESSION, SessionEvent::Resumed),
+        Event::Session(
+            SESSION,
+            SessionEvent::FileFailed {
+                name: "z\u{e9}\u{1f600}\n".to_owned(),
+                reason: FailureKind::FileChanged,
+            },
+        ),
+        Event::Session(SESSION, SessionEvent::Interrupted { kept: 7_700_000 }),
         done(),
         failed(FailureKind::WrongCode),
         ended(Outcome::Failed),
@@ -437,14 +432,14 @@ fn json_lines_are_the_contract() {
 
 #[test]
 fn a_code_that_is_told_again_is_shown_in_its_new_form_only() {
-    let again = Event::Code {
-        task: TASK,
-        code: ShownCode {
+    let again = Event::Task(
+        TASK,
+        TaskEvent::Share(ShareEvent::Code(ShownCode {
             spoken: "417-acid-lemon".to_owned(),
             with_server: Some("417-acid-lemon@203.0.113.5:4840".to_owned()),
             uri: "fardrop:417-acid-lemon@203.0.113.5:4840".to_owned(),
-        },
-    };
+        })),
+    );
     let events = move || vec![code(), again.clone(), ended(Outcome::Succeeded)];
     let run = run("fardrop send x", Setup::default(), move |_| events());
     let lines = |line: &str| run.messages.lines().filter(|each| *each == line).count();
@@ -533,7 +528,7 @@ fn once_and_words_reach_the_engine() {
     let run = run("fardrop send x --once --words 5", Setup::default(), |_| {
         vec![ended(Outcome::Succeeded)]
     });
-    let Some(Command::Share { options, .. }) = run.commands.first() else {
+    let Some(Command::Start(_, NewTask::Share { options, .. })) = run.commands.first() else {
         panic!("{:?}", run.commands);
     };
     assert_eq!((options.words, options.lifetime), (5, ShareLifetime::Once));
@@ -560,7 +555,7 @@ fn stop_cancels_the_task_and_exits_130() {
     assert!(
         run.commands
             .iter()
-            .any(|command| matches!(command, Command::CancelTask(TASK)))
+            .any(|command| matches!(command, Command::Task(TASK, TaskCommand::Cancel)))
     );
     assert_eq!(Exit::Interrupted.code(), 130);
 }
@@ -652,7 +647,7 @@ fn code_comes_from_pipe_or_variable() {
     for setup in [piped, variable] {
         let run = run("fardrop receive --yes", setup, serving(0));
         assert_eq!(exit(&run), Exit::Done);
-        let Some(Command::Receive { code, .. }) = run.commands.first() else {
+        let Some(Command::Start(_, NewTask::Receive { code, .. })) = run.commands.first() else {
             panic!("{:?}", run.commands);
         };
         assert_eq!(code.0, "417 acid lemon");
@@ -701,10 +696,7 @@ fn refusing() -> impl FnMut(&Command) -> Vec<Event> {
         task += 1;
         vec![
             failed(FailureKind::WrongCode),
-            Event::Ended {
-                task: TaskNumber(task),
-                outcome: Outcome::Failed,
-            },
+            Event::Task(TaskNumber(task), TaskEvent::Ended(Outcome::Failed)),
         ]
     }
 }
@@ -813,26 +805,13 @@ fn engine_that_dies_is_an_error() {
 /// An engine that finds a machine on no network.
 fn examining(command: &Command) -> Vec<Event> {
     match command {
-        Command::Diagnose { task } => vec![
-            Event::Diagnosis {
-                task: *task,
-                diagnosis: Box::default(),
-            },
+        Command::Start(task, NewTask::Diagnose) => vec![
+            Event::Task(*task, TaskEvent::Diagnosed(Box::default())),
             ended(Outcome::Failed),
         ],
-        Command::Share { .. }
-        | Command::Receive { .. }
-        | Command::EditShare { .. }
-        | Command::RenewCode(_)
-        | Command::TestRendezvous { .. }
-        | Command::Configure(_)
-        | Command::ShowOffer { .. }
-        | Command::SetDestination { .. }
-        | Command::Pause(_)
-        | Command::Resume(_)
-        | Command::Decide { .. }
-        | Command::CancelSession(_)
-        | Command::CancelTask(_) => Vec::new(),
+        Command::Start(..) | Command::Task(..) | Command::Session(..) | Command::Configure(_) => {
+            Vec::new()
+        }
     }
 }
 

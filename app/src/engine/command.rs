@@ -14,10 +14,21 @@ pub const OFFER_ROWS_LIMIT: u32 = 200;
 /// A request to the engine.
 #[derive(Debug, Clone)]
 pub enum Command {
+    /// Start a task, under a number that whoever starts it chooses.
+    Start(TaskNumber, NewTask),
+    /// Something of a running task as a whole.
+    Task(TaskNumber, TaskCommand),
+    /// Something of one session.
+    Session(SessionNumber, SessionCommand),
+    /// From now on tasks start with this; those that run keep what they started with.
+    Configure(Box<EngineConfig>),
+}
+
+/// A task to be started.
+#[derive(Debug, Clone)]
+pub enum NewTask {
     /// Offer files under a fresh code.
     Share {
-        /// The caller's number for what this starts.
-        task: TaskNumber,
         /// Files and folders as the person named them.
         paths: Vec<PathBuf>,
         /// How.
@@ -25,80 +36,79 @@ pub enum Command {
     },
     /// Take what is offered under a code.
     Receive {
-        /// The caller's number for what this starts.
-        task: TaskNumber,
         /// The code as the person typed it; it parses, the caller has checked that.
         code: TypedCode,
         /// How.
         options: ReceiveOptions,
     },
-    /// Change what a share offers. Receivers that have seen the offer keep theirs, later ones get the new
-    /// one. Answered by [`Event::ShareContents`](super::event::Event::ShareContents), or by
-    /// [`Event::Refused`](super::event::Event::Refused) if there is no such offer: it stays as it was.
-    EditShare {
-        /// The share.
-        task: TaskNumber,
+    /// Find out what this network allows, without a peer. Answered by
+    /// [`TaskEvent::Diagnosed`](super::event::TaskEvent::Diagnosed).
+    Diagnose,
+    /// Find out whether a rendezvous answers, and how fast: `host:port`, as the person typed it. Answered by
+    /// [`TaskEvent::RendezvousTested`](super::event::TaskEvent::RendezvousTested).
+    TestRendezvous(String),
+}
+
+/// A request to a running task.
+#[derive(Debug, Clone)]
+pub enum TaskCommand {
+    /// Something that only a share can do.
+    Share(ShareCommand),
+    /// End the task with all its sessions, telling the peers.
+    Cancel,
+}
+
+/// A request to a running share.
+#[derive(Debug, Clone)]
+pub enum ShareCommand {
+    /// Change what the share offers. Receivers that have seen the offer keep theirs, later ones get the new
+    /// one. Answered by [`ShareEvent::Contents`](super::event::ShareEvent::Contents), or by
+    /// [`TaskEvent::Refused`](super::event::TaskEvent::Refused) if there is no such offer: it stays as it was.
+    Edit {
         /// Files and folders to offer as well; what is offered already is passed over, and what is not
-        /// there is told as [`Event::LeftOut`](super::event::Event::LeftOut).
+        /// there is told as [`ShareEvent::LeftOut`](super::event::ShareEvent::LeftOut).
         add: Vec<PathBuf>,
         /// What is not to be offered any more. The last of all cannot be taken out.
         remove: Vec<ItemNumber>,
     },
-    /// Give a share a fresh code, with the same files; the old one ends. Answered by
-    /// [`Event::Code`](super::event::Event::Code), or by
-    /// [`Event::Refused`](super::event::Event::Refused), and then the old one still counts.
-    RenewCode(TaskNumber),
-    /// Find out what this network allows, without a peer.
-    Diagnose {
-        /// The caller's number for what this starts.
-        task: TaskNumber,
-    },
-    /// Find out whether a rendezvous answers, and how fast. Answered by
-    /// [`Event::RendezvousTested`](super::event::Event::RendezvousTested).
-    TestRendezvous {
-        /// The caller's number for what this starts.
-        task: TaskNumber,
-        /// `host:port`, as the person typed it.
-        server: String,
-    },
-    /// From now on tasks start with this; those that run keep what they started with.
-    Configure(Box<EngineConfig>),
-    /// Show a part of what a session offers, from its [`Event::Offer`](super::event::Event::Offer) to its
-    /// end. Answered by [`Event::OfferPage`](super::event::Event::OfferPage); while an answer is being
-    /// made, only the newest request is kept.
-    ShowOffer {
-        /// The session.
-        session: SessionNumber,
-        /// What the path has to contain, in any case; everything does if it is empty.
-        search: String,
-        /// The first row wanted, counted from 0 among those that match.
-        first: u64,
-        /// How many rows, at most [`OFFER_ROWS_LIMIT`].
-        count: u32,
-    },
+    /// Give the share a fresh code, with the same files; the old one ends. Answered by
+    /// [`ShareEvent::Code`](super::event::ShareEvent::Code), or by
+    /// [`TaskEvent::Refused`](super::event::TaskEvent::Refused), and then the old one still counts.
+    RenewCode,
+}
+
+/// A request to a session.
+#[derive(Debug, Clone)]
+pub enum SessionCommand {
+    /// Show a part of what the session offers, from its
+    /// [`SessionEvent::Offer`](super::event::SessionEvent::Offer) to its end. Answered by
+    /// [`SessionEvent::OfferPage`](super::event::SessionEvent::OfferPage); while an answer is being made,
+    /// only the newest request is kept.
+    ShowOffer(PageRequest),
     /// Look at another folder for what is offered to a session that receives; answered by another
-    /// [`Event::Offer`](super::event::Event::Offer). Nothing is written yet.
-    SetDestination {
-        /// The session that asked.
-        session: SessionNumber,
-        /// The folder; it is made, once the offer is accepted, if it is missing.
-        destination: PathBuf,
-    },
-    /// Answer an [`Event::Offer`](super::event::Event::Offer) of a session that receives.
-    Decide {
-        /// The session that asked.
-        session: SessionNumber,
-        /// The answer.
-        decision: Decision,
-    },
-    /// Let a session's bytes stand still; the peer is told. Wished before they move, it holds from then on.
-    Pause(SessionNumber),
-    /// Let them move again, as far as this side is concerned.
-    Resume(SessionNumber),
-    /// End one session, telling the peer.
-    CancelSession(SessionNumber),
-    /// End a task with all its sessions, telling the peers.
-    CancelTask(TaskNumber),
+    /// [`SessionEvent::Offer`](super::event::SessionEvent::Offer). Nothing is written yet: the folder is made,
+    /// once the offer is accepted, if it is missing.
+    SetDestination(PathBuf),
+    /// Answer a [`SessionEvent::Offer`](super::event::SessionEvent::Offer) of a session that receives.
+    Decide(Decision),
+    /// Let the session's bytes stand still; the peer is told. A pause before the offer is accepted takes
+    /// effect as soon as bytes would move.
+    Pause,
+    /// Let the session's bytes move again, as far as this side is concerned.
+    Resume,
+    /// End the session, telling the peer.
+    Cancel,
+}
+
+/// A part of an offer that is to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest {
+    /// What the path has to contain, in any case; everything does if it is empty.
+    pub search: String,
+    /// The first row wanted, counted from 0 among those that match.
+    pub first: u64,
+    /// How many rows, at most [`OFFER_ROWS_LIMIT`].
+    pub count: u32,
 }
 
 /// How to share.
@@ -119,7 +129,7 @@ pub struct ShareOptions {
 pub enum OnDeadCode {
     /// It ends.
     End,
-    /// It stays, with running sessions, and without a code until [`Command::RenewCode`]. A fresh code is
+    /// It stays, with running sessions, and without a code until [`ShareCommand::RenewCode`]. A fresh code is
     /// a person's decision: one that came by itself would give a guesser tries without end.
     Wait,
 }
@@ -129,7 +139,8 @@ pub enum OnDeadCode {
 pub enum OnMissing {
     /// It fails: a command that named it was mistyped.
     Fail,
-    /// The rest is offered, and this is told as [`Event::LeftOut`](super::event::Event::LeftOut).
+    /// The rest is offered, and this is told as
+    /// [`ShareEvent::LeftOut`](super::event::ShareEvent::LeftOut).
     LeaveOut,
 }
 

@@ -1,14 +1,13 @@
 //! What tasks and sessions work with, and by what the loop reaches them.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
 use super::cancel::{Cancel, CancelHandle, cancel};
-use super::command::Command;
+use super::command::{PageRequest, SessionCommand};
 use super::config::EngineConfig;
-use super::event::{ItemNumber, SessionNumber};
+use super::event::SessionNumber;
 use super::networks::Networks;
 use super::report::Reporter;
 use crate::link::LinkHandle;
@@ -85,18 +84,6 @@ pub(super) struct SessionControls {
     pub(super) pages: watch::Receiver<Option<PageRequest>>,
 }
 
-/// What a person wants of a running share.
-#[derive(Debug)]
-pub(super) enum ShareWish {
-    /// Another content.
-    Edit {
-        add: Vec<PathBuf>,
-        remove: Vec<ItemNumber>,
-    },
-    /// A fresh code.
-    RenewCode,
-}
-
 /// What sessions tell the loop.
 #[derive(Debug)]
 pub(super) enum Notice {
@@ -116,36 +103,16 @@ pub(super) struct SessionEntry {
 
 impl SessionEntry {
     /// Passes on what is asked of this session.
-    pub(super) fn apply(&self, command: Command) {
+    pub(super) fn apply(&self, command: SessionCommand) {
         match command {
-            Command::ShowOffer {
-                search,
-                first,
-                count,
-                ..
-            } => {
-                let request = PageRequest {
-                    search,
-                    first,
-                    count,
-                };
-                self.page.send_replace(Some(request));
-            }
-            Command::SetDestination { destination, .. } => {
+            SessionCommand::ShowOffer(request) => _ = self.page.send_replace(Some(request)),
+            SessionCommand::SetDestination(destination) => {
                 self.answer(Answer::Elsewhere(destination));
             }
-            Command::Decide { decision, .. } => self.answer(Answer::Decided(decision)),
-            Command::Pause(_) => _ = self.pause.send_replace(true),
-            Command::Resume(_) => _ = self.pause.send_replace(false),
-            Command::CancelSession(_) => self.cancel.cancel(),
-            Command::Share { .. }
-            | Command::EditShare { .. }
-            | Command::RenewCode(_)
-            | Command::Receive { .. }
-            | Command::Diagnose { .. }
-            | Command::TestRendezvous { .. }
-            | Command::Configure(_)
-            | Command::CancelTask(_) => {}
+            SessionCommand::Decide(decision) => self.answer(Answer::Decided(decision)),
+            SessionCommand::Pause => _ = self.pause.send_replace(true),
+            SessionCommand::Resume => _ = self.pause.send_replace(false),
+            SessionCommand::Cancel => self.cancel.cancel(),
         }
     }
 
@@ -154,12 +121,4 @@ impl SessionEntry {
             tracing::debug!("an answer that nobody waits for");
         }
     }
-}
-
-/// A part of an offer that somebody wants to see.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PageRequest {
-    pub(super) search: String,
-    pub(super) first: u64,
-    pub(super) count: u32,
 }

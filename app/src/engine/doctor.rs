@@ -6,7 +6,7 @@ use fardrop_shared::diagnosis::{Diagnosis, RouterAnswer, RouterProtocol, RouterS
 
 use super::cancel::Cancel;
 use super::context::Context;
-use super::event::{Event, Outcome, TaskNumber};
+use super::event::{Outcome, TaskEvent, TaskNumber};
 use super::failures::introduction_failure;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::net::{
@@ -60,8 +60,10 @@ pub(super) async fn test_rendezvous(
     } else {
         Outcome::Failed
     };
-    let event = Event::RendezvousTested { task, result };
-    context.reporter.tell(event).await;
+    context
+        .reporter
+        .tell_task(task, TaskEvent::RendezvousTested(result))
+        .await;
     outcome
 }
 
@@ -75,18 +77,24 @@ async fn tell(context: &Context, task: TaskNumber, examined: io::Result<Diagnosi
                 Outcome::Failed
             };
             let diagnosis = Box::new(diagnosis);
-            let event = Event::Diagnosis { task, diagnosis };
-            context.reporter.tell(event).await;
+            context
+                .reporter
+                .tell_task(task, TaskEvent::Diagnosed(diagnosis))
+                .await;
             outcome
         }
         Err(error) => {
             let failure = Failure::new(Stage::Rendezvous, FailureKind::Local).with_detail(error);
-            let event = Event::Failed {
-                task,
-                session: None,
-                failure,
-            };
-            context.reporter.tell(event).await;
+            context
+                .reporter
+                .tell_task(
+                    task,
+                    TaskEvent::Failed {
+                        session: None,
+                        failure,
+                    },
+                )
+                .await;
             Outcome::Failed
         }
     }

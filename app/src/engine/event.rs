@@ -27,59 +27,82 @@ pub struct ItemNumber(pub u64);
 /// Something happened.
 #[derive(Debug, Clone)]
 pub enum Event {
+    /// To a task as a whole.
+    Task(TaskNumber, TaskEvent),
+    /// Between this machine and one peer.
+    Session(SessionNumber, SessionEvent),
+}
+
+/// What happens to a task as a whole.
+#[derive(Debug, Clone)]
+pub enum TaskEvent {
+    /// Something that only a share has.
+    Share(ShareEvent),
+    /// Something that was asked of the task cannot be done. It goes on as it was.
+    Refused(Failure),
+    /// A peer proved that it knows the code.
+    Paired {
+        /// The new session.
+        session: SessionNumber,
+        /// What the peer calls its machine; not escaped.
+        device: String,
+    },
+    /// What this network allows. It names the person's network; see
+    /// [`Diagnosis`] for what may be shown to others.
+    Diagnosed(Box<Diagnosis>),
+    /// Whether a rendezvous answers: the round-trip time to it, or what is wrong.
+    RendezvousTested(Result<Duration, FailureKind>),
+    /// A session (or, with `None`, the whole task) failed.
+    Failed {
+        /// The session. That of a receive has its number before there is a [`TaskEvent::Paired`].
+        session: Option<SessionNumber>,
+        /// Why.
+        failure: Failure,
+    },
+    /// A task is over; its last event.
+    Ended(Outcome),
+}
+
+/// What happens to a share.
+#[derive(Debug, Clone)]
+pub enum ShareEvent {
     /// A share has its code. It comes again when it has another form: without a rendezvous configured, a
     /// router opens the port by which the share can be found from elsewhere a moment later.
-    Code {
-        /// The share.
-        task: TaskNumber,
-        /// What to read out.
-        code: ShownCode,
-    },
+    Code(ShownCode),
     /// The files of a share have been looked through (not read).
     Scanned {
-        /// The share.
-        task: TaskNumber,
         /// Regular files.
         files: u64,
         /// Their sizes added up.
         bytes: u64,
-        /// How many things were left out; each came as a [`Event::LeftOut`] before.
+        /// How many things were left out; each came as a [`ShareEvent::LeftOut`] before.
         left_out: u64,
     },
     /// Something the person named is not offered. The first hundred of a share come one by one.
     LeftOut {
-        /// The share.
-        task: TaskNumber,
         /// Which, as found; not escaped.
         name: String,
         /// Why.
         reason: LeftOut,
     },
-    /// What a share offers, once it has been looked through: after [`Event::Scanned`], also of an edited one.
-    ShareContents {
-        /// The share.
-        task: TaskNumber,
-        /// What the person named, in that order.
-        items: Vec<ShareItem>,
+    /// What a share offers, once it has been looked through: what the person named, in that order. It comes
+    /// after [`ShareEvent::Scanned`], also of an edited share.
+    Contents(Vec<ShareItem>),
+    /// A share's code cannot be used any more, because it was guessed at too often, or its number was given
+    /// away; the share waits for a fresh one.
+    CodeDead(FailureKind),
+    /// Somebody tried a wrong code on this share.
+    WrongGuess {
+        /// Guesses until the code is dead.
+        attempts_left: u8,
     },
-    /// A share's code cannot be used any more; the share waits for a fresh one.
-    CodeDead {
-        /// The share.
-        task: TaskNumber,
-        /// Why: it was guessed at too often, or its number was given away.
-        reason: FailureKind,
-    },
-    /// Something that was asked of a share cannot be done. The share goes on as it was.
-    Refused {
-        /// The share.
-        task: TaskNumber,
-        /// Why.
-        failure: Failure,
-    },
+}
+
+/// What happens between this machine and one peer.
+#[derive(Debug, Clone)]
+pub enum SessionEvent {
     /// A step of the ladder was tried.
     Rung {
-        /// Whose path.
-        session: SessionNumber,
         /// Which step.
         rung: PathKind,
         /// How it stands.
@@ -87,26 +110,8 @@ pub enum Event {
         /// What was found, in a few words.
         detail: String,
     },
-    /// Somebody tried a wrong code on this share.
-    WrongGuess {
-        /// The share.
-        task: TaskNumber,
-        /// Guesses until the code is dead.
-        attempts_left: u8,
-    },
-    /// A peer proved that it knows the code.
-    Paired {
-        /// The task.
-        task: TaskNumber,
-        /// The new session.
-        session: SessionNumber,
-        /// What the peer calls its machine; not escaped.
-        device: String,
-    },
     /// A direct path is in use, from now on this one.
     Path {
-        /// The session.
-        session: SessionNumber,
         /// How it was found.
         kind: PathKind,
         /// What runs over it.
@@ -116,17 +121,17 @@ pub enum Event {
         /// The peer's address.
         peer: SocketAddr,
     },
-    /// What is offered; again after `Command::SetDestination`. A receiver answers with `Command::Decide`.
-    Offer {
-        /// The session.
-        session: SessionNumber,
-        /// The offer in short.
-        offer: OfferSummary,
+    /// The connection was lost in mid-transfer, and another path is looked for: with
+    /// [`SessionEvent::Path`] the transfer goes on, with [`TaskEvent::Failed`] it does not.
+    Interrupted {
+        /// Bytes that need not be sent again.
+        kept: u64,
     },
-    /// The part of an offer that `Command::ShowOffer` asked for.
+    /// What is offered; again after `SessionCommand::SetDestination`. A receiver answers with
+    /// `SessionCommand::Decide`.
+    Offer(OfferSummary),
+    /// The part of an offer that `SessionCommand::ShowOffer` asked for.
     OfferPage {
-        /// The session.
-        session: SessionNumber,
         /// What was searched for.
         search: String,
         /// How many entries match in all.
@@ -138,8 +143,6 @@ pub enum Event {
     },
     /// The offer, or a part of it, was accepted, and its bytes begin to move.
     Accepted {
-        /// The session.
-        session: SessionNumber,
         /// Files that are wanted.
         files: u64,
         /// Their bytes.
@@ -147,74 +150,23 @@ pub enum Event {
     },
     /// The bytes of a session stand still, for this person's sake if both wish it; told again when that
     /// changes.
-    Paused {
-        /// The session.
-        session: SessionNumber,
-        /// Who wishes it.
-        by: Who,
-    },
+    Paused(Who),
     /// Nobody wishes any more that they stand still.
-    Resumed {
-        /// The session.
-        session: SessionNumber,
-    },
+    Resumed,
     /// One file of a transfer failed; the others go on.
     FileFailed {
-        /// The session.
-        session: SessionNumber,
         /// Its name in the offer; not escaped.
         name: String,
         /// Why.
         reason: FailureKind,
     },
-    /// The connection was lost in mid-transfer, and another path is looked for: with
-    /// [`Event::Path`] the transfer goes on, with [`Event::Failed`] it does not.
-    Interrupted {
-        /// The session.
-        session: SessionNumber,
-        /// Bytes that need not be sent again.
-        kept: u64,
-    },
     /// Everything that was wanted is verified on the receiver's disk.
     Done {
-        /// The session.
-        session: SessionNumber,
         /// What crossed.
         receipt: Receipt,
         /// What the receiver has now: files and folders at the top of what was taken, under their final
         /// names, the first ten. Empty on the sender's side.
         places: Vec<PathBuf>,
-    },
-    /// What this network allows. It names the person's network; see
-    /// [`Diagnosis`] for what may be shown to others.
-    Diagnosis {
-        /// The task.
-        task: TaskNumber,
-        /// What was found.
-        diagnosis: Box<Diagnosis>,
-    },
-    /// Whether a rendezvous answers.
-    RendezvousTested {
-        /// The task.
-        task: TaskNumber,
-        /// The round-trip time to it, or what is wrong.
-        result: Result<Duration, FailureKind>,
-    },
-    /// A session (or, with `None`, the whole task) failed.
-    Failed {
-        /// The task.
-        task: TaskNumber,
-        /// The session, if one had begun.
-        session: Option<SessionNumber>,
-        /// Why.
-        failure: Failure,
-    },
-    /// A task is over; its last event.
-    Ended {
-        /// The task.
-        task: TaskNumber,
-        /// How it ended as a whole.
-        outcome: Outcome,
     },
 }
 

@@ -10,7 +10,9 @@ use tokio::sync::{mpsc, watch};
 use super::cancel::{Cancel, EitherCancel};
 use super::command::{Decision, ReceiveOptions, TypedCode};
 use super::context::{Context, SessionControls};
-use super::event::{Event, OfferSummary, Outcome, Receipt, SessionNumber, TaskNumber};
+use super::event::{
+    OfferSummary, Outcome, Receipt, SessionEvent, SessionNumber, TaskEvent, TaskNumber,
+};
 use super::failures;
 use super::report::Reporter;
 use super::session::path::PathWatch;
@@ -40,29 +42,23 @@ pub(super) async fn receive(
     };
     let received = receive.run(code, controls, &mut cancel).await;
     context.unregister(session).await;
-    let (event, outcome) = match received {
-        Ok(Received { receipt, places }) => (
-            Event::Done {
-                session,
-                receipt,
-                places,
-            },
+    let outcome = match received {
+        Ok(Received { receipt, places }) => {
+            let done = SessionEvent::Done { receipt, places };
+            context.reporter.tell_session(session, done).await;
             if receipt.failed_files == 0 {
                 Outcome::Succeeded
             } else {
                 Outcome::Failed
-            },
-        ),
-        Err(failure) => (
-            Event::Failed {
-                task,
-                session: Some(session),
-                failure,
-            },
-            Outcome::Failed,
-        ),
+            }
+        }
+        Err(failure) => {
+            let session = Some(session);
+            let failed = TaskEvent::Failed { session, failure };
+            context.reporter.tell_task(task, failed).await;
+            Outcome::Failed
+        }
     };
-    context.reporter.tell(event).await;
     if stop.is_cancelled() && outcome == Outcome::Failed {
         Outcome::Interrupted
     } else {
@@ -182,7 +178,9 @@ impl Decide for Person {
         if let Some(error) = &offer.refused {
             let task = self.task;
             let failure = Failure::new(Stage::Disk, FailureKind::WriteFailed).with_detail(error);
-            self.reporter.tell(Event::Refused { task, failure }).await;
+            self.reporter
+                .tell_task(task, TaskEvent::Refused(failure))
+                .await;
         }
         self.show(&offer).await;
         // Without an answer, whoever should have decided is gone.
@@ -201,6 +199,8 @@ impl Person {
             ..offer_summary(&offer.manifest)
         };
         let (session, offer) = (self.session, summary);
-        self.reporter.tell(Event::Offer { session, offer }).await;
+        self.reporter
+            .tell_session(session, SessionEvent::Offer(offer))
+            .await;
     }
 }

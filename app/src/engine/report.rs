@@ -1,4 +1,5 @@
-//! Telling the face what happens.
+//! The engine's side of the queue of events and of the board with the newest progress, from which a face
+//! learns what happens.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +7,9 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::event::{Event, Progress, RATE_SPAN, SessionNumber};
+use super::event::{
+    Event, Progress, RATE_SPAN, SessionEvent, SessionNumber, ShareEvent, TaskEvent, TaskNumber,
+};
 use super::handle::ProgressBoard;
 
 /// How often a full queue is looked at again while the face catches up.
@@ -19,7 +22,7 @@ const WAKE_INTERVAL: Duration = Duration::from_millis(100);
 /// Called whenever there is something new for a face: an event or progress.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// Where events and progress go.
+/// Passes events and progress on to the face, and wakes it.
 pub(super) struct Reporter {
     events: SyncSender<Event>,
     board: ProgressBoard,
@@ -51,8 +54,23 @@ impl Reporter {
         SessionNumber(self.sessions.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    /// Tells the face what happens to a share.
+    pub(super) async fn tell_share(&self, task: TaskNumber, event: ShareEvent) {
+        self.tell_task(task, TaskEvent::Share(event)).await;
+    }
+
+    /// Tells the face what happens to a task.
+    pub(super) async fn tell_task(&self, task: TaskNumber, event: TaskEvent) {
+        self.tell(Event::Task(task, event)).await;
+    }
+
+    /// Tells the face what happens between this machine and one peer.
+    pub(super) async fn tell_session(&self, session: SessionNumber, event: SessionEvent) {
+        self.tell(Event::Session(session, event)).await;
+    }
+
     /// Tells; waits while the face is behind, and stops trying when it is gone.
-    pub(super) async fn tell(&self, event: Event) {
+    async fn tell(&self, event: Event) {
         let mut event = event;
         loop {
             match self.events.try_send(event) {

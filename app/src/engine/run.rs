@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::cancel::{Cancel, CancelHandle, cancel};
-use super::command::Command;
+use super::command::{Command, NewTask, ShareCommand, TaskCommand};
 use super::config::EngineConfig;
-use super::context::{Context, Notice, SessionEntry, ShareWish};
-use super::event::{Event, Outcome, SessionNumber, TaskNumber};
+use super::context::{Context, Notice, SessionEntry};
+use super::event::{Outcome, SessionNumber, TaskEvent, TaskNumber};
 use super::networks::Networks;
 use super::report::Reporter;
 use super::{doctor, receive, share};
@@ -22,8 +22,8 @@ use crate::net::PortMappers;
 /// Sessions that may register before the loop looks: many times what pairs in an instant.
 const NOTICE_QUEUE: usize = 64;
 
-/// Wishes for a share that may wait. A person cannot outrun this.
-const WISH_QUEUE: usize = 16;
+/// Commands for a share that may wait. A person cannot outrun this.
+const SHARE_COMMAND_QUEUE: usize = 16;
 
 /// How long routers may take to close the ports that they have open for us; the bound of the port mappers
 /// themselves is shorter.
@@ -49,8 +49,8 @@ struct Run {
 
 struct TaskEntry {
     cancel: CancelHandle,
-    /// For a share.
-    wishes: Option<mpsc::Sender<ShareWish>>,
+    /// Where a share takes in what is asked of it.
+    share: Option<mpsc::Sender<ShareCommand>>,
 }
 
 /// Runs until the handle is gone and every task has ended.
@@ -152,59 +152,49 @@ impl Run {
     }
 
     fn apply_command(&mut self, command: Command) {
-        let context = self.context.clone();
         match command {
-            Command::Share {
-                task,
-                paths,
-                options,
-            } => {
-                let (wishes, wished) = mpsc::channel(WISH_QUEUE);
-                self.spawn(task, Some(wishes), |stop| {
-                    share::share(context, task, paths, options, wished, stop)
-                });
-            }
-            Command::Receive {
-                task,
-                code,
-                options,
-            } => self.spawn(task, None, |stop| {
-                receive::receive(context, task, code, options, stop)
-            }),
-            Command::Diagnose { task } => {
-                self.spawn(task, None, |stop| doctor::diagnose(context, task, stop));
-            }
-            Command::TestRendezvous { task, server } => self.spawn(task, None, |stop| {
-                doctor::test_rendezvous(context, task, server, stop)
-            }),
-            Command::Configure(config) => self.context.config = Arc::new(*config),
-            Command::EditShare { task, add, remove } => {
-                self.wish(task, ShareWish::Edit { add, remove });
-            }
-            Command::RenewCode(task) => self.wish(task, ShareWish::RenewCode),
-            Command::CancelTask(task) => {
+            Command::Start(task, new) => self.start(task, new),
+            Command::Task(task, TaskCommand::Share(command)) => self.command_share(task, command),
+            Command::Task(task, TaskCommand::Cancel) => {
                 if let Some(entry) = self.tasks.get(&task) {
                     entry.cancel.cancel();
                 }
             }
-            Command::ShowOffer { session, .. }
-            | Command::SetDestination { session, .. }
-            | Command::Decide { session, .. }
-            | Command::Pause(session)
-            | Command::Resume(session)
-            | Command::CancelSession(session) => {
+            Command::Session(session, command) => {
                 // A session that ended meanwhile needs nothing any more.
                 if let Some(entry) = self.sessions.get(&session) {
                     entry.apply(command);
                 }
             }
+            Command::Configure(config) => self.context.config = Arc::new(*config),
         }
     }
 
-    fn wish(&self, task: TaskNumber, wish: ShareWish) {
-        let wishes = self.tasks.get(&task).and_then(|task| task.wishes.as_ref());
-        if wishes.is_none_or(|wishes| wishes.try_send(wish).is_err()) {
-            tracing::debug!("a wish for a share that has ended, or has too many already");
+    fn start(&mut self, task: TaskNumber, new: NewTask) {
+        let context = self.context.clone();
+        match new {
+            NewTask::Share { paths, options } => {
+                let (commands, commanded) = mpsc::channel(SHARE_COMMAND_QUEUE);
+                self.spawn(task, Some(commands), |stop| {
+                    share::share(context, task, paths, options, commanded, stop)
+                });
+            }
+            NewTask::Receive { code, options } => self.spawn(task, None, |stop| {
+                receive::receive(context, task, code, options, stop)
+            }),
+            NewTask::Diagnose => {
+                self.spawn(task, None, |stop| doctor::diagnose(context, task, stop));
+            }
+            NewTask::TestRendezvous(server) => self.spawn(task, None, |stop| {
+                doctor::test_rendezvous(context, task, server, stop)
+            }),
+        }
+    }
+
+    fn command_share(&self, task: TaskNumber, command: ShareCommand) {
+        let share = self.tasks.get(&task).and_then(|task| task.share.as_ref());
+        if share.is_none_or(|share| share.try_send(command).is_err()) {
+            tracing::debug!("a command for a share that has ended, or has too many already");
         }
     }
 
@@ -212,19 +202,19 @@ impl Run {
     fn spawn<F>(
         &mut self,
         task: TaskNumber,
-        wishes: Option<mpsc::Sender<ShareWish>>,
+        share: Option<mpsc::Sender<ShareCommand>>,
         start: impl FnOnce(Cancel) -> F,
     ) where
         F: Future<Output = Outcome> + Send + 'static,
     {
         let (cancel, stop) = cancel();
-        self.tasks.insert(task, TaskEntry { cancel, wishes });
+        self.tasks.insert(task, TaskEntry { cancel, share });
         let reporter = self.context.reporter.clone();
         // Boxed: the state of a whole share is kilobytes, and is moved about otherwise.
         let work: Pin<Box<dyn Future<Output = Outcome> + Send>> = Box::pin(start(stop));
         self.running.spawn(async move {
             let outcome = work.await;
-            reporter.tell(Event::Ended { task, outcome }).await;
+            reporter.tell_task(task, TaskEvent::Ended(outcome)).await;
             Some(task)
         });
     }

@@ -17,8 +17,11 @@ use tokio::sync::watch;
 
 use self::path::{PathWatch, Route};
 use self::view::{OfferView, show_pages};
-use super::context::{Context, PageRequest};
-use super::event::{Event, LinkName, Progress, Receipt, SessionNumber, TaskNumber, Who};
+use super::command::PageRequest;
+use super::context::Context;
+use super::event::{
+    LinkName, Progress, Receipt, SessionEvent, SessionNumber, TaskEvent, TaskNumber, Who,
+};
 use super::failures::{file_failure, link_failure, transfer_failure};
 use super::report::{Rate, Reporter};
 use crate::failure::{Failure, Stage};
@@ -49,12 +52,10 @@ pub(super) struct Pair {
 pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, PathWatch), Failure> {
     let (task, session) = (pair.task, pair.session);
     let device = pair.peer.device().to_owned();
-    let event = Event::Paired {
-        task,
-        session,
-        device,
-    };
-    context.reporter.tell(event).await;
+    context
+        .reporter
+        .tell_task(task, TaskEvent::Paired { session, device })
+        .await;
     let search = Search::begin(SearchConfig {
         role: pair.role,
         same_machine: pair.endpoint.is_same_machine(),
@@ -188,12 +189,16 @@ pub(super) async fn transfer(
 /// Names the files that did not make it.
 pub(super) async fn tell_failures(context: &Context, session: SessionNumber, summary: &Summary) {
     for failure in &summary.failures {
-        let event = Event::FileFailed {
-            session,
-            name: failure.name.clone(),
-            reason: file_failure(failure.reason),
-        };
-        context.reporter.tell(event).await;
+        context
+            .reporter
+            .tell_session(
+                session,
+                SessionEvent::FileFailed {
+                    name: failure.name.clone(),
+                    reason: file_failure(failure.reason),
+                },
+            )
+            .await;
     }
 }
 
@@ -236,10 +241,10 @@ async fn watch_standing(
         tell_accepted(reporter, session, now, told).await;
         if paused_by(now) != paused_by(*told) {
             let event = match paused_by(now) {
-                Some(by) => Event::Paused { session, by },
-                None => Event::Resumed { session },
+                Some(by) => SessionEvent::Paused(by),
+                None => SessionEvent::Resumed,
             };
-            reporter.tell(event).await;
+            reporter.tell_session(session, event).await;
         }
         *told = now;
         if source.changed().await.is_err() {
@@ -258,12 +263,9 @@ async fn tell_accepted(
         && told.accepted.is_none()
     {
         let files = files.into();
-        let event = Event::Accepted {
-            session,
-            files,
-            bytes,
-        };
-        reporter.tell(event).await;
+        reporter
+            .tell_session(session, SessionEvent::Accepted { files, bytes })
+            .await;
         told.accepted = now.accepted;
     }
 }

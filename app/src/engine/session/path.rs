@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::engine::event::{Event, LinkName, PathKind, RungState, SessionNumber};
+use crate::engine::event::{LinkName, PathKind, RungState, SessionEvent, SessionNumber};
 use crate::engine::failures::path_failure;
 use crate::engine::report::Reporter;
 use crate::failure::{Failure, FailureKind, Stage};
@@ -124,9 +124,9 @@ impl PathWatch {
                 Ok(PathNews::Lost) => {
                     self.lost = true;
                     if let Some(kept) = kept() {
-                        let session = self.session;
-                        let event = Event::Interrupted { session, kept };
-                        self.reporter.tell(event).await;
+                        self.reporter
+                            .tell_session(self.session, SessionEvent::Interrupted { kept })
+                            .await;
                     }
                 }
                 Ok(PathNews::Found(report)) => {
@@ -167,25 +167,29 @@ impl PathWatch {
     async fn tell_rung(&self, rung: PathKind, state: RungState, detail: String) {
         let session = self.session;
         self.reporter
-            .tell(Event::Rung {
+            .tell_session(
                 session,
-                rung,
-                state,
-                detail,
-            })
+                SessionEvent::Rung {
+                    rung,
+                    state,
+                    detail,
+                },
+            )
             .await;
     }
 
     async fn tell_path(&self) {
         if let Some(path) = &self.newest {
             self.reporter
-                .tell(Event::Path {
-                    session: self.session,
-                    kind: path.kind,
-                    link: self.link,
-                    rtt: path.round_trip(),
-                    peer: path.remote,
-                })
+                .tell_session(
+                    self.session,
+                    SessionEvent::Path {
+                        kind: path.kind,
+                        link: self.link,
+                        rtt: path.round_trip(),
+                        peer: path.remote,
+                    },
+                )
                 .await;
         }
     }

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use fardrop_shared::offer::{Entry, EntryKind, Manifest};
 use tokio::sync::watch;
 
-use crate::engine::command::OFFER_ROWS_LIMIT;
-use crate::engine::context::PageRequest;
-use crate::engine::event::{Event, OfferRow, OfferSummary, SessionNumber};
+use crate::engine::command::{OFFER_ROWS_LIMIT, PageRequest};
+use crate::engine::event::{OfferRow, OfferSummary, SessionEvent, SessionNumber};
 use crate::engine::report::Reporter;
 use crate::files::OfferSource;
 use crate::transfer::{ConflictMap, ScannedOffer, folders_of};
@@ -78,14 +77,17 @@ pub(in crate::engine) async fn show_pages(
         let Ok(Some((matching, rows))) = looking.await else {
             continue;
         };
-        let event = Event::OfferPage {
-            session,
-            search: request.search,
-            matching,
-            first: request.first,
-            rows,
-        };
-        reporter.tell(event).await;
+        reporter
+            .tell_session(
+                session,
+                SessionEvent::OfferPage {
+                    search: request.search,
+                    matching,
+                    first: request.first,
+                    rows,
+                },
+            )
+            .await;
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::scan::{self, Offer};
 use crate::engine::context::Context;
-use crate::engine::event::{Event, ItemNumber, LeftOut, ShareItem, TaskNumber};
+use crate::engine::event::{ItemNumber, LeftOut, ShareEvent, ShareItem, TaskEvent, TaskNumber};
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::files::{OfferSource, Scanned};
 
@@ -118,14 +118,11 @@ impl Contents {
                     bytes: found.bytes,
                     left_out: found.left_out as u64,
                 });
-                let event = Event::ShareContents {
-                    task: self.task,
-                    items: shown.collect(),
-                };
+                let contents = ShareEvent::Contents(shown.collect());
                 self.items.clone_from(&items);
                 self.offer.send_replace(Offer::Ready(Arc::clone(&source)));
                 self.settled = Some(Settled { items, source });
-                self.context.reporter.tell(event).await;
+                self.context.reporter.tell_share(self.task, contents).await;
                 Ok(())
             }
             Err(failure) => {
@@ -136,9 +133,10 @@ impl Contents {
                 self.items.clone_from(&settled.items);
                 let source = Arc::clone(&settled.source);
                 self.offer.send_replace(Offer::Ready(source));
-                let task = self.task;
-                let event = Event::Refused { task, failure };
-                self.context.reporter.tell(event).await;
+                self.context
+                    .reporter
+                    .tell_task(self.task, TaskEvent::Refused(failure))
+                    .await;
                 Ok(())
             }
         }
@@ -156,12 +154,16 @@ impl Contents {
     }
 
     async fn tell_missing(&self, path: &Path, error: &io::Error) {
-        let event = Event::LeftOut {
-            task: self.task,
-            name: path.display().to_string(),
-            reason: LeftOut::Unreadable(error.to_string()),
-        };
-        self.context.reporter.tell(event).await;
+        self.context
+            .reporter
+            .tell_share(
+                self.task,
+                ShareEvent::LeftOut {
+                    name: path.display().to_string(),
+                    reason: LeftOut::Unreadable(error.to_string()),
+                },
+            )
+            .await;
     }
 
     fn add(&mut self, paths: Vec<PathBuf>) {

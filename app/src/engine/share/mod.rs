@@ -20,9 +20,9 @@ use self::contents::{Contents, Look, first_missing};
 use self::listing::{LINGER, ShareListing, ShareListingEvent};
 use self::serve::{SessionEnd, serve};
 use super::cancel::Cancel;
-use super::command::{OnDeadCode, OnMissing, ShareLifetime, ShareOptions};
-use super::context::{Context, ShareWish};
-use super::event::{Event, Outcome, TaskNumber};
+use super::command::{OnDeadCode, OnMissing, ShareCommand, ShareLifetime, ShareOptions};
+use super::context::Context;
+use super::event::{Outcome, ShareEvent, TaskEvent, TaskNumber};
 use super::failures;
 use super::session::Pair;
 use crate::failure::{Failure, FailureKind, Stage};
@@ -35,7 +35,7 @@ pub(super) async fn share(
     task: TaskNumber,
     paths: Vec<PathBuf>,
     options: ShareOptions,
-    wishes: mpsc::Receiver<ShareWish>,
+    commands: mpsc::Receiver<ShareCommand>,
     mut stop: Cancel,
 ) -> Outcome {
     if options.on_missing == OnMissing::Fail
@@ -57,7 +57,7 @@ pub(super) async fn share(
         task,
         options,
         listing,
-        wishes,
+        commands,
         spare: None,
         nat: None,
         ending_soon: watch::Sender::new(false),
@@ -79,7 +79,7 @@ struct Share {
     options: ShareOptions,
     listing: ShareListing,
     contents: Contents,
-    wishes: mpsc::Receiver<ShareWish>,
+    commands: mpsc::Receiver<ShareCommand>,
     /// A socket for the next receiver: its router has had time to open a port.
     spare: Option<LocalEndpoint>,
     /// What the NAT in front of this machine does, where it does the same for all sockets.
@@ -108,7 +108,7 @@ enum Step {
     Prepared(PairingId, Result<Ready, Failure>),
     SessionEnded(SessionEnd),
     Looked(Look),
-    Wished(ShareWish),
+    Commanded(ShareCommand),
     Stop,
     Broken(std::io::Error),
 }
@@ -140,7 +140,7 @@ impl Share {
                     return Step::SessionEnded(ended.unwrap_or(SessionEnd::Failed));
                 }
                 look = self.contents.next() => return Step::Looked(look),
-                Some(wish) = self.wishes.recv() => return Step::Wished(wish),
+                Some(command) = self.commands.recv() => return Step::Commanded(command),
             }
         }
     }
@@ -158,9 +158,10 @@ impl Share {
                 self.tell_code().await;
             }
             Step::Listing(ShareListingEvent::Moved(Err(failure))) => {
-                let task = self.task;
-                let event = Event::Refused { task, failure };
-                self.context.reporter.tell(event).await;
+                self.context
+                    .reporter
+                    .tell_task(self.task, TaskEvent::Refused(failure))
+                    .await;
             }
             Step::Prepared(run, Ok(ready)) => {
                 let hello = Hello::new(
@@ -183,8 +184,8 @@ impl Share {
                     self.ending = Some(Outcome::Failed);
                 }
             }
-            Step::Wished(ShareWish::Edit { add, remove }) => self.contents.edit(add, &remove),
-            Step::Wished(ShareWish::RenewCode) => self.listing.renew(),
+            Step::Commanded(ShareCommand::Edit { add, remove }) => self.contents.edit(add, &remove),
+            Step::Commanded(ShareCommand::RenewCode) => self.listing.renew(),
             Step::Broken(error) => {
                 let failure = Failure::new(Stage::Rendezvous, FailureKind::Local);
                 self.tell_failed(failure.with_detail(error)).await;
@@ -225,10 +226,7 @@ impl Share {
                 let task = self.task;
                 self.context
                     .reporter
-                    .tell(Event::WrongGuess {
-                        task,
-                        attempts_left,
-                    })
+                    .tell_share(task, ShareEvent::WrongGuess { attempts_left })
                     .await;
             }
             SenderEvent::Dead => {
@@ -247,9 +245,10 @@ impl Share {
             }
             OnDeadCode::Wait => {
                 self.listing.leave();
-                let task = self.task;
-                let event = Event::CodeDead { task, reason };
-                self.context.reporter.tell(event).await;
+                self.context
+                    .reporter
+                    .tell_share(self.task, ShareEvent::CodeDead(reason))
+                    .await;
             }
         }
     }
@@ -257,8 +256,10 @@ impl Share {
     /// Tells the code, if it is another than before.
     async fn tell_code(&mut self) {
         if let Some(code) = self.listing.new_code() {
-            let task = self.task;
-            self.context.reporter.tell(Event::Code { task, code }).await;
+            self.context
+                .reporter
+                .tell_share(self.task, ShareEvent::Code(code))
+                .await;
         }
     }
 
@@ -330,12 +331,16 @@ impl Share {
     }
 
     async fn tell_failed(&self, failure: Failure) {
-        let event = Event::Failed {
-            task: self.task,
-            session: None,
-            failure,
-        };
-        self.context.reporter.tell(event).await;
+        self.context
+            .reporter
+            .tell_task(
+                self.task,
+                TaskEvent::Failed {
+                    session: None,
+                    failure,
+                },
+            )
+            .await;
     }
 
     /// Tells the rendezvous that the share has ended, and lets running sessions end: they see the
@@ -369,11 +374,7 @@ async fn fail(context: &Context, task: TaskNumber, failure: Failure) -> Outcome 
     let session = None;
     context
         .reporter
-        .tell(Event::Failed {
-            task,
-            session,
-            failure,
-        })
+        .tell_task(task, TaskEvent::Failed { session, failure })
         .await;
     Outcome::Failed
 }

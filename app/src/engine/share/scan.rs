@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::engine::context::Context;
-use crate::engine::event::{Event, LeftOut, TaskNumber};
+use crate::engine::event::{LeftOut, ShareEvent, TaskNumber};
 use crate::engine::failures::scan_failure;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::files::{OfferSource, ScanWarning, Scanned, scan_in_background};
@@ -40,17 +40,21 @@ pub(super) async fn tell(context: &Context, task: TaskNumber, scanned: &Scanned)
         let name = path.display().to_string();
         context
             .reporter
-            .tell(Event::LeftOut { task, name, reason })
+            .tell_share(task, ShareEvent::LeftOut { name, reason })
             .await;
     }
     let totals = scanned.source.manifest().totals();
-    let event = Event::Scanned {
-        task,
-        files: totals.files.into(),
-        bytes: totals.bytes,
-        left_out: scanned.warning_count as u64,
-    };
-    context.reporter.tell(event).await;
+    context
+        .reporter
+        .tell_share(
+            task,
+            ShareEvent::Scanned {
+                files: totals.files.into(),
+                bytes: totals.bytes,
+                left_out: scanned.warning_count as u64,
+            },
+        )
+        .await;
 }
 
 fn left_out(warning: &ScanWarning) -> (&PathBuf, LeftOut) {

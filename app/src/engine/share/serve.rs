@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::scan::Offer;
 use crate::engine::cancel::{Cancel, EitherCancel};
 use crate::engine::context::{Context, SessionControls};
-use crate::engine::event::{Event, Receipt};
+use crate::engine::event::{Receipt, SessionEvent, TaskEvent};
 use crate::engine::failures;
 use crate::engine::session::view::{OfferView, offer_summary};
 use crate::engine::session::{self, Pair};
@@ -39,33 +39,24 @@ pub(super) async fn serve(
     let mut cancel = EitherCancel(stop, controls.cancel.clone());
     let served = serve_to_the_end(&context, pair, offer, controls, &mut cancel, ending_soon).await;
     context.unregister(session).await;
-    let (event, end) = match served {
-        Ok(receipt) => (
-            Event::Done {
-                session,
-                receipt,
-                places: Vec::new(),
-            },
+    match served {
+        Ok(receipt) => {
+            let places = Vec::new();
+            let done = SessionEvent::Done { receipt, places };
+            context.reporter.tell_session(session, done).await;
             if receipt.failed_files == 0 {
                 SessionEnd::Complete
             } else {
                 SessionEnd::Partial
-            },
-        ),
+            }
+        }
         Err(failure) => {
             let session = Some(session);
-            (
-                Event::Failed {
-                    task,
-                    session,
-                    failure,
-                },
-                SessionEnd::Failed,
-            )
+            let failed = TaskEvent::Failed { session, failure };
+            context.reporter.tell_task(task, failed).await;
+            SessionEnd::Failed
         }
-    };
-    context.reporter.tell(event).await;
-    end
+    }
 }
 
 async fn serve_to_the_end(
@@ -82,7 +73,10 @@ async fn serve_to_the_end(
     let source = cancel.unless(offered(offer)).await;
     let source = source.unwrap_or_else(|| Err(failures::cancelled(Stage::Offer)))?;
     let offer = offer_summary(source.manifest());
-    context.reporter.tell(Event::Offer { session, offer }).await;
+    context
+        .reporter
+        .tell_session(session, SessionEvent::Offer(offer))
+        .await;
     path.give_up_once(ending_soon);
     let handle = link.handle.clone();
     let (steering, mut watching) = session::watching(controls.pause, controls.pages);

@@ -17,10 +17,10 @@ use fardrop_rendezvous::{Bounds, Config, Listen, Need, Server};
 use fardrop_shared::pairing::Transports;
 
 use super::command::{
-    Command, ConflictPolicy, Decision, OnDeadCode, OnMissing, ReceiveOptions, ShareLifetime,
-    ShareOptions, TypedCode,
+    Command, ConflictPolicy, Decision, NewTask, OnDeadCode, OnMissing, ReceiveOptions,
+    SessionCommand, ShareLifetime, ShareOptions, TaskCommand, TypedCode,
 };
-use super::event::{Event, Outcome, Receipt, TaskNumber};
+use super::event::{Event, Outcome, Receipt, SessionEvent, ShareEvent, TaskEvent, TaskNumber};
 use super::handle::Wait;
 use super::{EngineConfig, EngineHandle, start};
 use crate::failure::FailureKind;
@@ -95,13 +95,9 @@ fn options(lifetime: ShareLifetime) -> ShareOptions {
 fn share(engine: &EngineHandle, path: &Path, lifetime: ShareLifetime) -> String {
     let options = options(lifetime);
     let paths = vec![path.to_owned()];
-    assert!(engine.send(Command::Share {
-        task: TASK,
-        paths,
-        options
-    }));
+    assert!(engine.send(Command::Start(TASK, NewTask::Share { paths, options })));
     until(engine, |event| match event {
-        Event::Code { code, .. } => Some(code.spoken),
+        Event::Task(_, TaskEvent::Share(ShareEvent::Code(code))) => Some(code.spoken),
         _ => None,
     })
 }
@@ -111,13 +107,15 @@ fn receive(engine: &EngineHandle, code: &str, destination: &Path) {
 }
 
 fn receive_as(engine: &EngineHandle, task: TaskNumber, code: &str, destination: &Path) {
-    let command = Command::Receive {
+    let command = Command::Start(
         task,
-        code: TypedCode(code.to_owned()),
-        options: ReceiveOptions {
-            destination: destination.to_owned(),
+        NewTask::Receive {
+            code: TypedCode(code.to_owned()),
+            options: ReceiveOptions {
+                destination: destination.to_owned(),
+            },
         },
-    };
+    );
     assert!(engine.send(command));
 }
 
@@ -143,18 +141,18 @@ fn until<T>(engine: &EngineHandle, mut pick: impl FnMut(Event) -> Option<T>) -> 
 
 fn accept(engine: &EngineHandle) {
     let session = until(engine, |event| match event {
-        Event::Offer { session, .. } => Some(session),
+        Event::Session(session, SessionEvent::Offer(_)) => Some(session),
         _ => None,
     });
     let decision = Decision::accept_all(ConflictPolicy::Rename);
-    assert!(engine.send(Command::Decide { session, decision }));
+    assert!(engine.send(Command::Session(session, SessionCommand::Decide(decision))));
 }
 
 #[track_caller]
 fn done(engine: &EngineHandle) -> Receipt {
     until(engine, |event| match event {
-        Event::Done { receipt, .. } => Some(receipt),
-        Event::Failed { failure, .. } => panic!("{failure:?}"),
+        Event::Session(_, SessionEvent::Done { receipt, .. }) => Some(receipt),
+        Event::Task(_, TaskEvent::Failed { failure, .. }) => panic!("{failure:?}"),
         _ => None,
     })
 }
@@ -162,14 +160,14 @@ fn done(engine: &EngineHandle) -> Receipt {
 #[track_caller]
 fn ended(engine: &EngineHandle) -> Outcome {
     until(engine, |event| match event {
-        Event::Ended { outcome, .. } => Some(outcome),
+        Event::Task(_, TaskEvent::Ended(outcome)) => Some(outcome),
         _ => None,
     })
 }
 
 fn failed(engine: &EngineHandle) -> FailureKind {
     until(engine, |event| match event {
-        Event::Failed { failure, .. } => Some(failure.kind),
+        Event::Task(_, TaskEvent::Failed { failure, .. }) => Some(failure.kind),
         _ => None,
     })
 }
@@ -216,13 +214,13 @@ fn a_declined_offer_is_told_and_leaves_nothing() {
     );
     receive(&receiver, &code, to.path());
     let session = until(&receiver, |event| match event {
-        Event::Offer { session, .. } => Some(session),
+        Event::Session(session, SessionEvent::Offer(_)) => Some(session),
         _ => None,
     });
-    assert!(receiver.send(Command::Decide {
+    assert!(receiver.send(Command::Session(
         session,
-        decision: Decision::Decline
-    }));
+        SessionCommand::Decide(Decision::Decline)
+    )));
     assert_eq!(failed(&sender), FailureKind::Declined);
     assert_eq!(ended(&receiver), Outcome::Failed);
     assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
@@ -230,7 +228,7 @@ fn a_declined_offer_is_told_and_leaves_nothing() {
     receive_as(&receiver, TaskNumber(2), &code, to.path());
     accept(&receiver);
     done(&receiver);
-    assert!(sender.send(Command::CancelTask(TASK)));
+    assert!(sender.send(Command::Task(TASK, TaskCommand::Cancel)));
     assert_eq!(ended(&sender), Outcome::Interrupted);
 }
 
@@ -247,9 +245,9 @@ fn a_receiver_that_stops_is_told_to_the_sender() {
     );
     receive(&receiver, &code, to.path());
     until(&receiver, |event| {
-        matches!(event, Event::Offer { .. }).then_some(())
+        matches!(event, Event::Session(_, SessionEvent::Offer(_))).then_some(())
     });
-    assert!(receiver.send(Command::CancelTask(TASK)));
+    assert!(receiver.send(Command::Task(TASK, TaskCommand::Cancel)));
     assert_eq!(ended(&receiver), Outcome::Interrupted);
     assert_eq!(failed(&sender), FailureKind::CancelledByPeer);
 }
@@ -260,11 +258,7 @@ fn what_is_not_there_gets_no_code() {
     let sender = engine(&server, "Ada");
     let options = options(ShareLifetime::Once);
     let paths = vec!["/nothing/here".into()];
-    assert!(sender.send(Command::Share {
-        task: TASK,
-        paths,
-        options
-    }));
+    assert!(sender.send(Command::Start(TASK, NewTask::Share { paths, options })));
     assert_eq!(failed(&sender), FailureKind::FileUnreadable);
     assert_eq!(ended(&sender), Outcome::Failed);
 }

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::super::command::Selection;
+use super::super::command::{
+    Command, NewTask, PageRequest, Selection, SessionCommand, ShareCommand, TaskCommand,
+};
 use super::super::event::{
-    Conflict, ItemNumber, LeftOut, OfferRow, OfferSummary, SessionNumber, ShareItem, Who,
+    Conflict, Event, ItemNumber, LeftOut, OfferRow, OfferSummary, SessionEvent, SessionNumber,
+    ShareEvent, ShareItem, TaskEvent, Who,
 };
 use super::*;
 
@@ -14,36 +17,36 @@ const LARGE: usize = 40 * 1024 * 1024;
 
 fn offered(engine: &EngineHandle) -> (SessionNumber, OfferSummary) {
     until(engine, |event| match event {
-        Event::Offer { session, offer } => Some((session, offer)),
-        Event::Failed { failure, .. } => panic!("{failure:?}"),
+        Event::Session(session, SessionEvent::Offer(offer)) => Some((session, offer)),
+        Event::Task(_, TaskEvent::Failed { failure, .. }) => panic!("{failure:?}"),
         _ => None,
     })
 }
 
 fn contents(engine: &EngineHandle) -> Vec<ShareItem> {
     until(engine, |event| match event {
-        Event::ShareContents { items, .. } => Some(items),
+        Event::Task(_, TaskEvent::Share(ShareEvent::Contents(items))) => Some(items),
         _ => None,
     })
 }
 
 fn refused(engine: &EngineHandle) -> FailureKind {
     until(engine, |event| match event {
-        Event::Refused { failure, .. } => Some(failure.kind),
+        Event::Task(_, TaskEvent::Refused(failure)) => Some(failure.kind),
         _ => None,
     })
 }
 
 fn code(engine: &EngineHandle) -> String {
     until(engine, |event| match event {
-        Event::Code { code, .. } => Some(code.spoken),
+        Event::Task(_, TaskEvent::Share(ShareEvent::Code(code))) => Some(code.spoken),
         _ => None,
     })
 }
 
 fn paused(engine: &EngineHandle) -> (SessionNumber, Who) {
     until(engine, |event| match event {
-        Event::Paused { session, by } => Some((session, by)),
+        Event::Session(session, SessionEvent::Paused(by)) => Some((session, by)),
         _ => None,
     })
 }
@@ -57,31 +60,37 @@ fn window_options() -> ShareOptions {
 }
 
 fn share_all(engine: &EngineHandle, paths: &[PathBuf]) -> String {
-    assert!(engine.send(Command::Share {
-        task: TASK,
-        paths: paths.to_vec(),
-        options: window_options(),
-    }));
+    assert!(engine.send(Command::Start(
+        TASK,
+        NewTask::Share {
+            paths: paths.to_vec(),
+            options: window_options()
+        }
+    )));
     code(engine)
 }
 
 fn edit(engine: &EngineHandle, add: &[PathBuf], remove: &[ItemNumber]) {
-    assert!(engine.send(Command::EditShare {
-        task: TASK,
-        add: add.to_vec(),
-        remove: remove.to_vec(),
-    }));
+    assert!(engine.send(Command::Task(
+        TASK,
+        TaskCommand::Share(ShareCommand::Edit {
+            add: add.to_vec(),
+            remove: remove.to_vec()
+        })
+    )));
 }
 
 fn page(engine: &EngineHandle, session: SessionNumber, search: &str) -> (u64, Vec<OfferRow>) {
-    assert!(engine.send(Command::ShowOffer {
+    assert!(engine.send(Command::Session(
         session,
-        search: search.to_owned(),
-        first: 0,
-        count: 100,
-    }));
+        SessionCommand::ShowOffer(PageRequest {
+            search: search.to_owned(),
+            first: 0,
+            count: 100
+        })
+    )));
     until(engine, |event| match event {
-        Event::OfferPage { matching, rows, .. } => Some((matching, rows)),
+        Event::Session(_, SessionEvent::OfferPage { matching, rows, .. }) => Some((matching, rows)),
         _ => None,
     })
 }
@@ -97,22 +106,22 @@ fn a_pause_stops_the_bytes_and_either_side_can_wish_it() {
     receive(&receiver, &code, to.path());
     let (session, _) = offered(&receiver);
     // Wished before the bytes move, it holds from then on.
-    assert!(receiver.send(Command::Pause(session)));
+    assert!(receiver.send(Command::Session(session, SessionCommand::Pause)));
     let decision = Decision::accept_all(ConflictPolicy::Skip);
-    assert!(receiver.send(Command::Decide { session, decision }));
+    assert!(receiver.send(Command::Session(session, SessionCommand::Decide(decision))));
     assert_eq!(paused(&receiver), (session, Who::Here));
     let (other, by) = paused(&sender);
     assert_eq!(by, Who::Peer);
-    assert!(sender.send(Command::Pause(other)));
+    assert!(sender.send(Command::Session(other, SessionCommand::Pause)));
     assert_eq!(paused(&sender), (other, Who::Here));
-    assert!(receiver.send(Command::Resume(session)));
+    assert!(receiver.send(Command::Session(session, SessionCommand::Resume)));
     // The sender still wishes it.
     assert_eq!(paused(&receiver), (session, Who::Peer));
     assert!(!to.path().join("large").exists());
-    assert!(sender.send(Command::Resume(other)));
+    assert!(sender.send(Command::Session(other, SessionCommand::Resume)));
     for engine in [&receiver, &sender] {
         until(engine, |event| {
-            matches!(event, Event::Resumed { .. }).then_some(())
+            matches!(event, Event::Session(_, SessionEvent::Resumed)).then_some(())
         });
         assert_eq!(done(engine).bytes, LARGE as u64);
     }
@@ -128,11 +137,11 @@ fn a_paused_session_can_be_stopped() {
     let code = share(&sender, &file, ShareLifetime::UntilStopped);
     receive(&receiver, &code, to.path());
     let (session, _) = offered(&receiver);
-    assert!(receiver.send(Command::Pause(session)));
+    assert!(receiver.send(Command::Session(session, SessionCommand::Pause)));
     let decision = Decision::accept_all(ConflictPolicy::Skip);
-    assert!(receiver.send(Command::Decide { session, decision }));
+    assert!(receiver.send(Command::Session(session, SessionCommand::Decide(decision))));
     paused(&sender);
-    assert!(receiver.send(Command::CancelSession(session)));
+    assert!(receiver.send(Command::Session(session, SessionCommand::Cancel)));
     assert_eq!(failed(&receiver), FailureKind::Cancelled);
     assert_eq!(failed(&sender), FailureKind::CancelledByPeer);
 }
@@ -150,7 +159,7 @@ fn a_share_can_be_given_other_contents() {
     let (sender, receiver) = (engine(&server, "Ada"), engine(&server, "Bob"));
     let code = share_all(&sender, &[a.clone(), missing, a.clone()]);
     let left_out = until(&sender, |event| match event {
-        Event::LeftOut { reason, .. } => Some(reason),
+        Event::Task(_, TaskEvent::Share(ShareEvent::LeftOut { reason, .. })) => Some(reason),
         _ => None,
     });
     assert!(matches!(left_out, LeftOut::Unreadable(_)), "{left_out:?}");
@@ -183,7 +192,7 @@ fn a_share_can_be_given_other_contents() {
     let (session, offer) = offered(&receiver);
     assert_eq!((offer.files, offer.bytes), (2, 5));
     let decision = Decision::accept_all(ConflictPolicy::Skip);
-    assert!(receiver.send(Command::Decide { session, decision }));
+    assert!(receiver.send(Command::Session(session, SessionCommand::Decide(decision))));
     done(&receiver);
     assert!(to.path().join("folder/c").exists() && !to.path().join("a").exists());
 }
@@ -196,7 +205,10 @@ fn a_fresh_code_has_the_same_files_and_the_old_one_is_over() {
     fs::write(&file, "x").unwrap();
     let (sender, receiver) = (engine(&server, "Ada"), engine(&server, "Bob"));
     let old = share_all(&sender, &[file]);
-    assert!(sender.send(Command::RenewCode(TASK)));
+    assert!(sender.send(Command::Task(
+        TASK,
+        TaskCommand::Share(ShareCommand::RenewCode)
+    )));
     let fresh = code(&sender);
     assert_ne!(old, fresh);
     receive_as(&receiver, TaskNumber(2), &old, to.path());
@@ -228,12 +240,15 @@ fn a_code_that_was_guessed_at_does_not_end_the_share() {
         ended(&receiver);
     }
     let reason = until(&sender, |event| match event {
-        Event::CodeDead { reason, .. } => Some(reason),
-        Event::Ended { .. } => panic!("it ended"),
+        Event::Task(_, TaskEvent::Share(ShareEvent::CodeDead(reason))) => Some(reason),
+        Event::Task(_, TaskEvent::Ended(_)) => panic!("it ended"),
         _ => None,
     });
     assert_eq!(reason, FailureKind::CodeDead);
-    assert!(sender.send(Command::RenewCode(TASK)));
+    assert!(sender.send(Command::Task(
+        TASK,
+        TaskCommand::Share(ShareCommand::RenewCode)
+    )));
     let fresh = code(&sender);
     receive_as(&receiver, TaskNumber(20), &fresh, to.path());
     accept(&receiver);
@@ -262,10 +277,10 @@ fn part_of_an_offer_is_shown_and_taken_into_another_folder() {
         (0, Some(first.clone()))
     );
     let destination = second.clone();
-    assert!(receiver.send(Command::SetDestination {
+    assert!(receiver.send(Command::Session(
         session,
-        destination
-    }));
+        SessionCommand::SetDestination(destination)
+    )));
     let (_, offer) = offered(&receiver);
     assert_eq!(
         (offer.conflicts, offer.destination),
@@ -292,15 +307,15 @@ fn part_of_an_offer_is_shown_and_taken_into_another_folder() {
         selection: Selection::Except(BTreeSet::from([rows[2].index, rows[4].index])),
         destination: None,
     };
-    assert!(receiver.send(Command::Decide { session, decision }));
+    assert!(receiver.send(Command::Session(session, SessionCommand::Decide(decision))));
     let accepted = |event| match event {
-        Event::Accepted { files, bytes, .. } => Some((files, bytes)),
+        Event::Session(_, SessionEvent::Accepted { files, bytes }) => Some((files, bytes)),
         _ => None,
     };
     assert_eq!(until(&sender, accepted), (1, 7));
     assert_eq!(until(&receiver, accepted), (1, 7));
     let places = until(&receiver, |event| match event {
-        Event::Done { places, .. } => Some(places),
+        Event::Session(_, SessionEvent::Done { places, .. }) => Some(places),
         _ => None,
     });
     assert_eq!(places, [second.join("tree")]);
@@ -327,7 +342,7 @@ fn an_acceptance_into_another_folder_is_final_unless_that_cannot_be_used() {
             selection: Selection::All,
             destination: Some(folder),
         };
-        assert!(receiver.send(Command::Decide { session, decision }));
+        assert!(receiver.send(Command::Session(session, SessionCommand::Decide(decision))));
     };
     accept_into(second.join("no folder"));
     assert_eq!(refused(&receiver), FailureKind::WriteFailed);
@@ -344,9 +359,9 @@ fn a_rendezvous_can_be_tested_and_settings_hold_for_what_starts_later() {
     let test = |task: u64, server: &str| {
         let task = TaskNumber(task);
         let server = server.to_owned();
-        assert!(engine.send(Command::TestRendezvous { task, server }));
+        assert!(engine.send(Command::Start(task, NewTask::TestRendezvous(server))));
         until(&engine, |event| match event {
-            Event::RendezvousTested { result, .. } => Some(result),
+            Event::Task(_, TaskEvent::RendezvousTested(result)) => Some(result),
             _ => None,
         })
     };

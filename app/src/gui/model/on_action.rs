@@ -6,8 +6,8 @@ use super::{Closing, Dialog, Effect, Model, Pasting, Phase, Receive, ServerTest,
 use crate::config::{OnClose, Settings};
 use crate::desktop::request::DesktopRequest;
 use crate::engine::command::{
-    Command, Decision, OnDeadCode, OnMissing, ReceiveOptions, ShareLifetime, ShareOptions,
-    TypedCode,
+    Command, Decision, NewTask, OnDeadCode, OnMissing, ReceiveOptions, SessionCommand,
+    ShareCommand, ShareLifetime, ShareOptions, TaskCommand, TypedCode,
 };
 use crate::engine::event::{SessionNumber, TaskNumber};
 use crate::gui::action::{
@@ -75,28 +75,32 @@ impl Model {
         if let Screen::Share(task) = self.screen
             && self.share(task).is_some_and(|share| !share.ended)
         {
-            self.ask(Command::EditShare {
+            self.ask(Command::Task(
                 task,
-                add: named,
-                remove: Vec::new(),
-            });
+                TaskCommand::Share(ShareCommand::Edit {
+                    add: named,
+                    remove: Vec::new(),
+                }),
+            ));
             return;
         }
         let task = self.start(Task::Share(Box::new(Share::new(named.clone()))));
-        self.ask(Command::Share {
+        self.ask(Command::Start(
             task,
-            paths: named,
-            options: ShareOptions {
-                words: self.settings.words,
-                lifetime: if self.settings.once {
-                    ShareLifetime::Once
-                } else {
-                    ShareLifetime::UntilStopped
+            NewTask::Share {
+                paths: named,
+                options: ShareOptions {
+                    words: self.settings.words,
+                    lifetime: if self.settings.once {
+                        ShareLifetime::Once
+                    } else {
+                        ShareLifetime::UntilStopped
+                    },
+                    on_dead_code: OnDeadCode::Wait,
+                    on_missing: OnMissing::LeaveOut,
                 },
-                on_dead_code: OnDeadCode::Wait,
-                on_missing: OnMissing::LeaveOut,
             },
-        });
+        ));
         self.screen = Screen::Share(task);
     }
 
@@ -149,11 +153,13 @@ impl Model {
 
     fn handle_share_action(&mut self, task: TaskNumber, action: ShareAction) {
         match action {
-            ShareAction::RemoveItem(item) => self.ask(Command::EditShare {
+            ShareAction::RemoveItem(item) => self.ask(Command::Task(
                 task,
-                add: Vec::new(),
-                remove: vec![item],
-            }),
+                TaskCommand::Share(ShareCommand::Edit {
+                    add: Vec::new(),
+                    remove: vec![item],
+                }),
+            )),
             ShareAction::RenewCode => self.renew_code(task),
             ShareAction::Stop => self.stop_share(task),
             ShareAction::ConfirmStop => {
@@ -165,7 +171,7 @@ impl Model {
 
     fn handle_task_action(&mut self, task: TaskNumber, action: TaskAction) {
         match action {
-            TaskAction::Cancel => self.ask(Command::CancelTask(task)),
+            TaskAction::Cancel => self.ask(Command::Task(task, TaskCommand::Cancel)),
             TaskAction::Retry => self.retry(task),
             TaskAction::Forget => self.forget(task),
         }
@@ -192,12 +198,12 @@ impl Model {
             }
             SessionAction::Accept => self.accept(number),
             SessionAction::Decline => self.answer(number, Decision::Decline),
-            SessionAction::Pause => self.ask(Command::Pause(number)),
-            SessionAction::Resume => self.ask(Command::Resume(number)),
+            SessionAction::Pause => self.ask(Command::Session(number, SessionCommand::Pause)),
+            SessionAction::Resume => self.ask(Command::Session(number, SessionCommand::Resume)),
             SessionAction::Cancel => {
                 if let Some(session) = self.session_mut(number) {
                     session.stopping = true;
-                    self.ask(Command::CancelSession(number));
+                    self.ask(Command::Session(number, SessionCommand::Cancel));
                 }
             }
         }
@@ -254,11 +260,13 @@ impl Model {
     fn start_receive(&mut self, code: TypedCode) {
         let destination = self.destination();
         let task = self.start(Task::Receive(Box::new(Receive::new(code.clone()))));
-        self.ask(Command::Receive {
+        self.ask(Command::Start(
             task,
-            code,
-            options: ReceiveOptions { destination },
-        });
+            NewTask::Receive {
+                code,
+                options: ReceiveOptions { destination },
+            },
+        ));
     }
 
     fn accept(&mut self, number: SessionNumber) {
@@ -294,10 +302,7 @@ impl Model {
             Decision::Decline => Phase::Declined(crate::engine::event::Who::Here),
         };
         session.view = None;
-        self.ask(Command::Decide {
-            session: number,
-            decision,
-        });
+        self.ask(Command::Session(number, SessionCommand::Decide(decision)));
         if self.screen == Screen::Offer(number) {
             let next = self.open_offers().next();
             self.screen = next.map_or(Screen::Home, Screen::Offer);
@@ -307,7 +312,10 @@ impl Model {
     fn renew_code(&mut self, task: TaskNumber) {
         if let Some(share) = self.share_mut(task) {
             share.renewing = true;
-            self.ask(Command::RenewCode(task));
+            self.ask(Command::Task(
+                task,
+                TaskCommand::Share(ShareCommand::RenewCode),
+            ));
         }
     }
 
@@ -320,7 +328,7 @@ impl Model {
     }
 
     fn end_share(&mut self, task: TaskNumber) {
-        self.ask(Command::CancelTask(task));
+        self.ask(Command::Task(task, TaskCommand::Cancel));
         if self.screen == Screen::Share(task) {
             self.screen = Screen::Home;
         }
@@ -387,7 +395,7 @@ impl Model {
             server: server.clone(),
             result: None,
         });
-        self.ask(Command::TestRendezvous { task, server });
+        self.ask(Command::Start(task, NewTask::TestRendezvous(server)));
     }
 
     fn diagnose(&mut self) {
@@ -397,7 +405,7 @@ impl Model {
         self.network.looking = true;
         self.network.failure = None;
         let task = self.start(Task::Diagnose);
-        self.ask(Command::Diagnose { task });
+        self.ask(Command::Start(task, NewTask::Diagnose));
     }
 
     fn close(&mut self) {
@@ -424,7 +432,7 @@ impl Model {
         self.closing = Closing::Now;
         let tasks: Vec<TaskNumber> = self.tasks.keys().copied().collect();
         for task in tasks {
-            self.ask(Command::CancelTask(task));
+            self.ask(Command::Task(task, TaskCommand::Cancel));
         }
         self.effects.push_back(Effect::Close);
     }

@@ -10,8 +10,13 @@ use super::{
     Task,
 };
 use crate::desktop::request::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
-use crate::engine::command::{Command, ConflictPolicy, OFFER_ROWS_LIMIT};
-use crate::engine::event::{Event, OfferSummary, Outcome, Progress, SessionNumber, TaskNumber};
+use crate::engine::command::{
+    Command, ConflictPolicy, OFFER_ROWS_LIMIT, PageRequest, SessionCommand,
+};
+use crate::engine::event::{
+    Event, OfferSummary, Outcome, Progress, SessionEvent, SessionNumber, ShareEvent, TaskEvent,
+    TaskNumber,
+};
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::gui::screen::Screen;
 use crate::text;
@@ -55,62 +60,8 @@ impl Model {
     /// Something happened in the engine.
     pub(crate) fn handle_event(&mut self, event: Event) {
         match event {
-            Event::Code { task, code } => self.with_share(task, |share| share.handle_code(code)),
-            Event::Scanned {
-                task,
-                files,
-                bytes,
-                left_out,
-            } => self.with_share(task, |share| share.scanned = Some((files, bytes, left_out))),
-            Event::LeftOut { task, name, reason } => {
-                self.with_share(task, |share| share.handle_left_out(name, reason));
-            }
-            Event::ShareContents { task, items } => self.with_share(task, |share| {
-                share.refused = None;
-                share.items = Some(items);
-            }),
-            Event::CodeDead { task, reason } => self.with_share(task, |share| {
-                share.dead = Some(reason);
-            }),
-            Event::Refused { task, failure } => self.with_share(task, |share| {
-                share.renewing = false;
-                share.refused = Some(failure);
-            }),
-            Event::WrongGuess {
-                task,
-                attempts_left,
-            } => self.handle_wrong_guess(task, attempts_left),
-            Event::Paired {
-                task,
-                session,
-                device,
-            } => self.handle_paired(task, session, device),
-            Event::Diagnosis { diagnosis, .. } => self.network.diagnosis = Some(diagnosis),
-            Event::RendezvousTested { task, result } => {
-                if let Some(test) = self.network.test_mut(task) {
-                    test.result = Some(result);
-                }
-            }
-            Event::Failed {
-                task,
-                session,
-                failure,
-            } => self.handle_failed(task, session, failure),
-            Event::Ended { task, outcome } => self.handle_ended(task, outcome),
-            Event::Offer { session, offer } => self.handle_offer(session, offer),
-            Event::Done {
-                session,
-                receipt,
-                places,
-            } => self.handle_done(session, receipt, places),
-            event @ (Event::Rung { .. }
-            | Event::Path { .. }
-            | Event::OfferPage { .. }
-            | Event::Accepted { .. }
-            | Event::Paused { .. }
-            | Event::Resumed { .. }
-            | Event::FileFailed { .. }
-            | Event::Interrupted { .. }) => self.handle_session_event(event),
+            Event::Task(task, event) => self.handle_task_event(task, event),
+            Event::Session(session, event) => self.handle_session_event(session, event),
         }
     }
 
@@ -223,82 +174,96 @@ impl Model {
                 if let Some(view) = self.view_mut(number) {
                     view.destination = Some(destination.clone());
                     view.forget_rows();
-                    self.ask(Command::SetDestination {
-                        session: number,
-                        destination,
-                    });
+                    self.ask(Command::Session(
+                        number,
+                        SessionCommand::SetDestination(destination),
+                    ));
                 }
             }
         }
     }
 
-    fn handle_session_event(&mut self, event: Event) {
+    fn handle_task_event(&mut self, task: TaskNumber, event: TaskEvent) {
+        match event {
+            TaskEvent::Share(event) => self.handle_share_event(task, event),
+            TaskEvent::Refused(failure) => self.with_share(task, |share| {
+                share.renewing = false;
+                share.refused = Some(failure);
+            }),
+            TaskEvent::Paired { session, device } => self.handle_paired(task, session, device),
+            TaskEvent::Diagnosed(diagnosis) => self.network.diagnosis = Some(diagnosis),
+            TaskEvent::RendezvousTested(result) => {
+                if let Some(test) = self.network.test_mut(task) {
+                    test.result = Some(result);
+                }
+            }
+            TaskEvent::Failed { session, failure } => self.handle_failed(task, session, failure),
+            TaskEvent::Ended(outcome) => self.handle_ended(task, outcome),
+        }
+    }
+
+    fn handle_share_event(&mut self, task: TaskNumber, event: ShareEvent) {
+        if let ShareEvent::WrongGuess { .. } = event {
+            self.effects.push_back(Effect::Attention);
+        }
+        self.with_share(task, |share| match event {
+            ShareEvent::Code(code) => share.handle_code(code),
+            ShareEvent::Scanned {
+                files,
+                bytes,
+                left_out,
+            } => share.scanned = Some((files, bytes, left_out)),
+            ShareEvent::LeftOut { name, reason } => share.handle_left_out(name, reason),
+            ShareEvent::Contents(items) => {
+                share.refused = None;
+                share.items = Some(items);
+            }
+            ShareEvent::CodeDead(reason) => share.dead = Some(reason),
+            ShareEvent::WrongGuess { attempts_left } => share.wrong_guess = Some(attempts_left),
+        });
+    }
+
+    fn handle_session_event(&mut self, number: SessionNumber, event: SessionEvent) {
         let now = self.now;
         match event {
-            Event::Rung {
-                session,
+            SessionEvent::Offer(offer) => self.handle_offer(number, offer),
+            SessionEvent::Done { receipt, places } => self.handle_done(number, receipt, places),
+            SessionEvent::Rung {
                 rung,
                 state,
                 detail,
-            } => self.with_session(session, |session| session.handle_rung(rung, state, detail)),
-            Event::Path {
-                session,
-                kind,
-                link,
-                rtt,
-                ..
-            } => self.with_session(session, |session| {
+            } => self.with_session(number, |session| session.handle_rung(rung, state, detail)),
+            SessionEvent::Path {
+                kind, link, rtt, ..
+            } => self.with_session(number, |session| {
                 session.handle_path(now, InUse { kind, link, rtt });
             }),
-            Event::OfferPage {
-                session,
+            SessionEvent::Interrupted { kept } => {
+                self.with_session(number, |session| session.handle_interrupted(kept));
+            }
+            SessionEvent::OfferPage {
                 search,
                 matching,
                 first,
                 rows,
-            } => self.with_session(session, |session| {
+            } => self.with_session(number, |session| {
                 if let Some(view) = &mut session.view {
                     view.handle_page(&search, matching, first, rows);
                 }
             }),
-            Event::Accepted { session, .. } => {
-                self.with_session(session, |session| session.handle_accepted(now));
+            SessionEvent::Accepted { .. } => {
+                self.with_session(number, |session| session.handle_accepted(now));
             }
-            Event::Paused { session, by } => {
-                self.with_session(session, |session| session.handle_pause(now, Some(by)));
+            SessionEvent::Paused(by) => {
+                self.with_session(number, |session| session.handle_pause(now, Some(by)));
             }
-            Event::Resumed { session } => {
-                self.with_session(session, |session| session.handle_pause(now, None));
+            SessionEvent::Resumed => {
+                self.with_session(number, |session| session.handle_pause(now, None));
             }
-            Event::FileFailed {
-                session,
-                name,
-                reason,
-            } => self.with_session(session, |session| session.handle_file_failed(name, reason)),
-            Event::Interrupted { session, kept } => {
-                self.with_session(session, |session| session.handle_interrupted(kept));
+            SessionEvent::FileFailed { name, reason } => {
+                self.with_session(number, |session| session.handle_file_failed(name, reason));
             }
-            // `handle_event` hands on no other.
-            Event::Code { .. }
-            | Event::Scanned { .. }
-            | Event::LeftOut { .. }
-            | Event::ShareContents { .. }
-            | Event::CodeDead { .. }
-            | Event::Refused { .. }
-            | Event::WrongGuess { .. }
-            | Event::Paired { .. }
-            | Event::Offer { .. }
-            | Event::Done { .. }
-            | Event::Diagnosis { .. }
-            | Event::RendezvousTested { .. }
-            | Event::Failed { .. }
-            | Event::Ended { .. } => {}
         }
-    }
-
-    fn handle_wrong_guess(&mut self, task: TaskNumber, attempts_left: u8) {
-        self.with_share(task, |share| share.wrong_guess = Some(attempts_left));
-        self.effects.push_back(Effect::Attention);
     }
 
     fn handle_paired(&mut self, task: TaskNumber, number: SessionNumber, device: String) {
@@ -420,12 +385,14 @@ impl Model {
             .view_mut(number)
             .and_then(|view| Some((view.wanted_page(rows)?, view.search.clone())));
         if let Some((first, search)) = wanted {
-            self.ask(Command::ShowOffer {
-                session: number,
-                search,
-                first,
-                count: OFFER_ROWS_LIMIT,
-            });
+            self.ask(Command::Session(
+                number,
+                SessionCommand::ShowOffer(PageRequest {
+                    search,
+                    first,
+                    count: OFFER_ROWS_LIMIT,
+                }),
+            ));
         }
     }
 

@@ -7,7 +7,9 @@ use clap::Parser as _;
 
 use super::*;
 use crate::args::Cli;
-use crate::engine::event::{Event, OfferRow, Outcome, ShownCode};
+use crate::engine::event::{
+    Event, OfferRow, Outcome, SessionEvent, ShareEvent, ShownCode, TaskEvent,
+};
 use crate::gui::action::{Action, CodeAction, FilesAction, SessionAction};
 use crate::history::Ending;
 
@@ -63,14 +65,14 @@ fn a_code_is_in_no_debug_output() {
     let mut model = model();
     model.handle_action(Action::Code(CodeAction::Type("417-acid-lemon".to_owned())));
     model.handle_action(Action::Code(CodeAction::Receive));
-    model.handle_event(Event::Code {
-        task: TaskNumber(1),
-        code: ShownCode {
+    model.handle_event(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Share(ShareEvent::Code(ShownCode {
             spoken: "582-zebra-cable".to_owned(),
             with_server: None,
             uri: String::new(),
-        },
-    });
+        })),
+    ));
     let shown = format!("{model:?}");
     assert!(
         !shown.contains("lemon") && !shown.contains("zebra"),
@@ -111,10 +113,10 @@ fn old_transfers_make_way() {
     for number in 1..=200 {
         model.handle_action(Action::Show(Screen::Home));
         model.handle_action(Action::Files(FilesAction::Drop(vec![PathBuf::from("/a")])));
-        model.handle_event(Event::Ended {
-            task: TaskNumber(number),
-            outcome: Outcome::Succeeded,
-        });
+        model.handle_event(Event::Task(
+            TaskNumber(number),
+            TaskEvent::Ended(Outcome::Succeeded),
+        ));
         effects(&mut model);
     }
     assert!(model.tasks.len() <= ENDED_KEPT + 2, "{}", model.tasks.len());
@@ -129,11 +131,13 @@ fn a_transfer_is_remembered_once() {
     });
     model.handle_action(Action::Code(CodeAction::Type("417-acid-lemon".to_owned())));
     model.handle_action(Action::Code(CodeAction::Receive));
-    model.handle_event(Event::Paired {
-        task: TaskNumber(1),
-        session: SessionNumber(1),
-        device: "Ada".to_owned(),
-    });
+    model.handle_event(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Paired {
+            session: SessionNumber(1),
+            device: "Ada".to_owned(),
+        },
+    ));
     let offer = crate::engine::event::OfferSummary {
         files: 1,
         folders: 0,
@@ -144,18 +148,19 @@ fn a_transfer_is_remembered_once() {
         free: Some(100),
         destination: None,
     };
-    model.handle_event(Event::Offer {
-        session: SessionNumber(1),
-        offer,
-    });
+    model.handle_event(Event::Session(SessionNumber(1), SessionEvent::Offer(offer)));
     model.handle_action(Action::Session(SessionNumber(1), SessionAction::Decline));
-    let declined = || Event::Failed {
-        task: TaskNumber(1),
-        session: Some(SessionNumber(1)),
-        failure: crate::failure::Failure::new(
-            crate::failure::Stage::Offer,
-            crate::failure::FailureKind::Declined,
-        ),
+    let declined = || {
+        Event::Task(
+            TaskNumber(1),
+            TaskEvent::Failed {
+                session: Some(SessionNumber(1)),
+                failure: crate::failure::Failure::new(
+                    crate::failure::Stage::Offer,
+                    crate::failure::FailureKind::Declined,
+                ),
+            },
+        )
     };
     model.handle_event(declined());
     model.handle_event(declined());

@@ -12,8 +12,14 @@ use super::states::{
 use super::{Desk, Look};
 use crate::config::Settings;
 use crate::desktop::request::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
-use crate::engine::command::{Command, ConflictPolicy, Decision, OnDeadCode, Selection};
-use crate::engine::event::{Event, ItemNumber, LeftOut, SessionNumber, ShownCode, TaskNumber, Who};
+use crate::engine::command::{
+    Command, ConflictPolicy, Decision, NewTask, OnDeadCode, PageRequest, Selection, SessionCommand,
+    ShareCommand, TaskCommand,
+};
+use crate::engine::event::{
+    Event, ItemNumber, LeftOut, SessionEvent, SessionNumber, ShareEvent, ShownCode, TaskEvent,
+    TaskNumber, Who,
+};
 use crate::failure::FailureKind;
 use crate::gui::action::{Action, SessionAction, WindowAction};
 use crate::gui::screen::Screen;
@@ -50,7 +56,7 @@ fn paste(desk: &mut Desk, text: &str) {
 #[track_caller]
 fn shared_paths(desk: &mut Desk) -> Vec<PathBuf> {
     match desk.asked().as_slice() {
-        [Command::Share { paths, options, .. }] => {
+        [Command::Start(_, NewTask::Share { paths, options })] => {
             assert_eq!(options.on_dead_code, OnDeadCode::Wait);
             paths.clone()
         }
@@ -62,9 +68,9 @@ fn shared_paths(desk: &mut Desk) -> Vec<PathBuf> {
 #[track_caller]
 fn decided(desk: &mut Desk) -> Decision {
     let mut asked = desk.asked();
-    asked.retain(|command| matches!(command, Command::Decide { .. }));
+    asked.retain(|command| matches!(command, Command::Session(_, SessionCommand::Decide(_))));
     match asked.pop() {
-        Some(Command::Decide { session, decision }) if asked.is_empty() => {
+        Some(Command::Session(session, SessionCommand::Decide(decision))) if asked.is_empty() => {
             assert_eq!(session, SessionNumber(1));
             decision
         }
@@ -92,11 +98,13 @@ fn dropped_files_are_shared_and_the_code_is_shown_before_they_are_looked_through
 fn what_cannot_be_read_is_told_and_the_rest_is_offered() {
     let mut desk = Desk::usual();
     shared(&mut desk);
-    desk.tell(Event::LeftOut {
-        task: TaskNumber(1),
-        name: "secret.txt".to_owned(),
-        reason: LeftOut::Unreadable("permission denied".to_owned()),
-    });
+    desk.tell(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Share(ShareEvent::LeftOut {
+            name: "secret.txt".to_owned(),
+            reason: LeftOut::Unreadable("permission denied".to_owned()),
+        }),
+    ));
     desk.run();
     assert!(desk.says("secret.txt") && desk.says("permission denied"));
 }
@@ -108,7 +116,7 @@ fn files_dropped_on_a_share_are_added_to_it_and_items_are_taken_out() {
     desk.asked();
     drop_files(&mut desk, &["/a/more.txt"]);
     match desk.asked().as_slice() {
-        [Command::EditShare { task, add, remove }] => {
+        [Command::Task(task, TaskCommand::Share(ShareCommand::Edit { add, remove }))] => {
             assert_eq!(*task, TaskNumber(1));
             assert_eq!(add, &[PathBuf::from("/a/more.txt")]);
             assert!(remove.is_empty());
@@ -117,7 +125,7 @@ fn files_dropped_on_a_share_are_added_to_it_and_items_are_taken_out() {
     }
     desk.click("Remove photos");
     match desk.asked().as_slice() {
-        [Command::EditShare { add, remove, .. }] => {
+        [Command::Task(_, TaskCommand::Share(ShareCommand::Edit { add, remove }))] => {
             assert!(add.is_empty());
             assert_eq!(remove, &[ItemNumber(2)]);
         }
@@ -205,7 +213,7 @@ fn words_are_completed_and_a_code_is_tried_once_entered() {
     );
     desk.press(Key::Enter);
     match desk.asked().as_slice() {
-        [Command::Receive { code, options, .. }] => {
+        [Command::Start(_, NewTask::Receive { code, options })] => {
             assert_eq!(code.0, "417-acid-lemon-");
             assert_eq!(options.destination, PathBuf::from("/home/ada/Downloads"));
         }
@@ -239,26 +247,29 @@ fn a_wrong_code_keeps_the_files_and_a_fresh_one_is_one_press_away() {
     let mut desk = Desk::usual();
     shared(&mut desk);
     desk.asked();
-    desk.tell(Event::CodeDead {
-        task: TaskNumber(1),
-        reason: FailureKind::CodeDead,
-    });
+    desk.tell(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Share(ShareEvent::CodeDead(FailureKind::CodeDead)),
+    ));
     desk.run();
     assert!(desk.says("The files are still here"));
     assert!(!desk.says("417 acid lemon"));
     desk.click("Fresh code, same files");
     assert!(matches!(
         desk.asked().as_slice(),
-        [Command::RenewCode(TaskNumber(1))]
+        [Command::Task(
+            TaskNumber(1),
+            TaskCommand::Share(ShareCommand::RenewCode)
+        )]
     ));
-    desk.tell(Event::Code {
-        task: TaskNumber(1),
-        code: ShownCode {
+    desk.tell(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Share(ShareEvent::Code(ShownCode {
             spoken: "582-zebra-cable".to_owned(),
             with_server: None,
             uri: "fardrop:582-zebra-cable".to_owned(),
-        },
-    });
+        })),
+    ));
     desk.run();
     assert!(desk.says("582 zebra cable") && desk.says("report"));
     assert!(!desk.says("Fresh code"));
@@ -302,7 +313,7 @@ fn an_offer_is_accepted_in_part_and_elsewhere() {
     desk.run();
     assert!(desk.asked().iter().any(|command| matches!(
         command,
-        Command::SetDestination { destination, .. } if destination == Path::new("/mnt/disk")
+        Command::Session(_, SessionCommand::SetDestination(destination)) if destination == Path::new("/mnt/disk")
     )));
     desk.click("Accept");
     assert_eq!(
@@ -331,7 +342,7 @@ fn an_offer_that_does_not_fit_or_of_nothing_cannot_be_accepted() {
     let decided = desk
         .asked()
         .iter()
-        .any(|command| matches!(command, Command::Decide { .. }));
+        .any(|command| matches!(command, Command::Session(_, SessionCommand::Decide(_))));
     assert!(!decided);
 }
 
@@ -344,13 +355,15 @@ fn a_long_offer_is_asked_for_page_by_page_and_searched() {
     desk.run();
     desk.asked();
     let rows = (0..200).map(|at| row(at, &format!("{at}.txt"))).collect();
-    desk.tell(Event::OfferPage {
-        session: SessionNumber(1),
-        search: String::new(),
-        matching: 10_000,
-        first: 0,
-        rows,
-    });
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::OfferPage {
+            search: String::new(),
+            matching: 10_000,
+            first: 0,
+            rows,
+        },
+    ));
     desk.run();
     // A screen full of ten thousand.
     let drawn = desk
@@ -369,11 +382,14 @@ fn a_long_offer_is_asked_for_page_by_page_and_searched() {
     desk.run();
     assert!(desk.asked().iter().any(|command| matches!(
         command,
-        Command::ShowOffer {
-            first: 4_900,
-            count: 200,
-            ..
-        }
+        Command::Session(
+            _,
+            SessionCommand::ShowOffer(PageRequest {
+                first: 4_900,
+                count: 200,
+                ..
+            })
+        )
     )));
     desk.harness
         .state_mut()
@@ -385,7 +401,7 @@ fn a_long_offer_is_asked_for_page_by_page_and_searched() {
     desk.run();
     assert!(desk.asked().iter().any(|command| matches!(
         command,
-        Command::ShowOffer { search, first: 0, .. } if search == "beach"
+        Command::Session(_, SessionCommand::ShowOffer(PageRequest { search, first: 0, .. })) if search == "beach"
     )));
     // A page of the search before says nothing any more.
     desk.tell(page(vec![row(0, "old.txt")]));
@@ -460,22 +476,22 @@ fn a_transfer_is_paused_resumed_and_cancelled() {
     desk.click("Pause: From Ada's laptop");
     assert!(matches!(
         desk.asked().as_slice(),
-        [Command::Pause(SessionNumber(1))]
+        [Command::Session(SessionNumber(1), SessionCommand::Pause)]
     ));
-    desk.tell(Event::Paused {
-        session: SessionNumber(1),
-        by: Who::Here,
-    });
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::Paused(Who::Here),
+    ));
     desk.run();
     desk.click("Resume: From Ada's laptop");
     assert!(matches!(
         desk.asked().as_slice(),
-        [Command::Resume(SessionNumber(1))]
+        [Command::Session(SessionNumber(1), SessionCommand::Resume)]
     ));
     desk.click("Cancel: From Ada's laptop");
     assert!(matches!(
         desk.asked().as_slice(),
-        [Command::CancelTask(TaskNumber(1))]
+        [Command::Task(TaskNumber(1), TaskCommand::Cancel)]
     ));
 }
 
@@ -491,7 +507,7 @@ fn what_failed_is_tried_again_with_the_same_code() {
     assert!(desk.says("are kept"));
     desk.click("Try again: From Ada's laptop");
     match desk.asked().as_slice() {
-        [Command::Receive { code, .. }] => assert_eq!(code.0, "417-acid-lemon"),
+        [Command::Start(_, NewTask::Receive { code, .. })] => assert_eq!(code.0, "417-acid-lemon"),
         other => panic!("{other:?}"),
     }
 }
@@ -556,11 +572,13 @@ fn two_transfers_and_an_offer_at_once_keep_apart() {
     paired(&mut desk, 2, "Grace");
     show(&mut desk, Screen::Home);
     looking(&mut desk);
-    desk.tell(Event::Paired {
-        task: TaskNumber(2),
-        session: SessionNumber(3),
-        device: "Edsger".to_owned(),
-    });
+    desk.tell(Event::Task(
+        TaskNumber(2),
+        TaskEvent::Paired {
+            session: SessionNumber(3),
+            device: "Edsger".to_owned(),
+        },
+    ));
     show(&mut desk, Screen::Settings);
     desk.tell(offer(3, Some(u64::MAX)));
     desk.run();
@@ -572,10 +590,10 @@ fn two_transfers_and_an_offer_at_once_keep_apart() {
     desk.click("Decline");
     assert!(matches!(
         desk.asked().as_slice(),
-        [Command::Decide {
-            session: SessionNumber(3),
-            decision: Decision::Decline
-        }]
+        [Command::Session(
+            SessionNumber(3),
+            SessionCommand::Decide(Decision::Decline)
+        )]
     ));
     assert!(desk.says("To Ada") && desk.says("To Grace") && desk.says("From Edsger"));
     path(&mut desk, 2);
@@ -603,7 +621,7 @@ fn closing_asks_while_bytes_move_and_not_else() {
     desk.click("Stop and close");
     assert!(matches!(
         desk.asked().as_slice(),
-        [Command::CancelTask(TaskNumber(1))]
+        [Command::Task(TaskNumber(1), TaskCommand::Cancel)]
     ));
 }
 
@@ -631,16 +649,16 @@ fn a_server_is_added_and_tested() {
     assert!(matches!(desk.asked().as_slice(), [Command::Configure(_)]));
     desk.click("Test rv.example.org:4840");
     let task = match desk.asked().as_slice() {
-        [Command::TestRendezvous { task, server }] => {
+        [Command::Start(task, NewTask::TestRendezvous(server))] => {
             assert_eq!(server, "rv.example.org:4840");
             *task
         }
         other => panic!("{other:?}"),
     };
-    desk.tell(Event::RendezvousTested {
+    desk.tell(Event::Task(
         task,
-        result: Ok(std::time::Duration::from_millis(23)),
-    });
+        TaskEvent::RendezvousTested(Ok(std::time::Duration::from_millis(23))),
+    ));
     desk.run();
     assert!(desk.says("rv.example.org:4840 answers, 23 ms"));
 }

@@ -4,8 +4,10 @@ use egui::Key;
 
 use super::states::{looking, moving, offered, shared, show};
 use super::{Desk, name_of};
-use crate::engine::command::{Command, Decision};
-use crate::engine::event::{Event, Outcome, SessionNumber, ShownCode, TaskNumber};
+use crate::engine::command::{Command, Decision, NewTask, SessionCommand, TaskCommand};
+use crate::engine::event::{
+    Event, Outcome, SessionNumber, ShareEvent, ShownCode, TaskEvent, TaskNumber,
+};
 use crate::failure::FailureKind;
 use crate::gui::action::{Action, WindowAction};
 use crate::gui::screen::Screen;
@@ -88,10 +90,10 @@ fn an_offer_begins_with_no_and_a_stray_enter_never_accepts() {
     desk.press(Key::Enter);
     assert!(matches!(
         desk.asked().as_slice(),
-        [Command::Decide {
-            decision: Decision::Decline,
-            ..
-        }]
+        [Command::Session(
+            _,
+            SessionCommand::Decide(Decision::Decline)
+        )]
     ));
 }
 
@@ -100,21 +102,20 @@ fn enter_that_was_meant_for_the_code_field_accepts_nothing() {
     let mut desk = Desk::usual();
     looking(&mut desk);
     // Once more, while the offer comes.
-    desk.tell(Event::Paired {
-        task: TaskNumber(1),
-        session: SessionNumber(1),
-        device: "Ada".to_owned(),
-    });
+    desk.tell(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Paired {
+            session: SessionNumber(1),
+            device: "Ada".to_owned(),
+        },
+    ));
     desk.tell(super::states::offer(1, Some(u64::MAX)));
     desk.press(Key::Enter);
     desk.press(Key::Enter);
     let accepted = desk.asked().iter().any(|command| {
         matches!(
             command,
-            Command::Decide {
-                decision: Decision::Accept { .. },
-                ..
-            }
+            Command::Session(_, SessionCommand::Decide(Decision::Accept { .. }))
         )
     });
     assert!(!accepted);
@@ -131,10 +132,7 @@ fn an_offer_is_accepted_and_its_transfer_paused_and_cancelled_by_keys() {
     let accepted = desk.asked().iter().any(|command| {
         matches!(
             command,
-            Command::Decide {
-                decision: Decision::Accept { .. },
-                ..
-            }
+            Command::Session(_, SessionCommand::Decide(Decision::Accept { .. }))
         )
     });
     assert!(accepted);
@@ -149,8 +147,8 @@ fn an_offer_is_accepted_and_its_transfer_paused_and_cancelled_by_keys() {
     assert!(matches!(
         desk.asked().as_slice(),
         [
-            Command::Pause(SessionNumber(1)),
-            Command::CancelTask(TaskNumber(1))
+            Command::Session(SessionNumber(1), SessionCommand::Pause),
+            Command::Task(TaskNumber(1), TaskCommand::Cancel)
         ]
     ));
 }
@@ -171,7 +169,10 @@ fn sending_and_trying_again_work_by_keys() {
     desk.asked();
     desk.tab_to("Try again: From Ada's laptop");
     desk.press(Key::Enter);
-    assert!(matches!(desk.asked().as_slice(), [Command::Receive { .. }]));
+    assert!(matches!(
+        desk.asked().as_slice(),
+        [Command::Start(_, NewTask::Receive { .. })]
+    ));
 }
 
 #[test]
@@ -233,10 +234,10 @@ fn the_ring_is_around_what_has_the_focus_and_goes_with_it() {
     assert_eq!(desk.focused().as_deref(), Some("Copy code"));
     assert_eq!(rings(&desk), 1);
     // The button goes, and nothing else takes the focus.
-    desk.tell(Event::Ended {
-        task: TaskNumber(1),
-        outcome: Outcome::Interrupted,
-    });
+    desk.tell(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Ended(Outcome::Interrupted),
+    ));
     desk.run();
     assert_ne!(desk.focused().as_deref(), Some("Copy code"));
     assert_eq!(rings(&desk), 0);
@@ -244,10 +245,10 @@ fn the_ring_is_around_what_has_the_focus_and_goes_with_it() {
 
 #[test]
 fn a_dead_code_leaves_the_focus_on_a_fresh_one_and_that_on_copying_it() {
-    let dead = Event::CodeDead {
-        task: TaskNumber(1),
-        reason: FailureKind::CodeDead,
-    };
+    let dead = Event::Task(
+        TaskNumber(1),
+        TaskEvent::Share(ShareEvent::CodeDead(FailureKind::CodeDead)),
+    );
     let mut desk = Desk::usual();
     shared(&mut desk);
     desk.tell(dead.clone());
@@ -260,14 +261,14 @@ fn a_dead_code_leaves_the_focus_on_a_fresh_one_and_that_on_copying_it() {
     desk.press(Key::Enter);
     assert_eq!(desk.focused().as_deref(), Some("Fresh code, same files"));
     desk.press(Key::Enter);
-    desk.tell(Event::Code {
-        task: TaskNumber(1),
-        code: ShownCode {
+    desk.tell(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Share(ShareEvent::Code(ShownCode {
             spoken: "582-zebra-cable".to_owned(),
             with_server: None,
             uri: "fardrop:582-zebra-cable".to_owned(),
-        },
-    });
+        })),
+    ));
     desk.run();
     assert_eq!(desk.focused().as_deref(), Some("Copy code"));
     // What has the focus and stays keeps it.

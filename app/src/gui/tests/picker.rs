@@ -10,7 +10,7 @@ use crate::desktop::request::{
     DesktopReply, DesktopRequest, EntryKind, FolderAnswer, FolderContents, FolderEntry,
     FolderQuestion, FolderUse, Hidden, Kinds, Place, PlaceKind,
 };
-use crate::engine::command::Command;
+use crate::engine::command::{Command, NewTask, SessionCommand, ShareCommand, TaskCommand};
 use crate::gui::action::{Action, WindowAction};
 use crate::gui::screen::Screen;
 
@@ -168,7 +168,7 @@ pub(super) fn crowded(desk: &mut Desk) {
 #[track_caller]
 fn shared_paths(desk: &mut Desk) -> Vec<PathBuf> {
     match desk.asked().pop() {
-        Some(Command::Share { paths, .. }) => paths,
+        Some(Command::Start(_, NewTask::Share { paths, .. })) => paths,
         other => panic!("{other:?}"),
     }
 }
@@ -365,7 +365,7 @@ fn a_destination_is_a_folder_that_is_there_or_is_made() {
     desk.click("Choose this folder");
     assert!(desk.asked().iter().any(|command| matches!(
         command,
-        Command::SetDestination { destination, .. } if *destination == folder
+        Command::Session(_, SessionCommand::SetDestination(destination)) if *destination == folder
     )));
 
     let mut desk = Desk::usual();
@@ -471,6 +471,6 @@ fn files_chosen_for_a_share_are_added_to_it() {
     desk.click("Choose 1 item");
     assert!(matches!(
         desk.asked().as_slice(),
-        [Command::EditShare { add, .. }] if *add == [PathBuf::from("/home/ada/letters")]
+        [Command::Task(_, TaskCommand::Share(ShareCommand::Edit { add, .. }))] if *add == [PathBuf::from("/home/ada/letters")]
     ));
 }

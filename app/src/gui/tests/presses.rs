@@ -9,8 +9,8 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use super::states::{self, moving, offered, progress, show};
 use super::{Desk, Look};
 use crate::config::Settings;
-use crate::engine::command::Command;
-use crate::engine::event::{Event, SessionNumber, Who};
+use crate::engine::command::{Command, NewTask};
+use crate::engine::event::{Event, SessionEvent, SessionNumber, Who};
 use crate::gui::action::{Action, FilesAction};
 use crate::gui::screen::Screen;
 
@@ -37,7 +37,10 @@ fn receive_can_be_pressed_as_soon_as_the_last_letter_is_typed() {
     desk.harness.event(Input::Text("n".to_owned()));
     desk.harness.event(press);
     desk.run();
-    assert!(matches!(desk.asked().as_slice(), [Command::Receive { .. }]));
+    assert!(matches!(
+        desk.asked().as_slice(),
+        [Command::Start(_, NewTask::Receive { .. })]
+    ));
 
     // Both within one frame, as where drawing takes long.
     let mut desk = Desk::usual();
@@ -46,7 +49,10 @@ fn receive_can_be_pressed_as_soon_as_the_last_letter_is_typed() {
     let both = [Input::Text("n".to_owned()), press];
     desk.harness.input_mut().events.extend(both);
     desk.run();
-    assert!(matches!(desk.asked().as_slice(), [Command::Receive { .. }]));
+    assert!(matches!(
+        desk.asked().as_slice(),
+        [Command::Start(_, NewTask::Receive { .. })]
+    ));
 }
 
 #[test]
@@ -55,11 +61,13 @@ fn what_is_pressed_as_it_goes_presses_nothing_in_its_place() {
     let mut desk = Desk::usual();
     offered(&mut desk);
     desk.click("Accept");
-    desk.tell(Event::Accepted {
-        session: SessionNumber(1),
-        files: 12,
-        bytes: 12_000_000,
-    });
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::Accepted {
+            files: 12,
+            bytes: 12_000_000,
+        },
+    ));
     desk.progress(1, progress(1_000_000, 1));
     desk.tab_to("Pause: From Ada's laptop");
     let press = press_of(&desk, "Pause: From Ada's laptop");
@@ -77,25 +85,23 @@ fn the_focus_stays_on_what_comes_to_stand_elsewhere() {
     moving(&mut desk);
     desk.tab_to("Cancel: From Ada's laptop");
     // The graph goes, and the steps of the way come.
-    desk.tell(Event::Interrupted {
-        session: SessionNumber(1),
-        kept: 7_700_000,
-    });
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::Interrupted { kept: 7_700_000 },
+    ));
     desk.run();
     assert_eq!(desk.focused().as_deref(), Some("Cancel: From Ada's laptop"));
     states::path(&mut desk, 1);
     // Pausing and going on are one.
     desk.tab_to("Pause: From Ada's laptop");
-    desk.tell(Event::Paused {
-        session: SessionNumber(1),
-        by: Who::Here,
-    });
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::Paused(Who::Here),
+    ));
     desk.run();
     assert_eq!(desk.focused().as_deref(), Some("Resume: From Ada's laptop"));
     // Another card comes above.
-    desk.tell(Event::Resumed {
-        session: SessionNumber(1),
-    });
+    desk.tell(Event::Session(SessionNumber(1), SessionEvent::Resumed));
     desk.run();
     let again = press_of(&desk, "Pause: From Ada's laptop");
     let dropped = Action::Files(FilesAction::Drop(vec![PathBuf::from(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::states::{self, moving, progress};
 use super::{Desk, Look};
 use crate::config::Settings;
-use crate::engine::event::{Event, Progress, SessionNumber, Who};
+use crate::engine::event::{Event, Progress, SessionEvent, SessionNumber, Who};
 use crate::gui::model::Phase;
 
 #[test]
@@ -80,11 +80,13 @@ fn the_time_left_is_not_said_before_the_rate_means_something() {
     let mut desk = Desk::usual();
     states::offered(&mut desk);
     desk.click("Accept");
-    desk.tell(Event::Accepted {
-        session: SessionNumber(1),
-        files: 12,
-        bytes: 12_000_000,
-    });
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::Accepted {
+            files: 12,
+            bytes: 12_000_000,
+        },
+    ));
     // A mean over three seconds, in most of which this person looked at the offer.
     let mut bytes = 0;
     let mut second = |desk: &mut Desk, rate: f64| {
@@ -109,14 +111,12 @@ fn the_time_left_is_not_said_before_the_rate_means_something() {
     assert_eq!(left, Some(Duration::from_secs(8)));
     assert!(desk.says("8.0 s left"));
     // The same once it has stood still.
-    desk.tell(Event::Paused {
-        session: SessionNumber(1),
-        by: Who::Peer,
-    });
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::Paused(Who::Peer),
+    ));
     desk.run();
-    desk.tell(Event::Resumed {
-        session: SessionNumber(1),
-    });
+    desk.tell(Event::Session(SessionNumber(1), SessionEvent::Resumed));
     desk.run();
     assert_eq!(second(&mut desk, 50_000.0), None);
     assert_eq!(second(&mut desk, 330_000.0), None);
@@ -143,10 +143,10 @@ fn what_nothing_is_heard_of_stalls_and_recovers() {
     assert!(desk.says("Stalled"));
     desk.progress(1, progress(9_000_000, 9));
     assert_eq!(phase(&desk), Phase::Moving);
-    desk.tell(Event::Interrupted {
-        session: SessionNumber(1),
-        kept: 7_700_000,
-    });
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::Interrupted { kept: 7_700_000 },
+    ));
     desk.run();
     assert!(desk.says("kept 7.7 MB"));
     states::path(&mut desk, 1);

@@ -12,7 +12,8 @@ use fardrop_shared::diagnosis::{
 use super::{Desk, picker};
 use crate::engine::event::{
     Conflict, Event, ItemNumber, LeftOut, LinkName, OfferRow, OfferSummary, Outcome, PathKind,
-    Progress, Receipt, RungState, SessionNumber, ShareItem, ShownCode, TaskNumber, Who,
+    Progress, Receipt, RungState, SessionEvent, SessionNumber, ShareEvent, ShareItem, ShownCode,
+    TaskEvent, TaskNumber, Who,
 };
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::gui::action::{Action, FilesAction, WindowAction};
@@ -54,17 +55,17 @@ fn before_bytes_move() -> Vec<State> {
         still("ready-to-send", shared),
         still("wrong-guess", |desk| {
             shared(desk);
-            desk.tell(Event::WrongGuess {
-                task: TaskNumber(1),
-                attempts_left: 2,
-            });
+            desk.tell(Event::Task(
+                TaskNumber(1),
+                TaskEvent::Share(ShareEvent::WrongGuess { attempts_left: 2 }),
+            ));
         }),
         still("code-dead", |desk| {
             shared(desk);
-            desk.tell(Event::CodeDead {
-                task: TaskNumber(1),
-                reason: FailureKind::CodeDead,
-            });
+            desk.tell(Event::Task(
+                TaskNumber(1),
+                TaskEvent::Share(ShareEvent::CodeDead(FailureKind::CodeDead)),
+            ));
         }),
         still("two-receivers", |desk| {
             shared(desk);
@@ -92,12 +93,14 @@ fn while_bytes_move() -> Vec<State> {
                 (PathKind::Ipv6, RungState::Failed),
                 (PathKind::Mapped, RungState::Trying),
             ] {
-                desk.tell(Event::Rung {
-                    session: SessionNumber(1),
-                    rung,
-                    state,
-                    detail: String::new(),
-                });
+                desk.tell(Event::Session(
+                    SessionNumber(1),
+                    SessionEvent::Rung {
+                        rung,
+                        state,
+                        detail: String::new(),
+                    },
+                ));
             }
         }),
         still("preparing", |desk| {
@@ -116,10 +119,10 @@ fn while_bytes_move() -> Vec<State> {
         }),
         still("reconnecting", |desk| {
             moving(desk);
-            desk.tell(Event::Interrupted {
-                session: SessionNumber(1),
-                kept: 7_700_000,
-            });
+            desk.tell(Event::Session(
+                SessionNumber(1),
+                SessionEvent::Interrupted { kept: 7_700_000 },
+            ));
         }),
         still("paused", |desk| {
             moving(desk);
@@ -165,27 +168,34 @@ fn when_it_is_over() -> Vec<State> {
         }),
         still("share-refused", |desk| {
             shared(desk);
-            desk.tell(Event::Refused {
-                task: TaskNumber(1),
-                failure: Failure::new(Stage::Rendezvous, FailureKind::RendezvousUnreachable),
-            });
+            desk.tell(Event::Task(
+                TaskNumber(1),
+                TaskEvent::Refused(Failure::new(
+                    Stage::Rendezvous,
+                    FailureKind::RendezvousUnreachable,
+                )),
+            ));
         }),
         still("code-is-dead", |desk| {
             looking(desk);
-            desk.tell(Event::Failed {
-                task: TaskNumber(1),
-                session: None,
-                failure: Failure::new(Stage::Pairing, FailureKind::CodeDead),
-            });
+            desk.tell(Event::Task(
+                TaskNumber(1),
+                TaskEvent::Failed {
+                    session: None,
+                    failure: Failure::new(Stage::Pairing, FailureKind::CodeDead),
+                },
+            ));
             ended(desk, Outcome::Failed);
         }),
         still("no-such-code", |desk| {
             looking(desk);
-            desk.tell(Event::Failed {
-                task: TaskNumber(1),
-                session: None,
-                failure: Failure::new(Stage::Rendezvous, FailureKind::NoSuchCode),
-            });
+            desk.tell(Event::Task(
+                TaskNumber(1),
+                TaskEvent::Failed {
+                    session: None,
+                    failure: Failure::new(Stage::Rendezvous, FailureKind::NoSuchCode),
+                },
+            ));
             ended(desk, Outcome::Failed);
         }),
     ]
@@ -197,10 +207,10 @@ fn elsewhere() -> Vec<State> {
         still("settings", |desk| show(desk, Screen::Settings)),
         still("network", |desk| show(desk, Screen::Network)),
         still("network-known", |desk| {
-            desk.tell(Event::Diagnosis {
-                task: TaskNumber(9),
-                diagnosis: Box::new(diagnosis()),
-            });
+            desk.tell(Event::Task(
+                TaskNumber(9),
+                TaskEvent::Diagnosed(Box::new(diagnosis())),
+            ));
             show(desk, Screen::Network);
         }),
         still("about", |desk| show(desk, Screen::About)),
@@ -248,17 +258,21 @@ pub(super) fn shared(desk: &mut Desk) {
         .model_mut()
         .handle_action(Action::Files(FilesAction::Drop(paths)));
     code(desk);
-    desk.tell(Event::Scanned {
-        task: TaskNumber(1),
-        files: 12,
-        bytes: 12_000_000,
-        left_out: 1,
-    });
-    desk.tell(Event::LeftOut {
-        task: TaskNumber(1),
-        name: "photos/socket".to_owned(),
-        reason: LeftOut::Special,
-    });
+    desk.tell(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Share(ShareEvent::Scanned {
+            files: 12,
+            bytes: 12_000_000,
+            left_out: 1,
+        }),
+    ));
+    desk.tell(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Share(ShareEvent::LeftOut {
+            name: "photos/socket".to_owned(),
+            reason: LeftOut::Special,
+        }),
+    ));
     let item = |number, name: &str, folder, files, bytes| ShareItem {
         number: ItemNumber(number),
         name: name.to_owned(),
@@ -268,55 +282,59 @@ pub(super) fn shared(desk: &mut Desk) {
         bytes,
         left_out: 0,
     };
-    desk.tell(Event::ShareContents {
-        task: TaskNumber(1),
-        items: vec![
+    desk.tell(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Share(ShareEvent::Contents(vec![
             item(1, "report.pdf", false, 1, 1_200_000),
             item(2, "photos", true, 11, 10_800_000),
-        ],
-    });
+        ])),
+    ));
     desk.run();
 }
 
 /// The share has a code.
 pub(super) fn code(desk: &Desk) {
-    desk.tell(Event::Code {
-        task: TaskNumber(1),
-        code: ShownCode {
+    desk.tell(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Share(ShareEvent::Code(ShownCode {
             spoken: "417-acid-lemon".to_owned(),
             with_server: None,
             uri: "fardrop:417-acid-lemon".to_owned(),
-        },
-    });
+        })),
+    ));
 }
 
 /// A peer knows the code.
 pub(super) fn paired(desk: &mut Desk, session: u64, device: &str) {
-    desk.tell(Event::Paired {
-        task: TaskNumber(1),
-        session: SessionNumber(session),
-        device: device.to_owned(),
-    });
+    desk.tell(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Paired {
+            session: SessionNumber(session),
+            device: device.to_owned(),
+        },
+    ));
     desk.run();
 }
 
 /// There is a path.
 pub(super) fn path(desk: &mut Desk, session: u64) {
-    desk.tell(Event::Path {
-        session: SessionNumber(session),
-        kind: PathKind::Local,
-        link: LinkName::Quic,
-        rtt: Duration::from_millis(3),
-        peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
-    });
+    desk.tell(Event::Session(
+        SessionNumber(session),
+        SessionEvent::Path {
+            kind: PathKind::Local,
+            link: LinkName::Quic,
+            rtt: Duration::from_millis(3),
+            peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+        },
+    ));
     desk.run();
 }
 
 /// What is offered: twelve files.
 pub(super) fn offer(session: u64, free: Option<u64>) -> Event {
-    Event::Offer {
-        session: SessionNumber(session),
-        offer: OfferSummary {
+    Event::Session(
+        SessionNumber(session),
+        SessionEvent::Offer(OfferSummary {
             files: 12,
             folders: 1,
             bytes: 12_000_000,
@@ -325,8 +343,8 @@ pub(super) fn offer(session: u64, free: Option<u64>) -> Event {
             conflicts: 2,
             free,
             destination: free.map(|_| PathBuf::from("/home/ada/Downloads")),
-        },
-    }
+        }),
+    )
 }
 
 /// An offer lies open, with its list.
@@ -342,13 +360,15 @@ pub(super) fn offered(desk: &mut Desk) {
 
 /// A page with all of its rows.
 pub(super) fn page(rows: Vec<OfferRow>) -> Event {
-    Event::OfferPage {
-        session: SessionNumber(1),
-        search: String::new(),
-        matching: rows.len() as u64,
-        first: 0,
-        rows,
-    }
+    Event::Session(
+        SessionNumber(1),
+        SessionEvent::OfferPage {
+            search: String::new(),
+            matching: rows.len() as u64,
+            first: 0,
+            rows,
+        },
+    )
 }
 
 /// A row of a file.
@@ -401,11 +421,13 @@ pub(super) fn progress(bytes: u64, files: u64) -> Progress {
 pub(super) fn moving(desk: &mut Desk) {
     offered(desk);
     desk.click("Accept");
-    desk.tell(Event::Accepted {
-        session: SessionNumber(1),
-        files: 12,
-        bytes: 12_000_000,
-    });
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::Accepted {
+            files: 12,
+            bytes: 12_000_000,
+        },
+    ));
     for step in 0..8_u64 {
         desk.pass(Duration::from_millis(600));
         let progress = Progress {
@@ -417,10 +439,7 @@ pub(super) fn moving(desk: &mut Desk) {
 }
 
 fn paused(by: Who) -> Event {
-    Event::Paused {
-        session: SessionNumber(1),
-        by,
-    }
+    Event::Session(SessionNumber(1), SessionEvent::Paused(by))
 }
 
 fn receipt(failed_files: u64) -> Receipt {
@@ -440,17 +459,21 @@ fn receipt(failed_files: u64) -> Receipt {
 pub(super) fn received(desk: &mut Desk, failed_files: u64) {
     moving(desk);
     for at in 0..failed_files {
-        desk.tell(Event::FileFailed {
-            session: SessionNumber(1),
-            name: format!("photos/picture {at}.jpg"),
-            reason: FailureKind::FileChanged,
-        });
+        desk.tell(Event::Session(
+            SessionNumber(1),
+            SessionEvent::FileFailed {
+                name: format!("photos/picture {at}.jpg"),
+                reason: FailureKind::FileChanged,
+            },
+        ));
     }
-    desk.tell(Event::Done {
-        session: SessionNumber(1),
-        receipt: receipt(failed_files),
-        places: vec![PathBuf::from("/home/ada/Downloads/report.pdf")],
-    });
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::Done {
+            receipt: receipt(failed_files),
+            places: vec![PathBuf::from("/home/ada/Downloads/report.pdf")],
+        },
+    ));
     ended(desk, Outcome::Succeeded);
 }
 
@@ -459,11 +482,13 @@ fn sent(desk: &mut Desk) {
     paired(desk, 1, "Ada's laptop");
     path(desk, 1);
     desk.tell(offer(1, None));
-    desk.tell(Event::Done {
-        session: SessionNumber(1),
-        receipt: receipt(0),
-        places: Vec::new(),
-    });
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::Done {
+            receipt: receipt(0),
+            places: Vec::new(),
+        },
+    ));
     desk.run();
 }
 
@@ -476,27 +501,28 @@ pub(super) fn share_failed(desk: &mut Desk, kind: FailureKind) {
             PathBuf::from("/home/bob/report.pdf"),
             PathBuf::from("/home/bob/photos"),
         ])));
-    desk.tell(Event::Failed {
-        task: TaskNumber(1),
-        session: None,
-        failure: Failure::new(Stage::Files, kind),
-    });
+    desk.tell(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Failed {
+            session: None,
+            failure: Failure::new(Stage::Files, kind),
+        },
+    ));
     ended(desk, Outcome::Failed);
 }
 
 fn failed(desk: &Desk, kind: FailureKind) {
-    desk.tell(Event::Failed {
-        task: TaskNumber(1),
-        session: Some(SessionNumber(1)),
-        failure: Failure::new(Stage::Transfer, kind),
-    });
+    desk.tell(Event::Task(
+        TaskNumber(1),
+        TaskEvent::Failed {
+            session: Some(SessionNumber(1)),
+            failure: Failure::new(Stage::Transfer, kind),
+        },
+    ));
 }
 
 fn ended(desk: &mut Desk, outcome: Outcome) {
-    desk.tell(Event::Ended {
-        task: TaskNumber(1),
-        outcome,
-    });
+    desk.tell(Event::Task(TaskNumber(1), TaskEvent::Ended(outcome)));
     desk.run();
 }
 
