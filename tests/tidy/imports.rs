@@ -74,11 +74,7 @@ const TABLE: [Row; 22] = [
         &["engine::event", "failure"],
         &["tokio", "anyhow", "egui"],
     ),
-    row(
-        "instance",
-        &["engine::command"],
-        &["tokio", "anyhow", "egui"],
-    ),
+    row("instance", &[], &["tokio", "anyhow", "egui"]),
     row(
         "launch",
         &["args", "config", "instance", "signals"],

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use fardrop_shared::Role;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use zeroize::Zeroizing;
 
 use super::{Report, Streams, Weight};
 use crate::engine::event::{
@@ -39,7 +40,7 @@ pub(super) struct Human {
     /// The last line is a question that nobody has answered.
     asking: bool,
     /// The code that was shown, as it is read out.
-    spoken: String,
+    spoken: Zeroizing<String>,
 }
 
 /// One session on the screen.
@@ -61,7 +62,7 @@ impl Human {
             bars: MultiProgress::new(),
             sessions: BTreeMap::new(),
             asking: false,
-            spoken: String::new(),
+            spoken: Zeroizing::default(),
         }
     }
 
@@ -97,13 +98,13 @@ impl Human {
             writeln!(self.streams.output, "{whole}")?;
             self.streams.output.flush()?;
         }
-        if self.spoken == code.spoken {
+        if *self.spoken == code.spoken {
             for line in text::code_elsewhere(code) {
                 self.note(&line)?;
             }
             return Ok(());
         }
-        self.spoken.clone_from(&code.spoken);
+        self.spoken = Zeroizing::new(code.spoken.clone());
         if on_screen {
             for line in text::code_box(code) {
                 self.print(&format!("{}{line}{}", BOLD.0, BOLD.1))?;

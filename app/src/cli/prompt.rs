@@ -4,6 +4,8 @@ use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 /// Longest line that is read, in bytes; a code with a server's name is far shorter.
 const LINE_LIMIT: u64 = 4096;
 
@@ -13,14 +15,14 @@ const LINE_LIMIT: u64 = 4096;
 #[derive(Debug)]
 pub(super) struct Prompt {
     requests: SyncSender<()>,
-    lines: Receiver<io::Result<Option<String>>>,
+    lines: Receiver<io::Result<Option<Zeroizing<String>>>>,
 }
 
 /// What waiting for a line gave.
 #[derive(Debug)]
 pub(super) enum Typed {
-    /// A line, trimmed.
-    Line(String),
+    /// A line, trimmed. It may be a code.
+    Line(Zeroizing<String>),
     /// The input has ended.
     End,
     /// Nothing yet.
@@ -67,10 +69,10 @@ impl Prompt {
     }
 }
 
-fn read_line(input: &mut (dyn BufRead + Send)) -> io::Result<Option<String>> {
-    let mut line = Vec::new();
+fn read_line(input: &mut (dyn BufRead + Send)) -> io::Result<Option<Zeroizing<String>>> {
+    let mut line = Zeroizing::new(Vec::new());
     let length = input.take(LINE_LIMIT).read_until(b'\n', &mut line)?;
-    Ok((length > 0).then(|| String::from_utf8_lossy(&line).trim().to_owned()))
+    Ok((length > 0).then(|| Zeroizing::new(String::from_utf8_lossy(&line).trim().to_owned())))
 }
 
 #[cfg(test)]
@@ -87,8 +89,8 @@ mod tests {
     fn lines_come_one_for_each_request() {
         let input = io::Cursor::new(b" 417 acid lemon \r\ny\n".to_vec());
         let prompt = Prompt::new(Box::new(input)).expect("a thread");
-        assert!(matches!(next(&prompt), Typed::Line(line) if line == "417 acid lemon"));
-        assert!(matches!(next(&prompt), Typed::Line(line) if line == "y"));
+        assert!(matches!(next(&prompt), Typed::Line(line) if *line == "417 acid lemon"));
+        assert!(matches!(next(&prompt), Typed::Line(line) if *line == "y"));
         assert!(matches!(next(&prompt), Typed::End));
     }
 

@@ -6,14 +6,15 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use fardrop_shared::Role;
-use fardrop_shared::code::PairingCode;
+use fardrop_shared::code::{Locator, PairingCode};
+use zeroize::Zeroizing;
 
 use super::prompt::{Prompt, Typed};
 use super::{Context, Exit, Report, Style, TICK, Turn, Weight, follow};
 use crate::args::ReceiveArgs;
 use crate::engine::EngineHandle;
 use crate::engine::command::{
-    Command, ConflictPolicy, Decision, NewTask, ReceiveOptions, SessionCommand, TypedCode,
+    Command, ConflictPolicy, Decision, NewTask, ReceiveOptions, SessionCommand,
 };
 use crate::engine::event::{
     Event, OfferSummary, SessionEvent, SessionNumber, TaskEvent, TaskNumber,
@@ -95,7 +96,7 @@ fn source(arguments: &ReceiveArgs, variable: &Option<String>, terminal: bool) ->
 
 /// A line from the person.
 enum Answer {
-    Line(String),
+    Line(Zeroizing<String>),
     End,
     Stopped,
 }
@@ -115,7 +116,7 @@ impl Receiving<'_> {
     /// One try with a code that the person does not get to correct.
     fn receive_once(&mut self, typed: &str, report: &mut dyn Report) -> Result<Exit> {
         match PairingCode::parse(typed) {
-            Ok(_) => Ok(self.run(typed, report)?.exit),
+            Ok(code) => Ok(self.run(code, report)?.exit),
             Err(error) => {
                 report.say(Weight::Needed, &text::code_unreadable(&error.to_string()))?;
                 Ok(Exit::Usage)
@@ -125,7 +126,7 @@ impl Receiving<'_> {
 
     /// Asks for a code until one works, at most three times for each.
     fn receive_at_prompt(&mut self, report: &mut dyn Report) -> Result<Exit> {
-        let mut wrong: BTreeMap<String, u8> = BTreeMap::new();
+        let mut wrong: BTreeMap<Locator, u8> = BTreeMap::new();
         loop {
             report.ask(text::CODE_PROMPT)?;
             let typed = match self.read_line()? {
@@ -152,12 +153,12 @@ impl Receiving<'_> {
                     continue;
                 }
             };
-            let tries = wrong.entry(code.locator().to_string()).or_default();
+            let tries = wrong.entry(code.locator()).or_default();
             if *tries >= TRIES {
                 report.say(Weight::Needed, text::CODE_TRIES_SPENT)?;
                 continue;
             }
-            let end = self.run(&typed, report)?;
+            let end = self.run(code, report)?;
             if end.exit != Exit::Failed || end.failure != Some(FailureKind::WrongCode) {
                 return Ok(end.exit);
             }
@@ -169,14 +170,14 @@ impl Receiving<'_> {
         }
     }
 
-    /// Receives under a code that parses, to the end of the task.
-    fn run(&mut self, typed: &str, report: &mut dyn Report) -> Result<End> {
+    /// Receives under a code, to the end of the task.
+    fn run(&mut self, code: PairingCode, report: &mut dyn Report) -> Result<End> {
         self.tasks += 1;
         let task = TaskNumber(self.tasks);
         let started = self.engine.send(Command::Start(
             task,
             NewTask::Receive {
-                code: TypedCode(typed.to_owned()),
+                code,
                 options: ReceiveOptions {
                     destination: self.destination.clone(),
                 },

@@ -650,7 +650,7 @@ fn code_comes_from_pipe_or_variable() {
         let Some(Command::Start(_, NewTask::Receive { code, .. })) = run.commands.first() else {
             panic!("{:?}", run.commands);
         };
-        assert_eq!(code.0, "417 acid lemon");
+        assert_eq!(*code.to_spoken(), "417-acid-lemon");
         assert!(!run.messages.contains("that others use too"));
     }
 }

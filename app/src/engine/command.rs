@@ -1,7 +1,8 @@
 //! What the command line and the window may ask of the engine.
 
-use std::fmt;
 use std::path::PathBuf;
+
+use fardrop_shared::code::PairingCode;
 
 use super::config::EngineConfig;
 use super::event::{ItemNumber, SessionNumber, TaskNumber};
@@ -36,8 +37,8 @@ pub enum NewTask {
     },
     /// Take what is offered under a code.
     Receive {
-        /// The code as the person typed it; it parses, the caller has checked that.
-        code: TypedCode,
+        /// The code.
+        code: PairingCode,
         /// How.
         options: ReceiveOptions,
     },
@@ -151,14 +152,4 @@ pub enum ShareLifetime {
     Once,
     /// When the person stops it.
     UntilStopped,
-}
-
-/// A code as typed, or a whole `fardrop:` link. It is a secret: `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct TypedCode(pub String);
-
-impl fmt::Debug for TypedCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TypedCode(..)")
-    }
 }

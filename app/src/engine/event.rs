@@ -8,6 +8,7 @@ use std::time::Duration;
 use fardrop_shared::diagnosis::Diagnosis;
 pub use fardrop_shared::path::PathKind;
 use serde::{Deserialize, Serialize};
+use zeroize::ZeroizeOnDrop;
 
 use crate::failure::{Failure, FailureKind};
 pub use crate::transfer::Conflict;
@@ -181,8 +182,8 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// A code to show. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
+/// A code to show. `Debug` does not show it, and its memory is wiped when it is dropped.
+#[derive(Clone, PartialEq, Eq, ZeroizeOnDrop)]
 pub struct ShownCode {
     /// What is read out: `417-acid-lemon`.
     pub spoken: String,

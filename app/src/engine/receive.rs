@@ -8,7 +8,7 @@ use fardrop_shared::code::PairingCode;
 use tokio::sync::{mpsc, watch};
 
 use super::cancel::{Cancel, EitherCancel};
-use super::command::{Decision, ReceiveOptions, TypedCode};
+use super::command::{Decision, ReceiveOptions};
 use super::context::{Context, SessionControls};
 use super::event::{
     OfferSummary, Outcome, Receipt, SessionEvent, SessionNumber, TaskEvent, TaskNumber,
@@ -27,7 +27,7 @@ use crate::transfer::{self, Answer, Decide, ScannedOffer};
 pub(super) async fn receive(
     context: Context,
     task: TaskNumber,
-    code: TypedCode,
+    code: PairingCode,
     options: ReceiveOptions,
     stop: Cancel,
 ) -> Outcome {
@@ -82,7 +82,7 @@ struct Receive<'a> {
 impl Receive<'_> {
     async fn run(
         &self,
-        code: TypedCode,
+        code: PairingCode,
         controls: SessionControls,
         cancel: &mut EitherCancel,
     ) -> Result<Received, Failure> {
@@ -94,9 +94,7 @@ impl Receive<'_> {
     }
 
     /// Finds the sender, and proves to it and has proved that both know the code.
-    async fn pair(&self, code: TypedCode) -> Result<Pair, Failure> {
-        let code = PairingCode::parse(&code.0)
-            .map_err(|_| Failure::new(Stage::Pairing, FailureKind::NoSuchCode))?;
+    async fn pair(&self, code: PairingCode) -> Result<Pair, Failure> {
         let identity =
             Identity::generate().map_err(|error| failures::link_failure(Stage::Link, &error))?;
         let config = &self.context.config;

@@ -18,6 +18,7 @@ mod local_socket;
 mod tests;
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -28,8 +29,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
-use crate::engine::command::TypedCode;
 use local_socket::{Connection, LocalSocket};
 
 /// Begins every message; the last byte is its version.
@@ -60,7 +61,32 @@ pub struct StartRequest {
     /// Files and folders to offer, absolute.
     pub paths: Vec<PathBuf>,
     /// A code or a `fardrop:` link to fill in; it has not been looked at.
-    pub link: Option<TypedCode>,
+    pub link: Option<TypedLink>,
+}
+
+/// A code or link as it stood on a command line. It is a secret: `Debug` does not show it, and its memory is
+/// wiped when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TypedLink(Zeroizing<String>);
+
+impl TypedLink {
+    /// What was typed, of which nothing is checked.
+    #[must_use]
+    pub fn new(typed: String) -> Self {
+        Self(Zeroizing::new(typed))
+    }
+
+    /// What was typed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TypedLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TypedLink(..)")
+    }
 }
 
 /// What became of a start.
@@ -107,9 +133,9 @@ pub struct StartRequests {
 
 /// A request on the wire: paths are not always Unicode.
 #[derive(Serialize, Deserialize)]
-struct Message {
+struct Message<L> {
     paths: Vec<OsString>,
-    link: Option<String>,
+    link: Option<L>,
 }
 
 /// The folder for lock and socket: in the one that the system gives a person for as long as they are
@@ -168,7 +194,7 @@ impl StartRequest {
                 if request.link.is_some() {
                     return Err(name);
                 }
-                request.link = Some(TypedCode(link.to_owned()));
+                request.link = Some(TypedLink::new(link.to_owned()));
                 continue;
             }
             let path = std::path::absolute(local(&name)).ok();
@@ -282,17 +308,17 @@ fn hand_over(folder: &Path, request: &StartRequest) -> io::Result<()> {
     let paths = request.paths.iter();
     let message = Message {
         paths: paths.map(|path| path.as_os_str().to_owned()).collect(),
-        link: request.link.as_ref().map(|link| link.0.clone()),
+        link: request.link.as_ref().map(TypedLink::as_str),
     };
-    let body = postcard::to_stdvec(&message).map_err(io::Error::other)?;
+    let body = Zeroizing::new(postcard::to_stdvec(&message).map_err(io::Error::other)?);
     if body.len() > MESSAGE_LIMIT {
         return Err(io::ErrorKind::ArgumentListTooLong.into());
     }
     let mut connection = local_socket::connect(folder, PATIENCE)?;
-    let mut bytes = MAGIC.to_vec();
+    let mut bytes = Zeroizing::new(MAGIC.to_vec());
     // Below the limit, which fits.
     bytes.extend((body.len() as u32).to_le_bytes());
-    bytes.extend(body);
+    bytes.extend_from_slice(&body);
     connection.write_all(&bytes)?;
     let mut taken = [0];
     connection.read_exact(&mut taken)?;
@@ -319,9 +345,9 @@ fn read_request(from: &mut impl Read) -> io::Result<StartRequest> {
     if magic != MAGIC || length > MESSAGE_LIMIT {
         return Err(malformed());
     }
-    let mut body = vec![0; length];
+    let mut body = Zeroizing::new(vec![0; length]);
     from.read_exact(&mut body)?;
-    let (message, rest): (Message, _) =
+    let (message, rest): (Message<String>, _) =
         postcard::take_from_bytes(&body).map_err(|_| malformed())?;
     let paths: Vec<PathBuf> = message.paths.into_iter().map(PathBuf::from).collect();
     // A relative one would mean something else here.
@@ -330,6 +356,6 @@ fn read_request(from: &mut impl Read) -> io::Result<StartRequest> {
     }
     Ok(StartRequest {
         paths,
-        link: message.link.map(TypedCode),
+        link: message.link.map(TypedLink::new),
     })
 }

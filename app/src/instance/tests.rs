@@ -20,7 +20,7 @@ fn first(folder: &Path) -> (StartRequests, Receiver<()>) {
 fn request(paths: &[&str], link: Option<&str>) -> StartRequest {
     StartRequest {
         paths: paths.iter().map(PathBuf::from).collect(),
-        link: link.map(|link| TypedCode(link.to_owned())),
+        link: link.map(|link| TypedLink::new(link.to_owned())),
     }
 }
 
@@ -114,7 +114,7 @@ fn a_folder_that_others_may_enter_is_refused() {
 #[test]
 fn nonsense_is_neither_understood_nor_kept_in_memory() {
     let message = |paths: &[&str], rest: &[u8]| {
-        let message = Message {
+        let message = Message::<String> {
             paths: paths.iter().map(OsString::from).collect(),
             link: None,
         };
@@ -189,7 +189,7 @@ fn a_command_line_is_paths_and_at_most_one_link() {
         named(&[path, "FarDrop:417-acid-lemon"]),
         Ok(StartRequest {
             paths: vec![file.clone()],
-            link: Some(TypedCode("FarDrop:417-acid-lemon".to_owned())),
+            link: Some(TypedLink::new("FarDrop:417-acid-lemon".to_owned())),
         })
     );
     // A file manager may name files by their addresses.

@@ -14,11 +14,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_rendezvous::{Bounds, Config, Listen, Need, Server};
+use fardrop_shared::code::PairingCode;
 use fardrop_shared::pairing::Transports;
 
 use super::command::{
     Command, ConflictPolicy, Decision, NewTask, OnDeadCode, OnMissing, ReceiveOptions,
-    SessionCommand, ShareLifetime, ShareOptions, TaskCommand, TypedCode,
+    SessionCommand, ShareLifetime, ShareOptions, TaskCommand,
 };
 use super::event::{Event, Outcome, Receipt, SessionEvent, ShareEvent, TaskEvent, TaskNumber};
 use super::handle::Wait;
@@ -97,7 +98,7 @@ fn share(engine: &EngineHandle, path: &Path, lifetime: ShareLifetime) -> String 
     let paths = vec![path.to_owned()];
     assert!(engine.send(Command::Start(TASK, NewTask::Share { paths, options })));
     until(engine, |event| match event {
-        Event::Task(_, TaskEvent::Share(ShareEvent::Code(code))) => Some(code.spoken),
+        Event::Task(_, TaskEvent::Share(ShareEvent::Code(code))) => Some(code.spoken.clone()),
         _ => None,
     })
 }
@@ -110,7 +111,7 @@ fn receive_as(engine: &EngineHandle, task: TaskNumber, code: &str, destination: 
     let command = Command::Start(
         task,
         NewTask::Receive {
-            code: TypedCode(code.to_owned()),
+            code: PairingCode::parse(code).unwrap(),
             options: ReceiveOptions {
                 destination: destination.to_owned(),
             },

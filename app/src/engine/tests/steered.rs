@@ -39,7 +39,7 @@ fn refused(engine: &EngineHandle) -> FailureKind {
 
 fn code(engine: &EngineHandle) -> String {
     until(engine, |event| match event {
-        Event::Task(_, TaskEvent::Share(ShareEvent::Code(code))) => Some(code.spoken),
+        Event::Task(_, TaskEvent::Share(ShareEvent::Code(code))) => Some(code.spoken.clone()),
         _ => None,
     })
 }

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use fardrop_shared::code::PairingCode;
+
 use super::{Closing, Dialog, Effect, Model, Pasting, Phase, Receive, ServerTest, Share, Task};
 use crate::config::{OnClose, Settings};
 use crate::desktop::request::DesktopRequest;
 use crate::engine::command::{
     Command, Decision, NewTask, OnDeadCode, OnMissing, ReceiveOptions, SessionCommand,
-    ShareCommand, ShareLifetime, ShareOptions, TaskCommand, TypedCode,
+    ShareCommand, ShareLifetime, ShareOptions, TaskCommand,
 };
 use crate::engine::event::{SessionNumber, TaskNumber};
 use crate::gui::action::{
@@ -45,7 +47,7 @@ impl Model {
     /// What this or another start of the program was for.
     pub(crate) fn handle_start(&mut self, request: StartRequest) {
         if let Some(link) = &request.link {
-            self.handle_pasted(&link.0);
+            self.handle_pasted(link.as_str());
         }
         if !request.paths.is_empty() {
             // Not more of the share that happens to be looked at.
@@ -249,15 +251,14 @@ impl Model {
     }
 
     fn receive(&mut self) {
-        if self.entry.check().is_none() {
+        let Some(code) = self.entry.check() else {
             return;
-        }
-        let code = TypedCode(self.entry.typed().trim().to_owned());
+        };
         self.entry.clear();
         self.start_receive(code);
     }
 
-    fn start_receive(&mut self, code: TypedCode) {
+    fn start_receive(&mut self, code: PairingCode) {
         let destination = self.destination();
         let task = self.start(Task::Receive(Box::new(Receive::new(code.clone()))));
         self.ask(Command::Start(
