@@ -1,20 +1,21 @@
-//! A wish to stop, passed down from a task to its sessions.
+//! Stopping work early: a flag that is set once, passed down from a task to its sessions.
 
 use tokio::sync::watch;
 
-/// Makes the wish. Dropping it makes it as well: whoever owned the work is gone.
+/// The end of a cancellation flag that sets it. Dropping the handle sets the flag as well: then whoever
+/// owned the work is gone.
 #[derive(Debug)]
 pub(super) struct CancelHandle {
     sender: watch::Sender<bool>,
 }
 
-/// Sees the wish.
+/// The end of a cancellation flag that work looks at.
 #[derive(Debug, Clone)]
 pub(super) struct Cancel {
     receiver: watch::Receiver<bool>,
 }
 
-/// A fresh pair.
+/// A cancellation flag that is not set: its two ends.
 pub(super) fn cancel() -> (CancelHandle, Cancel) {
     let (sender, receiver) = watch::channel(false);
     (CancelHandle { sender }, Cancel { receiver })
@@ -27,24 +28,24 @@ impl CancelHandle {
 }
 
 impl Cancel {
-    /// Resolves once it is wished. Cancel-safe.
+    /// Resolves once the flag is set. Cancel-safe.
     pub(super) async fn cancelled(&mut self) {
         // An error says that the handle is gone.
         let _ = self.receiver.wait_for(|cancelled| *cancelled).await;
     }
 
-    /// Whether it is wished.
+    /// Whether the flag is set.
     pub(super) fn is_cancelled(&self) -> bool {
         *self.receiver.borrow() || self.receiver.has_changed().is_err()
     }
 }
 
-/// Two wishes, either of which ends a session: the task's and its own.
+/// Two cancellation flags, either of which ends a session: the task's and its own.
 #[derive(Debug, Clone)]
 pub(super) struct EitherCancel(pub(super) Cancel, pub(super) Cancel);
 
 impl EitherCancel {
-    /// Resolves once either is wished. Cancel-safe.
+    /// Resolves once either flag is set. Cancel-safe.
     pub(super) async fn cancelled(&mut self) {
         tokio::select! {
             () = self.0.cancelled() => {}
