@@ -9,13 +9,14 @@ mod steered;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_rendezvous::{Bounds, Config, Listen, Need, Server};
 use fardrop_shared::code::PairingCode;
 use fardrop_shared::pairing::Transports;
+use tempfile::TempDir;
 
 use super::command::{
     Command, ConflictPolicy, Decision, NewTask, OnDeadCode, OnMissing, ReceiveOptions,
@@ -82,6 +83,20 @@ fn config(device: &str) -> EngineConfig {
         transports: Transports::ALL,
         memory: None,
     }
+}
+
+/// Two people, each with a folder and an engine, who know the same server.
+fn two() -> (TempDir, TempDir, EngineHandle, EngineHandle) {
+    let server = serve();
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    (from, to, engine(&server, "Ada"), engine(&server, "Bob"))
+}
+
+/// Puts a file into a folder.
+fn file_in(folder: &TempDir, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let file = folder.path().join(name);
+    fs::write(&file, content).unwrap();
+    file
 }
 
 fn options(lifetime: ShareLifetime) -> ShareOptions {
@@ -175,13 +190,11 @@ fn failed(engine: &EngineHandle) -> FailureKind {
 
 #[test]
 fn a_folder_crosses() {
-    let server = serve();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (from, to, sender, receiver) = two();
     let tree = from.path().join("tree");
     fs::create_dir_all(tree.join("empty")).unwrap();
     fs::write(tree.join("one"), b"1").unwrap();
     fs::write(tree.join("large"), vec![7; 3_000_000]).unwrap();
-    let (sender, receiver) = (engine(&server, "Ada"), engine(&server, "Bob"));
     let code = share(&sender, &tree, ShareLifetime::Once);
     receive(&receiver, &code, to.path());
     accept(&receiver);
@@ -204,10 +217,8 @@ fn a_folder_crosses() {
 
 #[test]
 fn a_declined_offer_is_told_and_leaves_nothing() {
-    let server = serve();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (from, to, sender, receiver) = two();
     fs::write(from.path().join("file"), b"x").unwrap();
-    let (sender, receiver) = (engine(&server, "Ada"), engine(&server, "Bob"));
     let code = share(
         &sender,
         &from.path().join("file"),
@@ -235,10 +246,8 @@ fn a_declined_offer_is_told_and_leaves_nothing() {
 
 #[test]
 fn a_receiver_that_stops_is_told_to_the_sender() {
-    let server = serve();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (from, to, sender, receiver) = two();
     fs::write(from.path().join("file"), b"x").unwrap();
-    let (sender, receiver) = (engine(&server, "Ada"), engine(&server, "Bob"));
     let code = share(
         &sender,
         &from.path().join("file"),

@@ -97,11 +97,8 @@ fn page(engine: &EngineHandle, session: SessionNumber, search: &str) -> (u64, Ve
 
 #[test]
 fn a_pause_stops_the_bytes_and_either_side_can_wish_it() {
-    let server = serve();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let file = from.path().join("large");
-    fs::write(&file, vec![7; LARGE]).unwrap();
-    let (sender, receiver) = (engine(&server, "Ada"), engine(&server, "Bob"));
+    let (from, to, sender, receiver) = two();
+    let file = file_in(&from, "large", vec![7; LARGE]);
     let code = share(&sender, &file, ShareLifetime::Once);
     receive(&receiver, &code, to.path());
     let (session, _) = offered(&receiver);
@@ -129,11 +126,8 @@ fn a_pause_stops_the_bytes_and_either_side_can_wish_it() {
 
 #[test]
 fn a_paused_session_can_be_stopped() {
-    let server = serve();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let file = from.path().join("large");
-    fs::write(&file, vec![7; LARGE]).unwrap();
-    let (sender, receiver) = (engine(&server, "Ada"), engine(&server, "Bob"));
+    let (from, to, sender, receiver) = two();
+    let file = file_in(&from, "large", vec![7; LARGE]);
     let code = share(&sender, &file, ShareLifetime::UntilStopped);
     receive(&receiver, &code, to.path());
     let (session, _) = offered(&receiver);
@@ -148,15 +142,13 @@ fn a_paused_session_can_be_stopped() {
 
 #[test]
 fn a_share_can_be_given_other_contents() {
-    let server = serve();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (from, to, sender, receiver) = two();
     let [a, b, folder] = ["a", "b", "folder"].map(|name| from.path().join(name));
     fs::write(&a, "a").unwrap();
     fs::write(&b, "bb").unwrap();
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("c"), "ccc").unwrap();
     let missing = from.path().join("missing");
-    let (sender, receiver) = (engine(&server, "Ada"), engine(&server, "Bob"));
     let code = share_all(&sender, &[a.clone(), missing, a.clone()]);
     let left_out = until(&sender, |event| match event {
         Event::Task(_, TaskEvent::Share(ShareEvent::LeftOut { reason, .. })) => Some(reason),
@@ -199,11 +191,8 @@ fn a_share_can_be_given_other_contents() {
 
 #[test]
 fn a_fresh_code_has_the_same_files_and_the_old_one_is_over() {
-    let server = serve();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let file = from.path().join("file");
-    fs::write(&file, "x").unwrap();
-    let (sender, receiver) = (engine(&server, "Ada"), engine(&server, "Bob"));
+    let (from, to, sender, receiver) = two();
+    let file = file_in(&from, "file", "x");
     let old = share_all(&sender, &[file]);
     assert!(sender.send(Command::Task(
         TASK,
@@ -220,11 +209,8 @@ fn a_fresh_code_has_the_same_files_and_the_old_one_is_over() {
 
 #[test]
 fn a_code_that_was_guessed_at_does_not_end_the_share() {
-    let server = serve();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let file = from.path().join("file");
-    fs::write(&file, "x").unwrap();
-    let (sender, receiver) = (engine(&server, "Ada"), engine(&server, "Bob"));
+    let (from, to, sender, receiver) = two();
+    let file = file_in(&from, "file", "x");
     let old = share_all(&sender, &[file]);
     let (locator, _) = old.split_once('-').unwrap();
     let guess = |words: &str| format!("{locator}-{words}");
@@ -257,8 +243,7 @@ fn a_code_that_was_guessed_at_does_not_end_the_share() {
 
 #[test]
 fn part_of_an_offer_is_shown_and_taken_into_another_folder() {
-    let server = serve();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (from, to, sender, receiver) = two();
     let tree = from.path().join("tree");
     fs::create_dir_all(tree.join("sub")).unwrap();
     for name in ["one.txt", "sub/two.txt", "three.md"] {
@@ -268,7 +253,6 @@ fn part_of_an_offer_is_shown_and_taken_into_another_folder() {
     fs::create_dir_all(second.join("tree")).unwrap();
     fs::write(second.join("tree/one.txt"), "another length").unwrap();
     fs::write(second.join("tree/three.md"), "three.xx").unwrap();
-    let (sender, receiver) = (engine(&server, "Ada"), engine(&server, "Bob"));
     let code = share(&sender, &tree, ShareLifetime::Once);
     receive(&receiver, &code, &first);
     let (session, offer) = offered(&receiver);
@@ -325,14 +309,11 @@ fn part_of_an_offer_is_shown_and_taken_into_another_folder() {
 
 #[test]
 fn an_acceptance_into_another_folder_is_final_unless_that_cannot_be_used() {
-    let server = serve();
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let file = from.path().join("file");
-    fs::write(&file, "new").unwrap();
+    let (from, to, sender, receiver) = two();
+    let file = file_in(&from, "file", "new");
     let (first, second) = (to.path().join("first"), to.path().join("second"));
     fs::create_dir(&second).unwrap();
     fs::write(second.join("no folder"), "").unwrap();
-    let (sender, receiver) = (engine(&server, "Ada"), engine(&server, "Bob"));
     let code = share(&sender, &file, ShareLifetime::Once);
     receive(&receiver, &code, &first);
     let (session, _) = offered(&receiver);
