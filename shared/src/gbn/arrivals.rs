@@ -4,23 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::ecn::{Codepoint, Counts};
-use super::segment::Account;
-
-/// A piece of a run of numbers that have arrived without a gap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Run {
-    pub(super) start: u64,
-    /// One past the last.
-    pub(super) end: u64,
-    /// The proofs of its packets, added up.
-    pub(super) sum: u32,
-}
-
-impl Run {
-    const fn length(&self) -> u64 {
-        self.end - self.start
-    }
-}
+use super::ranges::{Account, Run};
 
 /// Longest piece of a run. The sum of a piece cannot be divided, so the account of what has arrived
 /// ends at the border of a piece.

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::arrivals::Run;
-use super::segment::{self, Account, Head, decode};
+use super::ranges::{Account, Run};
+use super::segment::{self, Head, decode};
 use super::{Codepoint, Connection, Handled};
 use crate::limits::GBN_MOST_MTU;
 

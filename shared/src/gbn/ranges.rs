@@ -1,7 +1,9 @@
-//! Ranges of offsets that do not touch, upward.
+//! What has arrived, as ranges: offsets of a stream, and the numbers of packets with their proofs.
 
 use std::collections::VecDeque;
 use std::ops::Range;
+
+use super::ecn::Counts;
 
 /// A set of offsets above a moving bottom.
 #[derive(Debug, Clone, Default)]
@@ -83,11 +85,40 @@ impl Ranges {
     }
 }
 
+/// A piece of a run of numbers that have arrived without a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) start: u64,
+    /// One past the last.
+    pub(super) end: u64,
+    /// The proofs of its packets, added up.
+    pub(super) sum: u32,
+}
+
+impl Run {
+    pub(super) const fn length(&self) -> u64 {
+        self.end - self.start
+    }
+}
+
+/// What has arrived, as an acknowledgement is to say it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Account<'a> {
+    /// Upward, at least one. Two that touch are one.
+    pub(super) runs: &'a VecDeque<Run>,
+    pub(super) floor: u64,
+    pub(super) delay_us: u32,
+    pub(super) limit: u64,
+    pub(super) counts: Counts,
+    /// Most runs to say, at most 255.
+    pub(super) most_runs: usize,
+}
+
 #[cfg(test)]
 mod tests {
     use super::Ranges;
 
-    /// The same by a bit for each offset.
+    /// Compares a set of ranges with one that has a bit for each offset.
     #[test]
     fn a_set_of_ranges_is_a_set() {
         let mut state = 1u64;

@@ -39,9 +39,9 @@
 //!   ends with them. Without data the body ends in any number of zeros, which are not looked at.
 //! * `ELICITS` asks for an acknowledgement, `AT_ONCE` for one without delay.
 
-use super::arrivals::Run;
 use super::ecn::Counts;
 use super::keys::MAX_PACKET_NUMBER;
+use super::ranges::{Account, Run};
 
 /// Bytes of a packet number.
 pub(super) const NUMBER_LENGTH: usize = 8;
@@ -233,19 +233,6 @@ pub(super) struct Head<'a> {
     pub(super) at_once: bool,
     pub(super) acknowledgement: Option<Account<'a>>,
     pub(super) close: Option<u32>,
-}
-
-/// An acknowledgement to be written.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Account<'a> {
-    /// Upward, at least one. Two that touch are one.
-    pub(super) runs: &'a std::collections::VecDeque<Run>,
-    pub(super) floor: u64,
-    pub(super) delay_us: u32,
-    pub(super) limit: u64,
-    pub(super) counts: Counts,
-    /// Most runs to say, at most 255.
-    pub(super) most_runs: usize,
 }
 
 /// Begins a segment: all but its data. What follows is data or padding, and then it is sealed.
