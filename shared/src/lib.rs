@@ -20,8 +20,10 @@ pub mod path;
 pub mod rendezvous;
 mod role;
 pub mod transfer;
+mod transport;
 pub mod wire;
 pub mod wordlist;
 
 pub use pairing_id::PairingId;
 pub use role::Role;
+pub use transport::{Transport, Transports};

@@ -11,8 +11,8 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 use super::{Report, Weight};
 use crate::engine::event::{
-    Event, LinkName, OfferSummary, Outcome, PathKind, Progress, Receipt, SessionEvent,
-    SessionNumber, ShareEvent, TaskEvent,
+    Event, OfferSummary, Outcome, PathKind, Progress, Receipt, SessionEvent, SessionNumber,
+    ShareEvent, TaskEvent, Transport,
 };
 use crate::failure::{Failure, FailureKind};
 use crate::text;
@@ -308,7 +308,7 @@ fn session_line(number: SessionNumber, event: &SessionEvent) -> Option<Line<'_>>
 fn path_line(
     session: SessionNumber,
     kind: PathKind,
-    link: LinkName,
+    link: Transport,
     rtt: Duration,
     peer: SocketAddr,
 ) -> Line<'static> {

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::{Report, Streams, Weight};
 use crate::engine::event::{
-    Event, LinkName, PathKind, Progress, SessionEvent, SessionNumber, ShareEvent, ShownCode,
-    TaskEvent,
+    Event, PathKind, Progress, SessionEvent, SessionNumber, ShareEvent, ShownCode, TaskEvent,
+    Transport,
 };
 use crate::text;
 
@@ -47,7 +47,7 @@ pub(super) struct Human {
 #[derive(Default)]
 struct View {
     device: String,
-    path: Option<(PathKind, LinkName)>,
+    path: Option<(PathKind, Transport)>,
     bar: Option<ProgressBar>,
     last_line: Option<Instant>,
 }

@@ -12,8 +12,8 @@ use crate::engine::command::{
     Command, ConflictPolicy, Decision, NewTask, SessionCommand, ShareLifetime, TaskCommand,
 };
 use crate::engine::event::{
-    Event, LeftOut, LinkName, OfferSummary, PathKind, Receipt, RungState, SessionEvent, ShareEvent,
-    ShownCode, TaskEvent, Who,
+    Event, LeftOut, OfferSummary, PathKind, Receipt, RungState, SessionEvent, ShareEvent,
+    ShownCode, TaskEvent, Transport, Who,
 };
 use crate::engine::handle::Script;
 use crate::failure::{Failure, FailureKind, Stage};
@@ -229,7 +229,7 @@ fn path() -> Event {
         SESSION,
         SessionEvent::Path {
             kind: PathKind::Local,
-            link: LinkName::Quic,
+            link: Transport::Quic,
             rtt: Duration::from_micros(12_345),
             peer: SocketAddr::from(([127, 0, 0, 1], 4000)),
         },
@@ -264,7 +264,7 @@ fn done() -> Event {
                 resumed: 0,
                 elapsed: Duration::from_millis(1500),
                 kind: PathKind::Local,
-                link: LinkName::Quic,
+                link: Transport::Quic,
             },
             places: Vec::new(),
         },

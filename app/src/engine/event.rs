@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use fardrop_shared::Transport;
 use fardrop_shared::diagnosis::Diagnosis;
 pub use fardrop_shared::path::PathKind;
-use serde::{Deserialize, Serialize};
 use zeroize::ZeroizeOnDrop;
 
 use crate::failure::{Failure, FailureKind};
@@ -116,7 +116,7 @@ pub enum SessionEvent {
         /// How it was found.
         kind: PathKind,
         /// What runs over it.
-        link: LinkName,
+        link: Transport,
         /// Round-trip time.
         rtt: Duration,
         /// The peer's address.
@@ -300,27 +300,6 @@ impl RungState {
     }
 }
 
-/// What runs over a path. The names are part of the `--json` contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LinkName {
-    /// QUIC.
-    Quic,
-    /// Go-Back-N.
-    Gbn,
-}
-
-impl LinkName {
-    /// The name in `--json`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Quic => "quic",
-            Self::Gbn => "gbn",
-        }
-    }
-}
-
 /// An offer in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OfferSummary {
@@ -360,7 +339,7 @@ pub struct Receipt {
     /// The path's kind.
     pub kind: PathKind,
     /// What ran over it.
-    pub link: LinkName,
+    pub link: Transport,
 }
 
 /// Over how much of the past a rate is the mean.

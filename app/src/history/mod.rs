@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::engine::event::{LinkName, PathKind};
+use crate::engine::event::{PathKind, Transport};
 use crate::failure::FailureKind;
 
 pub use writer::HistoryWriter;
@@ -70,7 +70,7 @@ pub struct Entry {
     /// How the path was found, if there was one.
     pub kind: Option<PathKind>,
     /// What ran over it.
-    pub link: Option<LinkName>,
+    pub link: Option<Transport>,
     /// What became of it.
     pub outcome: Ending,
     /// Where received files are, the first ten; paths that are not Unicode are left out.

@@ -14,7 +14,7 @@ fn entry(when: u64) -> Entry {
         bytes: 12_400_000,
         seconds: 1.5,
         kind: Some(PathKind::ManyPort),
-        link: Some(LinkName::Quic),
+        link: Some(Transport::Quic),
         outcome: Ending::Partial(1),
         places: vec![PathBuf::from("/home/ada/Downloads/report")],
         sources: Vec::new(),
@@ -194,4 +194,18 @@ fn what_cannot_be_read_is_not_written_over() {
     assert!(writer.problem().is_some());
     drop(writer);
     assert!(folder.path().is_dir());
+}
+
+#[test]
+fn transports_are_called_as_they_always_were() {
+    for (transport, name) in [
+        (Transport::Quic, "\"quic\""),
+        (Transport::GoBackN, "\"gbn\""),
+    ] {
+        let written = serde_json::to_string(&transport).expect("it is written");
+        assert_eq!(written, name);
+        assert_eq!(written.trim_matches('"'), transport.name());
+        let read: Transport = serde_json::from_str(name).expect("it reads");
+        assert_eq!(read, transport);
+    }
 }

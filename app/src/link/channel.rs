@@ -3,9 +3,10 @@
 //! A control message on the wire is its length (4 bytes, little-endian) and its bytes.
 
 use bytes::Bytes;
+use fardrop_shared::limits::CONTROL_MESSAGE_LIMIT;
 
+use super::error::LinkError;
 use super::gbn::{Reader, Writer};
-use super::{CONTROL_MESSAGE_LIMIT, LinkError};
 
 /// The sending half of the control channel.
 #[derive(Debug)]
@@ -21,6 +22,9 @@ impl ControlSender {
     /// Sends one message of at most [`CONTROL_MESSAGE_LIMIT`] bytes; waits for room, not for the peer.
     ///
     /// Not cancel-safe: a dropped call may have sent half a frame.
+    ///
+    /// # Errors
+    /// When the message is longer, and why the link is over, if it is.
     pub async fn send(&mut self, message: &[u8]) -> Result<(), LinkError> {
         let length = u32::try_from(message.len())
             .ok()
@@ -33,6 +37,9 @@ impl ControlSender {
     }
 
     /// Says that no more messages follow, and waits until the peer has received them all.
+    ///
+    /// # Errors
+    /// Why the link is over, if it ended before that was certain.
     pub async fn finish(&mut self) -> Result<(), LinkError> {
         self.stream.finish_delivered().await
     }
@@ -52,6 +59,10 @@ impl ControlReceiver {
     /// The next message; `None` when the peer finished.
     ///
     /// Not cancel-safe: keep the future across a `select!`, or give the receiver a task of its own.
+    ///
+    /// # Errors
+    /// When the peer announced too long a message or broke off inside one, and why the link is over, if it
+    /// is.
     pub async fn receive(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
         let mut length = [0; 4];
         if !self.stream.read_exact(&mut length).await? {
@@ -99,6 +110,9 @@ impl DataSender {
     }
 
     /// Hands `bytes` to the transport without copying them, as soon as it has room.
+    ///
+    /// # Errors
+    /// When the peer stopped the stream, and why the link is over, if it is.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), LinkError> {
         match &mut self.stream {
             SendHalf::Quic(stream) => stream.write_chunk(bytes).await.map_err(from_write_error),
@@ -111,6 +125,9 @@ impl DataSender {
     }
 
     /// Ends the stream. What was written is delivered as long as the link lasts.
+    ///
+    /// # Errors
+    /// When the peer stopped the stream.
     pub fn finish(self) -> Result<(), LinkError> {
         match self.stream {
             SendHalf::Quic(mut stream) => stream
@@ -175,6 +192,9 @@ impl DataReceiver {
     }
 
     /// Reads what has arrived, at least one byte; `None` at the end of the stream. Cancel-safe.
+    ///
+    /// # Errors
+    /// When the peer broke the stream off, and why the link is over, if it is.
     pub async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, LinkError> {
         match &mut self.stream {
             ReceiveHalf::Quic(stream) => stream.read(buffer).await.map_err(from_read_error),

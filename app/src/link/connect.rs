@@ -3,39 +3,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fardrop_shared::Role;
-use fardrop_shared::choice::{LinkChooser, Transport};
-use fardrop_shared::gbn::Keys;
-use fardrop_shared::pairing::Transports;
+use fardrop_shared::choice::LinkChooser;
+use fardrop_shared::{Transport, Transports};
 use quinn::AsyncUdpSocket;
 
+use super::Link;
+use super::credentials::Credentials;
+use super::error::LinkError;
 use super::gbn::{self, Core};
 use super::handshake_demux::{HandshakeDemux, Switch};
 use super::quic::{Attempt, Ready};
 use super::settings::LEAST_PAYLOAD;
-use super::tls::Identity;
-use super::{Link, LinkError};
 use crate::net::Path;
 
 /// How long all of it may take over a path whose probes were answered.
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// What makes the connection between the two people's apps, and no other, acceptable.
-#[derive(Debug)]
-pub struct Credentials {
-    /// Which side this is.
-    pub role: Role,
-    /// Our certificate.
-    pub identity: Identity,
-    /// SHA-256 of the peer's, from its sealed hello.
-    pub peer_fingerprint: [u8; 32],
-    /// The key from the pairing that proofs are made with.
-    pub binding_key: [u8; 32],
-    /// The keys from the pairing for Go-Back-N.
-    pub go_back_n: Keys,
-    /// What both sides allow.
-    pub transports: Transports,
-}
 
 /// A link, and what was learned on the way to it.
 #[derive(Debug)]
@@ -62,7 +44,7 @@ pub async fn connect(
     let connecting = async {
         if !transports.contains(Transports::QUIC) {
             let core = core(&credentials, &path);
-            return connected(gbn::connect(core, path).await, false);
+            return over_go_back_n(core, path, false).await;
         }
         if transports.contains(Transports::GO_BACK_N) {
             let first = if quic_fits { first } else { Transport::GoBackN };
@@ -73,7 +55,7 @@ pub async fn connect(
         }
         let mut attempt = Attempt::begin(&path, credentials, |socket| socket)?;
         let ready = attempt.ready().await?;
-        connected(attempt.finish(ready, path).await, false)
+        over_quic(attempt, ready, path).await
     };
     match tokio::time::timeout(DEADLINE, connecting).await {
         Ok(Err(LinkError::TimedOut)) | Err(_) if transports == Transports::QUIC => {
@@ -93,7 +75,7 @@ async fn choose(
     let core = core(&credentials, &path);
     let mut chooser = LinkChooser::new(credentials.role, first, path.rtt, Instant::now());
     if chooser.decision() == Some(Transport::GoBackN) {
-        return connected(gbn::connect(core, path).await, false);
+        return over_go_back_n(core, path, false).await;
     }
     let switch = Switch::new(Arc::clone(&core));
     let mut attempt = Attempt::begin(&path, credentials, {
@@ -103,14 +85,14 @@ async fn choose(
     match settle(&path, &mut chooser, &mut attempt, &switch, &core).await? {
         Settled::Quic(ready) => {
             switch.leave_to_quic();
-            connected(attempt.finish(*ready, path).await, false)
+            over_quic(attempt, *ready, path).await
         }
         Settled::GoBackN { moved } => {
             switch.cut_quic_off();
             drop(attempt);
             let quic_failed = chooser.has_given_quic_up() && !moved;
             tracing::info!(quic_failed, "Go-Back-N carries the link");
-            connected(gbn::connect(core, path).await, quic_failed)
+            over_go_back_n(core, path, quic_failed).await
         }
     }
 }
@@ -177,8 +159,24 @@ fn core(credentials: &Credentials, path: &Path) -> Arc<Core> {
     Core::new(credentials.role, keys, path.payload_limit)
 }
 
-fn connected(link: Result<Link, LinkError>, quic_failed: bool) -> Result<Connected, LinkError> {
-    link.map(|link| Connected { link, quic_failed })
+async fn over_quic(attempt: Attempt, ready: Ready, path: Path) -> Result<Connected, LinkError> {
+    let (control, carrier) = attempt.finish(ready, path).await?;
+    Ok(Connected {
+        link: Link::over_quic(control, carrier),
+        quic_failed: false,
+    })
+}
+
+async fn over_go_back_n(
+    core: Arc<Core>,
+    path: Path,
+    quic_failed: bool,
+) -> Result<Connected, LinkError> {
+    let (control, carrier) = gbn::connect(core, path).await?;
+    Ok(Connected {
+        link: Link::over_go_back_n(control, carrier),
+        quic_failed,
+    })
 }
 
 /// Sleeps until then; for ever without a time.

@@ -19,16 +19,17 @@ use sha2::Sha256;
 
 use super::channel::{ControlReceiver, ControlSender, DataReceiver, DataSender};
 use super::congestion::Steering;
+use super::credentials::Credentials;
+use super::error::{CloseCode, LinkError};
 use super::settings;
 use super::tls::{Identity, SERVER_NAME};
-use super::{CloseCode, Credentials, Link, LinkError};
 use crate::net::Path;
 
 /// How long a connection that was closed with more to say may take to tell the peer so.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// The same where everything was said: time for the close to leave. If it is lost, all that the peer
-/// misses is that it may forget the connection.
+/// How long the close of a connection on which everything was said may take to leave. If it is lost, all
+/// that the peer misses is that it may forget the connection.
 const FAREWELL_DEADLINE: Duration = Duration::from_millis(20);
 
 /// The label and length of the TLS exporter that names a connection (RFC 9266, section 4).
@@ -197,15 +198,19 @@ impl Attempt {
     }
 
     /// Exchanges the proofs that are still to be exchanged: the receiver of the files first, since the
-    /// sender has more to lose.
-    pub(super) async fn finish(self, ready: Ready, path: Path) -> Result<Link, LinkError> {
+    /// sender has more to lose. Gives the control channel, and the connection that it is a part of.
+    pub(super) async fn finish(
+        self,
+        ready: Ready,
+        path: Path,
+    ) -> Result<((ControlSender, ControlReceiver), QuicCarrier), LinkError> {
         let Ready {
             connection,
             control,
         } = ready;
         path.confirm();
         let (role, key) = (self.role, &self.binding_key);
-        let (sender, receiver) = match control {
+        let control = match control {
             Some((mut sender, receiver)) => {
                 sender.send(&own_proof(role, key, &connection)?).await?;
                 (sender, receiver)
@@ -223,9 +228,8 @@ impl Attempt {
                 (sender, receiver)
             }
         };
-        Ok(Link::over_quic(
-            sender,
-            receiver,
+        Ok((
+            control,
             QuicCarrier {
                 connection,
                 steering: self.steering,
@@ -307,7 +311,7 @@ fn own_proof(
     Ok(proof.finalize().into_bytes().into())
 }
 
-/// Hears the same of the peer.
+/// Hears the peer's proof that it holds the pairing's key over the same connection.
 async fn hear_proof(
     role: Role,
     key: &[u8; 32],

@@ -4,13 +4,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use fardrop_shared::Role;
-use fardrop_shared::choice::Transport;
 use fardrop_shared::gbn::Keys;
-use fardrop_shared::pairing::{Cipher, Transports};
+use fardrop_shared::limits::CONTROL_MESSAGE_LIMIT;
+use fardrop_shared::pairing::Cipher;
 use fardrop_shared::path::{Candidate, CandidateKind, Nat, PathKeys, Whereabouts};
+use fardrop_shared::{Role, Transport, Transports};
 
-use super::{CloseCode, Connected, Credentials, Identity, Link, LinkError, LinkKind, connect};
+use super::{CloseCode, Connected, Credentials, Identity, Link, LinkError, connect};
 use crate::net::{
     LocalEndpoint, LocalEndpointOptions, Path, PathNews, PortMappers, Search, SearchConfig,
 };
@@ -98,19 +98,19 @@ async fn connected(transports: Transports, firsts: [Transport; 2]) -> (Connected
 }
 
 /// The sender's and the receiver's end over either transport.
-async fn links(kind: LinkKind) -> (Link, Link) {
+async fn links(kind: Transport) -> (Link, Link) {
     let transports = match kind {
-        LinkKind::Quic => Transports::QUIC,
-        LinkKind::GoBackN => Transports::GO_BACK_N,
+        Transport::Quic => Transports::QUIC,
+        Transport::GoBackN => Transports::GO_BACK_N,
     };
     let (left, right) = connected(transports, [Transport::Quic; 2]).await;
-    assert_eq!(left.link.handle.kind(), kind);
+    assert_eq!(left.link.handle.transport(), kind);
     (left.link, right.link)
 }
 
 /// Runs the same over both transports.
-fn over_both(check: impl AsyncFn(LinkKind)) {
-    for kind in [LinkKind::Quic, LinkKind::GoBackN] {
+fn over_both(check: impl AsyncFn(Transport)) {
+    for kind in [Transport::Quic, Transport::GoBackN] {
         run(check(kind));
     }
 }
@@ -198,7 +198,7 @@ fn the_right_certificate_with_another_pairing_key_is_refused() {
 fn a_control_message_over_the_limit_is_not_sent() {
     over_both(async |kind| {
         let (mut sender, _receiver) = links(kind).await;
-        let long = vec![0; super::CONTROL_MESSAGE_LIMIT + 1];
+        let long = vec![0; CONTROL_MESSAGE_LIMIT + 1];
         assert!(matches!(
             sender.control_sender.send(&long).await,
             Err(LinkError::Protocol(_))
@@ -245,17 +245,17 @@ fn a_close_in_the_middle_of_data_is_heard_at_once() {
 fn both_ends_come_to_the_same_transport() {
     use Transport::{GoBackN, Quic};
     let cases = [
-        ([Quic, Quic], Some(LinkKind::Quic)),
-        ([Quic, GoBackN], Some(LinkKind::GoBackN)),
+        ([Quic, Quic], Some(Quic)),
+        ([Quic, GoBackN], Some(GoBackN)),
         // QUIC may be ready before the receiver hears that the sender begins otherwise.
         ([GoBackN, Quic], None),
-        ([GoBackN, GoBackN], Some(LinkKind::GoBackN)),
+        ([GoBackN, GoBackN], Some(GoBackN)),
     ];
     for (firsts, expected) in cases {
         run(async {
             let (left, right) = connected(Transports::ALL, firsts).await;
-            let kind = left.link.handle.kind();
-            assert_eq!(kind, right.link.handle.kind(), "{firsts:?}");
+            let kind = left.link.handle.transport();
+            assert_eq!(kind, right.link.handle.transport(), "{firsts:?}");
             assert!(
                 expected.is_none_or(|expected| expected == kind),
                 "{firsts:?}"
@@ -294,7 +294,7 @@ fn data_streams_follow_one_another() {
 #[test]
 fn a_reader_that_stands_still_stops_nothing_else_on_go_back_n() {
     run(async {
-        let (mut sender, mut receiver) = links(LinkKind::GoBackN).await;
+        let (mut sender, mut receiver) = links(Transport::GoBackN).await;
         let mut out = sender.handle.open_data().await.unwrap();
         let content: Bytes = vec![1; 1 << 20].into();
         let stuck = async {

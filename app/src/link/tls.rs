@@ -20,7 +20,7 @@ use rustls::{
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::LinkError;
+use super::error::LinkError;
 
 /// What both sides name in TLS's own version negotiation (RFC 7301).
 const ALPN: &[u8] = b"fardrop/1";

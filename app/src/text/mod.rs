@@ -16,7 +16,7 @@ mod wrap;
 use fardrop_shared::name::display_safe;
 
 use crate::engine::event::{
-    LeftOut, LinkName, OfferSummary, Outcome, PathKind, Progress, Receipt, ShownCode, Who,
+    LeftOut, OfferSummary, Outcome, PathKind, Progress, Receipt, ShownCode, Transport, Who,
 };
 
 #[cfg(feature = "gui")]
@@ -223,16 +223,16 @@ pub const fn rung(rung: PathKind) -> &'static str {
 
 /// How a transport is called.
 #[must_use]
-pub const fn link(link: LinkName) -> &'static str {
+pub const fn link(link: Transport) -> &'static str {
     match link {
-        LinkName::Quic => "QUIC",
-        LinkName::Gbn => "fallback protocol",
+        Transport::Quic => "QUIC",
+        Transport::GoBackN => "fallback protocol",
     }
 }
 
 /// A direct path is in use.
 #[must_use]
-pub fn path(kind: PathKind, name: LinkName, rtt: std::time::Duration) -> String {
+pub fn path(kind: PathKind, name: Transport, rtt: std::time::Duration) -> String {
     format!(
         "Connected directly, {} ({}, {} there and back).",
         rung(kind),

@@ -245,7 +245,7 @@ fn progress_says_how_much_how_fast_how_long_and_which_file() {
 #[test]
 fn path_is_told_in_plain_words() {
     assert_eq!(
-        path(PathKind::Local, LinkName::Quic, Duration::from_micros(420)),
+        path(PathKind::Local, Transport::Quic, Duration::from_micros(420)),
         "Connected directly, on this network (QUIC, 0.4 ms there and back)."
     );
 }
@@ -286,6 +286,6 @@ fn receipt() -> Receipt {
         resumed: 0,
         elapsed: Duration::from_millis(1500),
         kind: PathKind::Local,
-        link: LinkName::Quic,
+        link: Transport::Quic,
     }
 }

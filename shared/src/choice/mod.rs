@@ -15,20 +15,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Role;
 use crate::limits::QUIC_PATIENCE;
+use crate::{Role, Transport};
 
 #[cfg(test)]
 mod tests;
-
-/// A transport.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// QUIC (RFC 9000).
-    Quic,
-    /// Our own Go-Back-N.
-    GoBackN,
-}
 
 /// Chooses between the transports at one end of a path.
 ///
@@ -50,7 +41,7 @@ enum State {
     Trying,
     /// The sender speaks Go-Back-N, and would still follow the receiver to QUIC.
     Proposing,
-    /// The same, where QUIC has failed for good.
+    /// The sender speaks Go-Back-N and nothing else: QUIC has failed for good.
     Insisting,
     Decided(Transport),
 }

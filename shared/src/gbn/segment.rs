@@ -41,7 +41,7 @@
 
 use super::ecn::Counts;
 use super::keys::MAX_PACKET_NUMBER;
-use super::ranges::{Account, Run};
+use super::ranges::Account;
 
 /// Bytes of a packet number.
 pub(super) const NUMBER_LENGTH: usize = 8;
@@ -364,7 +364,8 @@ const _: () = assert!(MAX_PACKET_NUMBER >= MAX_OFFSET);
 mod tests {
     use std::collections::VecDeque;
 
-    use super::{Account, Counts, Head, Run, decode, write_data, write_head};
+    use super::{Account, Counts, Head, decode, write_data, write_head};
+    use crate::gbn::ranges::Run;
 
     /// The runs of `numbers`, upward.
     fn runs(numbers: &[(u64, u64)]) -> VecDeque<Run> {

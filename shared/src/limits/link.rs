@@ -34,3 +34,6 @@ pub const GBN_OPENING_INTERVAL_LAST: Duration = Duration::from_secs(1);
 /// Longest time between two probes of a peer that does not acknowledge, unless the round trip is longer:
 /// a path that comes back is noticed as soon.
 pub const GBN_PROBE_LONGEST: Duration = Duration::from_secs(2);
+
+/// Longest control message of a link, in bytes. A page of an offer is the largest thing said there.
+pub const CONTROL_MESSAGE_LIMIT: usize = 128 * 1024;

@@ -15,6 +15,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Transports;
 use crate::limits::{HELLO_BYTES, MAX_DEVICE_BYTES, MAX_PAIRING_PAYLOAD_BYTES};
 use crate::path::Whereabouts;
 
@@ -42,31 +43,6 @@ impl VersionRange {
     pub fn newest_common(self, other: Self) -> Option<u16> {
         let newest = self.newest.min(other.newest);
         (newest >= self.oldest && newest >= other.oldest).then_some(newest)
-    }
-}
-
-/// A set of link transports. Bits without a name here are kept and mean nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Transports(pub u32);
-
-impl Transports {
-    /// QUIC.
-    pub const QUIC: Self = Self(1);
-    /// Go-Back-N.
-    pub const GO_BACK_N: Self = Self(2);
-    /// Every one that this code has.
-    pub const ALL: Self = Self(3);
-
-    /// Those in both sets.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    /// Whether all of `other` are in this set.
-    #[must_use]
-    pub const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
     }
 }
 

@@ -24,8 +24,9 @@ mod sender;
 #[cfg(test)]
 mod tests;
 
+pub use crate::Transports;
 pub use message::{
-    Agreement, Capabilities, Cipher, Ciphers, Hello, PROTOCOL_VERSION, Transports, VersionRange,
+    Agreement, Capabilities, Cipher, Ciphers, Hello, PROTOCOL_VERSION, VersionRange,
 };
 pub use receiver::{PairingFailure, ReceiverEvent, ReceiverPairing};
 pub use secret::{Key, PeerKey};

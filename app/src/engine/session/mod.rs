@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::Role;
-use fardrop_shared::choice::Transport;
 use fardrop_shared::gbn::Keys;
 use fardrop_shared::pairing::{Hello, PeerKey};
 use fardrop_shared::path::PathKeys;
@@ -20,12 +19,12 @@ use self::view::{OfferView, show_pages};
 use super::command::PageRequest;
 use super::context::Context;
 use super::event::{
-    LinkName, Progress, Receipt, SessionEvent, SessionNumber, TaskEvent, TaskNumber, Who,
+    Progress, Receipt, SessionEvent, SessionNumber, TaskEvent, TaskNumber, Transport, Who,
 };
 use super::failures::{file_failure, link_failure, transfer_failure};
 use super::report::{Rate, Reporter};
 use crate::failure::{Failure, Stage};
-use crate::link::{self, CloseCode, Credentials, Identity, Link, LinkHandle, LinkKind};
+use crate::link::{self, CloseCode, Credentials, Identity, Link, LinkHandle};
 use crate::net::{LocalEndpoint, NetworkName, Search, SearchConfig};
 use crate::transfer::{self, Standing, Summary, TransferError};
 
@@ -94,11 +93,8 @@ pub(super) async fn connect(context: &Context, pair: Pair) -> Result<(Link, Path
         }));
     }
     let link = connected.link;
-    let name = match link.handle.kind() {
-        LinkKind::Quic => LinkName::Quic,
-        LinkKind::GoBackN => LinkName::Gbn,
-    };
-    watch.on_link(name, link.handle.rtt()).await;
+    let transport = link.handle.transport();
+    watch.on_link(transport, link.handle.rtt()).await;
     Ok((link, watch))
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::engine::event::{LinkName, PathKind, RungState, SessionEvent, SessionNumber};
+use crate::engine::event::{PathKind, RungState, SessionEvent, SessionNumber, Transport};
 use crate::engine::failures::path_failure;
 use crate::engine::report::Reporter;
 use crate::failure::{Failure, FailureKind, Stage};
@@ -17,7 +17,7 @@ use crate::net::{FoundPath, Path, PathError, PathNews, Search};
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct Route {
     pub(in crate::engine) kind: PathKind,
-    pub(in crate::engine) link: LinkName,
+    pub(in crate::engine) link: Transport,
 }
 
 /// Follows a session's path and tells of it.
@@ -29,7 +29,7 @@ pub(in crate::engine) struct PathWatch {
     /// The steps of the ladder that are being tried, and whether one has worked.
     rungs: BTreeMap<PathKind, RungState>,
     newest: Option<FoundPath>,
-    link: LinkName,
+    link: Transport,
     lost: bool,
     give_up_once: Option<watch::Receiver<bool>>,
 }
@@ -46,7 +46,7 @@ impl PathWatch {
             search,
             rungs: BTreeMap::new(),
             newest: None,
-            link: LinkName::Quic,
+            link: Transport::Quic,
             lost: false,
             give_up_once: None,
         }
@@ -95,7 +95,7 @@ impl PathWatch {
     }
 
     /// The transport runs, and has measured this round-trip time.
-    pub(in crate::engine) async fn on_link(&mut self, link: LinkName, rtt: Duration) {
+    pub(in crate::engine) async fn on_link(&mut self, link: Transport, rtt: Duration) {
         self.link = link;
         if let Some(path) = &mut self.newest {
             path.rtt = Some(rtt);

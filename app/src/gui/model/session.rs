@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{OfferView, RateHistory};
 use crate::engine::event::{
-    LinkName, OfferSummary, PathKind, Progress, RATE_SPAN, Receipt, RungState, SessionNumber, Who,
+    OfferSummary, PathKind, Progress, RATE_SPAN, Receipt, RungState, SessionNumber, Transport, Who,
 };
 use crate::failure::{Failure, FailureKind};
 
@@ -123,7 +123,7 @@ pub(crate) struct InUse {
     /// How it was found.
     pub(crate) kind: PathKind,
     /// What runs over it.
-    pub(crate) link: LinkName,
+    pub(crate) link: Transport,
     /// Round-trip time.
     pub(crate) rtt: Duration,
 }

@@ -11,9 +11,9 @@ use fardrop_shared::diagnosis::{
 
 use super::{Desk, picker};
 use crate::engine::event::{
-    Conflict, Event, ItemNumber, LeftOut, LinkName, OfferRow, OfferSummary, Outcome, PathKind,
-    Progress, Receipt, RungState, SessionEvent, SessionNumber, ShareEvent, ShareItem, ShownCode,
-    TaskEvent, TaskNumber, Who,
+    Conflict, Event, ItemNumber, LeftOut, OfferRow, OfferSummary, Outcome, PathKind, Progress,
+    Receipt, RungState, SessionEvent, SessionNumber, ShareEvent, ShareItem, ShownCode, TaskEvent,
+    TaskNumber, Transport, Who,
 };
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::gui::action::{Action, FilesAction, WindowAction};
@@ -322,7 +322,7 @@ pub(super) fn path(desk: &mut Desk, session: u64) {
         SessionNumber(session),
         SessionEvent::Path {
             kind: PathKind::Local,
-            link: LinkName::Quic,
+            link: Transport::Quic,
             rtt: Duration::from_millis(3),
             peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
         },
@@ -451,7 +451,7 @@ fn receipt(failed_files: u64) -> Receipt {
         resumed: 3_000_000,
         elapsed: Duration::from_secs(8),
         kind: PathKind::Local,
-        link: LinkName::Quic,
+        link: Transport::Quic,
     }
 }
 

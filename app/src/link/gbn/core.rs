@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::ecn;
 use super::state::{Standing, State, WORTH_WAKING};
-use crate::link::{CloseCode, LinkError};
+use crate::link::error::{CloseCode, LinkError};
 
 /// One end of a link over Go-Back-N.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use tokio::time::Sleep;
 
 use super::core::Core;
 use super::ecn;
-use crate::link::LinkError;
+use crate::link::error::LinkError;
 use crate::net::Path;
 
 /// Datagrams in one batch, at most: with the longest that Ethernet carries, as many as one system call

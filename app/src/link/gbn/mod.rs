@@ -19,14 +19,13 @@ use quinn::AsyncUdpSocket;
 
 pub(super) use self::core::Core;
 use self::driver::{Driver, datagrams};
-use super::channel::{ControlReceiver, ControlSender, DataReceiver, DataSender};
-use super::{CloseCode, Link, LinkError};
+use super::error::{CloseCode, LinkError};
 use crate::net::Path;
 
 /// How long a link that was closed with more to say may take to tell the peer so.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// The same where everything was said: time for the close to leave.
+/// How long the close of a link on which everything was said may take to leave.
 const FAREWELL_DEADLINE: Duration = Duration::from_millis(20);
 
 /// A connection of Go-Back-N with the task that drives it.
@@ -48,11 +47,15 @@ pub(super) fn send_waiting(core: &Core, peer: SocketAddr, socket: &dyn AsyncUdpS
     }
 }
 
-/// Makes a link over `path`, which nothing else uses any more.
+/// Makes a connection over `path`, which nothing else uses any more: the halves of its control channel, and
+/// the rest of it.
 ///
 /// # Errors
 /// What ended the connection before it was one. Waits for ever for a peer that does not answer.
-pub(super) async fn connect(core: Arc<Core>, path: Path) -> Result<Link, LinkError> {
+pub(super) async fn connect(
+    core: Arc<Core>,
+    path: Path,
+) -> Result<((Writer, Reader), GbnCarrier), LinkError> {
     tokio::spawn(Driver::run(Arc::clone(&core), &path));
     let carrier = GbnCarrier {
         core: Arc::clone(&core),
@@ -62,24 +65,18 @@ pub(super) async fn connect(core: Arc<Core>, path: Path) -> Result<Link, LinkErr
     carrier.path.confirm();
     let sender = Writer::new(&core, Channel::Control);
     let receiver = Reader::new(&core, Channel::Control);
-    Ok(Link::over_go_back_n(
-        ControlSender::new(DataSender::go_back_n(sender)),
-        ControlReceiver::new(DataReceiver::go_back_n(receiver)),
-        carrier,
-    ))
+    Ok(((sender, receiver), carrier))
 }
 
 impl GbnCarrier {
-    pub(super) async fn open_data(&self) -> Result<DataSender, LinkError> {
+    pub(super) async fn open_data(&self) -> Result<Writer, LinkError> {
         self.core.open_data().await?;
-        let writer = Writer::new(&self.core, Channel::Data);
-        Ok(DataSender::go_back_n(writer))
+        Ok(Writer::new(&self.core, Channel::Data))
     }
 
-    pub(super) async fn accept_data(&self) -> Result<DataReceiver, LinkError> {
+    pub(super) async fn accept_data(&self) -> Result<Reader, LinkError> {
         self.core.accept_data().await?;
-        let reader = Reader::new(&self.core, Channel::Data);
-        Ok(DataReceiver::go_back_n(reader))
+        Ok(Reader::new(&self.core, Channel::Data))
     }
 
     pub(super) fn rtt(&self) -> Duration {

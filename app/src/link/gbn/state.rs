@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fardrop_shared::gbn::{CODE_MISBEHAVED, CloseReason, Connection, Event};
 use fardrop_shared::mux::{Channel, HEADER_LENGTH, Header, Mux};
 
-use crate::link::{CloseCode, LinkError};
+use crate::link::error::{CloseCode, LinkError};
 
 /// What is taken off the ordered stream at once, in bytes.
 const READ_LIMIT: usize = 256 * 1024;

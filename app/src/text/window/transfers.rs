@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::device;
-use crate::engine::event::{LinkName, PathKind, Progress, Receipt, Who};
+use crate::engine::event::{PathKind, Progress, Receipt, Transport, Who};
 use crate::failure::Failure;
 use crate::text::{count, duration, grouped, rate, round_trip, size};
 
@@ -208,7 +208,7 @@ pub fn bar_name(title: &str) -> String {
 
 /// Over which path, in plain words.
 #[must_use]
-pub fn path_in_words(kind: PathKind, link: LinkName, rtt: Duration) -> String {
+pub fn path_in_words(kind: PathKind, link: Transport, rtt: Duration) -> String {
     let way = match kind {
         PathKind::Local => "straight over your own network",
         PathKind::Ipv6 => "straight over IPv6",
@@ -217,8 +217,8 @@ pub fn path_in_words(kind: PathKind, link: LinkName, rtt: Duration) -> String {
         PathKind::ManyPort => "straight through both routers, over many ports",
     };
     let protocol = match link {
-        LinkName::Quic => "",
-        LinkName::Gbn => ", fallback protocol",
+        Transport::Quic => "",
+        Transport::GoBackN => ", fallback protocol",
     };
     format!("{way}{protocol}, {} there and back", round_trip(rtt))
 }

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::{MAX_RECORDS, Refused, Rtt, Sending, Sent, State};
-use crate::gbn::arrivals::Run;
 use crate::gbn::ecn::Counts;
-use crate::gbn::segment::{Account, Head, decode, write_head};
+use crate::gbn::ranges::{Account, Run};
+use crate::gbn::segment::{Head, decode, write_head};
 
 #[expect(clippy::disallowed_methods, reason = "tests have to begin somewhere")]
 fn epoch() -> Instant {
