@@ -1,4 +1,4 @@
-//! Frames: how the channels of a link share the one ordered stream that Go-Back-N gives each way.
+//! Frames: how the channels of a link share the one ordered stream that a transport gives each way.
 //!
 //! ```text
 //!  0      1               5             5 + amount
@@ -18,12 +18,10 @@
 
 use bytes::Bytes;
 
+use crate::limits::MUX_FRAME_LIMIT;
+
 /// Length of a frame's header, in bytes.
 pub const HEADER_LENGTH: usize = 5;
-
-/// Most bytes of a channel in one frame: what a transfer hands over at once. What is longer is cut, so that
-/// a control message goes in between.
-pub const FRAME_LIMIT: usize = 256 * 1024;
 
 /// What shares the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +44,7 @@ pub struct Violation(pub &'static str);
 /// A frame's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Header {
-    /// So many bytes of a channel follow, at least one and at most [`FRAME_LIMIT`].
+    /// So many bytes of a channel follow, at least one and at most [`MUX_FRAME_LIMIT`].
     Bytes(Channel, u32),
     /// A channel, or the stream on it, ends.
     End(Channel),
@@ -78,7 +76,9 @@ impl Header {
         let amount = u32::from_le_bytes(amount);
         match (kind, amount) {
             (0 | 1, 0) => Err(Violation("a frame without content")),
-            (0 | 1, length) if length as usize > FRAME_LIMIT => Err(Violation("a frame too long")),
+            (0 | 1, length) if length as usize > MUX_FRAME_LIMIT => {
+                Err(Violation("a frame too long"))
+            }
             (0, length) => Ok(Self::Bytes(Channel::Control, length)),
             (1, length) => Ok(Self::Bytes(Channel::Data, length)),
             (2, 0) => Ok(Self::End(Channel::Control)),
@@ -148,7 +148,7 @@ mod tests {
 
     const ALL: [Header; 7] = [
         Header::Bytes(Channel::Control, 3),
-        Header::Bytes(Channel::Data, FRAME_LIMIT as u32),
+        Header::Bytes(Channel::Data, MUX_FRAME_LIMIT as u32),
         Header::End(Channel::Control),
         Header::End(Channel::Data),
         Header::Credit(Channel::Control, 0),

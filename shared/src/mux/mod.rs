@@ -1,4 +1,5 @@
-//! The channels of a link, multiplexed: who may send how much, and what has arrived and is not read yet.
+//! The channels of a link, multiplexed over one ordered stream each way: who may send how much, and what has
+//! arrived and is not read yet. The bytes are those of `frame`.
 //!
 //! Each channel has a credit of its own, which its reader gives back by reading. So all that comes off the
 //! ordered stream has a place to go, and is taken at once: a reader that stands still stops its own channel
@@ -8,32 +9,22 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-pub use self::frame::{Channel, FRAME_LIMIT, HEADER_LENGTH, Header, Violation};
+pub use self::frame::{Channel, HEADER_LENGTH, Header, Violation};
 use self::frame::{Parser, Part};
 use crate::Role;
+use crate::limits::{
+    MUX_CONTROL_WINDOW, MUX_DATA_WINDOW, MUX_DATA_WINDOW_BACK, MUX_END_COST, MUX_FRAME_LIMIT,
+};
 
 mod frame;
 #[cfg(test)]
 mod tests;
 
-/// What may be unread on the control channel, in bytes: two of the longest messages.
-const CONTROL_WINDOW: u32 = 264 * 1024;
-
-/// What may be unread of data at the receiver of the files, in bytes: what a gigabit has in flight at a
-/// round trip of 100 ms. With what the connection holds it stays under 32 MiB.
-const DATA_WINDOW: u32 = 12 * 1024 * 1024;
-
-/// The same at their sender, to whom no files come.
-const DATA_WINDOW_BACK: u32 = 256 * 1024;
-
-/// What the end of a stream costs of the credit, in bytes: so ends, too, have a bound.
-const END_COST: u32 = 4096;
-
-/// Part of the window that is worth giving back, as a divisor.
+/// Part of the window that is worth giving back, as a divisor. Local: the peer takes any.
 const WORTH_A_FRAME: u32 = 8;
 
 /// Pieces of data that are shorter, in bytes, are gathered: a queue of them would be longer than what is
-/// in it.
+/// in it. Local: nobody else sees it.
 const SHORT: usize = 512;
 
 /// What a reader finds.
@@ -114,7 +105,10 @@ impl Mux {
         }
     }
 
-    /// Takes in what came off the ordered stream. What is a violation ends the link.
+    /// Takes in what came off the ordered stream.
+    ///
+    /// # Errors
+    /// Where the peer broke the rules of frames or of credit: it ends the link.
     pub fn take_in(&mut self, mut bytes: Bytes) -> Result<(), Violation> {
         while let Some(part) = self.parser.next(&mut bytes)? {
             match part {
@@ -153,13 +147,13 @@ impl Mux {
         if outgoing.end_due {
             return 0;
         }
-        let most = length.min(FRAME_LIMIT).min(outgoing.credit as usize);
+        let most = length.min(MUX_FRAME_LIMIT).min(outgoing.credit as usize);
         let amount = most.min(room.saturating_sub(HEADER_LENGTH));
         // A frame of a few bytes is not worth its header, unless that is all there is.
         if amount < most.min(SHORT) {
             return 0;
         }
-        // At most FRAME_LIMIT.
+        // At most MUX_FRAME_LIMIT.
         outgoing.credit -= amount as u32;
         amount
     }
@@ -189,9 +183,9 @@ impl Mux {
                 return Some(Header::Credit(channel, credit));
             }
             let outgoing = &mut self.outgoing[channel as usize];
-            if outgoing.end_due && outgoing.credit >= END_COST {
+            if outgoing.end_due && outgoing.credit >= MUX_END_COST {
                 outgoing.end_due = false;
-                outgoing.credit -= END_COST;
+                outgoing.credit -= MUX_END_COST;
                 return Some(Header::End(channel));
             }
         }
@@ -224,7 +218,7 @@ impl Mux {
     }
 
     fn on_end(&mut self, channel: Channel) -> Result<(), Violation> {
-        self.incoming[channel as usize].charge(END_COST)?;
+        self.incoming[channel as usize].charge(MUX_END_COST)?;
         match channel {
             Channel::Control => {
                 self.messages_ended = true;
@@ -261,7 +255,7 @@ impl Mux {
                 Some(Item::Gathered(bytes)) => copy_off(bytes, &mut buffer[filled..]),
                 Some(Item::End) if filled == 0 => {
                     self.data.pop_front();
-                    self.incoming[Channel::Data as usize].owed += END_COST;
+                    self.incoming[Channel::Data as usize].owed += MUX_END_COST;
                     return Found::End;
                 }
                 Some(Item::End) | None => break,
@@ -289,7 +283,7 @@ impl Mux {
                 Item::Gathered(bytes) => bytes.len() as u32,
                 Item::End => {
                     self.discarding = false;
-                    END_COST
+                    MUX_END_COST
                 }
             };
             self.incoming[Channel::Data as usize].owed += cost;
@@ -333,9 +327,9 @@ impl Outgoing {
 /// What may be unread on each channel at this side, in bytes.
 fn windows(role: Role) -> [u32; 2] {
     Channel::ALL.map(|channel| match (channel, role) {
-        (Channel::Control, _) => CONTROL_WINDOW,
-        (Channel::Data, Role::Receiver) => DATA_WINDOW,
-        (Channel::Data, Role::Sender) => DATA_WINDOW_BACK,
+        (Channel::Control, _) => MUX_CONTROL_WINDOW,
+        (Channel::Data, Role::Receiver) => MUX_DATA_WINDOW,
+        (Channel::Data, Role::Sender) => MUX_DATA_WINDOW_BACK,
     })
 }
 

@@ -135,7 +135,7 @@ impl State {
             if length == 0 {
                 return;
             }
-            // At most FRAME_LIMIT.
+            // At most MUX_FRAME_LIMIT.
             let header = Header::Bytes(channel, length as u32);
             self.say(Bytes::copy_from_slice(&header.encode()));
             self.say(bytes.split_to(length));
