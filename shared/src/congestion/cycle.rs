@@ -47,17 +47,20 @@ impl Mode {
     /// The rate as a multiple of the believed one (draft-ietf-ccwg-bbr, section 5.6.1).
     pub(super) const fn gain(self) -> f64 {
         match self {
+            // 4 ln 2: the least gain with which the delivery rate doubles every round.
             Self::Startup => 2.77,
             Self::Drain => 0.5,
+            // Little below the rate: the queue of a probe is small, and the line is to stay busy.
             Self::Down => 0.9,
             Self::Cruise | Self::Refill | Self::ProbeRtt => 1.0,
             Self::Up => 1.25,
         }
     }
 
-    /// The window as a multiple of the path's volume.
+    /// The window as a multiple of the path's bandwidth-delay product (BDP).
     pub(super) const fn window_gain(self) -> f64 {
         match self {
+            // Twice, since acknowledgements are delayed and come in heaps. It is the pacing that holds back.
             Self::Startup
             | Self::Drain
             | Self::Down
@@ -134,6 +137,7 @@ impl Cycle {
     pub(super) fn end_of_round(&mut self) -> bool {
         self.rounds += 1;
         self.rounds_since_probe += 1;
+        // What the probe sent last is acknowledged within a round, and what of it was lost shows in the next.
         let complete = match self.mode {
             Mode::Down | Mode::Cruise => self.rounds_since_probe == 2,
             Mode::Startup | Mode::Drain | Mode::Refill | Mode::Up | Mode::ProbeRtt => false,
@@ -144,9 +148,9 @@ impl Cycle {
         complete
     }
 
-    pub(super) fn is_time_to_probe(&self, now: Instant, packets_in_volume: u64) -> bool {
+    pub(super) fn is_time_to_probe(&self, now: Instant, packets_in_bdp: u64) -> bool {
         now.saturating_duration_since(self.probed_at) >= self.probe_after
-            || self.rounds_since_probe >= packets_in_volume.clamp(1, MAX_PROBE_ROUNDS)
+            || self.rounds_since_probe >= packets_in_bdp.clamp(1, MAX_PROBE_ROUNDS)
     }
 
     pub(super) const fn begin_startup(&mut self) {
@@ -201,6 +205,8 @@ impl Cycle {
             None if low => *self.low_since.insert(now),
             None => return None,
         };
+        // Both: 200 ms may hold no whole round trip of a long path, and one round trip of a short path may be
+        // a bad sample.
         self.low_round |= round_started && now > since;
         let least = self.least.map_or(rtt, |least| least.min(rtt));
         self.least = Some(least);
@@ -222,12 +228,13 @@ impl Cycle {
     }
 }
 
-/// What loss leaves of rate and volume.
+/// Bounds that loss sets: on the rate, and on what may be in flight.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bounds {
     /// Most that may be in flight without overflowing a queue, in bytes; kept from probe to probe.
     upper: Option<u64>,
-    /// The same and a rate for as long as this cruise lasts: loss says that others came.
+    /// Most that may be in flight, in bytes, and a rate, for as long as this cruise lasts: loss says that others
+    /// came.
     lower: Option<u64>,
     rate: Option<Rate>,
 }
@@ -241,11 +248,11 @@ impl Bounds {
         self.lower.unwrap_or(u64::MAX)
     }
 
-    /// The upper bound less the headroom, but no less than `volume`, which needs no queue.
-    pub(super) fn with_headroom(&self, volume: u64) -> u64 {
+    /// The upper bound less the headroom, but no less than `bdp`, which needs no queue.
+    pub(super) fn with_headroom(&self, bdp: u64) -> u64 {
         self.upper
             .map_or(u64::MAX, |upper| {
-                ((upper as f64 * (1.0 - HEADROOM)) as u64).max(volume.min(upper))
+                ((upper as f64 * (1.0 - HEADROOM)) as u64).max(bdp.min(upper))
             })
             .min(self.lower())
     }
@@ -260,6 +267,7 @@ impl Bounds {
 
     /// A probe overflowed a queue with so much in flight, where the target was less.
     pub(super) fn overflow(&mut self, in_flight: u64, target: u64) {
+        // Never far below the target: a loss by chance while little was in flight is no bound.
         self.upper = Some(in_flight.max((target as f64 * BETA) as u64));
     }
 
@@ -268,10 +276,11 @@ impl Bounds {
     }
 
     /// Gives way for as long as this cruise lasts, but not below what the last round delivered.
-    pub(super) fn give_way(&mut self, rate: Rate, volume: u64, latest: Rate, delivered: u64) {
+    pub(super) fn give_way(&mut self, rate: Rate, window: u64, latest: Rate, delivered: u64) {
+        // What was delivered in spite of the loss is ours: to give way below that would leave the line idle.
         let bound = self.rate.unwrap_or(rate).times(BETA);
         self.rate = Some(bound.most(latest));
-        let bound = (self.lower.unwrap_or(volume) as f64 * BETA) as u64;
+        let bound = (self.lower.unwrap_or(window) as f64 * BETA) as u64;
         self.lower = Some(bound.max(delivered));
     }
 

@@ -124,6 +124,7 @@ impl Delivery {
     pub(super) fn handle_acked(&mut self, now: Instant, sent: Instant, bytes: u64) {
         self.delivered = self.delivered.saturating_add(bytes);
         self.delivered_at = now;
+        // The transport may count differently, and its word is taken after the batch.
         self.in_flight = self.in_flight.saturating_sub(bytes);
         self.acked = self.acked.saturating_add(bytes);
         self.newest_acked = self.newest_acked.max(Some(sent));
@@ -137,6 +138,7 @@ impl Delivery {
 
     /// Says that the network could have taken more than there was to send.
     pub(super) const fn mark_app_limited(&mut self) {
+        // Until all that is on its way now has arrived, samples show the application's pace.
         self.app_limited_until = self.delivered.saturating_add(self.in_flight);
         self.stale = true;
     }
@@ -158,6 +160,8 @@ impl Delivery {
         let rtt = now.saturating_duration_since(newest);
         let sending = newest.saturating_duration_since(record.first_sent_at);
         let acknowledging = now.saturating_duration_since(record.delivered_at);
+        // Acknowledgements that were held up arrive faster than the data did. Nothing arrives faster than it
+        // was sent, so the longer of the two times is the honest one.
         let interval = sending.max(acknowledging);
         let delivered = self.delivered - record.delivered;
         self.first_sent_at = self.first_sent_at.max(newest);

@@ -9,7 +9,7 @@
 /// (draft-ietf-ccwg-bbr, section 2.7, BBR.LossThresh).
 const TOLERANCE: f64 = 0.02;
 
-/// The same while nothing is known of the floor: loss that a usable line has, and far less than the
+/// Loss that is no sign of congestion while nothing is known of the floor: loss that a usable line has, and far less than the
 /// half of all packets that a full queue drops when the rate doubles.
 const TOLERANCE_AT_FIRST: f64 = 0.08;
 
@@ -56,6 +56,8 @@ impl LossFloor {
     /// Learns from a round in which no queue can have been full.
     pub(super) fn learn(&mut self, tally: Tally, packet_bytes: u64) {
         let (lost, packets) = tally.packets(packet_bytes);
+        // An average that forgets by packets and not by rounds: a fast line has learned as much in a round as
+        // a slow one in many.
         let kept = FLOOR_PACKETS / (FLOOR_PACKETS + packets);
         self.lost = (self.lost + lost) * kept;
         self.packets = (self.packets + packets) * kept;
@@ -65,6 +67,7 @@ impl LossFloor {
     /// two standard deviations of a Poisson count.
     pub(super) fn is_exceeded_by(&self, tally: Tally, packet_bytes: u64) -> bool {
         let (lost, packets) = tally.packets(packet_bytes);
+        // Losses come one by one and seldom, so their count is about Poisson: its deviation is its root.
         let expected = packets * self.tolerated();
         lost >= MIN_LOST_PACKETS && lost > expected + 2.0 * expected.sqrt()
     }

@@ -23,6 +23,7 @@ mod delivery;
 mod loss;
 mod model;
 mod rate;
+mod stranded;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ use delivery::{Delivery, Sample};
 use loss::{LossFloor, Tally};
 use model::{Model, Plateau};
 pub use rate::Rate;
+use stranded::Stranded;
 
 /// Least window, in packets: with fewer, acknowledgements that are delayed stop the flow
 /// (draft-ietf-ccwg-bbr, section 2.7, BBR.MinPipeCwnd).
@@ -49,10 +51,6 @@ const QUEUE_PART: f64 = 0.6;
 /// In flight while probing upward, as a multiple of what the rate had in flight before it: with this
 /// much there is a queue of ours. A little less than the gain, which acknowledgements round down.
 const UP_DONE: f64 = 1.2;
-
-/// Rounds on a new path after which what was in flight on the old one takes room again: by then the
-/// transport has found it to be lost.
-const STRANDED_ROUNDS: u32 = 2;
 
 /// What a controller begins with.
 #[derive(Debug, Clone, Copy)]
@@ -99,16 +97,7 @@ pub struct Controller {
     /// Whether start-up is over.
     filled: bool,
     window: u64,
-    stranded: Option<Stranded>,
-}
-
-/// What was in flight on a path that is no more.
-#[derive(Debug, Clone, Copy)]
-struct Stranded {
-    /// Bytes that nobody will acknowledge.
-    bytes: u64,
-    since: Instant,
-    rounds_left: u32,
+    stranded: Stranded,
 }
 
 impl Controller {
@@ -129,7 +118,7 @@ impl Controller {
             marked_in_round: false,
             filled: false,
             window: settings.initial_window,
-            stranded: None,
+            stranded: Stranded::default(),
         }
     }
 
@@ -141,11 +130,12 @@ impl Controller {
     /// A packet that was sent at `sent` has arrived.
     pub fn handle_acked(&mut self, now: Instant, sent: Instant, bytes: u64) {
         self.delivery.handle_acked(now, sent, bytes);
-        self.release_stranded(sent, bytes);
+        self.stranded.release(sent, bytes);
     }
 
     /// All that one datagram acknowledged has been told.
     pub fn handle_acks_end(&mut self, now: Instant, acknowledged: Acknowledged) {
+        // The sample first: it is judged by what was known when the packets were on their way.
         let sample = self.delivery.take_sample(now, self.model.min_rtt());
         self.delivery.correct_in_flight(acknowledged.in_flight);
         if acknowledged.app_limited {
@@ -168,9 +158,11 @@ impl Controller {
 
     /// Packets were lost, the newest of which was sent at `sent`.
     pub fn handle_lost(&mut self, now: Instant, sent: Instant, bytes: u64) {
+        // A loss is seen a round trip after the queue overflowed, and since then more was sent or less: what
+        // did it is what was in flight when the packet left (draft-ietf-ccwg-bbr, section 5.5.10).
         let in_flight_then = self.delivery.in_flight_at(sent);
         self.delivery.handle_lost(bytes);
-        if self.release_stranded(sent, bytes) {
+        if self.stranded.release(sent, bytes) {
             // The old path's, which says nothing of this one.
             return;
         }
@@ -204,13 +196,10 @@ impl Controller {
     /// data on top of that until it has been accounted for, two round trips at most; rate and
     /// round-trip time are measured anew.
     pub fn handle_path_change(&mut self, now: Instant) {
+        // What goes on is what was allowed, not what might have been: bounds are about to be forgotten.
         self.window = self.window();
         self.start_over(now);
-        self.stranded = Some(Stranded {
-            bytes: self.delivery.in_flight(),
-            since: now,
-            rounds_left: STRANDED_ROUNDS,
-        });
+        self.stranded = Stranded::new(now, self.delivery.in_flight());
     }
 
     /// The longest packet is of another size now.
@@ -225,10 +214,10 @@ impl Controller {
         let bound = match self.cycle.mode() {
             Mode::Startup | Mode::Drain => self.bounds.lower(),
             Mode::Down | Mode::Refill | Mode::Up => self.bounds.upper(),
-            Mode::Cruise => self.bounds.with_headroom(self.volume()),
-            Mode::ProbeRtt => self.bounds.upper().min(self.volume() / 2),
+            Mode::Cruise => self.bounds.with_headroom(self.bdp()),
+            Mode::ProbeRtt => self.bounds.upper().min(self.bdp() / 2),
         };
-        self.window.min(bound).max(self.min_window()) + self.stranded_bytes()
+        self.window.min(bound).max(self.min_window()) + self.stranded.bytes()
     }
 
     /// What [`Self::window`] would be once the path had changed.
@@ -246,7 +235,7 @@ impl Controller {
         }
         // Acknowledgements that come in heaps look like a queue, which would slow us down for ever.
         let rtt = self.model.steady_rtt(self.aggregation());
-        Rate::new(self.target(rtt) + self.stranded_bytes(), rtt)
+        Rate::new(self.target(rtt) + self.stranded.bytes(), rtt)
     }
 
     /// The window for a transport that has no rate to set, but spreads the window over the smoothed
@@ -258,7 +247,7 @@ impl Controller {
         }
         let target = self.target(self.model.smoothed_rtt()) + self.aggregation();
         self.window()
-            .min(target.max(self.min_window()) + self.stranded_bytes())
+            .min(target.max(self.min_window()) + self.stranded.bytes())
     }
 
     /// What would be in flight at the rate of this phase and this round-trip time, in bytes.
@@ -266,15 +255,15 @@ impl Controller {
         let mode = self.cycle.mode();
         let rate = self.rate().times(mode.gain() * PACING_MARGIN);
         match mode {
-            // No less than what the first window asks for: there may be no sample yet.
-            Mode::Startup => self
-                .model
-                .volume_with_queue(rate, rtt, 1.0)
-                .max(self.window),
-            Mode::Refill => self.model.volume_with_queue(rate, rtt, 1.0),
-            Mode::Up => self.model.volume_at(rate, self.cycle.rtt_before_up()),
+            // No less than what the first window asks for: there may be no sample yet. All of the queue
+            // counts, since one that start-up makes is how it finds the end of the line.
+            Mode::Startup => self.model.bdp_with_queue(rate, rtt, 1.0).max(self.window),
+            Mode::Refill => self.model.bdp_with_queue(rate, rtt, 1.0),
+            // By the round-trip time from before: our own queue, which is about to grow, must not raise the
+            // target that makes it.
+            Mode::Up => self.model.bdp_at(rate, self.cycle.rtt_before_up()),
             Mode::Drain | Mode::Down | Mode::Cruise | Mode::ProbeRtt => {
-                self.model.volume_with_queue(rate, rtt, QUEUE_PART)
+                self.model.bdp_with_queue(rate, rtt, QUEUE_PART)
             }
         }
     }
@@ -284,9 +273,9 @@ impl Controller {
         self.bounds.limit(self.model.bandwidth.best())
     }
 
-    /// The volume of the path at the believed rate, in bytes.
-    fn volume(&self) -> u64 {
-        self.model.volume(self.rate())
+    /// The bandwidth-delay product (BDP) of the path at the believed rate, in bytes.
+    fn bdp(&self) -> u64 {
+        self.model.bdp(self.rate())
     }
 
     /// What acknowledgements that come in heaps hide from us, in bytes. All of start-up is a heap.
@@ -302,28 +291,22 @@ impl Controller {
         MIN_WINDOW_PACKETS * self.settings.packet_bytes
     }
 
-    fn stranded_bytes(&self) -> u64 {
-        self.stranded.map_or(0, |stranded| stranded.bytes)
-    }
-
     /// What happens once a round trip.
     fn end_round(&mut self, sample: &Sample) {
-        if let Some(stranded) = &mut self.stranded {
-            stranded.rounds_left = stranded.rounds_left.saturating_sub(1);
-            if stranded.rounds_left == 0 {
-                self.stranded = None;
-            }
-        }
+        self.stranded.end_round();
         let tally = std::mem::take(&mut self.round);
         let exceeded = self.floor.is_exceeded_by(tally, self.settings.packet_bytes)
             || std::mem::take(&mut self.marked_in_round);
         let calm = self.calm_rounds > 1;
         match self.cycle.mode() {
+            // The rate may still grow, but at the price of a queue that overflows: as full as it gets
+            // (draft-ietf-ccwg-bbr, section 5.3.1.3).
             Mode::Startup if exceeded => {
-                let held = self.volume().max(self.model.latest_delivered());
+                let held = self.bdp().max(self.model.latest_delivered());
                 self.bounds.set_upper(held);
                 self.fill();
             }
+            // Only where we made no queue ourselves: then somebody else has come, and is given way to.
             Mode::Cruise if exceeded && calm => {
                 self.bounds.give_way(
                     self.model.bandwidth.best(),
@@ -340,6 +323,7 @@ impl Controller {
             | Mode::Up
             | Mode::ProbeRtt => {}
         }
+        // With no queue of ours, what is lost is the line's own loss.
         if calm {
             self.floor.learn(tally, self.settings.packet_bytes);
         }
@@ -348,6 +332,7 @@ impl Controller {
         } else {
             0
         };
+        // A round in which the application had too little to send cannot show that the path is full.
         if let Some(rate) = sample.rate.filter(|_| !sample.app_limited) {
             self.plateau.handle_round(rate, self.model.queue_seen());
         }
@@ -368,13 +353,14 @@ impl Controller {
                 }
             }
             Mode::Drain => {
-                if in_flight <= self.volume().max(self.min_window()) {
+                if in_flight <= self.bdp().max(self.min_window()) {
                     self.cycle.begin_down(now);
                 }
             }
             Mode::Down => {
-                let volume = self.volume();
-                let drained = volume.min(self.bounds.with_headroom(volume));
+                let bdp = self.bdp();
+                // Others may need the headroom, so it has to be empty before we cruise.
+                let drained = bdp.min(self.bounds.with_headroom(bdp));
                 if in_flight <= drained.max(self.min_window()) {
                     self.cycle.begin_cruise();
                 } else if self.is_time_to_probe(now) {
@@ -387,6 +373,8 @@ impl Controller {
                 }
             }
             Mode::Refill => {
+                // A full round trip at the believed rate: otherwise the probe would begin with a pipe that is
+                // half empty, and show no more than before (draft-ietf-ccwg-bbr, section 5.3.3.3).
                 if round_started && self.cycle.rounds() > 0 {
                     self.cycle.begin_up(self.model.smoothed_rtt());
                     self.probe = Tally::default();
@@ -395,6 +383,7 @@ impl Controller {
             }
             Mode::Up => self.step_up(now, in_flight),
             Mode::ProbeRtt => {
+                // The clock starts only once the queue is gone: a round trip before that saw it.
                 let low = in_flight <= self.window();
                 if let Some(least) = self.cycle.probe_rtt(now, sample.rtt, low, round_started) {
                     self.model.replace_min_rtt(now, least);
@@ -415,6 +404,8 @@ impl Controller {
     fn step_up(&mut self, now: Instant, in_flight: u64) {
         let limited = self.window >= self.bounds.upper();
         if self.model.round_started() {
+            // Twice as much each round: a bound that was set by bad luck is left behind soon, and one that is
+            // right is overrun by little at first (draft-ietf-ccwg-bbr, section 5.3.3.4).
             let growth = self.settings.packet_bytes << self.cycle.rounds().min(30);
             self.bounds.raise_upper(growth);
             if limited {
@@ -424,7 +415,7 @@ impl Controller {
         }
         // After the second round there are samples of what was sent in the first.
         let rtt = self.cycle.rtt_before_up();
-        let full = self.model.volume_at(self.rate().times(UP_DONE), rtt);
+        let full = self.model.bdp_at(self.rate().times(UP_DONE), rtt);
         let queue_is_there = self.cycle.rounds() >= 2 && in_flight >= full;
         if queue_is_there || self.plateau.is_reached() {
             self.cycle.begin_down(now);
@@ -432,11 +423,13 @@ impl Controller {
     }
 
     fn is_time_to_probe(&self, now: Instant) -> bool {
-        let packets = self.volume() / self.settings.packet_bytes.max(1);
+        // Reno grows by a packet a round, so on a short path it is back after as many rounds as packets.
+        let packets = self.bdp() / self.settings.packet_bytes.max(1);
         self.cycle.is_time_to_probe(now, packets)
     }
 
     fn begin_refill(&mut self) {
+        // The probe is to find out whether whoever came has left again.
         self.bounds.forget_lower();
         self.cycle.begin_refill();
         self.model
@@ -451,19 +444,22 @@ impl Controller {
 
     /// Probing upward overflowed a queue: what was in flight then is the most there may be.
     fn end_probe_by_loss(&mut self, now: Instant, in_flight_then: Option<u64>) {
-        let target = self.volume().min(self.window);
+        let target = self.bdp().min(self.window);
         self.bounds
             .overflow(in_flight_then.unwrap_or(target), target);
         self.cycle.forget_probe();
         if self.cycle.mode() == Mode::Up {
             self.cycle.begin_down(now);
+            // One probe is answered once, however many of its packets are missed after this one.
             self.cycle.forget_probe();
         }
     }
 
     fn grow_window(&mut self, acked: u64) {
         let gain = self.cycle.mode().window_gain();
-        let most = (self.volume() as f64 * gain) as u64 + self.aggregation();
+        let most = (self.bdp() as f64 * gain) as u64 + self.aggregation();
+        // While the path is being filled the window never shrinks, since the rate is only beginning to be
+        // known; afterwards it follows it (draft-ietf-ccwg-bbr, section 5.6.4).
         if self.filled {
             self.window = self.window.saturating_add(acked).min(most);
         } else if self.window < most || self.delivery.delivered() < self.settings.initial_window {
@@ -483,16 +479,5 @@ impl Controller {
         self.calm_rounds = 0;
         self.round = Tally::default();
         self.probe = Tally::default();
-    }
-
-    /// Takes what was heard of packets of an old path off what is stranded there; whether they were.
-    fn release_stranded(&mut self, sent: Instant, bytes: u64) -> bool {
-        match &mut self.stranded {
-            Some(stranded) if sent < stranded.since => {
-                stranded.bytes = stranded.bytes.saturating_sub(bytes);
-                true
-            }
-            Some(_) | None => false,
-        }
     }
 }

@@ -45,6 +45,7 @@ impl Plateau {
             self.best = rate;
             self.rounds = 0;
         } else if queue {
+            // Two signs that agree, so that start-up ends a round sooner and its queue stays short.
             self.rounds += 2;
         } else {
             self.rounds += 1;
@@ -67,7 +68,7 @@ pub(super) struct Model {
     /// sent after it began is acknowledged.
     round_ends_at: u64,
     round_started: bool,
-    /// Largest delivery rate and volume of this round.
+    /// Largest delivery rate of this round, and the most that one of its samples saw delivered.
     latest_rate: Rate,
     latest_delivered: u64,
     /// Shortest round trip of this round and of the one before.
@@ -187,25 +188,27 @@ impl Model {
     pub(super) fn steady_rtt(&self, heap: u64) -> Duration {
         let least = self.min_rtt.unwrap_or_default();
         let bandwidth = self.bandwidth.best().bytes_per_second().max(1.0);
+        // Of acknowledgements that wait for one another, the first has waited for as long as the line takes for
+        // the whole heap; at most a second, whatever the rate is thought to be.
         let heap = Duration::from_secs_f64((heap as f64 / bandwidth).min(1.0));
         let waiting = self.smoothed_rtt().saturating_sub(least);
         least + waiting.saturating_sub(heap)
     }
 
-    /// The volume that fills the path at this rate and no queue, in bytes.
-    pub(super) fn volume(&self, rate: Rate) -> u64 {
+    /// The bandwidth-delay product (BDP): what fills the path at this rate and no queue, in bytes.
+    pub(super) fn bdp(&self, rate: Rate) -> u64 {
         rate.over(self.min_rtt.unwrap_or_default().max(HOST_TIME))
     }
 
-    /// The same with a part of the queue that this round-trip time shows.
-    pub(super) fn volume_with_queue(&self, rate: Rate, rtt: Duration, queue_part: f64) -> u64 {
+    /// What fills the path at this rate and a part of the queue that this round-trip time shows, in bytes.
+    pub(super) fn bdp_with_queue(&self, rate: Rate, rtt: Duration, queue_part: f64) -> u64 {
         let least = self.min_rtt.unwrap_or_default();
         let queue = rtt.saturating_sub(least);
-        self.volume_at(rate, least + queue.mul_f64(queue_part))
+        self.bdp_at(rate, least + queue.mul_f64(queue_part))
     }
 
-    /// The volume at a round-trip time, in bytes.
-    pub(super) fn volume_at(&self, rate: Rate, rtt: Duration) -> u64 {
+    /// What a rate has in flight at a round-trip time, in bytes.
+    pub(super) fn bdp_at(&self, rate: Rate, rtt: Duration) -> u64 {
         rate.over(rtt.max(HOST_TIME))
     }
 
@@ -225,6 +228,8 @@ impl Model {
 
     /// draft-ietf-ccwg-bbr, section 5.5.9.
     fn handle_aggregation(&mut self, now: Instant, acked: u64) {
+        // What came in above what the rate explains: a Wi-Fi hop, say, hands over acknowledgements in heaps,
+        // and between two of them the window must not run dry.
         let bandwidth = self.bandwidth.best();
         let mut expected = bandwidth.over(now.saturating_duration_since(self.aggregation_since));
         if self.aggregation_acked <= expected {
@@ -234,6 +239,6 @@ impl Model {
         }
         self.aggregation_acked = self.aggregation_acked.saturating_add(acked);
         let extra = self.aggregation_acked - expected;
-        self.aggregation.insert(extra.min(self.volume(bandwidth)));
+        self.aggregation.insert(extra.min(self.bdp(bandwidth)));
     }
 }

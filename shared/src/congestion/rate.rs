@@ -1,4 +1,4 @@
-//! Rates and volumes, and the filters that keep the best of what was seen.
+//! Rates, and the filters that keep the best of what was seen.
 
 use std::time::Duration;
 
@@ -59,6 +59,7 @@ impl BandwidthFilter {
 
     /// Begins a cycle. One in which nothing was measured does not count.
     pub(super) fn advance(&mut self) {
+        // Otherwise a cycle in which nothing was sent would forget the path.
         if self.now > Rate::default() {
             self.before = std::mem::take(&mut self.now);
         }

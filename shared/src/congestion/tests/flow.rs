@@ -15,7 +15,7 @@ pub(super) enum Pacing {
     Window,
 }
 
-/// Packets that may overtake one before it counts as lost, and the same in round-trip times.
+/// Packets that may overtake one before it counts as lost, and how late it may be, in round-trip times.
 const PACKET_THRESHOLD: u64 = 128;
 const TIME_THRESHOLD: f64 = 1.25;
 
