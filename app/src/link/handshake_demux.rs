@@ -1,5 +1,5 @@
-//! QUIC's socket for as long as it is not settled that QUIC carries the link: what comes is offered to
-//! Go-Back-N first, whose packets only its keys can tell from noise.
+//! The handshake demux: QUIC's socket for as long as it is not settled whether QUIC carries the link. It
+//! offers every datagram to Go-Back-N first, whose packets only its keys can tell from noise.
 
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
@@ -76,7 +76,7 @@ impl Switch {
     }
 }
 
-/// A socket behind a switch.
+/// A UDP socket for QUIC, less the datagrams that a [`Switch`] takes out for Go-Back-N.
 #[derive(Debug)]
 pub(super) struct HandshakeDemux {
     socket: Arc<dyn AsyncUdpSocket>,

@@ -26,7 +26,7 @@ const DESIGN_RATE: f64 = 125e6;
 const WINDOW_LEAST: f64 = 4.0 * 1024.0 * 1024.0;
 const WINDOW_MOST: f64 = 16.0 * 1024.0 * 1024.0;
 
-/// Packets that may overtake a packet before it counts as lost, and the same in round-trip times.
+/// Packets that may overtake a packet before it counts as lost, and how late it may be, in round-trip times.
 /// With the 3 and 9/8 of RFC 9002 jitter that reorders looks like loss: 1.4 instead of 9.4 MB/s at
 /// 50 ms, and an MTU thought to be a black hole. No harm at 1 % loss.
 const PACKET_THRESHOLD: u32 = 128;

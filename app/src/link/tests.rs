@@ -108,7 +108,7 @@ async fn links(kind: Transport) -> (Link, Link) {
     (left.link, right.link)
 }
 
-/// Runs the same over both transports.
+/// Runs a check over both transports.
 fn over_both(check: impl AsyncFn(Transport)) {
     for kind in [Transport::Quic, Transport::GoBackN] {
         run(check(kind));

@@ -21,7 +21,7 @@ const MAX_RUNS: usize = 8192;
 /// Packets that are acknowledged together, at most.
 const TOGETHER: u32 = 10;
 
-/// The same at the beginning, while the peer feels its way.
+/// Packets that are acknowledged together at the beginning, while the peer feels its way.
 const TOGETHER_AT_FIRST: u32 = 2;
 
 /// Packets that count as the beginning.
@@ -35,7 +35,8 @@ const TOGETHER_UNASKED: u32 = 64;
 /// packets take no longer from 12 Mbit/s on.
 pub(super) const MAX_ACK_DELAY: Duration = Duration::from_millis(10);
 
-/// The same once packets are missing, or marked by the network: their sender should hear of it soon.
+/// How long an acknowledgement may be held back once packets are missing, or marked by the network: their
+/// sender should hear of it soon.
 const CONGESTED_ACK_DELAY: Duration = Duration::from_millis(1);
 
 /// The account of what has arrived.

@@ -309,7 +309,7 @@ mod tests {
         }
     }
 
-    /// The same, and that they arrived as `told`; whether that is heeded.
+    /// Sends packets, which arrive as `told`; whether that is heeded.
     fn exchange(ecn: &mut Ecn, first: u64, packets: u64, told: Counts) -> bool {
         send(ecn, first, packets);
         for number in first..first + packets {

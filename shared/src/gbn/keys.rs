@@ -64,7 +64,7 @@ impl Keys {
         }
     }
 
-    /// The same without a pairing, for simulations: the root key of what each of the two sends.
+    /// Keys without a pairing, for simulations: from the root key of what each of the two sends.
     #[must_use]
     pub const fn from_roots(
         sender: [u8; 32],

@@ -1,4 +1,6 @@
-//! Go-Back-N: a reliable, encrypted stream each way over datagrams, for paths on which QUIC cannot live.
+//! Go-Back-N, selective: a reliable, encrypted stream each way over datagrams, for paths on which QUIC
+//! cannot live. What goes back is only what is missing. It keeps the name of the old scheme and not its
+//! waste: that one sends everything anew from the first gap on.
 //!
 //! A [`Connection`] is one end. Both ends make one and begin at the same time; neither is a client.
 //!
@@ -6,8 +8,8 @@
 //! * `outgoing`, `incoming`: the stream's two halves. `sent`, `arrivals`: the packets' books.
 //! * `input`: what a datagram does. `transmit`: what is sent next. `ecn`: what routers say meanwhile.
 //!
-//! What went lost is sent again under a new packet number, and nothing else is: the receiver keeps what
-//! arrived out of order and says where its holes are. How much is sent, and how fast, is up to
+//! The receiver keeps what arrived out of order and says where its holes are (as RFC 2018 and RFC 9000 have
+//! it), and what went lost is sent again under a new packet number. How much is sent, and how fast, is up to
 //! [`crate::congestion`].
 
 use std::collections::VecDeque;
@@ -75,7 +77,7 @@ pub struct Config {
     pub keep_alive: Option<Duration>,
     /// Time without a sound from the peer after which the connection is given up.
     pub idle_timeout: Option<Duration>,
-    /// The same until the connection is set up.
+    /// Time without an answer after which a connection that is yet to be set up is given up.
     pub connect_timeout: Option<Duration>,
 }
 
@@ -400,7 +402,7 @@ impl Connection {
         self.rtt.smoothed()
     }
 
-    /// The same, once there is a sample of this path.
+    /// Smoothed round-trip time, once there is a sample of this path.
     #[must_use]
     pub fn measured_rtt(&self) -> Option<Duration> {
         self.rtt.is_known().then(|| self.rtt.smoothed())

@@ -111,7 +111,8 @@ pub(super) struct Sent {
     overtaking_seen: bool,
     /// Quarters of the least round-trip time that a packet may be late.
     lateness: u32,
-    /// The quarters grow once a round: not for packets before this one.
+    /// The first packet that may make `lateness` grow again: it does so once a round trip at most (RFC 8985,
+    /// section 6.2, step 4), since all that was late in one tells of a single detour.
     lateness_grown_at: u64,
 }
 
@@ -173,6 +174,7 @@ impl Sent {
 
     /// Enters a packet under the next number.
     pub(super) fn insert(&mut self, at: Instant, sending: &Sending, size: u16) {
+        // The reserve is for what never waits for room: acknowledgements and goodbyes.
         if self.records.len() >= MAX_RECORDS {
             self.forget_first();
         }
@@ -195,15 +197,18 @@ impl Sent {
             mtu_probe: sending.mtu_probe,
             ecn_capable: sending.codepoint == Codepoint::Ect0,
         });
+        // Sums up to each packet make the proof of any run a difference of two, however long it is.
         self.sum = self.sum.wrapping_add(proof);
         self.advance_oldest();
     }
 
     /// Whether an acknowledgement is new and proves what it claims. Changes nothing.
     pub(super) fn check(&self, acknowledgement: &Acknowledgement<'_>) -> Result<(), Refused> {
+        // Who acknowledges ahead would drive us faster than the path goes (RFC 9000, section 21.4).
         if acknowledgement.newest >= self.next_number() {
             return Err(Refused::Unproved);
         }
+        // The proofs below the base are forgotten, so that it could be neither believed nor refuted.
         if acknowledgement.floor < self.base {
             return Err(Refused::Old);
         }
@@ -234,6 +239,8 @@ impl Sent {
             self.take_late(acknowledgement, &mut acked);
         }
         let mut newest = None;
+        // Every acknowledgement names the long newest run again. Only its ends have grown since the last time,
+        // so the middle is left alone, and the work is in proportion to what is new.
         for run in acknowledgement.runs() {
             let run = run.start.max(self.oldest)..run.end;
             if run.start <= self.known.start && run.end >= self.known.end {
@@ -251,11 +258,15 @@ impl Sent {
         self.advance_oldest();
         let number = newest?;
         let at = self.record(number)?.at;
+        // Numbers grow with the time of sending and are never used twice (RFC 9002, section 4.2). So RACK's
+        // most recently sent packet is the one with the highest number, and its round trip is unambiguous.
         if self.rack.is_none_or(|(known, _)| number > known) {
             self.rack = Some((number, now.saturating_duration_since(at)));
         } else {
+            // Something sent earlier arrives later: the path reorders (RFC 8985, section 6.2, step 3).
             self.overtaking_seen = true;
         }
+        // Only this one gives a round-trip time: any other was held back by the peer (RFC 9002, section 5.1).
         let first = self.newest_acknowledged.is_none_or(|known| number > known);
         self.newest_acknowledged = self.newest_acknowledged.max(Some(number));
         first.then_some(at)
@@ -269,6 +280,7 @@ impl Sent {
         rtt: &Rtt,
         mut gone: impl FnMut(&Record),
     ) {
+        // What has not come by now will not: it keeps `settled` back, and with it the peer's account.
         let patience = rtt.smoothed() * LATE_ROUND_TRIPS;
         while let Some(&lost) = self.lost.front()
             && (lost < floor
@@ -299,12 +311,15 @@ impl Sent {
         mut lost: impl FnMut(u64, &Record),
     ) -> Option<Instant> {
         let (newest, round_trip) = self.rack?;
+        // Where the path is known to reorder, time alone decides: three packets that have overtaken one prove
+        // nothing there (RFC 8985, section 6.2, step 4). The smoothed round trip bounds the wait.
         let patience = if self.overtaking_seen {
             let window = rtt.least() / 4 * self.lateness;
             Some(round_trip + window.min(rtt.smoothed()))
         } else {
             None
         };
+        // Elsewhere, three are proof enough, as the DupThresh of RFC 6675, and spare the wait.
         let window = rtt.least() / 4;
         let mut number = self.oldest;
         while number < newest {
@@ -313,6 +328,7 @@ impl Sent {
                 let deadline = record.at + patience.unwrap_or(round_trip + window);
                 let overtaken = patience.is_none() && newest >= number + OVERTAKEN;
                 if !overtaken && now < deadline {
+                    // Whatever was sent later has a later deadline, and fewer have overtaken it.
                     self.advance_oldest();
                     return Some(deadline);
                 }
@@ -327,6 +343,8 @@ impl Sent {
 
     /// The newest and the oldest packets with data in flight.
     pub(super) fn ends_in_flight(&self) -> Option<(Record, Record)> {
+        // A probe of the MTU is no measure of anything else (RFC 9000, section 14.4), and what carries no data
+        // is not worth sending again.
         let carries = |record: &&Record| {
             record.state == State::InFlight
                 && !record.mtu_probe
@@ -343,7 +361,7 @@ impl Sent {
         (rtt.probe_timeout() + max_ack_delay) * PERSISTENT
     }
 
-    /// What is known of the order of packets holds for the old path only.
+    /// Forgets what is known of the order of packets, which holds for the old path only.
     pub(super) const fn handle_path_change(&mut self) {
         self.overtaking_seen = false;
         self.lateness = 1;
@@ -408,8 +426,11 @@ impl Sent {
                     record.state = State::Acknowledged;
                     acked(number, record, true);
                     found += 1;
+                    // A probe of the MTU is no sample of the rest (RFC 9000, section 14.4).
                     if !record.mtu_probe {
                         self.overtaking_seen = true;
+                        // RFC 8985 grows the window by DSACK, which tells of what was sent again for nothing.
+                        // That a packet declared lost arrives tells the same, and sooner.
                         if number >= self.lateness_grown_at {
                             self.lateness = (self.lateness + 1).min(MAX_LATENESS);
                             self.lateness_grown_at = self.base + self.records.len() as u64;
@@ -436,6 +457,7 @@ impl Sent {
         record.state = State::Lost;
         let size = record.size;
         self.leave_flight(size);
+        // Losses mostly come in order, so that this is the end of the queue.
         let after = self.lost.partition_point(|&known| known < number);
         self.lost.insert(after, number);
     }

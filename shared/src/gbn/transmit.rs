@@ -16,7 +16,7 @@ const PADDING: u16 = 48;
 /// leaves room for data in 508, and mostly they take two.
 const RUNS_BESIDE_DATA: usize = 32;
 
-/// The same alone, in a datagram of the usual size.
+/// Most runs that an acknowledgement names in a datagram of the usual size that carries nothing else.
 const RUNS_ALONE: usize = 150;
 
 /// A datagram of which so many runs take not all, in bytes.

@@ -52,7 +52,7 @@ impl Core {
     }
 
     /// Takes in datagrams that came together, as `meta` says; whether any of them was the peer's. They are
-    /// not what they were afterwards.
+    /// decrypted where they lie, so the buffer's content is of no use to anybody else afterwards.
     pub(in crate::link) fn handle_datagrams(
         &self,
         now: Instant,
