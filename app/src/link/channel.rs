@@ -7,6 +7,8 @@ use fardrop_shared::limits::CONTROL_MESSAGE_LIMIT;
 
 use super::error::LinkError;
 use super::gbn::{Reader, Writer};
+#[cfg(test)]
+use super::stream;
 
 /// The sending half of the control channel.
 #[derive(Debug)]
@@ -93,7 +95,7 @@ enum SendHalf {
     Quic(quinn::SendStream),
     GoBackN(Writer),
     #[cfg(test)]
-    Pipe(tokio::io::DuplexStream),
+    Stream(stream::Writer),
 }
 
 impl DataSender {
@@ -109,6 +111,13 @@ impl DataSender {
         }
     }
 
+    #[cfg(test)]
+    pub(super) const fn stream(stream: stream::Writer) -> Self {
+        Self {
+            stream: SendHalf::Stream(stream),
+        }
+    }
+
     /// Hands `bytes` to the transport without copying them, as soon as it has room.
     ///
     /// # Errors
@@ -118,9 +127,7 @@ impl DataSender {
             SendHalf::Quic(stream) => stream.write_chunk(bytes).await.map_err(from_write_error),
             SendHalf::GoBackN(stream) => stream.write(bytes).await,
             #[cfg(test)]
-            SendHalf::Pipe(stream) => tokio::io::AsyncWriteExt::write_all(stream, &bytes)
-                .await
-                .map_err(|_| LinkError::TimedOut),
+            SendHalf::Stream(stream) => stream.write(bytes).await,
         }
     }
 
@@ -138,7 +145,10 @@ impl DataSender {
                 Ok(())
             }
             #[cfg(test)]
-            SendHalf::Pipe(_) => Ok(()),
+            SendHalf::Stream(mut stream) => {
+                stream.finish();
+                Ok(())
+            }
         }
     }
 
@@ -157,9 +167,7 @@ impl DataSender {
             }
             SendHalf::GoBackN(stream) => stream.finish_delivered().await,
             #[cfg(test)]
-            SendHalf::Pipe(stream) => tokio::io::AsyncWriteExt::shutdown(stream)
-                .await
-                .map_err(|_| LinkError::TimedOut),
+            SendHalf::Stream(stream) => stream.finish_delivered().await,
         }
     }
 }
@@ -175,7 +183,7 @@ enum ReceiveHalf {
     Quic(quinn::RecvStream),
     GoBackN(Reader),
     #[cfg(test)]
-    Pipe(tokio::io::DuplexStream),
+    Stream(stream::Reader),
 }
 
 impl DataReceiver {
@@ -191,6 +199,13 @@ impl DataReceiver {
         }
     }
 
+    #[cfg(test)]
+    pub(super) const fn stream(stream: stream::Reader) -> Self {
+        Self {
+            stream: ReceiveHalf::Stream(stream),
+        }
+    }
+
     /// Reads what has arrived, at least one byte; `None` at the end of the stream. Cancel-safe.
     ///
     /// # Errors
@@ -200,13 +215,7 @@ impl DataReceiver {
             ReceiveHalf::Quic(stream) => stream.read(buffer).await.map_err(from_read_error),
             ReceiveHalf::GoBackN(stream) => stream.read(buffer).await,
             #[cfg(test)]
-            ReceiveHalf::Pipe(stream) => {
-                match tokio::io::AsyncReadExt::read(stream, buffer).await {
-                    Ok(0) => Ok(None),
-                    Ok(length) => Ok(Some(length)),
-                    Err(_) => Err(LinkError::TimedOut),
-                }
-            }
+            ReceiveHalf::Stream(stream) => stream.read(buffer).await,
         }
     }
 
@@ -242,93 +251,5 @@ fn from_read_error(error: quinn::ReadError) -> LinkError {
             LinkError::Protocol("a stream was read out of order")
         }
         quinn::ReadError::ZeroRttRejected => LinkError::Unauthenticated,
-    }
-}
-
-#[cfg(test)]
-pub(super) use pipe::Pipe;
-
-/// A link inside one process, for the tests of the layers above.
-#[cfg(test)]
-mod pipe {
-    use std::sync::Arc;
-
-    use tokio::sync::{Mutex, mpsc, watch};
-
-    use super::super::{Carrier, CloseCode, Link, LinkError, LinkHandle};
-    use super::{ControlReceiver, ControlSender, DataReceiver, DataSender, ReceiveHalf, SendHalf};
-
-    /// Bytes in flight on each stream of a pipe.
-    const PIPE_CAPACITY: usize = 256 * 1024;
-
-    #[derive(Debug)]
-    pub(crate) struct Pipe {
-        outgoing: mpsc::Sender<DataReceiver>,
-        incoming: Mutex<mpsc::Receiver<DataReceiver>>,
-        closed: watch::Sender<Option<CloseCode>>,
-    }
-
-    impl Pipe {
-        pub(crate) fn open(&self) -> DataSender {
-            let (near, far) = tokio::io::duplex(PIPE_CAPACITY);
-            let far = DataReceiver {
-                stream: ReceiveHalf::Pipe(far),
-            };
-            self.outgoing.try_send(far).expect("fewer than 16 streams");
-            DataSender {
-                stream: SendHalf::Pipe(near),
-            }
-        }
-
-        pub(crate) async fn accept(&self) -> Result<DataReceiver, LinkError> {
-            let mut incoming = self.incoming.lock().await;
-            tokio::select! {
-                stream = incoming.recv() => stream.ok_or(LinkError::TimedOut),
-                error = self.closed() => Err(error),
-            }
-        }
-
-        pub(crate) async fn closed(&self) -> LinkError {
-            let mut closed = self.closed.subscribe();
-            let code = closed
-                .wait_for(Option::is_some)
-                .await
-                .map_or(None, |code| *code);
-            LinkError::Closed(code.unwrap_or(CloseCode::Done))
-        }
-
-        pub(crate) fn close(&self, code: CloseCode) {
-            self.closed.send_replace(Some(code));
-        }
-    }
-
-    impl Link {
-        /// Two ends of a link inside this process.
-        pub(crate) fn pair() -> (Self, Self) {
-            let (to_right, from_left) = mpsc::channel(16);
-            let (to_left, from_right) = mpsc::channel(16);
-            let (closed, _) = watch::channel(None);
-            let (left_control, right_control_in) = tokio::io::duplex(PIPE_CAPACITY);
-            let (right_control, left_control_in) = tokio::io::duplex(PIPE_CAPACITY);
-            let end = |outgoing, incoming, control_out, control_in| Self {
-                control_sender: ControlSender::new(DataSender {
-                    stream: SendHalf::Pipe(control_out),
-                }),
-                control_receiver: ControlReceiver::new(DataReceiver {
-                    stream: ReceiveHalf::Pipe(control_in),
-                }),
-                handle: LinkHandle {
-                    carrier: Carrier::Pipe(Arc::new(Pipe {
-                        outgoing,
-                        incoming: Mutex::new(incoming),
-                        closed: closed.clone(),
-                    })),
-                },
-            };
-            (
-                end(to_right, from_right, left_control, left_control_in),
-                end(to_left, from_left, right_control, right_control_in),
-            )
-        }
     }
 }

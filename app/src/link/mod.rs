@@ -14,6 +14,8 @@ mod handshake_demux;
 mod quic;
 mod settings;
 #[cfg(test)]
+mod stream;
+#[cfg(test)]
 mod tests;
 mod tls;
 
@@ -24,6 +26,8 @@ pub use channel::{ControlReceiver, ControlSender, DataReceiver, DataSender};
 pub use connect::{Connected, connect};
 pub use credentials::Credentials;
 pub use error::{CloseCode, LinkError};
+#[cfg(test)]
+use fardrop_shared::Role;
 use fardrop_shared::Transport;
 use gbn::GbnCarrier;
 use quic::QuicCarrier;
@@ -54,7 +58,7 @@ enum Carrier {
     Quic(Arc<QuicCarrier>),
     GoBackN(Arc<GbnCarrier>),
     #[cfg(test)]
-    Pipe(Arc<channel::Pipe>),
+    Stream(Arc<stream::StreamCarrier>),
 }
 
 impl Link {
@@ -77,6 +81,25 @@ impl Link {
             ControlReceiver::new(DataReceiver::go_back_n(reader)),
             Carrier::GoBackN(Arc::new(carrier)),
         )
+    }
+
+    /// Two ends of a link inside this process, the sender's first.
+    #[cfg(test)]
+    pub(crate) fn pair() -> (Self, Self) {
+        /// Bytes in flight each way.
+        const CAPACITY: usize = 256 * 1024;
+        let (left, right) = tokio::io::duplex(CAPACITY);
+        let (closed, _) = tokio::sync::watch::channel(None);
+        let end = |stream, role| {
+            let carrier = stream::StreamCarrier::begin(stream, role, closed.clone());
+            let (writer, reader) = carrier.control();
+            Self::new(
+                ControlSender::new(DataSender::stream(writer)),
+                ControlReceiver::new(DataReceiver::stream(reader)),
+                Carrier::Stream(Arc::new(carrier)),
+            )
+        };
+        (end(left, Role::Sender), end(right, Role::Receiver))
     }
 
     const fn new(
@@ -102,7 +125,7 @@ impl LinkHandle {
             Carrier::Quic(quic) => Ok(DataSender::quic(quic.connection.open_uni().await?)),
             Carrier::GoBackN(carrier) => carrier.open_data().await.map(DataSender::go_back_n),
             #[cfg(test)]
-            Carrier::Pipe(pipe) => Ok(pipe.open()),
+            Carrier::Stream(carrier) => carrier.open_data().await.map(DataSender::stream),
         }
     }
 
@@ -115,7 +138,7 @@ impl LinkHandle {
             Carrier::Quic(quic) => Ok(DataReceiver::quic(quic.connection.accept_uni().await?)),
             Carrier::GoBackN(carrier) => carrier.accept_data().await.map(DataReceiver::go_back_n),
             #[cfg(test)]
-            Carrier::Pipe(pipe) => pipe.accept().await,
+            Carrier::Stream(carrier) => carrier.accept_data().await.map(DataReceiver::stream),
         }
     }
 
@@ -126,7 +149,7 @@ impl LinkHandle {
             Carrier::Quic(_) => Transport::Quic,
             Carrier::GoBackN(_) => Transport::GoBackN,
             #[cfg(test)]
-            Carrier::Pipe(_) => Transport::GoBackN,
+            Carrier::Stream(_) => Transport::GoBackN,
         }
     }
 
@@ -137,7 +160,7 @@ impl LinkHandle {
             Carrier::Quic(quic) => quic.connection.rtt(),
             Carrier::GoBackN(carrier) => carrier.rtt(),
             #[cfg(test)]
-            Carrier::Pipe(_) => Duration::ZERO,
+            Carrier::Stream(_) => Duration::ZERO,
         }
     }
 
@@ -147,7 +170,7 @@ impl LinkHandle {
             Carrier::Quic(quic) => quic.connection.closed().await.into(),
             Carrier::GoBackN(carrier) => carrier.closed().await,
             #[cfg(test)]
-            Carrier::Pipe(pipe) => pipe.closed().await,
+            Carrier::Stream(carrier) => carrier.closed().await,
         }
     }
 
@@ -162,7 +185,7 @@ impl LinkHandle {
             Carrier::Quic(quic) => quic.drained().await,
             Carrier::GoBackN(carrier) => carrier.drained().await,
             #[cfg(test)]
-            Carrier::Pipe(_) => {}
+            Carrier::Stream(_) => {}
         }
     }
 
@@ -172,7 +195,7 @@ impl LinkHandle {
             Carrier::Quic(quic) => quic.close(code),
             Carrier::GoBackN(carrier) => carrier.close(code),
             #[cfg(test)]
-            Carrier::Pipe(pipe) => pipe.close(code),
+            Carrier::Stream(carrier) => carrier.close(code),
         }
     }
 }
