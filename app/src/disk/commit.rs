@@ -7,17 +7,17 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use cap_std::fs::Dir;
-use fardrop_shared::offer::ModifiedTime;
+use fardrop_shared::{name::SafeName, offer::ModifiedTime};
 
 use super::{
+    folders::Folder,
     part::{ExistingFile, PartFile, Wish},
     platform,
 };
@@ -36,7 +36,7 @@ pub struct Finished {
     /// Where its bytes are, and what is still to be done.
     pub content: Content,
     /// The final name: that which a part should have, or which the file has.
-    pub name: String,
+    pub name: SafeName<'static>,
 }
 
 /// Where the bytes of a finished file are.
@@ -63,7 +63,7 @@ pub struct Committed {
     /// Index of its entry.
     pub file: u32,
     /// The name it has and where its bytes are from, or why it has none.
-    pub outcome: io::Result<(String, Origin)>,
+    pub outcome: io::Result<(SafeName<'static>, Origin)>,
 }
 
 /// Where the bytes of a file that is on disk are from.
@@ -86,7 +86,7 @@ pub enum Origin {
 /// What the system fails to put on disk is taken back: a part whose bytes failed is removed, and so is a
 /// name whose folder failed, unless it took another file's place. Both would look whole from then on, as
 /// long as the machine runs.
-pub fn commit(batch: Vec<Finished>, touched: Vec<Arc<Dir>>) -> Vec<Committed> {
+pub fn commit(batch: Vec<Finished>, touched: Vec<Folder>) -> Vec<Committed> {
     let sealed = seal(&batch);
     let mut folders = touched;
     let touched = folders.len();
@@ -112,7 +112,7 @@ pub fn commit(batch: Vec<Finished>, touched: Vec<Arc<Dir>>) -> Vec<Committed> {
     }
     let synced: Vec<_> = folders
         .iter()
-        .map(|folder| platform::sync_folder(folder))
+        .map(|folder| platform::sync_folder(folder.dir()))
         .collect();
     let above = synced[..touched]
         .iter()
@@ -124,7 +124,7 @@ pub fn commit(batch: Vec<Finished>, touched: Vec<Arc<Dir>>) -> Vec<Committed> {
         let failed = Err(copy_of(error));
         let outcome = std::mem::replace(&mut committed[name.index].outcome, failed);
         if let (Ok((taken, _)), true) = (outcome, name.owned)
-            && let Err(error) = folders[name.folder].remove_file(&taken)
+            && let Err(error) = folders[name.folder].dir().remove_file(&taken)
         {
             tracing::debug!(%error, "a name that may not be on disk could not be taken back");
         }
@@ -136,8 +136,10 @@ pub fn commit(batch: Vec<Finished>, touched: Vec<Arc<Dir>>) -> Vec<Committed> {
 ///
 /// # Errors
 /// The first that the system gives for any of them; the others were tried.
-pub fn sync_folders(touched: &[Arc<Dir>]) -> io::Result<()> {
-    let synced = touched.iter().map(|folder| platform::sync_folder(folder));
+pub fn sync_folders(touched: &[Folder]) -> io::Result<()> {
+    let synced = touched
+        .iter()
+        .map(|folder| platform::sync_folder(folder.dir()));
     synced.fold(Ok(()), Result::and)
 }
 
@@ -153,9 +155,9 @@ struct Named {
 
 /// A file with its final name, which may not yet be on disk.
 struct NamedFile {
-    name: String,
+    name: SafeName<'static>,
     /// The folder to sync.
-    folder: Arc<Dir>,
+    folder: Folder,
     origin: Origin,
     /// Whether the name was free before.
     owned: bool,
@@ -232,10 +234,8 @@ impl Finished {
 
 /// The place of `folder` among `folders`, put there if it is new. Files of a folder come in a row,
 /// so it is nearly always the last.
-fn index_of(folders: &mut Vec<Arc<Dir>>, folder: Arc<Dir>) -> usize {
-    let known = folders
-        .iter()
-        .rposition(|known| Arc::ptr_eq(known, &folder));
+fn index_of(folders: &mut Vec<Folder>, folder: Folder) -> usize {
+    let known = folders.iter().rposition(|known| known.is(&folder));
     known.unwrap_or_else(|| {
         folders.push(folder);
         folders.len() - 1

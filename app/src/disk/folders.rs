@@ -2,7 +2,11 @@
 
 use std::{io, path::Path, sync::Arc};
 
-use cap_std::{ambient_authority, fs::Dir};
+use cap_std::{
+    ambient_authority,
+    fs::{Dir, Metadata},
+};
+use fardrop_shared::{name::SafeName, offer::ModifiedTime};
 
 use super::platform;
 
@@ -14,6 +18,10 @@ pub struct Destination {
 
 impl Destination {
     /// Opens `path`, which must be a folder.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
     pub fn open(path: &Path) -> io::Result<Self> {
         Ok(Self {
             root: Arc::new(Dir::open_ambient_dir(path, ambient_authority())?),
@@ -21,6 +29,10 @@ impl Destination {
     }
 
     /// Opens `path`, made if it is not there, with the folders that lead to it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
     pub fn make(path: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
         Self::open(path)
@@ -37,69 +49,106 @@ impl Destination {
     }
 }
 
+/// One folder of a destination, held open. What is in it is reached by safe names only.
+#[derive(Debug, Clone)]
+pub struct Folder(Arc<Dir>);
+
+impl Folder {
+    /// What has this name, itself and not what it may link to.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::NotFound`] where nothing has, else what the system says.
+    pub fn look_at(&self, name: &SafeName<'_>) -> io::Result<Metadata> {
+        self.0.symlink_metadata(name)
+    }
+
+    /// Whether the two are the same handle.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(super) fn dir(&self) -> &Dir {
+        &self.0
+    }
+}
+
 /// The folders of a destination, the last one used held open: files of a folder come one after the
 /// other, and walking the path for each would cost more than opening it.
 #[derive(Debug)]
 pub struct Folders {
     root: Arc<Dir>,
-    cached: Option<(String, Arc<Dir>)>,
+    cached: Option<(SafeName<'static>, Folder)>,
     /// Folders that got a new folder in them since [`Folders::take_touched`].
-    touched: Vec<Arc<Dir>>,
+    touched: Vec<Folder>,
 }
 
 impl Folders {
-    /// The folder with this relative path, if it is there.
-    pub fn open(&mut self, path: &str) -> io::Result<Arc<Dir>> {
-        if path.is_empty() {
-            return Ok(Arc::clone(&self.root));
-        }
+    /// The folder with this relative path, or the destination itself without one, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::NotFound`] where it is not, else what the system says.
+    pub fn open(&mut self, path: Option<&SafeName<'_>>) -> io::Result<Folder> {
+        let Some(path) = path else {
+            return Ok(Folder(Arc::clone(&self.root)));
+        };
         if let Some((cached, folder)) = &self.cached
             && cached == path
         {
-            return Ok(Arc::clone(folder));
+            return Ok(folder.clone());
         }
-        let folder = Arc::new(self.root.open_dir(path)?);
-        self.cached = Some((path.to_owned(), Arc::clone(&folder)));
+        let folder = Folder(Arc::new(self.root.open_dir(path)?));
+        self.cached = Some((path.clone().into_owned(), folder.clone()));
         Ok(folder)
     }
 
-    /// The folder with this relative path, made if it is not there, with those that lead to it.
-    pub fn open_or_make(&mut self, path: &str) -> io::Result<Arc<Dir>> {
-        match self.open(path) {
+    /// The folder with this relative path, or the destination itself without one, made if it is not there, with
+    /// those that lead to it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn open_or_make(&mut self, path: Option<&SafeName<'_>>) -> io::Result<Folder> {
+        let there = self.open(path);
+        let Some(path) = path else {
+            return there;
+        };
+        match there {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             outcome => return outcome,
         }
-        let mut folder = Arc::clone(&self.root);
-        for component in path.split('/') {
-            folder = match folder.open_dir(component) {
-                Ok(inner) => Arc::new(inner),
+        let mut folder = Folder(Arc::clone(&self.root));
+        for component in path.components() {
+            folder = match folder.0.open_dir(&component) {
+                Ok(inner) => Folder(Arc::new(inner)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    match folder.create_dir(component) {
+                    match folder.0.create_dir(&component) {
                         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                             return Err(error);
                         }
-                        _ => self.touched.push(Arc::clone(&folder)),
+                        _ => self.touched.push(folder.clone()),
                     }
-                    Arc::new(folder.open_dir(component)?)
+                    Folder(Arc::new(folder.0.open_dir(&component)?))
                 }
                 Err(error) => return Err(error),
             };
         }
-        self.cached = Some((path.to_owned(), Arc::clone(&folder)));
+        self.cached = Some((path.clone().into_owned(), folder.clone()));
         Ok(folder)
     }
 
     /// Folders whose new names are not yet on disk.
-    pub fn take_touched(&mut self) -> Vec<Arc<Dir>> {
+    pub fn take_touched(&mut self) -> Vec<Folder> {
         std::mem::take(&mut self.touched)
     }
 
     /// Sets a folder's own modification time.
-    pub fn set_modified(
-        &mut self,
-        path: &str,
-        modified: fardrop_shared::offer::ModifiedTime,
-    ) -> io::Result<()> {
-        platform::set_folder_modified(&*self.open(path)?, modified)
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn set_modified(&mut self, path: &SafeName<'_>, modified: ModifiedTime) -> io::Result<()> {
+        platform::set_folder_modified(self.open(Some(path))?.dir(), modified)
     }
 }

@@ -11,8 +11,7 @@ mod reader;
 mod tests;
 
 pub use commit::{Committed, Content, Finished, Origin, commit, sync_folders};
-pub use folders::{Destination, Folders};
+pub use folders::{Destination, Folder, Folders};
 pub use part::{ExistingFile, PartFile};
-pub(crate) use place::split_path;
 pub use place::{free_space, has_part};
 pub use reader::{Source, SourceReader};

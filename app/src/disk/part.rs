@@ -3,13 +3,14 @@
 use std::{
     fs::{File, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
-    sync::Arc,
+    path::Path,
 };
 
 use cap_std::fs::Dir;
-use fardrop_shared::{offer::ModifiedTime, transfer::Claim};
+use fardrop_shared::{name::SafeName, offer::ModifiedTime, transfer::Claim};
 
 use super::{
+    folders::Folder,
     place,
     platform::{self, Access, FinalMode, Stage},
 };
@@ -21,7 +22,7 @@ const HASH_PIECE: usize = 256 * 1024;
 /// what it has.
 #[derive(Debug)]
 pub struct PartFile {
-    folder: Arc<Dir>,
+    folder: Folder,
     name: String,
     file: File,
     /// Whether the next transfer of the same path can find and lock it.
@@ -36,12 +37,12 @@ impl PartFile {
     ///
     /// # Errors
     /// What the system says when a file is made.
-    pub fn create(folder: &Arc<Dir>, path: &str) -> io::Result<Self> {
+    pub fn create(folder: &Folder, path: &SafeName<'_>) -> io::Result<Self> {
         if let Some(part) = Self::create_named(folder, path)? {
             return Ok(part);
         }
         let name = place::spare_part_name();
-        let file = platform::create_private(folder, &name)?;
+        let file = platform::create_private(folder.dir(), &name)?;
         let part = Self {
             findable: false,
             ..Self::new(folder, name, file)
@@ -57,22 +58,22 @@ impl PartFile {
     }
 
     /// The part file under the name that the next transfer will look for; `None` where it is not to be had.
-    fn create_named(folder: &Arc<Dir>, path: &str) -> io::Result<Option<Self>> {
+    fn create_named(folder: &Folder, path: &SafeName<'_>) -> io::Result<Option<Self>> {
         /// A name that somebody else keeps putting there is left to them.
         const TRIES: usize = 2;
         let name = place::part_name(path);
         for _ in 0..TRIES {
-            match platform::create_private(folder, &name) {
+            match platform::create_private(folder.dir(), &name) {
                 Ok(file) => {
                     return match lock(&file) {
                         Ok(Lock::Had) => Ok(Some(Self::new(folder, name, file))),
                         Ok(Lock::HeldByAnother) => Ok(None),
                         Ok(Lock::Unsupported) => {
-                            folder.remove_file(&name)?;
+                            folder.dir().remove_file(&name)?;
                             Ok(None)
                         }
                         Err(error) => {
-                            folder.remove_file(&name)?;
+                            folder.dir().remove_file(&name)?;
                             Err(error)
                         }
                     };
@@ -99,7 +100,7 @@ impl PartFile {
     ///
     /// # Errors
     /// What the system says.
-    pub fn reopen(folder: &Arc<Dir>, path: &str) -> io::Result<Option<Self>> {
+    pub fn reopen(folder: &Folder, path: &SafeName<'_>) -> io::Result<Option<Self>> {
         let Taken::Part(part) = Self::take(folder, &place::part_name(path))? else {
             return Ok(None);
         };
@@ -115,29 +116,29 @@ impl PartFile {
     }
 
     /// Opens and locks what has this name, if that is a part of ours.
-    fn take(folder: &Arc<Dir>, name: &str) -> io::Result<Taken> {
-        let file = match platform::open_in(folder, name, Access::ReadAndWrite) {
+    fn take(folder: &Folder, name: &str) -> io::Result<Taken> {
+        let file = match platform::open_in(folder.dir(), Path::new(name), Access::ReadAndWrite) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Taken::Nothing),
             Err(error) => {
                 tracing::debug!(%error, "what has a part's name cannot be opened");
-                return Ok(remove_foreign(folder, name));
+                return Ok(remove_foreign(folder.dir(), name));
             }
         };
-        if !platform::is_ours(&file, || fresh_metadata(folder))? {
-            return Ok(remove_foreign(folder, name));
+        if !platform::is_ours(&file, || fresh_metadata(folder.dir()))? {
+            return Ok(remove_foreign(folder.dir(), name));
         }
         Ok(match lock(&file)? {
-            Lock::Had if still_named(folder, name, &file)? => {
+            Lock::Had if still_named(folder.dir(), name, &file)? => {
                 Taken::Part(Self::new(folder, name.to_owned(), file))
             }
             Lock::Had | Lock::HeldByAnother | Lock::Unsupported => Taken::Held,
         })
     }
 
-    fn new(folder: &Arc<Dir>, name: String, file: File) -> Self {
+    fn new(folder: &Folder, name: String, file: File) -> Self {
         Self {
-            folder: Arc::clone(folder),
+            folder: folder.clone(),
             name,
             file,
             findable: true,
@@ -225,9 +226,7 @@ impl PartFile {
     }
 
     fn final_mode(&self, wish: &Wish<'_>) -> FinalMode {
-        let replaced = wish
-            .replace
-            .then(|| self.folder.symlink_metadata(wish.name).ok());
+        let replaced = wish.replace.then(|| self.folder.look_at(wish.name).ok());
         FinalMode::new(wish.executable, replaced.flatten().as_ref())
     }
 
@@ -236,30 +235,31 @@ impl PartFile {
     /// # Errors
     /// [`io::ErrorKind::NotFound`] if the part is not there under its own name any more, else what the system
     /// says.
-    pub fn rename(self, wish: &Wish<'_>) -> io::Result<(String, Arc<Dir>)> {
+    pub fn rename(self, wish: &Wish<'_>) -> io::Result<(SafeName<'static>, Folder)> {
         let mode = self.final_mode(wish);
         let name = self.give_name(wish)?;
         mode.set(&self.file, Stage::Named);
         Ok((name, self.folder))
     }
 
-    fn give_name(&self, wish: &Wish<'_>) -> io::Result<String> {
+    fn give_name(&self, wish: &Wish<'_>) -> io::Result<SafeName<'static>> {
         /// Numbers tried before giving up.
         const NUMBERS: u32 = 10_000;
         let name = wish.name;
-        if !still_named(&self.folder, &self.name, &self.file)? {
+        let folder = self.folder.dir();
+        if !still_named(folder, &self.name, &self.file)? {
             return Err(io::ErrorKind::NotFound.into());
         }
         if wish.replace {
-            self.folder.rename(&self.name, &self.folder, name)?;
-            return Ok(name.to_owned());
+            folder.rename(&self.name, folder, name)?;
+            return Ok(name.clone().into_owned());
         }
         for number in 0..NUMBERS {
             let target = match number {
-                0 => name.to_owned(),
-                number => place::numbered(name, number).ok_or(io::ErrorKind::InvalidFilename)?,
+                0 => name.clone().into_owned(),
+                number => name.numbered(number),
             };
-            match platform::rename_no_replace(&self.folder, &self.name, &target) {
+            match platform::rename_no_replace(folder, Path::new(&self.name), target.as_path()) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 outcome => return outcome.map(|()| target),
             }
@@ -268,8 +268,11 @@ impl PartFile {
     }
 
     /// Removes it.
+    ///
+    /// # Errors
+    /// What the system says.
     pub fn discard(self) -> io::Result<()> {
-        self.folder.remove_file(&self.name)
+        self.folder.dir().remove_file(&self.name)
     }
 }
 
@@ -277,7 +280,7 @@ impl PartFile {
 #[derive(Debug, Clone, Copy)]
 pub struct Wish<'a> {
     /// The final name. Without `replace`, it gets the first of `name`, `name (1)`, `name (2)` … that is free.
-    pub name: &'a str,
+    pub name: &'a SafeName<'a>,
     /// Whether it takes the place of a file of that name.
     pub replace: bool,
     /// Whether it is a program.
@@ -378,7 +381,7 @@ fn hash_up_to(
 /// A file that had its final name before, open.
 #[derive(Debug)]
 pub struct ExistingFile {
-    folder: Arc<Dir>,
+    folder: Folder,
     file: File,
     length: u64,
 }
@@ -388,12 +391,12 @@ impl ExistingFile {
     ///
     /// # Errors
     /// What the system says.
-    pub fn open(folder: &Arc<Dir>, name: &str, size: u64) -> io::Result<Option<Self>> {
-        let file = platform::open_in(folder, name, Access::Read)?;
+    pub fn open(folder: &Folder, name: &SafeName<'_>, size: u64) -> io::Result<Option<Self>> {
+        let file = platform::open_in(folder.dir(), name.as_path(), Access::Read)?;
         let metadata = file.metadata()?;
         Ok(
             (metadata.is_file() && metadata.len() == size).then(|| Self {
-                folder: Arc::clone(folder),
+                folder: folder.clone(),
                 file,
                 length: size,
             }),
@@ -429,7 +432,7 @@ impl ExistingFile {
         }
     }
 
-    pub(super) fn into_folder(self) -> Arc<Dir> {
+    pub(super) fn into_folder(self) -> Folder {
         self.folder
     }
 }

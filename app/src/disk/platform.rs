@@ -9,7 +9,7 @@ use cap_std::fs::{Dir, Metadata, OpenOptions};
 use fardrop_shared::offer::ModifiedTime;
 
 /// Gives `from` the name `to`, both in `folder`; [`io::ErrorKind::AlreadyExists`] if that is taken.
-pub(super) fn rename_no_replace(folder: &Dir, from: &str, to: &str) -> io::Result<()> {
+pub(super) fn rename_no_replace(folder: &Dir, from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
     {
         use rustix::{
@@ -133,7 +133,7 @@ pub(super) fn create_private(folder: &Dir, name: &str) -> io::Result<File> {
 ///
 /// # Errors
 /// What the system says; of a link, one for which [`is_link_error`] holds.
-pub(super) fn open_in(folder: &Dir, name: &str, access: Access) -> io::Result<File> {
+pub(super) fn open_in(folder: &Dir, name: &Path, access: Access) -> io::Result<File> {
     #[cfg(unix)]
     {
         use rustix::fs::{Mode, OFlags, openat};

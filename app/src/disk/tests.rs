@@ -1,6 +1,10 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
-use fardrop_shared::offer::ModifiedTime;
+use fardrop_shared::{
+    name::{BadNames, NameRules, Platform, SafeName},
+    offer::{Entry, EntryKind, ManifestBuilder, ModifiedTime, OfferReader},
+};
+use rand::rngs::OsRng;
 
 use super::*;
 
@@ -9,10 +13,32 @@ const TIME: ModifiedTime = ModifiedTime {
     nanos: 250_000_000,
 };
 
+/// A name as it comes from a peer.
+fn name(path: &str) -> SafeName<'static> {
+    let mut offer = ManifestBuilder::new();
+    let entry = Entry {
+        path: path.as_bytes(),
+        kind: EntryKind::Folder,
+        modified: TIME,
+    };
+    offer.push(entry).unwrap();
+    let offer = offer.finish().unwrap();
+    let mut reader = OfferReader::new(&mut OsRng);
+    for page in offer.pages() {
+        reader.push_page(page).unwrap();
+    }
+    let checked = Arc::new(reader.finish().unwrap());
+    let rules = NameRules::new(Platform::HERE);
+    let placed = checked.place(rules, BadNames::Skip, &mut OsRng);
+    let mut cursor = placed.cursor();
+    let (_, entry) = cursor.next(&placed).unwrap();
+    entry.place.unwrap().into_owned()
+}
+
 fn finished(folders: &mut Folders, path: &str, contents: &[u8], replace: bool) -> Finished {
-    let (parent, name) = split_path(path);
-    let folder = folders.open_or_make(parent).unwrap();
-    let mut part = PartFile::create(&folder, path).unwrap();
+    let path = name(path);
+    let folder = folders.open_or_make(path.parent().as_ref()).unwrap();
+    let mut part = PartFile::create(&folder, &path).unwrap();
     part.write(contents).unwrap();
     Finished {
         file: 7,
@@ -22,17 +48,18 @@ fn finished(folders: &mut Folders, path: &str, contents: &[u8], replace: bool) -
             modified: TIME,
             executable: true,
         },
-        name: name.to_owned(),
+        name: path.file_name().into_owned(),
     }
 }
 
 #[track_caller]
-fn check_commit(batch: Vec<Finished>, touched: Vec<Arc<cap_std::fs::Dir>>, names: &[&str]) {
+fn check_commit(batch: Vec<Finished>, touched: Vec<Folder>, names: &[&str]) {
     let committed = commit(batch, touched);
     let got: Vec<_> = committed
         .into_iter()
         .map(|committed| committed.outcome.unwrap().0)
         .collect();
+    let names: Vec<_> = names.iter().map(|path| name(path)).collect();
     assert_eq!(got, names);
 }
 
@@ -138,8 +165,8 @@ fn check_not_taken_for_a_part(spoil: impl FnOnce(&Path)) -> tempfile::TempDir {
     drop(finished(&mut folders, "f", b"kept", false));
     let part = part_in(root.path());
     spoil(&part);
-    let folder = folders.open("").unwrap();
-    assert!(PartFile::reopen(&folder, "f").unwrap().is_none());
+    let folder = folders.open(None).unwrap();
+    assert!(PartFile::reopen(&folder, &name("f")).unwrap().is_none());
     let one = finished(&mut folders, "f", b"one", false);
     let committed = commit(vec![one], Vec::new());
     let (name, _) = committed[0].outcome.as_ref().unwrap();

@@ -194,7 +194,7 @@ impl Person {
             conflicts: offer.conflicts.into(),
             free: offer.free_space,
             destination: Some(offer.destination.clone()),
-            ..offer_summary(&offer.manifest)
+            ..offer_summary(offer.manifest.manifest())
         };
         let (session, offer) = (self.session, summary);
         self.reporter

@@ -4,7 +4,10 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
 use fardrop_shared::offer::Manifest;
 
@@ -33,14 +36,14 @@ impl OfferSource {
         &self.manifest
     }
 
-    /// Where the entry with this index and relative path is, into `path`; `None` for no entry.
-    pub fn locate(&self, index: u32, relative: &str, path: &mut PathBuf) -> Option<()> {
+    /// Puts where the entry with this index and relative path is into `path`; `None` for no entry.
+    pub fn locate(&self, index: u32, relative: &[u8], path: &mut PathBuf) -> Option<()> {
         let after = self.roots.partition_point(|root| root.first <= index);
         let root = self.roots.get(after.checked_sub(1)?)?;
         path.clear();
         path.push(&root.path);
-        if let Some((_, below)) = relative.split_once('/') {
-            path.push(below);
+        if let Some(separator) = relative.iter().position(|byte| *byte == b'/') {
+            path.push(from_bytes(&relative[separator + 1..])?);
         }
         Some(())
     }
@@ -49,5 +52,31 @@ impl OfferSource {
     #[must_use]
     pub fn contains(&self, path: &Path) -> bool {
         self.roots.iter().any(|root| path.starts_with(&root.path))
+    }
+}
+
+/// The bytes under which a name of this system travels; `None` for one that no other system can have.
+fn to_bytes(name: &OsStr) -> Option<&[u8]> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        Some(name.as_bytes())
+    }
+    #[cfg(not(unix))]
+    {
+        name.to_str().map(str::as_bytes)
+    }
+}
+
+/// The path of this system that travels as these bytes.
+fn from_bytes(path: &[u8]) -> Option<&OsStr> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        Some(OsStr::from_bytes(path))
+    }
+    #[cfg(not(unix))]
+    {
+        str::from_utf8(path).ok().map(OsStr::new)
     }
 }

@@ -10,14 +10,14 @@ use std::{
 };
 
 use fardrop_shared::{
-    name::{NameError, SafeName},
+    name::{NameError, fold, lossy, numbered},
     offer::{Entry, EntryKind, ManifestBuilder, ModifiedTime, NameChecker, OfferError},
 };
 use rand::rngs::OsRng;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use super::{OfferSource, Root};
+use super::{OfferSource, Root, to_bytes};
 
 /// Most warnings kept; the rest are counted.
 const WARNINGS_KEPT: usize = 1000;
@@ -33,7 +33,7 @@ pub enum ScanWarning {
     LinkLoop(PathBuf),
     /// Neither a file nor a folder: a pipe, a socket, a device.
     Special(PathBuf),
-    /// A name that is not Unicode.
+    /// A name that only this system can have: on Windows, one that is not Unicode.
     NameNotUnicode(PathBuf),
     /// A name that a receiver would refuse, with the reason.
     NameRefused(PathBuf, NameError),
@@ -92,6 +92,10 @@ pub struct ScannedItem {
 }
 
 /// Walks `paths` on a thread of its own. Dropping the receiver stops the walk.
+///
+/// # Errors
+///
+/// What the system says when there is no such thread.
 pub fn scan_in_background(
     paths: Vec<PathBuf>,
 ) -> io::Result<oneshot::Receiver<Result<Scanned, ScanError>>> {
@@ -106,7 +110,11 @@ pub fn scan_in_background(
     Ok(receiver)
 }
 
-/// Walks `paths` into an offer; ends with [`ScanError::Stopped`] soon after `stop` is set.
+/// Walks `paths` into an offer.
+///
+/// # Errors
+///
+/// A [`ScanError`]; [`ScanError::Stopped`] soon after `stop` is set.
 pub fn scan(paths: &[PathBuf], stop: &AtomicBool) -> Result<Scanned, ScanError> {
     walk(paths, &|| stop.load(Ordering::Relaxed))
 }
@@ -143,7 +151,7 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
                 number => numbered(&name, number),
             })
             .take(paths.len())
-            .find(|name| taken.insert(name.to_lowercase()));
+            .find(|name| taken.insert(fold(name, true, true).into_owned()));
         let name = free.unwrap_or(name);
         let (before, left_out) = (walker.builder.totals(), walker.warning_count);
         walker.argument(canonical, &name, metadata)?;
@@ -155,7 +163,7 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
             });
         }
         items.push(ScannedItem {
-            name,
+            name: lossy(&name).into_owned(),
             folder: metadata.is_dir(),
             files: after.files - before.files,
             bytes: after.bytes - before.bytes,
@@ -173,16 +181,10 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
     })
 }
 
-/// `name (number).ext`; as it is where it is no name that can be sent.
-fn numbered(name: &str, number: u32) -> String {
-    let numbered = SafeName::try_from(name).and_then(|name| name.numbered(number));
-    numbered.map_or_else(|_| name.to_owned(), String::from)
-}
-
 /// The name an argument is sent under: its own, or what `.` and `..` stand for.
-fn argument_name(path: &Path, canonical: &Path) -> Option<String> {
+fn argument_name(path: &Path, canonical: &Path) -> Option<Vec<u8>> {
     let name = path.file_name().or_else(|| canonical.file_name())?;
-    name.to_str().map(str::to_owned)
+    to_bytes(name).map(<[u8]>::to_vec)
 }
 
 struct Walker<'a> {
@@ -212,7 +214,7 @@ enum Found {
 
 impl Walker<'_> {
     /// One of the given paths, with all that is in it, under `name`.
-    fn argument(&mut self, path: &Path, name: &str, metadata: &Metadata) -> Result<(), ScanError> {
+    fn argument(&mut self, path: &Path, name: &[u8], metadata: &Metadata) -> Result<(), ScanError> {
         let mut path = path.to_path_buf();
         let mut relative = name.to_owned();
         if metadata.is_file() {
@@ -252,15 +254,15 @@ impl Walker<'_> {
         &mut self,
         path: &Path,
         name: &OsString,
-        relative: &mut String,
+        relative: &mut Vec<u8>,
         levels: &[Level],
     ) -> Result<Option<Level>, ScanError> {
-        let Some(name) = name.to_str() else {
+        let Some(name) = to_bytes(name) else {
             self.warn(ScanWarning::NameNotUnicode(path.to_path_buf()));
             return Ok(None);
         };
-        relative.push('/');
-        relative.push_str(name);
+        relative.push(b'/');
+        relative.extend(name);
         match self.look(path, levels) {
             Ok(Found::File(metadata)) => {
                 self.add(path, relative, &metadata)?;
@@ -312,7 +314,12 @@ impl Walker<'_> {
     }
 
     /// Adds an entry, unless a receiver would refuse its name; whether it was added.
-    fn add(&mut self, path: &Path, relative: &str, metadata: &Metadata) -> Result<bool, ScanError> {
+    fn add(
+        &mut self,
+        path: &Path,
+        relative: &[u8],
+        metadata: &Metadata,
+    ) -> Result<bool, ScanError> {
         let kind = if metadata.is_dir() {
             EntryKind::Folder
         } else {

@@ -4,6 +4,8 @@ use std::{
     os::unix::{ffi::OsStrExt, fs::symlink},
 };
 
+use fardrop_shared::name::{NameError, lossy};
+
 use super::*;
 
 fn write(path: &Path) {
@@ -19,7 +21,7 @@ fn found(paths: &[PathBuf]) -> (Vec<String>, Vec<ScanWarning>) {
         let mut path = PathBuf::new();
         scanned.source.locate(index, entry.path, &mut path).unwrap();
         assert!(path.exists(), "{}", path.display());
-        names.push(entry.path.to_owned());
+        names.push(lossy(entry.path).into_owned());
     });
     assert_eq!(scanned.warnings.len(), scanned.warning_count);
     (names, scanned.warnings)
@@ -95,8 +97,7 @@ fn what_cannot_be_sent_is_left_out_with_a_warning() {
     let root = tempfile::tempdir().unwrap();
     let tree = root.path().join("tree").to_path_buf();
     write(&tree.join("fine"));
-    write(&tree.join("back\\slash"));
-    write(&tree.join(OsStr::from_bytes(b"\xff")));
+    write(&tree.join(".fardrop-0123.part"));
     rustix::fs::mknodat(
         rustix::fs::CWD,
         tree.join("pipe"),
@@ -110,11 +111,35 @@ fn what_cannot_be_sent_is_left_out_with_a_warning() {
     assert!(matches!(
         &warnings[..],
         [
-            ScanWarning::NameRefused(..),
-            ScanWarning::Special(_),
-            ScanWarning::NameNotUnicode(_)
+            ScanWarning::NameRefused(_, NameError::OurOwn),
+            ScanWarning::Special(_)
         ]
     ));
+}
+
+#[test]
+fn what_this_system_can_hold_is_offered() {
+    let root = tempfile::tempdir().unwrap();
+    let tree = root.path().join("tree");
+    let names: [&[u8]; 9] = [
+        b"1.host,S=3:2,S",
+        b"Makefile",
+        b"aux.c",
+        b"back\\slash",
+        b"e\xcc\x81",
+        b"makefile",
+        b"tab\t",
+        b"trailing. ",
+        b"\xc3\xa9",
+    ];
+    for name in names.into_iter().chain([b"\xff".as_slice()]) {
+        write(&tree.join(OsStr::from_bytes(name)));
+    }
+    let (found, warnings) = found(&[tree]);
+    let expected = names.map(|name| format!("tree/{}", lossy(name)));
+    assert_eq!(found[1..10], expected);
+    assert_eq!(found[10..], ["tree/\\xff"]);
+    assert_eq!(warnings, []);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Showing what a stranger wrote.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// How many characters of an ending are shown whole where the middle is left out: `.tar.gz` and the
 /// like, with a little of the name before them.
@@ -35,6 +35,24 @@ pub fn display_safe(text: &str, max_chars: usize) -> Cow<'_, str> {
     }
     cut.extend(shown[shown.len() - tail..].iter().map(|shown| shown.text()));
     Cow::Owned(cut)
+}
+
+/// The text of a name: what is not UTF-8 in it appears as `\xff`. For people only: two names may have the same
+/// text.
+#[must_use]
+pub fn lossy(name: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = str::from_utf8(name) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(name.len() + 8);
+    for chunk in name.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            // Writing into a String does not fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    Cow::Owned(text)
 }
 
 /// A character as it is shown. An escape is never cut in two.

@@ -9,16 +9,18 @@
 //! page   = entry*                           at most PAGE_LIMIT bytes
 //! entry  = flags      u8                    bit 0 folder, bit 1 executable, others 0
 //!          shared     varint                bytes of the path taken from the entry before in this page
-//!          length     varint, bytes         the rest of the path: UTF-8, '/' between components
+//!          length     varint, bytes         the rest of the path, '/' between components
 //!          size       varint                files only, at most 2^63 - 1
 //!          seconds    zigzag varint         modification time since 1970
 //!          nanos      varint                below 1,000,000,000
 //! varint = 7 bits a byte, least significant first, bit 7 set on all but the last
 //! ```
 //!
-//! Paths are *not* checked here beyond their length and encoding: what may become a path on the
-//! receiving disk is decided by `name`.
+//! Paths are bytes, and a [`Manifest`] checks nothing of them but their length. What comes from a peer is read by
+//! an [`OfferReader`], which refuses a dangerous name, and the [`CheckedManifest`] that it makes gives every
+//! entry its place at a destination as a [`SafeName`](crate::name::SafeName).
 
+mod checked;
 mod names;
 mod page;
 #[cfg(test)]
@@ -27,6 +29,9 @@ mod time;
 
 use thiserror::Error;
 
+pub use checked::{
+    CheckedManifest, OfferReader, PageError, PlacedCursor, PlacedEntry, PlacedManifest,
+};
 pub use names::NameChecker;
 use page::Decoder;
 pub use time::ModifiedTime;
@@ -62,7 +67,7 @@ pub enum EntryKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// Relative path, components separated by `/`; 1 to [`PATH_LIMIT`] bytes.
-    pub path: &'a str,
+    pub path: &'a [u8],
     /// File or folder.
     pub kind: EntryKind,
     /// When it was last modified.
@@ -118,7 +123,7 @@ pub struct ManifestBuilder {
     /// The page being written, and the path of its last entry.
     open: Vec<u8>,
     open_first: u32,
-    last_path: String,
+    last_path: Vec<u8>,
 }
 
 impl ManifestBuilder {
@@ -129,6 +134,10 @@ impl ManifestBuilder {
     }
 
     /// Adds one entry after the others. On an error the manifest is as it was.
+    ///
+    /// # Errors
+    ///
+    /// An [`OfferError`] for each bound that it would pass.
     pub fn push(&mut self, entry: Entry<'_>) -> Result<(), OfferError> {
         if entry.path.is_empty() || entry.path.len() > PATH_LIMIT {
             return Err(OfferError::PathLength);
@@ -139,18 +148,20 @@ impl ManifestBuilder {
         if self.open.len() > PAGE_LIMIT {
             self.open.truncate(before);
             self.close_page()?;
-            page::encode(&mut self.open, "", entry);
+            page::encode(&mut self.open, b"", entry);
         }
         self.last_path.clear();
-        self.last_path.push_str(entry.path);
+        self.last_path.extend(entry.path);
         self.totals = totals;
         Ok(())
     }
 
     /// Adds a page from a peer after the others, having shown each entry to `check`.
     ///
-    /// Fails on any byte that does not follow the format, on a bound passed, and with what `check`
-    /// says; the manifest is of no use after that.
+    /// # Errors
+    ///
+    /// On any byte that does not follow the format, on a bound passed, and what `check` says; the manifest is
+    /// of no use after that.
     pub fn push_page<E: From<OfferError>>(
         &mut self,
         bytes: &[u8],
@@ -170,6 +181,10 @@ impl ManifestBuilder {
     }
 
     /// Ends the manifest.
+    ///
+    /// # Errors
+    ///
+    /// [`OfferError::ManifestTooLong`].
     pub fn finish(mut self) -> Result<Manifest, OfferError> {
         self.close_page()?;
         Ok(Manifest {

@@ -1,11 +1,11 @@
-//! Whether the names of an offer may become paths, all of them together.
+//! Whether the names of an offer are safe, all of them together.
 
 use rand_core::{CryptoRng, RngCore};
 
 use super::{Entry, EntryKind};
-use crate::name::{self, NameError, NameSet, Platform, SafeName};
+use crate::name::{self, NameError, NameSet};
 
-/// Looks at the entries of one offer, one after the other, by the rules of `name`.
+/// Looks at the entries of one offer, one after the other, by the rules that hold everywhere.
 #[derive(Debug)]
 pub struct NameChecker {
     seen: NameSet,
@@ -24,18 +24,16 @@ impl NameChecker {
     ///
     /// A receiver refuses the whole offer on an error. A sender, whose names are its own, may leave
     /// the entry out and go on.
+    ///
+    /// # Errors
+    ///
+    /// The first [`NameError`] whose rule is broken.
     pub fn check(&mut self, entry: Entry<'_>) -> Result<(), NameError> {
-        let name = SafeName::try_from(entry.path)?;
+        name::check(entry.path)?;
         let kind = match entry.kind {
             EntryKind::File { .. } => name::EntryKind::File,
             EntryKind::Folder => name::EntryKind::Folder,
         };
-        self.seen.insert(&name, kind)
-    }
-
-    /// The same, where the files are to be written on this machine.
-    pub fn check_here(&mut self, entry: Entry<'_>) -> Result<(), NameError> {
-        SafeName::try_from(entry.path)?.check_on(Platform::HERE)?;
-        self.check(entry)
+        self.seen.insert(entry.path, kind)
     }
 }

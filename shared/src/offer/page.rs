@@ -9,7 +9,7 @@ const NANOS_PER_SECOND: u32 = 1_000_000_000;
 const VARINT_LIMIT: u32 = 10;
 
 /// Appends `entry`, whose path follows `previous` in its page.
-pub(super) fn encode(page: &mut Vec<u8>, previous: &str, entry: Entry<'_>) {
+pub(super) fn encode(page: &mut Vec<u8>, previous: &[u8], entry: Entry<'_>) {
     page.push(match entry.kind {
         EntryKind::Folder => FOLDER,
         EntryKind::File {
@@ -18,7 +18,7 @@ pub(super) fn encode(page: &mut Vec<u8>, previous: &str, entry: Entry<'_>) {
         EntryKind::File { .. } => 0,
     });
     let shared = shared_prefix(previous, entry.path);
-    let rest = &entry.path.as_bytes()[shared..];
+    let rest = &entry.path[shared..];
     put_varint(page, shared as u64);
     put_varint(page, rest.len() as u64);
     page.extend_from_slice(rest);
@@ -30,17 +30,10 @@ pub(super) fn encode(page: &mut Vec<u8>, previous: &str, entry: Entry<'_>) {
     put_varint(page, entry.modified.nanos.into());
 }
 
-/// Bytes that two paths have in common at their start, ending between characters.
-fn shared_prefix(previous: &str, path: &str) -> usize {
-    let mut shared = previous
-        .bytes()
-        .zip(path.bytes())
-        .take_while(|(left, right)| left == right)
-        .count();
-    while !path.is_char_boundary(shared) {
-        shared -= 1;
-    }
-    shared
+/// Bytes that two paths have in common at their start.
+fn shared_prefix(previous: &[u8], path: &[u8]) -> usize {
+    let pairs = previous.iter().zip(path);
+    pairs.take_while(|(left, right)| left == right).count()
 }
 
 fn put_varint(page: &mut Vec<u8>, mut value: u64) {
@@ -55,14 +48,14 @@ fn put_varint(page: &mut Vec<u8>, mut value: u64) {
 #[derive(Debug)]
 pub(super) struct Decoder {
     position: usize,
-    path: String,
+    path: Vec<u8>,
 }
 
 impl Decoder {
     pub(super) const fn new() -> Self {
         Self {
             position: 0,
-            path: String::new(),
+            path: Vec::new(),
         }
     }
 
@@ -108,7 +101,7 @@ impl Decoder {
     fn read_path(&mut self, page: &[u8]) -> Result<(), OfferError> {
         let shared = self.length(page)?;
         let length = self.length(page)?;
-        if shared > self.path.len() || !self.path.is_char_boundary(shared) {
+        if shared > self.path.len() {
             return Err(OfferError::Malformed);
         }
         if shared + length == 0 || shared + length > PATH_LIMIT {
@@ -116,9 +109,8 @@ impl Decoder {
         }
         let end = self.position + length;
         let rest = page.get(self.position..end).ok_or(OfferError::Malformed)?;
-        let rest = std::str::from_utf8(rest).map_err(|_| OfferError::Malformed)?;
         self.path.truncate(shared);
-        self.path.push_str(rest);
+        self.path.extend(rest);
         self.position = end;
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::*;
 
 fn file(path: &str, size: u64) -> Entry<'_> {
     Entry {
-        path,
+        path: path.as_bytes(),
         kind: EntryKind::File {
             size,
             executable: size % 2 == 1,
@@ -18,7 +18,7 @@ fn file(path: &str, size: u64) -> Entry<'_> {
 
 fn folder(path: &str) -> Entry<'_> {
     Entry {
-        path,
+        path: path.as_bytes(),
         kind: EntryKind::Folder,
         modified: ModifiedTime::default(),
     }
@@ -77,7 +77,7 @@ fn hundred_thousand_files_are_small_and_reachable_in_any_order() {
     for step in 0..2_000_u64 {
         let index = (step * 7_919 + step % 3) % 100_000;
         let entry = cursor.entry(&manifest, index as u32).unwrap();
-        assert!(entry.path.ends_with(&format!("{index:06}.jpg")));
+        assert!(entry.path.ends_with(format!("{index:06}.jpg").as_bytes()));
     }
     assert_eq!(cursor.entry(&manifest, 100_000), None);
     assert!(cursor.entry(&manifest, 99_999).is_some());
@@ -110,7 +110,7 @@ fn bounds_are_kept() {
 fn a_million_entries_are_the_most() {
     let mut page = Vec::new();
     while page.len() < PAGE_LIMIT - 16 {
-        page::encode(&mut page, "", folder("a"));
+        page::encode(&mut page, b"", folder("a"));
     }
     let mut builder = ManifestBuilder::new();
     let outcome = loop {
@@ -134,13 +134,13 @@ proptest! {
         for (path, size, executable, seconds, nanos) in &entries {
             let kind = EntryKind::File { size: *size, executable: *executable };
             let modified = ModifiedTime { seconds: *seconds, nanos: *nanos };
-            builder.push(Entry { path, kind, modified }).unwrap();
+            builder.push(Entry { path: path.as_bytes(), kind, modified }).unwrap();
         }
         let manifest = builder.finish().unwrap();
         check_crosses(&manifest);
         manifest.for_each(|index, entry| {
             let (path, _, _, seconds, nanos) = &entries[index as usize];
-            assert_eq!(entry.path, path);
+            assert_eq!(entry.path, path.as_bytes());
             assert_eq!(entry.modified, ModifiedTime { seconds: *seconds, nanos: *nanos });
         });
     }

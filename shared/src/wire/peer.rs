@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The version of everything said between peers after the pairing.
-pub const TRANSFER_VERSION: u16 = 1;
+pub const TRANSFER_VERSION: u16 = 2;
 
 /// What a sender says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use fardrop_shared::offer::{Entry, EntryKind, Manifest};
+use fardrop_shared::name::lossy;
+use fardrop_shared::offer::{Entry, EntryKind, Manifest, PlacedManifest};
 use tokio::sync::watch;
 
 use crate::engine::command::{OFFER_ROWS_LIMIT, PageRequest};
@@ -23,7 +24,7 @@ pub(in crate::engine) enum OfferView {
     /// As its sender has it.
     Sent(Arc<OfferSource>),
     /// As it arrived, and what is in its way.
-    Received(Arc<Manifest>, ConflictMap),
+    Received(Arc<PlacedManifest>, ConflictMap),
 }
 
 /// What an offer is, in short.
@@ -31,9 +32,10 @@ pub(in crate::engine) fn offer_summary(manifest: &Manifest) -> OfferSummary {
     let totals = manifest.totals();
     let mut top_names: Vec<String> = Vec::new();
     manifest.for_each(|_, entry| {
-        let top = entry.path.split('/').next().unwrap_or_default();
-        if top_names.len() < TOP_NAMES && top_names.last().is_none_or(|last| last != top) {
-            top_names.push(top.to_owned());
+        let top = entry.path.split(|byte| *byte == b'/').next();
+        let top = lossy(top.unwrap_or_default());
+        if top_names.len() < TOP_NAMES && top_names.last().is_none_or(|last| *last != top) {
+            top_names.push(top.into_owned());
         }
     });
     OfferSummary {
@@ -100,7 +102,7 @@ impl OfferView {
     fn manifest(&self) -> &Manifest {
         match self {
             Self::Sent(source) => source.manifest(),
-            Self::Received(manifest, _) => manifest,
+            Self::Received(manifest, _) => manifest.manifest(),
         }
     }
 
@@ -123,7 +125,7 @@ impl OfferView {
             let search = request.search.to_lowercase();
             let mut matching: u64 = 0;
             manifest.for_each(|index, entry| {
-                if entry.path.to_lowercase().contains(&search) {
+                if lossy(entry.path).to_lowercase().contains(&search) {
                     if matching >= request.first && rows.len() < count {
                         rows.push(self.row(index, entry));
                     }
@@ -147,7 +149,7 @@ impl OfferView {
         };
         OfferRow {
             index,
-            name: entry.path.to_owned(),
+            name: lossy(entry.path).into_owned(),
             folder,
             executable,
             files,
@@ -159,10 +161,12 @@ impl OfferView {
 
 /// Gives every folder among `rows` what is in it.
 fn add_up_folders(manifest: &Manifest, rows: &mut [OfferRow]) {
-    let mut totals: HashMap<String, (u64, u64)> = rows
+    let mut cursor = manifest.cursor();
+    let mut path = |row: &OfferRow| Some(cursor.entry(manifest, row.index)?.path.to_owned());
+    let mut totals: HashMap<Vec<u8>, (u64, u64)> = rows
         .iter()
         .filter(|row| row.folder)
-        .map(|row| (row.name.clone(), (0, 0)))
+        .filter_map(|row| Some((path(row)?, (0, 0))))
         .collect();
     if totals.is_empty() {
         return;
@@ -178,7 +182,8 @@ fn add_up_folders(manifest: &Manifest, rows: &mut [OfferRow]) {
         }
     });
     for row in rows.iter_mut().filter(|row| row.folder) {
-        (row.files, row.bytes) = totals.get(&row.name).copied().unwrap_or_default();
+        let total = path(row).and_then(|path| totals.remove(&path));
+        (row.files, row.bytes) = total.unwrap_or_default();
     }
 }
 

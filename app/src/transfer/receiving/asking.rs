@@ -4,8 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fardrop_shared::offer::Manifest;
+use fardrop_shared::name::{BadNames, NameRules, Platform};
+use fardrop_shared::offer::{CheckedManifest, PlacedManifest};
 use fardrop_shared::wire::peer::DeclineReason;
+use rand::rngs::OsRng;
 
 use super::decision::{Answer, Decide, Decision, ScannedOffer};
 use super::scan::DestinationScan;
@@ -16,7 +18,7 @@ use crate::transfer::error::TransferError;
 
 /// What the person takes of an offer, and into which folder.
 pub(super) struct Taken {
-    pub(super) manifest: Arc<Manifest>,
+    pub(super) manifest: Arc<PlacedManifest>,
     pub(super) scan: Arc<DestinationScan>,
     pub(super) acceptance: Acceptance,
     pub(super) destination: PathBuf,
@@ -25,19 +27,19 @@ pub(super) struct Taken {
 
 /// Scans the destination and asks the person, until that is settled.
 pub(super) async fn ask(
-    manifest: Arc<Manifest>,
+    manifest: Arc<CheckedManifest>,
     destination: PathBuf,
     person: &mut impl Decide,
     alive: &Alive,
 ) -> Result<Taken, TransferError> {
     let scanned = scan(&manifest, &destination, alive).await?;
     let mut scanned = scanned.map_err(TransferError::Destination)?;
-    person.see(&scanned.offer(&manifest));
+    person.see(&scanned.offer());
     let mut refused = None;
     loop {
         let offer = ScannedOffer {
             refused: refused.take(),
-            ..scanned.offer(&manifest)
+            ..scanned.offer()
         };
         let (elsewhere, accepted) = match person.decide(offer).await {
             Answer::Decided(Decision::Decline) => {
@@ -49,16 +51,16 @@ pub(super) async fn ask(
                 destination,
             }) => match destination.filter(|folder| *folder != scanned.destination) {
                 Some(folder) => (folder, Some((on_conflict, selection))),
-                None => return take(manifest, scanned, on_conflict, selection, alive).await,
+                None => return take(scanned, on_conflict, selection, alive).await,
             },
             Answer::Elsewhere(folder) => (folder, None),
         };
         match scan(&manifest, &elsewhere, alive).await? {
             Ok(other) => {
                 scanned = other;
-                person.see(&scanned.offer(&manifest));
+                person.see(&scanned.offer());
                 if let Some((on_conflict, selection)) = accepted {
-                    return take(manifest, scanned, on_conflict, selection, alive).await;
+                    return take(scanned, on_conflict, selection, alive).await;
                 }
             }
             Err(error) => refused = Some(error),
@@ -69,14 +71,16 @@ pub(super) async fn ask(
 /// A folder that the offer might go to.
 struct Scanned {
     destination: PathBuf,
+    /// Which entry would go where.
+    manifest: Arc<PlacedManifest>,
     scan: Arc<DestinationScan>,
     free_space: Option<u64>,
 }
 
 impl Scanned {
-    fn offer(&self, manifest: &Arc<Manifest>) -> ScannedOffer {
+    fn offer(&self) -> ScannedOffer {
         ScannedOffer {
-            manifest: Arc::clone(manifest),
+            manifest: Arc::clone(&self.manifest),
             destination: self.destination.clone(),
             refused: None,
             free_space: self.free_space,
@@ -87,14 +91,16 @@ impl Scanned {
     }
 }
 
-/// What is in the folder `path` already, and how much fits there.
+/// What names can be in the folder `path`, what is in it already, and how much fits there.
 async fn scan(
-    manifest: &Arc<Manifest>,
+    manifest: &Arc<CheckedManifest>,
     path: &Path,
     alive: &Alive,
 ) -> Result<io::Result<Scanned>, TransferError> {
     let (manifest, destination) = (Arc::clone(manifest), path.to_owned());
     let scanning = on_thread("fardrop-scan", alive, move || {
+        let rules = NameRules::new(Platform::HERE);
+        let manifest = manifest.place(rules, BadNames::default(), &mut OsRng);
         let scan = match Destination::open(&destination) {
             Ok(opened) => DestinationScan::look(&manifest, &mut opened.folders()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -103,6 +109,7 @@ async fn scan(
             Err(error) => return Err(error),
         };
         Ok(Scanned {
+            manifest: Arc::new(manifest),
             scan: Arc::new(scan),
             free_space: free_space(&destination).ok(),
             destination,
@@ -113,18 +120,17 @@ async fn scan(
 
 /// Works out which entries are taken, beside the network's thread: there may be a million.
 async fn take(
-    manifest: Arc<Manifest>,
     scanned: Scanned,
     on_conflict: ConflictPolicy,
     selection: Selection,
     alive: &Alive,
 ) -> Result<Taken, TransferError> {
-    let offered = Arc::clone(&manifest);
+    let offered = Arc::clone(&scanned.manifest);
     let acceptance = on_thread("fardrop-select", alive, move || {
-        Acceptance::new(&offered, on_conflict, &selection)
+        Acceptance::new(offered.manifest(), on_conflict, &selection)
     });
     Ok(Taken {
-        manifest,
+        manifest: scanned.manifest,
         scan: scanned.scan,
         acceptance: acceptance.await?,
         destination: scanned.destination,

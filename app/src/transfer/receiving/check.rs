@@ -2,14 +2,15 @@
 
 use std::io;
 
-use fardrop_shared::offer::{EntryKind, Manifest};
+use fardrop_shared::name::SafeName;
+use fardrop_shared::offer::{EntryKind, PlacedManifest};
 use fardrop_shared::transfer::Ranges;
 use fardrop_shared::wire::peer::{Claim, ReceiverMessage};
 
 use super::scan::DestinationScan;
 use super::selection::{Acceptance, ConflictPolicy};
 use super::state::{Kept, ReceiveState};
-use crate::disk::{ExistingFile, Folders, PartFile, split_path};
+use crate::disk::{ExistingFile, Folders, PartFile};
 
 /// The transfer is over: nobody hears what is asked for.
 struct Over;
@@ -17,7 +18,7 @@ struct Over;
 /// Asks for everything in `acceptance`: first for what nothing is here of, so that the sender has
 /// work while the rest is hashed.
 pub(super) fn check(
-    manifest: &Manifest,
+    manifest: &PlacedManifest,
     scan: &DestinationScan,
     acceptance: &Acceptance,
     folders: Folders,
@@ -34,7 +35,7 @@ pub(super) fn check(
 }
 
 struct Check<'a> {
-    manifest: &'a Manifest,
+    manifest: &'a PlacedManifest,
     scan: &'a DestinationScan,
     acceptance: &'a Acceptance,
     state: &'a ReceiveState,
@@ -45,7 +46,7 @@ impl Check<'_> {
         self.ask_for_fresh()?;
         let mut cursor = self.manifest.cursor();
         while let Some((index, entry)) = cursor.next(self.manifest) {
-            let EntryKind::File { size, .. } = entry.kind else {
+            let (EntryKind::File { size, .. }, Some(place)) = (entry.kind, entry.place) else {
                 continue;
             };
             if !self.acceptance.contains(index) || self.is_fresh(index) {
@@ -55,7 +56,7 @@ impl Check<'_> {
                 return Err(Over);
             }
             // What cannot be looked at is asked for whole.
-            let found = self.find(&mut folders, index, entry.path, size);
+            let found = self.find(&mut folders, index, &place, size);
             match found.unwrap_or_default() {
                 Here::Nothing => {
                     self.state.requests().receiving.want(index);
@@ -82,7 +83,8 @@ impl Check<'_> {
         let mut ranges = Ranges::default();
         let mut cursor = self.manifest.cursor();
         while let Some((index, entry)) = cursor.next(self.manifest) {
-            if !self.acceptance.contains(index) || !self.is_fresh(index) {
+            let taken = entry.place.is_some() && self.acceptance.contains(index);
+            if !taken || !self.is_fresh(index) {
                 continue;
             }
             // Folders join the runs of files around them.
@@ -106,12 +108,17 @@ impl Check<'_> {
         !identical && !self.scan.parts.contains(index)
     }
 
-    fn find(&self, folders: &mut Folders, index: u32, path: &str, size: u64) -> io::Result<Here> {
-        let (parent, name) = split_path(path);
-        let folder = folders.open(parent)?;
+    fn find(
+        &self,
+        folders: &mut Folders,
+        index: u32,
+        place: &SafeName<'_>,
+        size: u64,
+    ) -> io::Result<Here> {
+        let folder = folders.open(place.parent().as_ref())?;
         let go_on = || !self.state.over();
         if self.scan.parts.contains(index)
-            && let Some(mut part) = PartFile::reopen(&folder, path)?
+            && let Some(mut part) = PartFile::reopen(&folder, place)?
         {
             let (claims, hasher) = part.claims(size, &go_on)?;
             if !claims.is_empty() {
@@ -121,7 +128,7 @@ impl Check<'_> {
         }
         if self.scan.same_size.contains(index)
             && self.acceptance.on_conflict != ConflictPolicy::Rename
-            && let Some(mut there) = ExistingFile::open(&folder, name, size)?
+            && let Some(mut there) = ExistingFile::open(&folder, &place.file_name(), size)?
         {
             let claim = there.claim(&go_on)?;
             return Ok(match claim.length {

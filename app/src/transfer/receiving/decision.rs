@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fardrop_shared::offer::Manifest;
+use fardrop_shared::offer::PlacedManifest;
 
 use super::scan::DestinationScan;
 use super::selection::{ConflictPolicy, Selection};
@@ -19,8 +19,8 @@ pub struct ReceiveOptions {
 /// An offer, and what a scan of the destination found. Nothing was written so far.
 #[derive(Debug)]
 pub struct ScannedOffer {
-    /// The names, all of them safe as paths, none of them escaped for display.
-    pub manifest: Arc<Manifest>,
+    /// The names and where they would go, none of them escaped for display.
+    pub manifest: Arc<PlacedManifest>,
     /// The folder that it would go to.
     pub destination: PathBuf,
     /// Why the folder that was decided for cannot be used, if so: then this is about the one before.

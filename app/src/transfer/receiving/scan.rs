@@ -2,11 +2,12 @@
 
 use std::io;
 
-use fardrop_shared::offer::{EntryKind, Manifest};
+use fardrop_shared::name::SafeName;
+use fardrop_shared::offer::{EntryKind, PlacedManifest};
 use fardrop_shared::transfer::IndexSet;
 
 use super::selection::{Acceptance, ConflictPolicy};
-use crate::disk::{Folders, has_part, split_path};
+use crate::disk::{Folders, has_part};
 
 /// Which entries of an offer have something at the destination.
 #[derive(Debug)]
@@ -36,32 +37,34 @@ impl DestinationScan {
     }
 
     /// Looks at every entry of `manifest`.
-    pub(super) fn look(manifest: &Manifest, folders: &mut Folders) -> Self {
+    pub(super) fn look(manifest: &PlacedManifest, folders: &mut Folders) -> Self {
         let mut scan = Self::nothing(manifest.totals().entries());
         // A folder that is not there: neither is anything in it, nor in those that follow in it.
-        let mut absent: Option<String> = None;
+        let mut absent: Option<SafeName<'static>> = None;
         manifest.for_each(|index, entry| {
-            let (parent, name) = split_path(entry.path);
-            if absent
-                .as_deref()
-                .is_some_and(|absent| is_in(parent, absent))
+            let Some(place) = entry.place else {
+                return;
+            };
+            let parent = place.parent();
+            if let (Some(parent), Some(absent)) = (&parent, &absent)
+                && parent.is_in(absent)
             {
                 return;
             }
-            let folder = match folders.open(parent) {
+            let folder = match folders.open(parent.as_ref()) {
                 Ok(folder) => folder,
                 Err(error) => {
                     if error.kind() == io::ErrorKind::NotFound {
-                        absent = Some(parent.to_owned());
+                        absent = parent.map(SafeName::into_owned);
                     }
                     return;
                 }
             };
-            let metadata = folder.symlink_metadata(name).ok();
+            let metadata = folder.look_at(&place.file_name()).ok();
             match entry.kind {
                 EntryKind::Folder => match metadata {
                     Some(_) => _ = scan.folders.insert(index),
-                    None => absent = Some(entry.path.to_owned()),
+                    None => absent = Some(place.into_owned()),
                 },
                 EntryKind::File { size, .. } => {
                     if let Some(metadata) = metadata {
@@ -70,7 +73,7 @@ impl DestinationScan {
                             scan.same_size.insert(index);
                         }
                     }
-                    if let Some(length) = has_part(&folder, entry.path) {
+                    if let Some(length) = has_part(&folder, &place) {
                         scan.parts.insert(index);
                         scan.kept_bytes += length.min(size);
                     }
@@ -82,7 +85,7 @@ impl DestinationScan {
 
     /// Bytes that `acceptance` will need at the destination, as far as that can be told before
     /// anything is hashed: what may be identical, or resumed, is taken to be.
-    pub(super) fn needed(&self, manifest: &Manifest, acceptance: &Acceptance) -> u64 {
+    pub(super) fn needed(&self, manifest: &PlacedManifest, acceptance: &Acceptance) -> u64 {
         let mut needed: u64 = 0;
         manifest.for_each(|index, entry| {
             let EntryKind::File { size, .. } = entry.kind else {
@@ -90,16 +93,10 @@ impl DestinationScan {
             };
             let identical =
                 self.same_size.contains(index) && acceptance.on_conflict != ConflictPolicy::Rename;
-            if acceptance.contains(index) && !identical {
+            if acceptance.contains(index) && entry.place.is_some() && !identical {
                 needed = needed.saturating_add(size);
             }
         });
         needed.saturating_sub(self.kept_bytes)
     }
-}
-
-/// Whether the folder `path` is `folder` or lies in it.
-fn is_in(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use fardrop_shared::offer::{EntryKind, Manifest};
+use fardrop_shared::offer::{EntryKind, Manifest, PlacedManifest};
 use fardrop_shared::transfer::Ranges;
 use serde::{Deserialize, Serialize};
 
@@ -54,11 +54,12 @@ impl Acceptance {
         })
     }
 
-    /// Files taken, and their bytes.
-    pub(super) fn totals(&self, manifest: &Manifest) -> (u32, u64) {
+    /// Files taken that can be here, and their bytes.
+    pub(super) fn totals(&self, manifest: &PlacedManifest) -> (u32, u64) {
         let (mut files, mut bytes) = (0, 0);
         manifest.for_each(|index, entry| {
             if let EntryKind::File { size, .. } = entry.kind
+                && entry.place.is_some()
                 && self.contains(index)
             {
                 files += 1;
@@ -90,7 +91,7 @@ fn runs(manifest: &Manifest, selection: &Selection) -> Option<Vec<(u32, u32)>> {
     Some(runs)
 }
 
-fn folders_among(manifest: &Manifest, indices: &BTreeSet<u32>) -> HashSet<String> {
+fn folders_among(manifest: &Manifest, indices: &BTreeSet<u32>) -> HashSet<Vec<u8>> {
     let mut cursor = manifest.cursor();
     let entries = indices.iter().filter_map(|index| {
         let entry = cursor.entry(manifest, *index)?;
@@ -100,10 +101,12 @@ fn folders_among(manifest: &Manifest, indices: &BTreeSet<u32>) -> HashSet<String
 }
 
 /// The folders that a path lies in, the innermost first.
-pub(crate) fn folders_of(path: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(path.rsplit_once('/').map(|(folder, _)| folder), |folder| {
-        folder.rsplit_once('/').map(|(folder, _)| folder)
-    })
+pub(crate) fn folders_of(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    fn folder_of(path: &[u8]) -> Option<&[u8]> {
+        let separator = path.iter().rposition(|byte| *byte == b'/')?;
+        Some(&path[..separator])
+    }
+    std::iter::successors(folder_of(path), |folder| folder_of(folder))
 }
 
 #[cfg(test)]
@@ -131,7 +134,7 @@ mod tests {
             let modified = ModifiedTime::default();
             builder
                 .push(Entry {
-                    path,
+                    path: path.as_bytes(),
                     kind,
                     modified,
                 })

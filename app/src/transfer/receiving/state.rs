@@ -7,6 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fardrop_shared::limits::{CLAIMED_LIMIT, FAILURES_LIMIT};
+use fardrop_shared::name::{SafeName, lossy};
 use fardrop_shared::transfer::Receiving;
 use fardrop_shared::wire::peer::{Acknowledged, Claim, FileReason, ReceiverMessage};
 use tokio::sync::mpsc;
@@ -72,7 +73,7 @@ pub(super) struct ReceiveState {
     /// With the index of the entry, and how many there are.
     failures: Mutex<(Vec<(u32, FileFailure)>, u32)>,
     /// Names at the top of what is here, under which it is here.
-    places: Mutex<Vec<String>>,
+    places: Mutex<Vec<SafeName<'static>>>,
     /// Bytes that are here, those of earlier transfers among them.
     bytes: AtomicU64,
     /// Bytes of files that crossed the link.
@@ -148,12 +149,16 @@ impl ReceiveState {
         self.note_here(bytes);
     }
 
-    /// What was offered as `path` is here, `name` being its final name.
-    pub(super) fn note_place(&self, path: &str, name: &str) {
-        let top = path.split_once('/').map_or(name, |(top, _)| top);
+    /// What was to go to `place` is here, `name` being its final name.
+    pub(super) fn note_place(&self, place: &SafeName<'_>, name: &SafeName<'_>) {
+        let mut components = place.components();
+        let top = match (components.next(), components.next()) {
+            (Some(top), Some(_)) => top,
+            _ => name.by_ref(),
+        };
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.len() < PLACES_KEPT && !places.iter().any(|place| place == top) {
-            places.push(top.to_owned());
+        if places.len() < PLACES_KEPT && !places.contains(&top) {
+            places.push(top.into_owned());
         }
     }
 
@@ -170,12 +175,12 @@ impl ReceiveState {
     }
 
     /// A file did not make it; the sender is told.
-    pub(super) fn fail(&self, file: u32, name: &str, reason: FileReason) {
+    pub(super) fn fail(&self, file: u32, path: &[u8], reason: FileReason) {
         {
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
             failures.1 += 1;
             if failures.0.len() < FAILURES_LIMIT {
-                let name = name.to_owned();
+                let name = lossy(path).into_owned();
                 failures.0.push((file, FileFailure { name, reason }));
             }
         }

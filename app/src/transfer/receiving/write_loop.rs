@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::{io, thread};
 
-use cap_std::fs::Dir;
-use fardrop_shared::offer::{Cursor, EntryKind, Manifest, ModifiedTime};
+use fardrop_shared::name::SafeName;
+use fardrop_shared::offer::{EntryKind, ModifiedTime, PlacedCursor, PlacedManifest};
 use fardrop_shared::transfer::Violation;
 use fardrop_shared::transfer::frame::{Frame, FrameDecoder};
 use fardrop_shared::wire::peer::{FileReason, ReceiverMessage};
@@ -15,7 +15,7 @@ use super::scan::DestinationScan;
 use super::selection::{Acceptance, ConflictPolicy};
 use super::state::{Kept, ReceiveState};
 use crate::disk::{
-    Content, ExistingFile, Finished, Folders, Origin, PartFile, commit, split_path, sync_folders,
+    Content, ExistingFile, Finished, Folder, Folders, Origin, PartFile, commit, sync_folders,
 };
 
 /// Local: most files in one message to the committing thread, and messages waiting: each file is an open
@@ -28,7 +28,7 @@ const COMMIT_LIMIT: usize = 96;
 /// What one receiver writes and where.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) manifest: Arc<Manifest>,
+    pub(super) manifest: Arc<PlacedManifest>,
     pub(super) scan: Arc<DestinationScan>,
     pub(super) acceptance: Acceptance,
     pub(super) state: ReceiveState,
@@ -93,8 +93,9 @@ enum Ended {
 /// The file that the stream is in.
 struct Current {
     file: u32,
-    name: String,
-    path: String,
+    /// Its path, as the sender has it.
+    path: Vec<u8>,
+    place: SafeName<'static>,
     size: u64,
     modified: ModifiedTime,
     executable: bool,
@@ -116,10 +117,10 @@ enum Sink {
 struct WriteLoop<'a> {
     job: &'a Job,
     folders: Folders,
-    cursor: Cursor,
+    cursor: PlacedCursor,
     current: Option<Current>,
     batch: Vec<Finished>,
-    batches: SyncSender<(Vec<Finished>, Vec<Arc<Dir>>)>,
+    batches: SyncSender<(Vec<Finished>, Vec<Folder>)>,
 }
 
 impl WriteLoop<'_> {
@@ -159,7 +160,7 @@ impl WriteLoop<'_> {
 
     fn begin(&mut self, file: u32, start: u64) -> Result<(), Violation> {
         let entry = self.cursor.entry(&self.job.manifest, file);
-        let size = entry.and_then(|entry| match entry.kind {
+        let size = entry.as_ref().and_then(|entry| match entry.kind {
             EntryKind::File { size, .. } => Some(size),
             EntryKind::Folder => None,
         });
@@ -175,7 +176,9 @@ impl WriteLoop<'_> {
         let (Some(entry), Some(size)) = (entry, size) else {
             return Err(Violation("data for something that is no file"));
         };
-        let (_, name) = split_path(entry.path);
+        let Some(place) = entry.place else {
+            return Err(Violation("data for something that is left out"));
+        };
         let executable = matches!(
             entry.kind,
             EntryKind::File {
@@ -185,14 +188,14 @@ impl WriteLoop<'_> {
         );
         let mut current = Current {
             file,
-            name: name.to_owned(),
             path: entry.path.to_owned(),
+            place: place.into_owned(),
             size,
             modified: entry.modified,
             executable,
             sink: Sink::Nowhere,
         };
-        match self.sink(&current.path, start, size, kept) {
+        match self.sink(&current.place, start, size, kept) {
             Ok(sink) => {
                 if !matches!(sink, Sink::Whole(_)) {
                     self.job.state.note_resumed(start);
@@ -205,7 +208,13 @@ impl WriteLoop<'_> {
         Ok(())
     }
 
-    fn sink(&mut self, path: &str, start: u64, size: u64, kept: Option<Kept>) -> io::Result<Sink> {
+    fn sink(
+        &mut self,
+        place: &SafeName<'_>,
+        start: u64,
+        size: u64,
+        kept: Option<Kept>,
+    ) -> io::Result<Sink> {
         match kept {
             Some(Kept::Whole(claim)) if start == size => return Ok(Sink::Whole(claim.hash)),
             Some(Kept::Part {
@@ -222,10 +231,9 @@ impl WriteLoop<'_> {
             }
             Some(Kept::Whole(_)) | None => {}
         }
-        let (parent, _) = split_path(path);
-        let folder = self.folders.open_or_make(parent)?;
+        let folder = self.folders.open_or_make(place.parent().as_ref())?;
         Ok(Sink::Part {
-            part: PartFile::create(&folder, path)?,
+            part: PartFile::create(&folder, place)?,
             hasher: Box::default(),
         })
     }
@@ -276,7 +284,7 @@ impl WriteLoop<'_> {
                     modified: current.modified,
                     executable: current.executable,
                 };
-                self.finish(current.file, content, current.name);
+                self.finish(current.file, content, &current.place);
             }
         }
         Ok(())
@@ -284,14 +292,14 @@ impl WriteLoop<'_> {
 
     /// A file that was here before is what is offered. Who wrote it may not have waited for the disk.
     fn finish_existing(&mut self, current: Current) {
-        let (parent, name) = split_path(&current.path);
+        let place = &current.place;
         let there = self
             .folders
-            .open(parent)
-            .and_then(|folder| ExistingFile::open(&folder, name, current.size));
+            .open(place.parent().as_ref())
+            .and_then(|folder| ExistingFile::open(&folder, &place.file_name(), current.size));
         match there {
             Ok(Some(there)) => {
-                self.finish(current.file, Content::There(there), current.name);
+                self.finish(current.file, Content::There(there), &current.place);
             }
             // It has changed since it was hashed.
             Ok(None) => {
@@ -302,11 +310,11 @@ impl WriteLoop<'_> {
         }
     }
 
-    fn finish(&mut self, file: u32, content: Content, name: String) {
+    fn finish(&mut self, file: u32, content: Content, place: &SafeName<'_>) {
         self.batch.push(Finished {
             file,
             content,
-            name,
+            name: place.file_name().into_owned(),
         });
         if self.batch.len() >= BATCH_LIMIT {
             self.hand_over();
@@ -351,7 +359,7 @@ impl WriteLoop<'_> {
 }
 
 /// The committing thread: takes what waits, puts it on disk, says what became of it.
-fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Arc<Dir>>)>) {
+fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Folder>)>) {
     let mut cursor = job.manifest.cursor();
     while let Ok((mut batch, mut touched)) = waiting.recv() {
         while batch.len() < COMMIT_LIMIT
@@ -361,19 +369,22 @@ fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Arc<Dir>>)>)
             touched.extend(folders);
         }
         for committed in commit(batch, touched) {
-            let entry = cursor.entry(&job.manifest, committed.file);
-            let path = entry.map_or("", |entry| entry.path);
+            // It was begun, so it is there.
+            let Some(entry) = cursor.entry(&job.manifest, committed.file) else {
+                continue;
+            };
             match committed.outcome {
                 Ok((name, origin)) => {
-                    tracing::trace!(name, "verified and on disk");
-                    job.state.note_place(path, &name);
+                    tracing::trace!(%name, "verified and on disk");
+                    let place = entry.place.as_ref().unwrap_or(&name);
+                    job.state.note_place(place, &name);
                     match origin {
                         Origin::Received => job.state.note_verified(),
                         Origin::There { bytes } => job.state.note_skipped(bytes),
                     }
                 }
                 Err(error) => {
-                    job.state.fail(committed.file, path, reason(&error));
+                    job.state.fail(committed.file, entry.path, reason(&error));
                 }
             }
         }
@@ -384,11 +395,14 @@ fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Arc<Dir>>)>)
 /// last of all, since everything put into a folder changes its time.
 fn finish_folders(job: &Job, folders: &mut Folders) {
     job.manifest.for_each(|index, entry| {
+        let Some(place) = entry.place else {
+            return;
+        };
         if entry.kind != EntryKind::Folder || !job.acceptance.contains(index) {
             return;
         }
-        match folders.open_or_make(entry.path) {
-            Ok(_) => job.state.note_place(entry.path, entry.path),
+        match folders.open_or_make(Some(&place)) {
+            Ok(_) => job.state.note_place(&place, &place),
             Err(error) => job.state.fail(index, entry.path, reason(&error)),
         }
     });
@@ -397,15 +411,15 @@ fn finish_folders(job: &Job, folders: &mut Folders) {
         let new = entry.kind == EntryKind::Folder
             && job.acceptance.contains(index)
             && !job.scan.folders.contains(index);
-        if !new {
+        let Some(place) = entry.place.filter(|_| new) else {
             return;
-        }
+        };
         // Which of them are not on disk cannot be told.
         if let Err(error) = &synced {
             job.state.fail(index, entry.path, reason(error));
         }
-        if let Err(error) = folders.set_modified(entry.path, entry.modified) {
-            tracing::debug!(%error, name = entry.path, "a folder's time could not be set");
+        if let Err(error) = folders.set_modified(&place, entry.modified) {
+            tracing::debug!(%error, name = %place, "a folder's time could not be set");
         }
     });
 }
@@ -430,7 +444,7 @@ fn discard(part: PartFile) {
 
 /// A file cannot be written: said once, and the sender is asked to stop sending it.
 fn give_up(state: &ReceiveState, current: &Current, error: &io::Error, more_follows: bool) {
-    tracing::debug!(%error, name = current.path, "a file cannot be written");
+    tracing::debug!(%error, name = %current.place, "a file cannot be written");
     state.fail(current.file, &current.path, reason(error));
     if more_follows {
         state.say(ReceiverMessage::Skip { file: current.file });

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use fardrop_shared::name::lossy;
 use fardrop_shared::transfer::Wish;
 use fardrop_shared::wire::peer::{Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -265,7 +266,7 @@ fn summary(offer: &OfferSource, state: &SendState, elapsed: Duration) -> Summary
     let mut cursor = offer.manifest().cursor();
     let failures = failures.into_iter().filter_map(|(file, reason)| {
         let entry = cursor.entry(offer.manifest(), file)?;
-        let name = entry.path.to_owned();
+        let name = lossy(entry.path).into_owned();
         Some(FileFailure { name, reason })
     });
     Summary {

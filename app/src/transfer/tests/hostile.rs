@@ -19,7 +19,7 @@ fn offer_of(files: &[(&str, u64)]) -> Vec<SenderMessage> {
         let modified = ModifiedTime::default();
         builder
             .push(Entry {
-                path,
+                path: path.as_bytes(),
                 kind,
                 modified,
             })
@@ -96,9 +96,10 @@ async fn a_bad_name_refuses_the_whole_offer() {
         "../up",
         "/etc/passwd",
         "a/../../b",
-        "a\\b",
-        "C:x",
+        "a//b",
+        "nul\0byte",
         ".fardrop-0.part",
+        "fine/below",
         "fine",
     ] {
         let to = tempfile::tempdir().unwrap();

@@ -1,0 +1,218 @@
+//! An offer from a peer: read and checked page by page, then given its places at a destination.
+
+use std::sync::Arc;
+
+use rand_core::{CryptoRng, RngCore};
+use thiserror::Error;
+
+use super::{
+    Cursor, Entry, EntryKind, Manifest, ManifestBuilder, ModifiedTime, NameChecker, OfferError,
+    Totals,
+};
+use crate::name::{BadNames, NameError, NamePlan, NameRules, SafeName};
+
+/// A manifest from a peer of which every name was checked: none is dangerous, and none is there twice.
+///
+/// Only an [`OfferReader`] makes one.
+#[derive(Debug)]
+pub struct CheckedManifest(Manifest);
+
+impl CheckedManifest {
+    /// The names, sizes and times, to be looked at.
+    #[must_use]
+    pub const fn manifest(&self) -> &Manifest {
+        &self.0
+    }
+
+    /// Whether every name can be wherever it is received, so that no destination needs to be asked.
+    pub fn is_possible_everywhere(&self, rng: &mut (impl RngCore + CryptoRng)) -> bool {
+        self.plan(NameRules::everywhere(), BadNames::Skip, rng)
+            .is_plain()
+    }
+
+    /// Which entry goes where, at a destination with these rules.
+    #[must_use]
+    pub fn place(
+        self: Arc<Self>,
+        rules: NameRules,
+        bad_names: BadNames,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> PlacedManifest {
+        let plan = self.plan(rules, bad_names, rng);
+        PlacedManifest {
+            checked: self,
+            plan,
+        }
+    }
+
+    fn plan(
+        &self,
+        rules: NameRules,
+        bad_names: BadNames,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> NamePlan {
+        let mut key = [0; 32];
+        rng.fill_bytes(&mut key);
+        NamePlan::new(rules, bad_names, key, |visit| {
+            self.0.for_each(|index, entry| visit(index, entry.path));
+        })
+    }
+}
+
+/// Collects pages from a peer into a [`CheckedManifest`].
+#[derive(Debug)]
+pub struct OfferReader {
+    builder: ManifestBuilder,
+    names: NameChecker,
+}
+
+impl OfferReader {
+    /// Before the first page.
+    pub fn new(rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        Self {
+            builder: ManifestBuilder::new(),
+            names: NameChecker::new(rng),
+        }
+    }
+
+    /// Takes the next page.
+    ///
+    /// # Errors
+    ///
+    /// A [`PageError`] on any byte that does not follow the format, on a bound passed and on a name that is
+    /// dangerous. The whole offer is to be refused then.
+    pub fn push_page(&mut self, bytes: &[u8]) -> Result<(), PageError> {
+        let Self { builder, names } = self;
+        builder.push_page(bytes, |entry| {
+            names.check(entry).map_err(|reason| PageError::Name {
+                name: entry.path.to_owned(),
+                reason,
+            })
+        })
+    }
+
+    /// What was read so far.
+    #[must_use]
+    pub const fn totals(&self) -> Totals {
+        self.builder.totals()
+    }
+
+    /// Ends the offer.
+    ///
+    /// # Errors
+    ///
+    /// [`OfferError::ManifestTooLong`].
+    pub fn finish(self) -> Result<CheckedManifest, OfferError> {
+        Ok(CheckedManifest(self.builder.finish()?))
+    }
+}
+
+/// What is wrong with a page of an offer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PageError {
+    /// The page itself.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+    /// A name in it.
+    #[error("a name is not safe: {reason}")]
+    Name {
+        /// The name.
+        name: Vec<u8>,
+        /// Why it is not.
+        reason: NameError,
+    },
+}
+
+/// A checked manifest, and where each of its entries goes at one destination.
+#[derive(Debug)]
+pub struct PlacedManifest {
+    checked: Arc<CheckedManifest>,
+    plan: NamePlan,
+}
+
+/// One file or folder of an offer, and where it goes.
+#[derive(Debug, Clone)]
+pub struct PlacedEntry<'a> {
+    /// Its relative path, as the sender has it.
+    pub path: &'a [u8],
+    /// Where it goes at the destination; `None` if it cannot be there, and is left out.
+    pub place: Option<SafeName<'a>>,
+    /// File or folder.
+    pub kind: EntryKind,
+    /// When it was last modified.
+    pub modified: ModifiedTime,
+}
+
+impl PlacedManifest {
+    /// The names, sizes and times, as the sender has them.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        self.checked.manifest()
+    }
+
+    /// The checked manifest, to be placed elsewhere.
+    #[must_use]
+    pub const fn checked(&self) -> &Arc<CheckedManifest> {
+        &self.checked
+    }
+
+    /// The entries whose own names change, in rising order. What is in a folder that changes its name keeps its
+    /// own.
+    pub fn renamed(&self) -> impl ExactSizeIterator<Item = u32> {
+        self.plan.renamed()
+    }
+
+    /// The entries that are left out, in rising order: what is in a folder that is left out among them.
+    pub fn left_out(&self) -> impl ExactSizeIterator<Item = u32> {
+        self.plan.left_out()
+    }
+
+    /// Counts over all of it.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.manifest().totals()
+    }
+
+    /// The place before the first entry.
+    #[must_use]
+    pub fn cursor(&self) -> PlacedCursor {
+        PlacedCursor(self.manifest().cursor())
+    }
+
+    /// Calls `visit` with the index and the entry, from the first to the last.
+    pub fn for_each(&self, mut visit: impl FnMut(u32, PlacedEntry<'_>)) {
+        self.manifest()
+            .for_each(|index, entry| visit(index, self.entry(index, entry)));
+    }
+
+    fn entry<'a>(&self, index: u32, entry: Entry<'a>) -> PlacedEntry<'a> {
+        PlacedEntry {
+            path: entry.path,
+            place: self.plan.place(index, entry.path),
+            kind: entry.kind,
+            modified: entry.modified,
+        }
+    }
+}
+
+/// A position in a [`PlacedManifest`], which it does not borrow; see [`Cursor`].
+#[derive(Debug)]
+pub struct PlacedCursor(Cursor);
+
+impl PlacedCursor {
+    /// The next entry and its index; `None` past the last.
+    pub fn next<'a>(&'a mut self, manifest: &PlacedManifest) -> Option<(u32, PlacedEntry<'a>)> {
+        let (index, entry) = self.0.next(manifest.manifest())?;
+        Some((index, manifest.entry(index, entry)))
+    }
+
+    /// The entry with this index; `None` past the last. The next one after it is then cheap.
+    pub fn entry<'a>(
+        &'a mut self,
+        manifest: &PlacedManifest,
+        index: u32,
+    ) -> Option<PlacedEntry<'a>> {
+        let entry = self.0.entry(manifest.manifest(), index)?;
+        Some(manifest.entry(index, entry))
+    }
+}
