@@ -204,7 +204,7 @@ fn named_crates(file: &SourceFile, never: &[&str], who: &str) -> Vec<String> {
 }
 
 /// The module that a file below `src` is.
-fn module_path(parts: &[&str]) -> Vec<String> {
+pub(crate) fn module_path(parts: &[&str]) -> Vec<String> {
     let mut module: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
     if let Some(last) = module.pop()
         && last != "mod.rs"

@@ -1,7 +1,9 @@
 //! Tier 1: the layout. Reads every source file and fails on what CONTRIBUTING.md rules out and the
 //! compiler and clippy do not see.
 
+mod circles;
 mod imports;
+mod modules;
 mod samples;
 mod source;
 
@@ -21,30 +23,37 @@ fn sources_keep_the_layout() {
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".."),
         PathBuf::from,
     );
-    let mut problems = Vec::new();
-    let mut files = 0;
+    let mut sources = Vec::new();
     for package in PACKAGES {
         for path in rust_files(&root.join(package)) {
             let text = std::fs::read_to_string(&path).expect("a readable source file");
             let name = path.strip_prefix(&root).expect("a path below the root");
-            problems.extend(check(name, &text));
-            files += 1;
+            sources.push((name.to_owned(), text));
         }
     }
-    assert!(files > 20, "only {files} source files were found");
+    assert!(sources.len() > 20, "only {} source files", sources.len());
+    let problems = check(&sources);
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
 }
 
-/// Everything that is wrong with one file, `path` being its place below the root.
-fn check(path: &Path, text: &str) -> Vec<String> {
-    match SourceFile::parse(path, text) {
-        Ok(file) => {
-            let mut problems = source::check(&file);
-            problems.extend(imports::check(&file));
-            problems
+/// Everything that is wrong with these files, each with its place below the root.
+fn check(sources: &[(PathBuf, String)]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut files = Vec::new();
+    for (path, text) in sources {
+        match SourceFile::parse(path, text) {
+            Ok(file) => files.push(file),
+            Err(error) => {
+                problems.push(format!("{}: it does not parse: {error}", path.display()));
+            }
         }
-        Err(error) => vec![format!("{}: it does not parse: {error}", path.display())],
     }
+    for file in &files {
+        problems.extend(source::check(file));
+        problems.extend(imports::check(file));
+    }
+    problems.extend(circles::check(&files));
+    problems
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

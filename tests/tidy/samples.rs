@@ -1,12 +1,13 @@
 //! The check itself is checked: samples that must fail, and their neighbours that must not.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::check;
+use super::source::SourceFile;
 
 #[track_caller]
 fn refused(path: &str, text: &str, part: &str) {
-    let problems = check(Path::new(path), text);
+    let problems = check(&[(PathBuf::from(path), text.to_owned())]);
     assert!(
         problems.iter().any(|problem| problem.contains(part)),
         "{path}: expected {part:?} in {problems:?} for\n{text}"
@@ -15,7 +16,7 @@ fn refused(path: &str, text: &str, part: &str) {
 
 #[track_caller]
 fn accepted(path: &str, text: &str) {
-    let problems = check(Path::new(path), text);
+    let problems = check(&[(PathBuf::from(path), text.to_owned())]);
     assert!(problems.is_empty(), "{problems:?}");
 }
 
@@ -144,6 +145,177 @@ fn allowed_imports_pass() {
         "app/src/net/mod.rs",
         &module("#[cfg(test)]\nmod tests {\n    use crate::link::Link;\n}"),
     );
+}
+
+/// What is said of the circles in a package of these files below `app/src`.
+fn circles(files: &[(&str, &str)]) -> Vec<String> {
+    let sources: Vec<SourceFile> = files
+        .iter()
+        .map(|(path, body)| {
+            let path = PathBuf::from("app/src").join(path);
+            SourceFile::parse(&path, &module(body)).expect("a sample that parses")
+        })
+        .collect();
+    super::circles::check(&sources)
+}
+
+#[track_caller]
+fn circle(files: &[(&str, &str)], part: &str) {
+    let problems = circles(files);
+    assert!(
+        problems.iter().any(|problem| problem.contains(part)),
+        "expected {part:?} in {problems:?}"
+    );
+}
+
+#[track_caller]
+fn no_circle(files: &[(&str, &str)]) {
+    let problems = circles(files);
+    assert!(problems.is_empty(), "{problems:?}");
+}
+
+#[test]
+fn two_files_that_import_each_other_are_found_however_it_is_written() {
+    let knot = "pub struct Knot;\npub fn tie() {}\npub enum Kind { Bow }";
+    for back in [
+        "use super::knot::Knot;",
+        "use crate::net::{knot::Knot as K};",
+        "pub use super::knot::Knot;",
+        "use super::knot::*;",
+        "use super::knot::Kind::Bow;",
+        "use super::knot;\nfn f() { knot::tie(); }",
+        "fn f() { use super::knot::Knot; }",
+        "fn f() { super::knot::tie(); }",
+        "fn f(kind: crate::net::knot::Kind) {}",
+        "fn f() { let super::knot::Kind::Bow = k; }",
+        "fn f() { println!(\"{}\", crate::net::knot::tie()); }",
+        "#[derive(Error)]\n#[error(\"{}\", super::knot::tie())]\nstruct E;",
+        "impl super::knot::Tied for Rope {}",
+        "mod inner { use super::super::knot::Knot; }",
+        "use super::Knot;",
+        "use super::*;\nfn f(knot: Knot) {}",
+    ] {
+        let files = [
+            ("lib.rs", "pub mod net;"),
+            (
+                "net/mod.rs",
+                "mod knot;\nmod rope;\npub use knot::*;\npub use knot::Knot;",
+            ),
+            ("net/knot.rs", &format!("use super::rope::Rope;\n{knot}")),
+            ("net/rope.rs", &format!("pub struct Rope;\n{back}")),
+        ];
+        circle(&files, "app/src/net: knot, rope import each other");
+    }
+}
+
+#[test]
+fn circles_around_a_corner_are_found() {
+    let three = [
+        ("lib.rs", "mod a;\nmod b;\nmod c;"),
+        ("a.rs", "use crate::b::B;\npub struct A;"),
+        ("b.rs", "use crate::c::C;\npub struct B;"),
+        ("c.rs", "use crate::a::A;\npub struct C;"),
+    ];
+    circle(&three, "a, b, c import each other");
+    // A name that is handed on leads back to the file that defines it.
+    let handed_on = [
+        ("lib.rs", "mod a;\nmod b;\nmod front;"),
+        ("front.rs", "pub use crate::a::A;"),
+        ("a.rs", "use crate::b::B;\npub struct A;"),
+        ("b.rs", "use crate::front::A;\npub struct B;"),
+    ];
+    circle(&handed_on, "a, b import each other");
+    // Handing on is an import as well.
+    let facade = [
+        ("lib.rs", "mod a;\nmod front;"),
+        ("front.rs", "pub use crate::a::A;\npub struct Front;"),
+        ("a.rs", "use crate::front::Front;\npub struct A;"),
+    ];
+    circle(&facade, "a, front import each other");
+}
+
+#[test]
+fn folders_that_import_each_other_are_found() {
+    let folders = [
+        ("lib.rs", "mod gui;\nmod desktop;"),
+        ("gui/mod.rs", "mod request;\nuse crate::desktop::Desk;"),
+        ("gui/request.rs", "pub struct Request;"),
+        ("desktop/mod.rs", "mod bus;\npub struct Desk;"),
+        ("desktop/bus.rs", "use crate::gui::request::Request;"),
+    ];
+    circle(&folders, "desktop, gui import each other");
+}
+
+#[test]
+fn what_a_macro_makes_is_looked_for_in_its_module() {
+    let made = [
+        ("lib.rs", "mod a;\nmod b;"),
+        ("a.rs", "use crate::b::B;\nmake!(A);"),
+        ("b.rs", "use crate::a::A;\npub struct B;"),
+    ];
+    circle(&made, "a, b import each other");
+}
+
+#[test]
+fn imports_that_only_look_like_circles_pass() {
+    // A child of its parent, and a parent of its child.
+    no_circle(&[
+        ("lib.rs", "mod link;"),
+        (
+            "link/mod.rs",
+            "mod quic;\nuse quic::Quic;\npub struct Link;",
+        ),
+        (
+            "link/quic/mod.rs",
+            "mod tls;\nuse super::Link;\nuse tls::Tls;",
+        ),
+        (
+            "link/quic/tls.rs",
+            "use crate::link::Link;\npub struct Tls;",
+        ),
+    ]);
+    // A sibling's name that the parent hands on: no import of the parent's file, which uses both.
+    no_circle(&[
+        ("lib.rs", "pub mod net;\npub mod link;"),
+        ("net/mod.rs", "mod a;\nmod b;\npub use a::A;\nuse b::B;"),
+        ("net/a.rs", "pub struct A;"),
+        ("net/b.rs", "use super::A;\npub struct B;"),
+        ("link.rs", "use crate::net::A;"),
+    ]);
+    // A module and a function of one name, and a module that is only named.
+    no_circle(&[
+        (
+            "lib.rs",
+            "mod respond;\nmod serve;\npub use respond::respond;",
+        ),
+        ("respond.rs", "pub fn respond() {}"),
+        ("serve.rs", "use crate::respond;\nfn f() { respond(); }"),
+    ]);
+    // Others' crates, local names, and names of fields.
+    no_circle(&[
+        ("lib.rs", "mod a;\nmod b;"),
+        ("a.rs", "use crate::b::B;\npub struct A;"),
+        (
+            "b.rs",
+            "use other::a::A;\npub struct B;\nfn f() { let a = 1; g!(x.a::<u8>(), a); }",
+        ),
+    ]);
+    // Tests see everything.
+    no_circle(&[
+        ("lib.rs", "mod a;\nmod b;"),
+        ("a.rs", "use crate::b::B;\npub struct A;"),
+        (
+            "b.rs",
+            "pub struct B;\n#[cfg(test)]\nmod tests { use crate::a::A; }",
+        ),
+        ("b/tests.rs", "use crate::a::A;"),
+    ]);
+    // A name that leads to itself ends.
+    no_circle(&[
+        ("lib.rs", "mod a;\nmod b;"),
+        ("a.rs", "pub use crate::b::X;"),
+        ("b.rs", "pub use other::X as Y;\nuse self::X as X;"),
+    ]);
 }
 
 #[test]

@@ -201,7 +201,7 @@ impl<'ast> Visit<'ast> for TestItems {
     }
 }
 
-fn is_cfg_test(attribute: &syn::Attribute) -> bool {
+pub(crate) fn is_cfg_test(attribute: &syn::Attribute) -> bool {
     attribute.path().is_ident("cfg")
         && attribute
             .parse_args::<syn::Path>()
@@ -212,7 +212,7 @@ fn is_cfg_test(attribute: &syn::Attribute) -> bool {
     clippy::wildcard_enum_match_arm,
     reason = "syn's items are non-exhaustive, and the others hold no tests"
 )]
-fn attributes(item: &syn::Item) -> &[syn::Attribute] {
+pub(crate) fn attributes(item: &syn::Item) -> &[syn::Attribute] {
     match item {
         syn::Item::Mod(item) => &item.attrs,
         syn::Item::Fn(item) => &item.attrs,
@@ -221,6 +221,10 @@ fn attributes(item: &syn::Item) -> &[syn::Attribute] {
         syn::Item::Struct(item) => &item.attrs,
         syn::Item::Enum(item) => &item.attrs,
         syn::Item::Const(item) => &item.attrs,
+        syn::Item::Static(item) => &item.attrs,
+        syn::Item::Type(item) => &item.attrs,
+        syn::Item::Trait(item) => &item.attrs,
+        syn::Item::Macro(item) => &item.attrs,
         _ => &[],
     }
 }
