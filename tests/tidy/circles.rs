@@ -8,10 +8,20 @@ use super::imports::module_path;
 use super::modules::{Index, Modules, Target};
 use super::source::SourceFile;
 
-/// The sources of each package's library, from the root.
-const LIBRARIES: [&str; 4] = ["shared/src", "rendezvous/src", "app/src", "tests/src"];
+/// The folders whose files are the modules of one crate, from the root, and the crate's own file there.
+const CRATES: [(&str, &str); 9] = [
+    ("shared/src", "lib.rs"),
+    ("rendezvous/src", "lib.rs"),
+    ("app/src", "lib.rs"),
+    ("tests/src", "lib.rs"),
+    ("tests/sim", "main.rs"),
+    ("tests/e2e", "main.rs"),
+    ("tests/natlab", "main.rs"),
+    ("tests/window", "main.rs"),
+    ("tests/tidy", "main.rs"),
+];
 
-/// A file of a library, and the path of the module that it is.
+/// A file of a crate, and the path of the module that it is.
 type Member<'a> = (Vec<String>, &'a SourceFile);
 
 /// An import of one file from another: where, and what as it is written.
@@ -32,18 +42,18 @@ type Siblings<'a> = BTreeMap<&'a str, BTreeMap<&'a str, String>>;
 
 /// Every circle among these files.
 pub(crate) fn check(files: &[SourceFile]) -> Vec<String> {
-    LIBRARIES
+    CRATES
         .iter()
-        .flat_map(|library| check_library(library, files))
+        .flat_map(|(folder, root)| check_crate(folder, root, files))
         .collect()
 }
 
-fn check_library(library: &str, files: &[SourceFile]) -> Vec<String> {
+fn check_crate(folder: &str, root: &str, files: &[SourceFile]) -> Vec<String> {
     let members: Vec<Member<'_>> = files
         .iter()
         .filter_map(|file| {
-            let below = file.path.strip_prefix(library).ok()?;
-            Some((module_of(below)?, file))
+            let below = file.path.strip_prefix(folder).ok()?;
+            Some((module_of(below, root)?, file))
         })
         .collect();
     let imports = imports(&members);
@@ -55,21 +65,21 @@ fn check_library(library: &str, files: &[SourceFile]) -> Vec<String> {
     for module in above {
         let siblings = siblings(module, &imports, &members);
         for circle in circles(&siblings) {
-            problems.push(describe(library, module, &circle, &siblings));
+            problems.push(describe(folder, module, &circle, &siblings));
         }
     }
     problems
 }
 
-/// The module that a file of a library is; none for tests, and for programs beside the library.
-fn module_of(below: &Path) -> Option<Vec<String>> {
+/// The module that a file of a crate is; none for unit tests, and for programs beside the crate.
+fn module_of(below: &Path, root: &str) -> Option<Vec<String>> {
     let parts: Vec<&str> = below.iter().filter_map(|part| part.to_str()).collect();
+    if parts == [root] {
+        return Some(Vec::new());
+    }
     let aside = ["bin", "tests", "tests.rs", "main.rs"];
     if parts.iter().any(|part| aside.contains(part)) {
         return None;
-    }
-    if parts == ["lib.rs"] {
-        return Some(Vec::new());
     }
     Some(module_path(&parts))
 }
@@ -158,14 +168,14 @@ fn reached_from<'a>(name: &str, siblings: &Siblings<'a>) -> BTreeSet<&'a str> {
 }
 
 fn describe(
-    library: &str,
+    folder: &str,
     module: &[String],
     circle: &BTreeSet<&str>,
     siblings: &Siblings<'_>,
 ) -> String {
     let names: Vec<&str> = circle.iter().copied().collect();
-    let folder = [&[library.to_owned()], module].concat().join("/");
-    let mut lines = vec![format!("{folder}: {} import each other", names.join(", "))];
+    let place = [&[folder.to_owned()], module].concat().join("/");
+    let mut lines = vec![format!("{place}: {} import each other", names.join(", "))];
     for from in circle {
         for (to, line) in siblings.get(from).into_iter().flatten() {
             if circle.contains(to) {
