@@ -144,7 +144,7 @@ impl ShareListing {
         }
     }
 
-    /// The same at the end of the share. Receivers are told for as long as [`next`](Self::next) is polled.
+    /// Gives up the place at the end of the share. Receivers are told for as long as [`next`](Self::next) is polled.
     pub(super) fn close(&mut self) {
         self.moving.abort_all();
         if let Some(listing) = &mut self.listing {
