@@ -6,9 +6,8 @@ use std::sync::mpsc::Receiver;
 
 use arboard::{Clipboard, Error};
 
-use crate::desktop::request::{self, DesktopReply, DesktopRequest};
-
 use super::{DesktopError, Outbox};
+use crate::desktop::request::{self, DesktopReply, DesktopRequest};
 
 /// Most text that is taken, in bytes. Codes and links have less than a hundredth of it.
 const TEXT_LIMIT: usize = 64 * 1024;

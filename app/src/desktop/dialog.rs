@@ -9,10 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Builder;
 
+use super::Outbox;
 use crate::desktop::request::{DesktopReply, FolderUse};
 use crate::text;
-
-use super::Outbox;
 
 /// Opens dialogs, one at a time.
 #[derive(Default)]

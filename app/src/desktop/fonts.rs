@@ -13,9 +13,8 @@ use skrifa::outline::{DrawSettings, OutlinePen};
 use skrifa::{FontRef, GlyphId, MetadataProvider as _};
 use unicode_script::UnicodeScript as _;
 
-use crate::desktop::request::{DesktopReply, DesktopRequest, FoundFont};
-
 use super::Outbox;
+use crate::desktop::request::{DesktopReply, DesktopRequest, FoundFont};
 
 /// Fonts that are given in all. A name has letters of one or two scripts.
 const FONTS_LIMIT: usize = 8;

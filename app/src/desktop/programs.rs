@@ -4,11 +4,10 @@
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 
-use crate::desktop::request::{DesktopRequest, FolderUse};
-
 use super::dialog::Dialogs;
 use super::open::Opener;
 use super::{Outbox, notify};
+use crate::desktop::request::{DesktopRequest, FolderUse};
 
 /// What is to be done.
 #[derive(Debug)]

@@ -7,12 +7,11 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::time::UNIX_EPOCH;
 
+use super::{DesktopError, Outbox};
 use crate::desktop::request::{
     DesktopReply, DesktopRequest, EntryKind, FolderAnswer, FolderContents, FolderEntry,
     FolderQuestion, Hidden, Kinds, Place, PlaceKind,
 };
-
-use super::{DesktopError, Outbox};
 
 /// Entries that are told of. More than anybody looks through; a search finds the others.
 pub(super) const ENTRIES_TOLD: usize = 10_000;

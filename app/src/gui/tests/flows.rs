@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use egui::accesskit::Role;
 use egui::{DroppedFile, Event as Input, Key};
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use super::states::{
-    self, code, looking, moving, offer, offered, page, paired, path, received, row, shared, show,
+    self, code, fresh_code, looking, moving, offer, offered, page, paired, path, received, row,
+    shared, show,
 };
 use super::{Desk, Look};
 use crate::config::Settings;
@@ -17,14 +19,12 @@ use crate::engine::command::{
     ShareCommand, TaskCommand,
 };
 use crate::engine::event::{
-    Event, ItemNumber, LeftOut, SessionEvent, SessionNumber, ShareEvent, ShownCode, TaskEvent,
-    TaskNumber, Who,
+    Event, ItemNumber, LeftOut, SessionEvent, SessionNumber, ShareEvent, TaskEvent, TaskNumber, Who,
 };
 use crate::failure::FailureKind;
 use crate::gui::action::{Action, SessionAction, WindowAction};
 use crate::gui::screen::Screen;
 use crate::gui::theme;
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 #[derive(Debug)]
 struct Dropped(PathBuf);
@@ -262,14 +262,7 @@ fn a_wrong_code_keeps_the_files_and_a_fresh_one_is_one_press_away() {
             TaskCommand::Share(ShareCommand::RenewCode)
         )]
     ));
-    desk.tell(Event::Task(
-        TaskNumber(1),
-        TaskEvent::Share(ShareEvent::Code(ShownCode {
-            spoken: "582-zebra-cable".to_owned(),
-            with_server: None,
-            uri: "fardrop:582-zebra-cable".to_owned(),
-        })),
-    ));
+    fresh_code(&desk);
     desk.run();
     assert!(desk.says("582 zebra cable") && desk.says("report"));
     assert!(!desk.says("Fresh code"));

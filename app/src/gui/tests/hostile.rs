@@ -4,7 +4,7 @@ use egui_kittest::kittest::NodeT as _;
 
 use super::Desk;
 use super::font::font_of;
-use super::states::{looking, offer, page, paired, row};
+use super::states::{looking, offer, offered_file, paired};
 use crate::desktop::request::FoundFont;
 use crate::engine::event::SessionNumber;
 use crate::gui::theme;
@@ -40,12 +40,7 @@ fn check_name(name: &str, ending: &str, font: Option<FoundFont>) {
     if let Some(font) = font {
         theme::add_font(&desk.harness.ctx, font);
     }
-    looking(&mut desk);
-    paired(&mut desk, 1, "Ada");
-    desk.tell(offer(1, Some(u64::MAX)));
-    desk.run();
-    desk.tell(page(vec![row(0, name)]));
-    desk.run();
+    offered_file(&mut desk, name);
     // The type is a label of its own, to the right of the rest, whole and in sight.
     let labels: Vec<(String, egui::Rect)> = desk
         .nodes()

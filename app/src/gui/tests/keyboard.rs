@@ -1,18 +1,16 @@
 //! Everything by keyboard alone.
 
 use egui::Key;
+use egui_kittest::kittest::NodeT as _;
 
-use super::states::{looking, moving, offered, shared, show};
+use super::states::{fresh_code, looking, moving, offered, shared, show};
 use super::{Desk, name_of};
 use crate::engine::command::{Command, Decision, NewTask, SessionCommand, TaskCommand};
-use crate::engine::event::{
-    Event, Outcome, SessionNumber, ShareEvent, ShownCode, TaskEvent, TaskNumber,
-};
+use crate::engine::event::{Event, Outcome, SessionNumber, ShareEvent, TaskEvent, TaskNumber};
 use crate::failure::FailureKind;
 use crate::gui::action::{Action, WindowAction};
 use crate::gui::screen::Screen;
 use crate::gui::theme;
-use egui_kittest::kittest::NodeT as _;
 
 /// What Tab goes through, from what has the focus when a screen opens, once around.
 pub(super) fn tab_order(desk: &mut Desk) -> Vec<String> {
@@ -261,14 +259,7 @@ fn a_dead_code_leaves_the_focus_on_a_fresh_one_and_that_on_copying_it() {
     desk.press(Key::Enter);
     assert_eq!(desk.focused().as_deref(), Some("Fresh code, same files"));
     desk.press(Key::Enter);
-    desk.tell(Event::Task(
-        TaskNumber(1),
-        TaskEvent::Share(ShareEvent::Code(ShownCode {
-            spoken: "582-zebra-cable".to_owned(),
-            with_server: None,
-            uri: "fardrop:582-zebra-cable".to_owned(),
-        })),
-    ));
+    fresh_code(&desk);
     desk.run();
     assert_eq!(desk.focused().as_deref(), Some("Copy code"));
     // What has the focus and stays keeps it.

@@ -6,7 +6,7 @@ use egui::{Color32, FontId};
 
 use super::Desk;
 use super::font::font_of;
-use super::states::{looking, offer, page, paired, row};
+use super::states::offered_file;
 use crate::desktop::request::{DesktopReply, DesktopRequest};
 use crate::gui::theme;
 use crate::gui::widgets::safe;
@@ -17,12 +17,7 @@ const LETTERS: &str = "\u{5d0}\u{5d1}\u{5d2}\u{5d3}";
 /// A window with an offer of one file.
 fn desk_with(name: &str) -> Desk {
     let mut desk = Desk::usual();
-    looking(&mut desk);
-    paired(&mut desk, 1, "Ada");
-    desk.tell(offer(1, Some(u64::MAX)));
-    desk.run();
-    desk.tell(page(vec![row(0, name)]));
-    desk.run();
+    offered_file(&mut desk, name);
     desk
 }
 

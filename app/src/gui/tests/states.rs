@@ -294,12 +294,21 @@ pub(super) fn shared(desk: &mut Desk) {
 
 /// The share has a code.
 pub(super) fn code(desk: &Desk) {
+    show_code(desk, "417-acid-lemon");
+}
+
+/// The share has a fresh code.
+pub(super) fn fresh_code(desk: &Desk) {
+    show_code(desk, "582-zebra-cable");
+}
+
+fn show_code(desk: &Desk, code: &str) {
     desk.tell(Event::Task(
         TaskNumber(1),
         TaskEvent::Share(ShareEvent::Code(ShownCode {
-            spoken: "417-acid-lemon".to_owned(),
+            spoken: code.to_owned(),
             with_server: None,
-            uri: "fardrop:417-acid-lemon".to_owned(),
+            uri: format!("fardrop:{code}"),
         })),
     ));
 }
@@ -369,6 +378,16 @@ pub(super) fn page(rows: Vec<OfferRow>) -> Event {
             rows,
         },
     )
+}
+
+/// One file is offered.
+pub(super) fn offered_file(desk: &mut Desk, name: &str) {
+    looking(desk);
+    paired(desk, 1, "Ada");
+    desk.tell(offer(1, Some(u64::MAX)));
+    desk.run();
+    desk.tell(page(vec![row(0, name)]));
+    desk.run();
 }
 
 /// A row of a file.

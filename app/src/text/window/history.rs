@@ -1,11 +1,9 @@
 //! The words of the history.
 
+use super::account;
 use crate::failure::FailureKind;
 use crate::history::Ending;
-use crate::text::{count, shown, size};
-
-/// Longest account of a problem that is shown, in characters.
-const PROBLEM_LIMIT: usize = 300;
+use crate::text::{count, size};
 
 /// On the first screen.
 pub const RECENT_TITLE: &str = "Recent";
@@ -27,10 +25,7 @@ pub const HISTORY_BEHIND: &str = "The history was not changed: the disk is busy.
 /// The history could not be saved or read; `problem` is a file and the system's own error.
 #[must_use]
 pub fn history_unsaved(problem: &str) -> String {
-    format!(
-        "The history is not kept: {}.",
-        shown(problem.trim_end_matches('.'), PROBLEM_LIMIT)
-    )
+    format!("The history is not kept: {}.", account(problem))
 }
 
 /// What became of a transfer.

@@ -21,6 +21,9 @@ const ROW_NAME_LIMIT: usize = 72;
 /// Longest device name that a card shows, in characters.
 const DEVICE_LIMIT: usize = 40;
 
+/// Longest account of a problem that is shown, in characters.
+const PROBLEM_LIMIT: usize = 300;
+
 /// Longest ending that is taken for a file's type, in characters with its dot.
 const TYPE_LIMIT: usize = 12;
 
@@ -61,6 +64,11 @@ const PROGRAM_TYPES: [&str; 33] = [
     ".wsh",
     ".xll",
 ];
+
+/// Another program's account of a problem, as the end of a sentence that has a period of its own.
+fn account(problem: &str) -> String {
+    super::shown(problem.trim_end_matches('.'), PROBLEM_LIMIT)
+}
 
 /// There is no window to be had.
 #[must_use]

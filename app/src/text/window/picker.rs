@@ -2,15 +2,11 @@
 
 use std::path::Path;
 
+use super::{account, ago};
 use crate::text::{count, grouped, shown, size};
-
-use super::ago;
 
 /// Longest name of a folder on a button, in characters.
 const CRUMB_LIMIT: usize = 24;
-
-/// Longest account of a problem that is shown, in characters.
-const PROBLEM_LIMIT: usize = 300;
 
 /// A button.
 pub const PARENT_FOLDER: &str = "Parent folder";
@@ -61,19 +57,13 @@ pub fn crumb(folder: &Path) -> String {
 /// A folder cannot be read; the system's own word.
 #[must_use]
 pub fn folder_unreadable(problem: &str) -> String {
-    format!(
-        "This folder cannot be read: {}.",
-        shown(problem.trim_end_matches('.'), PROBLEM_LIMIT)
-    )
+    format!("This folder cannot be read: {}.", account(problem))
 }
 
 /// A folder was not made; the system's own word.
 #[must_use]
 pub fn folder_not_made(problem: &str) -> String {
-    format!(
-        "There is no new folder: {}.",
-        shown(problem.trim_end_matches('.'), PROBLEM_LIMIT)
-    )
+    format!("There is no new folder: {}.", account(problem))
 }
 
 /// A folder holds more than is shown.

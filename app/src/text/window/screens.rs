@@ -4,15 +4,12 @@ use std::path::Path;
 
 use fardrop_shared::diagnosis::{Hint, Prospect};
 
-use super::device;
+use super::{account, device};
 use crate::engine::event::{OfferSummary, PathKind, ShownCode};
 use crate::text::{count, shown, size};
 
 /// Longest path of this machine that is shown, in characters.
 const PATH_LIMIT: usize = 80;
-
-/// Longest account of a problem that is shown, in characters.
-const PROBLEM_LIMIT: usize = 300;
 
 /// The tabs.
 pub const TAB_HOME: &str = "Home";
@@ -229,10 +226,7 @@ pub fn complete_word(word: &str) -> String {
 /// The desktop did not do what was asked.
 #[must_use]
 pub fn desktop_failed(problem: &str) -> String {
-    format!(
-        "The desktop did not do that: {}.",
-        shown(problem.trim_end_matches('.'), PROBLEM_LIMIT)
-    )
+    format!("The desktop did not do that: {}.", account(problem))
 }
 
 /// The settings could not be saved.
@@ -240,7 +234,7 @@ pub fn desktop_failed(problem: &str) -> String {
 pub fn settings_unsaved(problem: &str) -> String {
     format!(
         "The settings hold until the window is closed; they could not be saved: {}.",
-        shown(problem.trim_end_matches('.'), PROBLEM_LIMIT)
+        account(problem)
     )
 }
 
