@@ -83,6 +83,8 @@ pub struct Totals {
     pub folders: u32,
     /// Bytes in all the files together.
     pub bytes: u64,
+    /// Those of the files that have no bytes.
+    pub empty: u32,
 }
 
 impl Totals {
@@ -226,6 +228,7 @@ fn count(mut totals: Totals, kind: EntryKind) -> Result<Totals, OfferError> {
     match kind {
         EntryKind::File { size, .. } => {
             totals.files += 1;
+            totals.empty += u32::from(size == 0);
             totals.bytes = totals
                 .bytes
                 .checked_add(size)

@@ -1,8 +1,10 @@
 //! The transfer without I/O: what is said on a data stream, and what each side remembers of the other.
 //!
 //! `frame` changes when the bytes of a data stream change, `sending` and `receiving` when the rules
-//! of who may want and send what change, `standing` when the rule of pausing changes.
+//! of who may want and send what change, `account` when what a receiver may say of its figures does, `standing`
+//! when the rule of pausing changes.
 
+mod account;
 pub mod frame;
 mod receiving;
 mod sending;

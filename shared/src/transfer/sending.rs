@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::account::Account;
 use super::{IndexSet, Violation};
 use crate::limits::{CLAIMED_LIMIT, CLAIMS_LIMIT, FAILURES_LIMIT};
+use crate::offer::Totals;
 use crate::wire::peer::{Acknowledged, Claim, FileReason, ReceiverMessage};
 
 /// What to send next.
@@ -25,7 +27,8 @@ pub enum Wanted {
 /// The sender's side of one transfer.
 ///
 /// Feed every message after the receiver's `Hello` to [`handle_message`](Self::handle_message);
-/// take from [`poll_wanted`](Self::poll_wanted) when the data stream has room. After a
+/// take from [`poll_wanted`](Self::poll_wanted) when the data stream has room, and say what becomes of
+/// each file before its frames go out: no figure of the receiver's is believed beyond that. After a
 /// [`Violation`] nothing of it is of use any more.
 #[derive(Debug)]
 pub struct Sending {
@@ -35,8 +38,14 @@ pub struct Sending {
     claimed: VecDeque<(u32, Vec<Claim>)>,
     phase: Phase,
     skipped: IndexSet,
-    failed: BTreeMap<u32, FileReason>,
-    failures: u32,
+    /// Files that were begun; a wanted entry that never is must be a folder.
+    begun: IndexSet,
+    failed: IndexSet,
+    /// Those of `failed` that are files.
+    failed_files: u32,
+    /// Why, for the first of `failed`.
+    reasons: BTreeMap<u32, FileReason>,
+    account: Account,
     accepted: Option<(u32, u64)>,
     acknowledged: Acknowledged,
 }
@@ -50,17 +59,21 @@ enum Phase {
 }
 
 impl Sending {
-    /// Nothing wanted yet, of an offer of `entries` entries.
+    /// Nothing wanted yet, of an offer of these totals.
     #[must_use]
-    pub fn new(entries: u32) -> Self {
+    pub fn new(offered: Totals) -> Self {
+        let entries = offered.entries();
         Self {
             wanted: IndexSet::new(entries),
             runs: VecDeque::new(),
             claimed: VecDeque::new(),
             phase: Phase::Offered,
             skipped: IndexSet::new(entries),
-            failed: BTreeMap::new(),
-            failures: 0,
+            begun: IndexSet::new(entries),
+            failed: IndexSet::new(entries),
+            failed_files: 0,
+            reasons: BTreeMap::new(),
+            account: Account::new(offered),
             accepted: None,
             acknowledged: Acknowledged::default(),
         }
@@ -70,7 +83,8 @@ impl Sending {
     /// nothing here.
     ///
     /// # Errors
-    /// [`Violation`] where the protocol does not allow the message, or not now.
+    /// [`Violation`] where the protocol does not allow the message, or not now, and where a figure in it
+    /// cannot be.
     pub fn handle_message(&mut self, message: ReceiverMessage) -> Result<(), Violation> {
         match message {
             ReceiverMessage::Hello { .. } => Err(Violation("a second hello")),
@@ -79,6 +93,7 @@ impl Sending {
             }
             ReceiverMessage::Accept { files, bytes } => {
                 self.expect(Phase::Offered, "accepted twice")?;
+                self.account.check_accepted(files, bytes)?;
                 self.accepted = Some((files, bytes));
                 self.phase = Phase::Wanting;
                 Ok(())
@@ -100,6 +115,9 @@ impl Sending {
             ReceiverMessage::Done(acknowledged) => {
                 self.expect(Phase::WantEnded, "done out of turn")?;
                 self.acknowledge(acknowledged)?;
+                let accepted = self.accepted.unwrap_or_default();
+                self.account
+                    .check_done(accepted, self.failed_files, acknowledged)?;
                 self.phase = Phase::Done;
                 Ok(())
             }
@@ -126,6 +144,34 @@ impl Sending {
             Phase::Offered | Phase::Wanting => Wanted::Wait,
             Phase::WantEnded | Phase::Done => Wanted::End,
         }
+    }
+
+    /// Takes note that `file`, of `size` bytes, is about to begin, from `start` on.
+    pub fn handle_begun(&mut self, file: u32, size: u64, start: u64) {
+        self.begun.insert(file);
+        self.account.begin(size, start);
+    }
+
+    /// Takes note that so many bytes of the file that was begun are about to go out.
+    pub const fn handle_read(&mut self, bytes: u64) {
+        self.account.send(bytes);
+    }
+
+    /// Takes note that the file that was begun is about to end, whole.
+    pub const fn handle_ended(&mut self) {
+        self.account.end();
+    }
+
+    /// Bytes of files that went out.
+    #[must_use]
+    pub const fn sent(&self) -> u64 {
+        self.account.sent()
+    }
+
+    /// Bytes that the receiver proved to have of files that it has in part.
+    #[must_use]
+    pub const fn resumed(&self) -> u64 {
+        self.account.resumed()
     }
 
     /// Whether [`poll_wanted`](Self::poll_wanted) would say [`Wanted::Wait`].
@@ -163,8 +209,8 @@ impl Sending {
     /// The files that failed, by index, the first thousand of them, and how many there are.
     #[must_use]
     pub fn failures(&self) -> (Vec<(u32, FileReason)>, u32) {
-        let kept = self.failed.iter().map(|(file, why)| (*file, *why));
-        (kept.collect(), self.failures)
+        let kept = self.reasons.iter().map(|(file, why)| (*file, *why));
+        (kept.collect(), self.failed.count())
     }
 
     fn want(&mut self, first: u32, last: u32) -> Result<(), Violation> {
@@ -202,12 +248,12 @@ impl Sending {
 
     fn fail(&mut self, file: u32, reason: FileReason) -> Result<(), Violation> {
         self.expect_wanted(file)?;
-        if self.failed.contains_key(&file) || self.failures >= self.wanted.count() {
+        if !self.failed.insert(file) {
             return Err(Violation("a file failed twice"));
         }
-        self.failures += 1;
-        if self.failed.len() < FAILURES_LIMIT {
-            self.failed.insert(file, reason);
+        self.failed_files += u32::from(self.begun.contains(file));
+        if self.reasons.len() < FAILURES_LIMIT {
+            self.reasons.insert(file, reason);
         }
         Ok(())
     }
@@ -215,11 +261,10 @@ impl Sending {
     fn acknowledge(&mut self, acknowledged: Acknowledged) -> Result<(), Violation> {
         if acknowledged.bytes < self.acknowledged.bytes
             || acknowledged.files < self.acknowledged.files
-            // Files that are empty on both sides are never wanted and count all the same.
-            || acknowledged.files > self.wanted.bound()
         {
-            return Err(Violation("an acknowledgement that goes back or too far"));
+            return Err(Violation("an acknowledgement that goes back"));
         }
+        self.account.check_acknowledged(acknowledged)?;
         self.acknowledged = acknowledged;
         Ok(())
     }

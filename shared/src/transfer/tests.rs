@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::frame::{Frame, FrameDecoder};
 use super::*;
 use crate::limits::CLAIMED_LIMIT;
+use crate::offer::Totals;
 use crate::wire::peer::{Acknowledged, ReceiverMessage};
 
 /// What a decoder makes of a stream, data frames joined.
@@ -71,7 +72,12 @@ fn reasons_survive_the_wire() {
 }
 
 fn accepted(entries: u32) -> Sending {
-    let mut sending = Sending::new(entries);
+    let offered = Totals {
+        files: entries,
+        bytes: 1000,
+        ..Totals::default()
+    };
+    let mut sending = Sending::new(offered);
     let accept = ReceiverMessage::Accept { files: 1, bytes: 1 };
     sending.handle_message(accept).unwrap();
     sending
@@ -163,6 +169,114 @@ fn outstanding_claims_are_bounded() {
     });
     outcome.unwrap_err();
     assert_eq!(taken, CLAIMED_LIMIT);
+}
+
+/// A sender that offered a folder, an empty file and two of four bytes, has sent one of these whole and half of
+/// the other, and that a receiver then told all this.
+fn told(messages: Vec<ReceiverMessage>) -> Result<(), Violation> {
+    let mut sending = Sending::new(Totals {
+        files: 3,
+        folders: 1,
+        bytes: 8,
+        empty: 1,
+    });
+    let accept = ReceiverMessage::Accept { files: 3, bytes: 8 };
+    let folder = ReceiverMessage::Want { first: 0, last: 0 };
+    let files = ReceiverMessage::Want { first: 2, last: 3 };
+    for message in [accept, folder, files, ReceiverMessage::WantEnd] {
+        sending.handle_message(message)?;
+    }
+    sending.handle_begun(2, 4, 0);
+    sending.handle_read(4);
+    sending.handle_ended();
+    sending.handle_begun(3, 4, 1);
+    sending.handle_read(2);
+    let mut messages = messages.into_iter();
+    messages.try_for_each(|message| sending.handle_message(message))
+}
+
+#[test]
+fn impossible_books_are_not_believed() {
+    let accept = |files, bytes| ReceiverMessage::Accept { files, bytes };
+    let mut sending = Sending::new(Totals {
+        files: 3,
+        folders: 1,
+        bytes: 8,
+        empty: 1,
+    });
+    sending.handle_message(accept(4, 8)).unwrap_err();
+    sending.handle_message(accept(3, 9)).unwrap_err();
+    let books = accept(u32::MAX, u64::MAX);
+    sending.handle_message(books).unwrap_err();
+    let told_by = |files, bytes| Acknowledged { bytes, files };
+    let progress = |files, bytes| vec![ReceiverMessage::Progress(told_by(files, bytes))];
+    let failed = ReceiverMessage::Failed {
+        file: 3,
+        reason: FileReason::WriteFailed,
+    };
+    let folder = ReceiverMessage::Failed {
+        file: 0,
+        reason: FileReason::WriteFailed,
+    };
+    let done = |files, bytes| {
+        let done = ReceiverMessage::Done(told_by(files, bytes));
+        vec![failed.clone(), folder.clone(), done]
+    };
+    // The empty file is there without a word.
+    told(progress(2, 7)).unwrap();
+    told(done(2, 7)).unwrap();
+    for impossible in [
+        progress(3, 7),
+        progress(2, 8),
+        progress(u32::MAX, u64::MAX),
+        done(1, 7),
+        done(3, 7),
+        done(2, 8),
+        vec![ReceiverMessage::Done(told_by(3, 7))],
+        vec![ReceiverMessage::Done(told_by(2, 7))],
+        vec![folder, ReceiverMessage::Done(told_by(2, 7))],
+        vec![failed.clone(), failed],
+    ] {
+        let name = format!("{impossible:?}");
+        assert!(told(impossible).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn what_was_accepted_is_what_is_wanted() {
+    let offered = Totals {
+        files: 3,
+        folders: 0,
+        bytes: 8,
+        empty: 1,
+    };
+    for (files, bytes, sound) in [
+        (1, 4, true),
+        (2, 4, true),
+        (3, 4, false),
+        (0, 4, false),
+        (1, 8, false),
+        (1, 0, false),
+    ] {
+        let mut sending = Sending::new(offered);
+        let want = ReceiverMessage::Want { first: 2, last: 2 };
+        for message in [
+            ReceiverMessage::Accept { files, bytes },
+            want,
+            ReceiverMessage::WantEnd,
+        ] {
+            sending.handle_message(message).unwrap();
+        }
+        sending.handle_begun(2, 4, 0);
+        sending.handle_read(4);
+        sending.handle_ended();
+        let acknowledged = Acknowledged {
+            files: files.min(2),
+            bytes: bytes.min(4),
+        };
+        let done = sending.handle_message(ReceiverMessage::Done(acknowledged));
+        assert_eq!(done.is_ok(), sound, "{files} {bytes}");
+    }
 }
 
 fn asked() -> Receiving {

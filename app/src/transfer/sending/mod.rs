@@ -5,7 +5,6 @@ mod read_loop;
 mod state;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,9 +41,7 @@ pub async fn send(
     cancel: impl Future<Output = ()>,
 ) -> Result<Summary, TransferError> {
     let handle = link.handle.clone();
-    let state = StopOnDrop(Arc::new(SendState::new(
-        offer.manifest().totals().entries(),
-    )));
+    let state = StopOnDrop(Arc::new(SendState::new(offer.manifest().totals())));
     let outcome = tokio::select! {
         biased;
         () = cancel => Err(TransferError::Cancelled),
@@ -176,7 +173,7 @@ async fn listen(
             let acknowledged = sending.acknowledged();
             let now = Tally {
                 bytes: acknowledged.bytes,
-                kept: state.resumed.load(Ordering::Relaxed),
+                kept: sending.resumed(),
                 total_bytes,
                 files: acknowledged.files,
                 total_files,
@@ -274,8 +271,8 @@ fn summary(offer: &OfferSource, state: &SendState, elapsed: Duration) -> Summary
         failure_count,
         files: sending.acknowledged().files,
         bytes: sending.acknowledged().bytes,
-        sent: state.sent.load(Ordering::Relaxed),
-        resumed: state.resumed.load(Ordering::Relaxed),
+        sent: sending.sent(),
+        resumed: sending.resumed(),
         skipped: 0,
         elapsed,
         places: Vec::new(),

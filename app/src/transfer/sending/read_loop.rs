@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use fardrop_shared::offer::{Cursor, EntryKind};
+use fardrop_shared::offer::{Cursor, EntryKind, ModifiedTime};
 use fardrop_shared::transfer::Wanted;
 use fardrop_shared::transfer::frame::{self, DATA_HEADER_LENGTH};
 use fardrop_shared::wire::peer::{Claim, FileReason};
@@ -39,6 +38,15 @@ impl From<Over> for Stop {
     fn from(_: Over) -> Self {
         Self::Over
     }
+}
+
+/// A file of the offer.
+struct Found {
+    index: u32,
+    size: u64,
+    modified: ModifiedTime,
+    /// Whether it is known where on this disk it is.
+    located: bool,
 }
 
 /// Reads what is wanted into buffers until nothing is wanted any more or nobody takes them.
@@ -88,27 +96,33 @@ impl ReadLoop<'_> {
 
     /// One entry: nothing for a folder, begin to end or abort for a file.
     fn entry(&mut self, index: u32, claims: &[Claim]) -> Result<(), Over> {
+        let Some(file) = self.find(index) else {
+            return Ok(());
+        };
         let mut begun = false;
-        match self.file(index, claims, &mut begun) {
+        match self.file(&file, claims, &mut begun) {
             Ok(()) => Ok(()),
             Err(Stop::Over) => Err(Over),
             Err(Stop::File(reason)) => {
                 if !begun {
-                    self.put(&frame::begin(index, 0))?;
+                    self.begin(&file, 0)?;
                 }
                 self.put(&frame::abort(reason))
             }
         }
     }
 
-    fn file(&mut self, index: u32, claims: &[Claim], begun: &mut bool) -> Result<(), Stop> {
-        let Some((size, mut reader)) = self.open(index)? else {
-            return Ok(());
-        };
+    fn begin(&mut self, file: &Found, start: u64) -> Result<(), Over> {
+        let Found { index, size, .. } = *file;
+        self.state.sending().handle_begun(index, size, start);
+        self.put(&frame::begin(index, start))
+    }
+
+    fn file(&mut self, file: &Found, claims: &[Claim], begun: &mut bool) -> Result<(), Stop> {
+        let mut reader = self.open(file)?;
         let mut hasher = blake3::Hasher::new();
-        let start = self.start(&mut reader, &mut hasher, claims, size)?;
-        self.state.resumed.fetch_add(start, Ordering::Relaxed);
-        self.put(&frame::begin(index, start))?;
+        let start = self.start(&mut reader, &mut hasher, claims, file.size)?;
+        self.begin(file, start)?;
         *begun = true;
         while reader.left() > 0 {
             self.state.rest();
@@ -119,7 +133,7 @@ impl ReadLoop<'_> {
             let left = usize::try_from(reader.left()).unwrap_or(usize::MAX);
             if room < left.min(LEAST_READ) {
                 self.flush()?;
-                if self.state.sending().skipped(index) {
+                if self.state.sending().skipped(file.index) {
                     return Err(Stop::File(FileReason::Skipped));
                 }
                 continue;
@@ -133,33 +147,39 @@ impl ReadLoop<'_> {
             let header = frame::data_header(length as u32);
             self.buffer[self.filled..start].copy_from_slice(&header);
             self.filled = start + length;
-            self.state.sent.fetch_add(length as u64, Ordering::Relaxed);
+            self.state.sending().handle_read(length as u64);
         }
         reader.check()?;
+        self.state.sending().handle_ended();
         Ok(self.put(&frame::end(hasher.finalize().as_bytes()))?)
     }
 
-    /// Opens entry `index`; `None` if it is a folder.
-    fn open(&mut self, index: u32) -> Result<Option<(u64, SourceReader)>, FileReason> {
-        let entry = self.cursor.entry(self.offer.manifest(), index);
-        let Some(entry) = entry else {
-            return Ok(None);
-        };
+    /// What entry `index` says, and leaves its place in `path`; `None` if it is a folder.
+    fn find(&mut self, index: u32) -> Option<Found> {
+        let entry = self.cursor.entry(self.offer.manifest(), index)?;
         let EntryKind::File { size, .. } = entry.kind else {
-            return Ok(None);
+            return None;
         };
-        self.offer
-            .locate(index, entry.path, &mut self.path)
-            .ok_or(FileReason::FileUnreadable)?;
-        let source = Source {
-            path: &self.path,
+        let located = self.offer.locate(index, entry.path, &mut self.path);
+        Some(Found {
+            index,
             size,
             modified: entry.modified,
+            located: located.is_some(),
+        })
+    }
+
+    /// Opens the file that was found last.
+    fn open(&self, file: &Found) -> Result<SourceReader, FileReason> {
+        if !file.located {
+            return Err(FileReason::FileUnreadable);
+        }
+        let source = Source {
+            path: &self.path,
+            size: file.size,
+            modified: file.modified,
         };
-        Ok(Some((
-            size,
-            SourceReader::open(&source, |path| self.offer.contains(path))?,
-        )))
+        SourceReader::open(&source, |path| self.offer.contains(path))
     }
 
     /// The longest claim that holds, or 0. Leaves `reader` there, and `hasher` with all before it.

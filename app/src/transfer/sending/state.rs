@@ -1,8 +1,9 @@
 //! The state of a sender that its tasks and its reading thread share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use fardrop_shared::offer::Totals;
 use fardrop_shared::transfer::Sending;
 
 /// The state of a sender, between the task that hears the receiver and the thread that reads.
@@ -12,21 +13,15 @@ pub(super) struct SendState {
     changed: Condvar,
     stopped: AtomicBool,
     paused: AtomicBool,
-    /// Bytes of files put into buffers.
-    pub(super) sent: AtomicU64,
-    /// Bytes that the receiver proved to have of files that it has in part.
-    pub(super) resumed: AtomicU64,
 }
 
 impl SendState {
-    pub(super) fn new(entries: u32) -> Self {
+    pub(super) fn new(offered: Totals) -> Self {
         Self {
-            sending: Mutex::new(Sending::new(entries)),
+            sending: Mutex::new(Sending::new(offered)),
             changed: Condvar::new(),
             stopped: AtomicBool::new(false),
             paused: AtomicBool::new(false),
-            sent: AtomicU64::new(0),
-            resumed: AtomicU64::new(0),
         }
     }
 

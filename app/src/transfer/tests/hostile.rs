@@ -241,19 +241,22 @@ async fn random_streams_end_the_transfer() {
     }
 }
 
-/// What a sender of two small files makes of a receiver that says this.
+/// What a sender of two small files makes of a receiver that says this, its last word once everything was sent.
 async fn send_to(messages: Vec<ReceiverMessage>) -> Outcome {
     let from = tempfile::tempdir().unwrap();
     write(&from.path().join("tree/a"), "four");
     write(&from.path().join("tree/b"), "four");
     let (left, mut right) = Link::pair();
     let hostile = async {
+        let ended = messages.contains(&ReceiverMessage::WantEnd);
         for message in messages {
+            if ended && matches!(message, ReceiverMessage::Done(_)) {
+                let mut stream = right.handle.accept_data().await.unwrap();
+                let mut buffer = [0; 1000];
+                while let Ok(Some(_)) = stream.read(&mut buffer).await {}
+            }
             right.control_sender.send(&message.encode()).await.unwrap();
         }
-        let mut stream = right.handle.accept_data().await.unwrap();
-        let mut buffer = [0; 1000];
-        while let Ok(Some(_)) = stream.read(&mut buffer).await {}
         std::future::pending().await
     };
     let offer = offer(&[&from.path().join("tree")]);
@@ -318,4 +321,35 @@ async fn a_receiver_that_breaks_the_rules_ends_the_transfer() {
     ];
     let sent = send_to(lies).await.unwrap();
     assert_eq!((sent.sent, sent.resumed), (8, 0));
+}
+
+#[tokio::test]
+async fn impossible_books_are_not_believed() {
+    let hello = ReceiverMessage::Hello {
+        version: TRANSFER_VERSION,
+    };
+    let books = |wanted: Option<u32>, files, bytes| {
+        let mut messages = vec![hello.clone(), ReceiverMessage::Accept { files, bytes }];
+        messages.extend(wanted.map(|last| ReceiverMessage::Want { first: 0, last }));
+        messages.push(ReceiverMessage::WantEnd);
+        messages.push(ReceiverMessage::Done(Acknowledged { bytes, files }));
+        messages
+    };
+    assert_eq!(send_to(books(Some(2), 2, 8)).await.unwrap().bytes, 8);
+    for impossible in [
+        books(None, u32::MAX, u64::MAX),
+        books(Some(2), u32::MAX, u64::MAX),
+        books(Some(2), 1, u64::MAX),
+        books(None, 2, 8),
+        books(Some(1), 2, 8),
+        books(Some(2), 1, 4),
+        books(Some(2), 0, 0),
+    ] {
+        let name = format!("{impossible:?}");
+        let outcome = send_to(impossible).await;
+        assert!(
+            matches!(outcome, Err(TransferError::Protocol(_))),
+            "{name}: {outcome:?}"
+        );
+    }
 }
