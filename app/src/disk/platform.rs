@@ -181,21 +181,66 @@ pub(super) fn is_ours(
     file: &File,
     fresh: impl FnOnce() -> io::Result<std::fs::Metadata>,
 ) -> io::Result<bool> {
-    let found = file.metadata()?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let owner = |metadata: &std::fs::Metadata| (metadata.uid(), metadata.mode() & OTHERS_WRITE);
-        if !found.is_file() || found.nlink() != 1 {
+        let found = Identity::of(file)?;
+        if !found.alone {
             return Ok(false);
         }
-        let wanted = (rustix::process::geteuid().as_raw(), 0);
-        Ok(owner(&found) == wanted || owner(&found) == owner(&fresh()?))
+        if found.user == rustix::process::geteuid().as_raw() && found.others_write == 0 {
+            return Ok(true);
+        }
+        let fresh = fresh()?;
+        Ok((found.user, found.others_write) == (fresh.uid(), fresh.mode() & OTHERS_WRITE))
     }
     #[cfg(not(unix))]
     {
         let _ = fresh;
-        Ok(found.is_file())
+        Ok(file.metadata()?.is_file())
+    }
+}
+
+/// Whose a file is.
+#[cfg(unix)]
+struct Identity {
+    /// Whether it is a regular file under one name.
+    alone: bool,
+    user: u32,
+    /// The bits by which others may write to it.
+    others_write: u32,
+}
+
+#[cfg(unix)]
+impl Identity {
+    /// Asks whoever keeps the file: what the system remembers of a file on another machine, or of a program's
+    /// file system, may be a second old, and a file with two names is a finished one.
+    fn of(file: &File) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{AtFlags, FileType, StatxFlags, statx};
+            let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_FORCE_SYNC;
+            match statx(file, "", flags, StatxFlags::BASIC_STATS) {
+                Ok(found) => {
+                    let kind = FileType::from_raw_mode(found.stx_mode.into());
+                    return Ok(Self {
+                        alone: kind == FileType::RegularFile && found.stx_nlink == 1,
+                        user: found.stx_uid,
+                        others_write: u32::from(found.stx_mode) & OTHERS_WRITE,
+                    });
+                }
+                // Linux before 4.11, and some sandboxes.
+                Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let found = file.metadata()?;
+        Ok(Self {
+            alone: found.is_file() && found.nlink() == 1,
+            user: found.uid(),
+            others_write: found.mode() & OTHERS_WRITE,
+        })
     }
 }
 
