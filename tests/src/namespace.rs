@@ -19,6 +19,9 @@ pub struct Namespace {
 
 impl Namespace {
     /// A fresh one, with loopback up. `None` where this user may not, which is said on stderr.
+    ///
+    /// # Errors
+    /// Where `unshare` is not installed or does not start.
     pub fn enter(test: &str) -> Result<Option<Self>> {
         if !cfg!(target_os = "linux") || !rustix::process::geteuid().is_root() {
             return skip(test, "it needs Linux and root");
@@ -46,11 +49,18 @@ impl Namespace {
     }
 
     /// Lays a cable between this and `other`: `ADDRESS/LENGTH` at each end.
+    ///
+    /// # Errors
+    /// Where `ip` fails in here or in `other`.
     pub fn join(&self, address: &str, other: &Self, other_address: &str) -> Result<()> {
         self.join_as("cable", address, other, other_address)
     }
 
-    /// The same where this end is called `device`, for one that has several; the other's is `cable`.
+    /// Lays a cable as [`join`](Self::join) does, whose end in here is called `device`, for a namespace that has
+    /// several; the other end is `cable`.
+    ///
+    /// # Errors
+    /// Where `ip` fails in here or in `other`.
     pub fn join_as(
         &self,
         device: &str,
@@ -71,6 +81,9 @@ impl Namespace {
     }
 
     /// Puts rules for its packets into force: nft's own language, tables and all.
+    ///
+    /// # Errors
+    /// Where `nft` fails, with what it says.
     pub fn filter(&self, rules: &str) -> Result<()> {
         self.run_with("nft -f -", rules).map(drop)
     }
@@ -82,6 +95,9 @@ impl Namespace {
     }
 
     /// Its network, to be looked at when this is gone.
+    ///
+    /// # Errors
+    /// Where the keeper has ended.
     pub fn network(&self) -> Result<Network> {
         let handle = std::fs::File::open(format!("/proc/{}/ns/net", self.keeper.id()))?;
         Ok(Network { handle })
@@ -89,6 +105,9 @@ impl Namespace {
 
     /// Calls `act` on a thread whose network is this one. A socket or a device that it opens stays in
     /// here for good.
+    ///
+    /// # Errors
+    /// What `act` fails with; where the thread cannot enter the network; where `act` panics.
     #[cfg(target_os = "linux")]
     pub fn with<T: Send>(&self, act: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         use std::os::fd::AsFd;
@@ -110,13 +129,19 @@ impl Namespace {
         })
     }
 
-    /// A UDP socket in here.
+    /// A UDP socket in this network.
+    ///
+    /// # Errors
+    /// What the system says.
     #[cfg(target_os = "linux")]
     pub fn bind(&self, address: SocketAddr) -> Result<UdpSocket> {
         self.with(|| UdpSocket::bind(address).with_context(|| format!("binding {address}")))
     }
 
     /// A file system of `size` (as in `8m`) in memory at `folder`, seen in here only.
+    ///
+    /// # Errors
+    /// Where `mount` fails, with what it says.
     pub fn mount_memory(&self, size: &str, folder: &std::path::Path) -> Result<()> {
         let folder = folder.to_str().context("a folder with an odd name")?;
         self.run(&format!("mount -t tmpfs -o size={size} memory {folder}"))?;
@@ -155,12 +180,19 @@ impl Namespace {
         inside
     }
 
-    /// Runs a line of words in here, to its end, and gives what it printed. Fails if it fails.
+    /// Runs a line of words in here, to its end, and gives what it printed.
+    ///
+    /// # Errors
+    /// Where the command cannot be started or fails, with what it says.
     pub fn run(&self, line: &str) -> Result<String> {
         self.run_with(line, "")
     }
 
-    /// The same, with `input` to read: a script for `sh -e`, rules for `nft -f -`.
+    /// Runs a line of words in here, to its end, with `input` to read (a script for `sh -e`, rules for `nft -f -`),
+    /// and gives what it printed.
+    ///
+    /// # Errors
+    /// Where the command cannot be started or fails, with what it says.
     pub fn run_with(&self, line: &str, input: &str) -> Result<String> {
         let mut words = line.split(' ');
         let mut command = Command::new(words.next().unwrap_or_default());
@@ -193,6 +225,9 @@ pub struct Network {
 impl Network {
     /// The processes that are in it, each with its name. Without any it goes with this value, and its
     /// devices with it.
+    ///
+    /// # Errors
+    /// Where `/proc` cannot be read.
     pub fn residents(&self) -> Result<Vec<String>> {
         let own = self.handle.metadata()?;
         let mut found = Vec::new();
@@ -215,6 +250,9 @@ impl Network {
 }
 
 /// Says that a test proves nothing here.
+///
+/// # Errors
+/// Where stderr is closed.
 pub fn skip<T>(test: &str, why: &str) -> Result<Option<T>> {
     // Not eprintln!: the harness would hide it.
     writeln!(std::io::stderr(), "SKIPPED: {test}: {why}")?;

@@ -30,6 +30,9 @@ const BINARIES_VARIABLE: &str = "FARDROP_BIN_DIR";
 /// the one that `FARDROP_BIN_DIR` names.
 ///
 /// `tests/run.sh` builds them; `cargo test` alone does not.
+///
+/// # Errors
+/// Where there is no such file.
 pub fn binary(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = match std::env::var_os(BINARIES_VARIABLE) {
@@ -57,11 +60,17 @@ pub struct Rendezvous {
 
 impl Rendezvous {
     /// Starts one on loopback at a free port, and waits until it listens.
+    ///
+    /// # Errors
+    /// Where no port is free, the binary is not built, or it does not listen in time.
     pub fn start() -> Result<Self> {
         Self::start_at(free_address()?, None)
     }
 
     /// Starts one at this address of a namespace, and waits until it listens.
+    ///
+    /// # Errors
+    /// Where the binary is not built, or it does not listen in time.
     pub fn start_within(namespace: Arc<Namespace>, address: SocketAddr) -> Result<Self> {
         Self::start_at(address, Some(namespace))
     }
@@ -77,6 +86,9 @@ impl Rendezvous {
     }
 
     /// Starts it at the port that it had before.
+    ///
+    /// # Errors
+    /// Where it does not listen in time.
     pub fn restart(&mut self) -> Result<()> {
         self.kill();
         let mut command = Command::new(binary("fardrop-rendezvous")?);
@@ -161,11 +173,18 @@ pub struct PeerCommand {
 
 impl PeerCommand {
     /// `fardrop ACTION --json --no-mdns`, without anything from this user's settings.
+    ///
+    /// # Errors
+    /// Where the binary is not built.
     pub fn new(action: &str) -> Result<Self> {
         Ok(Self::with_mdns(action)?.arg("--no-mdns"))
     }
 
-    /// The same with multicast DNS: for a network of the test's own.
+    /// `fardrop ACTION --json`, which uses multicast DNS, without anything from this user's settings: for a network
+    /// of the test's own.
+    ///
+    /// # Errors
+    /// Where the binary is not built.
     pub fn with_mdns(action: &str) -> Result<Self> {
         let mut command = Command::new(binary("fardrop")?);
         command
@@ -179,11 +198,17 @@ impl PeerCommand {
     }
 
     /// `fardrop send` of `path` over `rendezvous`.
+    ///
+    /// # Errors
+    /// Where the binary is not built.
     pub fn send(rendezvous: &Rendezvous, path: &Path) -> Result<Self> {
         Ok(Self::new("send")?.server(rendezvous).arg(path))
     }
 
     /// `fardrop receive --yes` of `code` into `folder` over `rendezvous`.
+    ///
+    /// # Errors
+    /// Where the binary is not built.
     pub fn receive(rendezvous: &Rendezvous, code: &str, folder: &Path) -> Result<Self> {
         let command = Self::new("receive")?.server(rendezvous).into_folder(folder);
         Ok(command.arg("--yes").arg(code))
@@ -257,11 +282,17 @@ impl PeerCommand {
     }
 
     /// Starts it with nothing to read.
+    ///
+    /// # Errors
+    /// Where the process does not start.
     pub fn start(self) -> Result<Peer> {
         self.start_with_input("")
     }
 
     /// Starts it with `input` to read.
+    ///
+    /// # Errors
+    /// Where the process does not start, or does not take its input.
     pub fn start_with_input(self, input: &str) -> Result<Peer> {
         let mut command = self.command;
         command.stdin(Stdio::piped()).stderr(Stdio::piped());
@@ -275,6 +306,9 @@ impl PeerCommand {
     }
 
     /// Starts it at a terminal, where a person is asked: [`Peer::answer`].
+    ///
+    /// # Errors
+    /// Where the system has no terminal for it, or the process does not start.
     #[cfg(target_os = "linux")]
     pub fn start_at_terminal(self) -> Result<Peer> {
         use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
@@ -318,18 +352,26 @@ impl Peer {
     }
 
     /// Types a line at its terminal.
+    ///
+    /// # Errors
+    /// Where it has no terminal, or has left it.
     pub fn answer(&mut self, line: &str) -> Result<()> {
         let terminal = self.terminal.as_mut().context("it has no terminal")?;
         Ok(terminal.write_all(format!("{line}\n").as_bytes())?)
     }
 
-    /// The next event called `name`; those before it are passed over. Fails when the process says
-    /// something that is not JSON, ends, or takes too long.
+    /// The next event called `name`; those before it are passed over.
+    ///
+    /// # Errors
+    /// When the process says something that is not JSON, ends, or takes too long.
     pub fn event(&mut self, name: &str) -> Result<Value> {
         self.event_where(name, |_| true)
     }
 
     /// The next event called `name` that `fits`.
+    ///
+    /// # Errors
+    /// When the process says something that is not JSON, ends, or takes too long.
     pub fn event_where(&mut self, name: &str, fits: impl Fn(&Value) -> bool) -> Result<Value> {
         let deadline = Instant::now() + self.patience;
         loop {
@@ -349,6 +391,9 @@ impl Peer {
     }
 
     /// The code that a sender shows.
+    ///
+    /// # Errors
+    /// When the process ends or takes too long before it shows one.
     pub fn code(&mut self) -> Result<String> {
         let event = self.event("code")?;
         let code = event["code"].as_str().context("a code is a string")?;
@@ -373,12 +418,18 @@ impl Peer {
     }
 
     /// Reads to the end: the exit code, and every event there was.
+    ///
+    /// # Errors
+    /// When the process says something that is not JSON, or takes too long.
     pub fn finish(self) -> Result<(Option<i32>, Vec<Value>)> {
         let account = self.account()?;
         Ok((account.exit, account.events))
     }
 
     /// Reads to the end, with the time of everything.
+    ///
+    /// # Errors
+    /// When the process says something that is not JSON, or takes too long.
     pub fn account(mut self) -> Result<Account> {
         let deadline = Instant::now() + self.patience;
         loop {
@@ -414,6 +465,9 @@ impl Peer {
     }
 
     /// Everything on stderr so far and until it closes.
+    ///
+    /// # Errors
+    /// When stderr stays open for too long.
     pub fn messages(&self) -> Result<String> {
         let deadline = Instant::now() + PATIENCE;
         let mut text = String::new();
@@ -430,12 +484,18 @@ impl Peer {
         }
     }
 
-    /// Ctrl-C.
+    /// Presses Ctrl-C: SIGINT.
+    ///
+    /// # Errors
+    /// Where the process has ended and was waited for.
     pub fn interrupt(&self) -> Result<()> {
         self.process.signal(rustix::process::Signal::INT)
     }
 
     /// The most memory that it has had so far, in bytes.
+    ///
+    /// # Errors
+    /// Where `/proc` does not say: the process has ended.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> Result<u64> {
         let status = format!("/proc/{}/status", self.process.child.id());
@@ -448,21 +508,33 @@ impl Peer {
     }
 
     /// Stops it where it is, as a machine that sleeps does.
+    ///
+    /// # Errors
+    /// Where the process has ended and was waited for.
     pub fn freeze(&self) -> Result<()> {
         self.process.signal(rustix::process::Signal::STOP)
     }
 
     /// Lets it go on.
+    ///
+    /// # Errors
+    /// Where the process has ended and was waited for.
     pub fn wake(&self) -> Result<()> {
         self.process.signal(rustix::process::Signal::CONT)
     }
 
-    /// `kill`.
+    /// Asks it to end, as `kill` does: SIGTERM.
+    ///
+    /// # Errors
+    /// Where the process has ended and was waited for.
     pub fn terminate(&self) -> Result<()> {
         self.process.signal(rustix::process::Signal::TERM)
     }
 
-    /// `kill -9`.
+    /// Ends it at once, as `kill -9` does: SIGKILL.
+    ///
+    /// # Errors
+    /// Where the process has ended and was waited for.
     pub fn kill(&self) -> Result<()> {
         self.process.signal(rustix::process::Signal::KILL)
     }

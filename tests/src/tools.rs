@@ -5,6 +5,9 @@ use anyhow::Result;
 use crate::namespace::skip;
 
 /// Whether all of these commands are here; otherwise says that the test proves nothing.
+///
+/// # Errors
+/// Where stderr is closed.
 pub fn are_here(test: &str, commands: &[&str]) -> Result<bool> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<_> = std::env::split_paths(&path).collect();

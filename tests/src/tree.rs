@@ -25,6 +25,9 @@ pub enum Node {
 }
 
 /// Everything below `folder`, by path.
+///
+/// # Errors
+/// What the system says.
 pub fn snapshot(folder: &Path) -> io::Result<BTreeMap<PathBuf, Node>> {
     let mut nodes = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -44,8 +47,11 @@ pub fn snapshot(folder: &Path) -> io::Result<BTreeMap<PathBuf, Node>> {
     Ok(nodes)
 }
 
-/// A tree with what is easily lost: empty folders and files, modes, times, names in any script, a
+/// Writes a tree with what is easily lost: empty folders and files, modes, times, names in any script, a
 /// name of 255 bytes.
+///
+/// # Errors
+/// What the system says.
 pub fn varied(folder: &Path) -> io::Result<()> {
     let long = "n".repeat(255);
     let files: [(&str, usize); 8] = [

@@ -151,7 +151,10 @@ impl PartFile {
         self.findable
     }
 
-    /// Bytes in it.
+    /// Its length in bytes.
+    ///
+    /// # Errors
+    /// What the system says.
     pub fn length(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
@@ -166,14 +169,19 @@ impl PartFile {
         Ok(())
     }
 
-    /// Writes what follows.
+    /// Writes `data` at the present position.
+    ///
+    /// # Errors
+    /// What the system says.
     pub fn write(&mut self, data: &[u8]) -> io::Result<()> {
         self.file.write_all(data)
     }
 
     /// The hash of the first `length` bytes, to be gone on with.
     ///
-    /// Ends with [`io::ErrorKind::Interrupted`] soon after `go_on` says no.
+    /// # Errors
+    /// What the system says; [`io::ErrorKind::UnexpectedEof`] where it is shorter than `length`, and
+    /// [`io::ErrorKind::Interrupted`] soon after `go_on` says no.
     pub fn hash_prefix(
         &mut self,
         length: u64,
@@ -188,7 +196,8 @@ impl PartFile {
     /// Proof of what is here: claims of the first `most` bytes and of shorter prefixes, longest
     /// first, and the hash of the longest, to be gone on with. Reads the file once.
     ///
-    /// Ends with [`io::ErrorKind::Interrupted`] soon after `go_on` says no.
+    /// # Errors
+    /// What the system says; [`io::ErrorKind::Interrupted`] soon after `go_on` says no.
     pub fn claims(
         &mut self,
         most: u64,

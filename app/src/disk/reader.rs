@@ -31,8 +31,12 @@ pub struct SourceReader {
 }
 
 impl SourceReader {
-    /// Opens it and checks that it is still what was offered. Where its name is a link, that must
+    /// Opens the file and checks that it is still what was offered. Where its name is a link, that must
     /// lead to a canonical path for which `inside` holds.
+    ///
+    /// # Errors
+    /// [`FileReason::FileChanged`] where it is gone or no longer what was offered, [`FileReason::FileUnreadable`]
+    /// where the system does not let us read it.
     pub fn open(
         source: &Source<'_>,
         inside: impl FnOnce(&Path) -> bool,
@@ -48,7 +52,11 @@ impl SourceReader {
         Ok(reader)
     }
 
-    /// Fills `buffer` with what follows, which it must not pass the end of the file with.
+    /// Fills `buffer` with the bytes at the present position, which must not reach beyond the size offered.
+    ///
+    /// # Errors
+    /// [`FileReason::FileChanged`] where the file ends before `buffer` is full, [`FileReason::FileUnreadable`] where
+    /// the system does not let us read it.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<(), FileReason> {
         self.file.read_exact(buffer).map_err(|error| {
             if error.kind() == io::ErrorKind::UnexpectedEof {
@@ -61,7 +69,10 @@ impl SourceReader {
         Ok(())
     }
 
-    /// Goes to `position`.
+    /// Moves the present position to `position`.
+    ///
+    /// # Errors
+    /// What a failure of the system says about the file.
     pub fn seek(&mut self, position: u64) -> Result<(), FileReason> {
         self.file
             .seek(SeekFrom::Start(position))
@@ -77,6 +88,10 @@ impl SourceReader {
     }
 
     /// Checks, after the last byte, that nothing changed meanwhile.
+    ///
+    /// # Errors
+    /// [`FileReason::FileChanged`] where its length or time is another, or it is no file any more;
+    /// [`FileReason::FileUnreadable`] where the system does not say.
     pub fn check(&self) -> Result<(), FileReason> {
         let metadata = self.file.metadata().map_err(|error| reason(&error))?;
         let same = metadata.is_file()
