@@ -90,6 +90,32 @@ pub enum FailureKind {
     HashMismatch,
     /// A file could not be written.
     WriteFailed,
+    /// Whoever runs the sender may not read a file.
+    ReadForbidden,
+    /// The sender has as many files open as it may.
+    SenderTooManyOpen,
+    /// A file has more bytes than its system says.
+    WrongSize,
+    /// What should be written to is read-only.
+    ReadOnly,
+    /// Whoever runs the receiver may not write there.
+    WriteForbidden,
+    /// A file is where a folder is needed.
+    NotAFolder,
+    /// A folder is where a file is to go.
+    FolderInTheWay,
+    /// A name is longer than the receiver's file system has them.
+    NameTooLong,
+    /// The receiver's file system cannot have such a name.
+    NameForbidden,
+    /// A file is larger than the receiver's file system, or a limit there, lets one be.
+    FileTooLarge,
+    /// The receiver has as many files open as it may.
+    TooManyOpen,
+    /// A link in the receiver's folder would lead elsewhere.
+    LinkInTheWay,
+    /// Whoever runs the receiver has used up what they may have on the disk.
+    Quota,
     /// There is nothing to send in what was named.
     NothingToSend,
     /// Too many files for one offer.
@@ -116,6 +142,62 @@ impl FailureKind {
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.facts().0
+    }
+
+    /// The kind that this is a case of: the `kind` in `--json`, whose `reason` this is if it is another one.
+    #[must_use]
+    pub const fn general(self) -> Self {
+        match self {
+            Self::ReadForbidden | Self::SenderTooManyOpen => Self::FileUnreadable,
+            Self::WrongSize => Self::FileChanged,
+            Self::ReadOnly
+            | Self::WriteForbidden
+            | Self::NotAFolder
+            | Self::FolderInTheWay
+            | Self::NameTooLong
+            | Self::NameForbidden
+            | Self::FileTooLarge
+            | Self::TooManyOpen
+            | Self::LinkInTheWay => Self::WriteFailed,
+            Self::Quota => Self::NoSpace,
+            Self::RendezvousUnreachable
+            | Self::RendezvousBusy
+            | Self::NoSuchCode
+            | Self::NobodyNearby
+            | Self::WrongCode
+            | Self::CodeDead
+            | Self::CodeTaken
+            | Self::Version
+            | Self::LinkMismatch
+            | Self::LinkBlocked
+            | Self::UdpBlocked
+            | Self::BothNatsSymmetric
+            | Self::Firewalled
+            | Self::PeerGone
+            | Self::PeerMisbehaved
+            | Self::Declined
+            | Self::NoSpace
+            | Self::UnsafeName
+            | Self::FileChanged
+            | Self::FileUnreadable
+            | Self::HashMismatch
+            | Self::WriteFailed
+            | Self::NothingToSend
+            | Self::OfferTooLarge
+            | Self::Cancelled
+            | Self::CancelledByPeer
+            | Self::Local => self,
+        }
+    }
+
+    /// The name of this case in `--json`, where it is one of a more general kind.
+    #[must_use]
+    pub const fn reason(self) -> Option<&'static str> {
+        if self.general() as u8 == self as u8 {
+            None
+        } else {
+            Some(self.name())
+        }
     }
 
     /// Whether doing the same again, with nothing changed, may well succeed.
@@ -150,6 +232,19 @@ impl FailureKind {
             Self::FileUnreadable => ("file-unreadable", Fails),
             Self::HashMismatch => ("hash-mismatch", MaySucceed),
             Self::WriteFailed => ("write-failed", Fails),
+            Self::ReadForbidden => ("read-forbidden", Fails),
+            Self::SenderTooManyOpen => ("sender-too-many-open-files", MaySucceed),
+            Self::WrongSize => ("wrong-size", Fails),
+            Self::ReadOnly => ("read-only", Fails),
+            Self::WriteForbidden => ("write-forbidden", Fails),
+            Self::NotAFolder => ("not-a-folder", Fails),
+            Self::FolderInTheWay => ("folder-in-the-way", Fails),
+            Self::NameTooLong => ("name-too-long", Fails),
+            Self::NameForbidden => ("name-forbidden", Fails),
+            Self::FileTooLarge => ("file-too-large", Fails),
+            Self::TooManyOpen => ("too-many-open-files", MaySucceed),
+            Self::LinkInTheWay => ("link-in-the-way", Fails),
+            Self::Quota => ("quota", Fails),
             Self::NothingToSend => ("nothing-to-send", Fails),
             Self::OfferTooLarge => ("offer-too-large", Fails),
             Self::Cancelled => ("cancelled", MaySucceed),

@@ -169,8 +169,16 @@ fn unreadable_destination_is_told_to_both() -> Result<()> {
         .start()?
         .finish()?;
     assert_failed(&received, "write-failed");
+    let failed = last(&received.1, "failed").context("it failed")?;
+    assert_eq!(failed["reason"], "not-a-folder", "{failed}");
+    let message = failed["message"].as_str().context("a message")?;
+    assert!(
+        message.contains(file.to_str().context("a path")?),
+        "{message}"
+    );
     let told = sender.event("failed")?;
     let kind = told["kind"].as_str().context("a kind")?;
     assert_eq!(kind, "write-failed", "{told}");
+    assert_eq!(told["reason"], "not-a-folder", "{told}");
     Ok(())
 }

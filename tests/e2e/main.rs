@@ -13,6 +13,7 @@ mod receive_onto_failing_disks;
 mod send_and_receive;
 mod share_with_several;
 mod stop_midway;
+mod tell_what_failed;
 mod transfer_without_quic;
 mod try_a_blocked_network;
 

@@ -11,7 +11,12 @@ use serde_json::Value;
 use super::{workplace, wrong};
 
 /// Fields that the README says may be absent: with their event.
-const OPTIONAL: [(&str, &str); 2] = [("offer", "free"), ("failed", "session")];
+const OPTIONAL: [(&str, &str); 4] = [
+    ("offer", "free"),
+    ("failed", "session"),
+    ("failed", "reason"),
+    ("file-failed", "reason"),
+];
 
 /// The words in backquotes of one cell of a table.
 fn words(cell: &str) -> BTreeSet<String> {
@@ -25,6 +30,8 @@ struct Contract {
     events: BTreeMap<String, BTreeSet<String>>,
     /// The kinds of failures.
     kinds: BTreeSet<String>,
+    /// The reasons of failures, and the kinds that they are of.
+    reasons: BTreeMap<String, BTreeSet<String>>,
 }
 
 fn documented() -> Result<Contract> {
@@ -46,7 +53,19 @@ fn documented() -> Result<Contract> {
     for row in table("| `kind` | means |")? {
         kinds.extend(words(row[0]));
     }
-    Ok(Contract { events, kinds })
+    let mut reasons = BTreeMap::new();
+    for row in table("| `reason` | of `kind` | means |")? {
+        reasons.extend(
+            words(row[0])
+                .into_iter()
+                .map(|reason| (reason, words(row[1]))),
+        );
+    }
+    Ok(Contract {
+        events,
+        kinds,
+        reasons,
+    })
 }
 
 /// Asserts that `events` are what the README says, and gives the names of those that came.
@@ -73,6 +92,12 @@ fn check(events: &[Value], seconds: f64) -> BTreeSet<String> {
         if name == "failed" || name == "file-failed" {
             let kind = event["kind"].as_str().expect("a kind");
             assert!(contract.kinds.contains(kind), "not in the README: {event}");
+            if let Some(reason) = event.get("reason") {
+                let reason = reason.as_str().expect("a reason");
+                let of = contract.reasons.get(reason);
+                let documented = of.is_some_and(|kinds| kinds.contains(kind));
+                assert!(documented, "not in the README: {event}");
+            }
         }
         seen.insert(name.to_owned());
     }

@@ -88,6 +88,8 @@ enum Line<'a> {
         session: u64,
         name: &'a str,
         kind: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
         message: String,
     },
     Accepted {
@@ -123,6 +125,8 @@ enum Line<'a> {
         session: Option<u64>,
         stage: &'a str,
         kind: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
         retry: bool,
         message: String,
     },
@@ -338,7 +342,8 @@ fn file_failed_line(session: SessionNumber, name: &str, reason: FailureKind) -> 
     Line::FileFailed {
         session: session.0,
         name,
-        kind: reason.name(),
+        kind: reason.general().name(),
+        reason: reason.reason(),
         message: text::file_failed(name, reason),
     }
 }
@@ -361,7 +366,8 @@ fn failed_line(role: Role, session: Option<SessionNumber>, failure: &Failure) ->
     Line::Failed {
         session: session.map(|session| session.0),
         stage: failure.stage.name(),
-        kind: failure.kind.name(),
+        kind: failure.kind.general().name(),
+        reason: failure.kind.reason(),
         retry: failure.kind.worth_retrying(),
         message: text::failure(failure, role),
     }

@@ -34,7 +34,12 @@ impl Destination {
     ///
     /// What the system says.
     pub fn make(path: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(path)?;
+        match std::fs::create_dir_all(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(io::ErrorKind::NotADirectory.into());
+            }
+            outcome => outcome?,
+        }
         Self::open(path)
     }
 

@@ -7,6 +7,7 @@ mod part;
 mod place;
 mod platform;
 mod reader;
+mod reason;
 #[cfg(test)]
 mod tests;
 
@@ -15,3 +16,4 @@ pub use folders::{Destination, Folder, Folders};
 pub use part::{ExistingFile, PartFile};
 pub use place::{free_space, has_part};
 pub use reader::{Source, SourceReader};
+pub use reason::write_reason;

@@ -112,6 +112,51 @@ pub(super) fn is_link_error(error: &io::Error) -> bool {
     }
 }
 
+/// Whether a file could not be opened since this process, or the system, has as many open as it may.
+pub(super) fn is_too_many_open(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        matches!(
+            Errno::from_io_error(error),
+            Some(Errno::MFILE | Errno::NFILE)
+        )
+    }
+    #[cfg(windows)]
+    {
+        // ERROR_TOO_MANY_OPEN_FILES.
+        error.raw_os_error() == Some(4)
+    }
+    #[cfg(not(any(unix, windows)))]
+    {
+        let _ = error;
+        false
+    }
+}
+
+/// Whether a name was refused for a character or an encoding that the file system cannot have in names. Only
+/// file systems that look at names say so; nothing else here is refused as invalid.
+pub(super) fn is_forbidden_name(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        matches!(
+            Errno::from_io_error(error),
+            Some(Errno::INVAL | Errno::ILSEQ)
+        )
+    }
+    #[cfg(windows)]
+    {
+        // ERROR_INVALID_NAME.
+        error.raw_os_error() == Some(123)
+    }
+    #[cfg(not(any(unix, windows)))]
+    {
+        let _ = error;
+        false
+    }
+}
+
 /// Creates a file of this name in `folder` for us alone, and fails where the name is taken.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use std::{
 
 use fardrop_shared::{offer::ModifiedTime, transfer::FileReason};
 
-use super::platform;
+use super::{platform, reason::read_reason};
 
 /// Where an offered file is, and what it was when it was offered.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl SourceReader {
         source: &Source<'_>,
         inside: impl FnOnce(&Path) -> bool,
     ) -> Result<Self, FileReason> {
-        let file = open_inside(source.path, inside).map_err(|error| reason(&error))?;
+        let file = open_inside(source.path, inside).map_err(|error| read_reason(&error))?;
         let reader = Self {
             file,
             size: source.size,
@@ -62,7 +62,7 @@ impl SourceReader {
             if error.kind() == io::ErrorKind::UnexpectedEof {
                 FileReason::FileChanged
             } else {
-                reason(&error)
+                read_reason(&error)
             }
         })?;
         self.position += buffer.len() as u64;
@@ -76,7 +76,7 @@ impl SourceReader {
     pub fn seek(&mut self, position: u64) -> Result<(), FileReason> {
         self.file
             .seek(SeekFrom::Start(position))
-            .map_err(|error| reason(&error))?;
+            .map_err(|error| read_reason(&error))?;
         self.position = position;
         Ok(())
     }
@@ -87,13 +87,29 @@ impl SourceReader {
         self.size - self.position
     }
 
+    /// Checks, after the last byte, that nothing follows it: of some files (in `/proc`, on some network file
+    /// systems) the system says a length that is not theirs.
+    ///
+    /// # Errors
+    /// [`FileReason::WrongSize`] if there is more, else why that cannot be read.
+    pub fn check_end(&mut self) -> Result<(), FileReason> {
+        loop {
+            match self.file.read(&mut [0]) {
+                Ok(0) => return Ok(()),
+                Ok(_) => return Err(FileReason::WrongSize),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(read_reason(&error)),
+            }
+        }
+    }
+
     /// Checks, after the last byte, that nothing changed meanwhile.
     ///
     /// # Errors
     /// [`FileReason::FileChanged`] where its length or time is another, or it is no file any more;
     /// [`FileReason::FileUnreadable`] where the system does not say.
     pub fn check(&self) -> Result<(), FileReason> {
-        let metadata = self.file.metadata().map_err(|error| reason(&error))?;
+        let metadata = self.file.metadata().map_err(|error| read_reason(&error))?;
         let same = metadata.is_file()
             && metadata.len() == self.size
             && metadata
@@ -118,14 +134,5 @@ fn open_inside(path: &Path, inside: impl FnOnce(&Path) -> bool) -> io::Result<Fi
             platform::open_no_follow(&target)
         }
         outcome => outcome,
-    }
-}
-
-/// What a failure to read says about the offer: it is not there as offered, or it cannot be read.
-fn reason(error: &io::Error) -> FileReason {
-    if error.kind() == io::ErrorKind::NotFound || platform::is_link_error(error) {
-        FileReason::FileChanged
-    } else {
-        FileReason::FileUnreadable
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn transfer_failure(error: &TransferError) -> Failure {
         TransferError::Declined(reason) => (Stage::Offer, declined(*reason)),
         TransferError::NoSpace { .. } => (Stage::Offer, FailureKind::NoSpace),
         TransferError::UnsafeName { .. } => (Stage::Offer, FailureKind::UnsafeName),
-        TransferError::Destination(_) => (Stage::Disk, FailureKind::WriteFailed),
+        TransferError::Destination(error) => (Stage::Disk, file_failure(error.reason())),
         TransferError::Version { .. } => (Stage::Transfer, FailureKind::Version),
         TransferError::PeerGone(error) => return link_failure(Stage::Transfer, error),
         TransferError::Protocol(_) => (Stage::Transfer, FailureKind::PeerMisbehaved),
@@ -72,7 +72,7 @@ const fn declined(reason: DeclineReason) -> FailureKind {
         DeclineReason::Person => FailureKind::Declined,
         DeclineReason::NoSpace => FailureKind::NoSpace,
         DeclineReason::UnsafeName => FailureKind::UnsafeName,
-        DeclineReason::Destination => FailureKind::WriteFailed,
+        DeclineReason::Destination(why) => file_failure(why),
     }
 }
 
@@ -85,6 +85,19 @@ pub(super) const fn file_failure(reason: FileReason) -> FailureKind {
         FileReason::WriteFailed => FailureKind::WriteFailed,
         FileReason::NoSpace => FailureKind::NoSpace,
         FileReason::Skipped => FailureKind::Cancelled,
+        FileReason::ReadForbidden => FailureKind::ReadForbidden,
+        FileReason::SenderTooManyOpen => FailureKind::SenderTooManyOpen,
+        FileReason::WrongSize => FailureKind::WrongSize,
+        FileReason::ReadOnly => FailureKind::ReadOnly,
+        FileReason::WriteForbidden => FailureKind::WriteForbidden,
+        FileReason::NotAFolder => FailureKind::NotAFolder,
+        FileReason::FolderInTheWay => FailureKind::FolderInTheWay,
+        FileReason::NameTooLong => FailureKind::NameTooLong,
+        FileReason::NameForbidden => FailureKind::NameForbidden,
+        FileReason::FileTooLarge => FailureKind::FileTooLarge,
+        FileReason::TooManyOpen => FailureKind::TooManyOpen,
+        FileReason::LinkInTheWay => FailureKind::LinkInTheWay,
+        FileReason::Quota => FailureKind::Quota,
     }
 }
 
@@ -137,10 +150,19 @@ pub(super) fn path_failure(error: PathError) -> Failure {
     }
 }
 
+/// What not being able to look at something that was named means to a person.
+pub(super) fn unreadable(error: &std::io::Error) -> FailureKind {
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        FailureKind::ReadForbidden
+    } else {
+        FailureKind::FileUnreadable
+    }
+}
+
 /// What not being able to look through the files means to a person.
 pub(super) fn scan_failure(error: &ScanError) -> Failure {
     let kind = match error {
-        ScanError::Argument { .. } => FailureKind::FileUnreadable,
+        ScanError::Argument { error, .. } => unreadable(error),
         ScanError::ArgumentName(_) => FailureKind::UnsafeName,
         ScanError::Offer(_) => FailureKind::OfferTooLarge,
         ScanError::Stopped => FailureKind::Cancelled,

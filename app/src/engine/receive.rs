@@ -18,7 +18,7 @@ use super::report::Reporter;
 use super::session::path::PathWatch;
 use super::session::view::{OfferView, offer_summary};
 use super::session::{self, Pair};
-use crate::failure::{Failure, FailureKind, Stage};
+use crate::failure::{Failure, Stage};
 use crate::link::{Identity, Link};
 use crate::net::Join;
 use crate::transfer::{self, Answer, Decide, ScannedOffer};
@@ -175,7 +175,8 @@ impl Decide for Person {
     async fn decide(&mut self, offer: ScannedOffer) -> Answer {
         if let Some(error) = &offer.refused {
             let task = self.task;
-            let failure = Failure::new(Stage::Disk, FailureKind::WriteFailed).with_detail(error);
+            let kind = failures::file_failure(error.reason());
+            let failure = Failure::new(Stage::Disk, kind).with_detail(error);
             self.reporter
                 .tell_task(task, TaskEvent::Refused(failure))
                 .await;

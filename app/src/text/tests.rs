@@ -18,7 +18,7 @@ const STAGES: [Stage; 8] = [
     Stage::Disk,
 ];
 
-const KINDS: [FailureKind; 27] = [
+const KINDS: [FailureKind; 40] = [
     FailureKind::RendezvousUnreachable,
     FailureKind::RendezvousBusy,
     FailureKind::NoSuchCode,
@@ -41,6 +41,19 @@ const KINDS: [FailureKind; 27] = [
     FailureKind::FileUnreadable,
     FailureKind::HashMismatch,
     FailureKind::WriteFailed,
+    FailureKind::ReadForbidden,
+    FailureKind::SenderTooManyOpen,
+    FailureKind::WrongSize,
+    FailureKind::ReadOnly,
+    FailureKind::WriteForbidden,
+    FailureKind::NotAFolder,
+    FailureKind::FolderInTheWay,
+    FailureKind::NameTooLong,
+    FailureKind::NameForbidden,
+    FailureKind::FileTooLarge,
+    FailureKind::TooManyOpen,
+    FailureKind::LinkInTheWay,
+    FailureKind::Quota,
     FailureKind::NothingToSend,
     FailureKind::OfferTooLarge,
     FailureKind::Cancelled,

@@ -1,13 +1,15 @@
 //! Why a transfer ended before its end, and what the other side is told then.
 
 use std::io;
+use std::path::PathBuf;
 
 use fardrop_shared::name::NameError;
 use fardrop_shared::offer::OfferError;
 use fardrop_shared::transfer::Violation;
-use fardrop_shared::wire::peer::{DeclineReason, MessageError, TRANSFER_VERSION};
+use fardrop_shared::wire::peer::{DeclineReason, FileReason, MessageError, TRANSFER_VERSION};
 use thiserror::Error;
 
+use crate::disk::write_reason;
 use crate::link::{CloseCode, LinkError, LinkHandle};
 
 /// Why a transfer ended before its end.
@@ -39,8 +41,8 @@ pub enum TransferError {
         reason: NameError,
     },
     /// The destination cannot be used.
-    #[error("the destination cannot be used: {0}")]
-    Destination(io::Error),
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
     /// The two sides have no version in common.
     #[error("the other side speaks version {theirs} of the transfer, not {TRANSFER_VERSION}")]
     Version {
@@ -56,6 +58,24 @@ pub enum TransferError {
     /// This machine could not do its part (no threads, for one).
     #[error("this machine could not go on: {0}")]
     Local(io::Error),
+}
+
+/// Why a folder cannot be received into.
+#[derive(Debug, Error)]
+#[error("{}: {error}", .path.display())]
+pub struct DestinationError {
+    /// The folder.
+    pub path: PathBuf,
+    /// What the system says.
+    pub error: io::Error,
+}
+
+impl DestinationError {
+    /// What the other side is told.
+    #[must_use]
+    pub fn reason(&self) -> FileReason {
+        write_reason(&self.error)
+    }
 }
 
 impl TransferError {

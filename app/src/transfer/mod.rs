@@ -17,7 +17,7 @@ mod tests;
 pub use fardrop_shared::transfer::Standing;
 
 pub use controls::{Controls, Tally};
-pub use error::TransferError;
+pub use error::{DestinationError, TransferError};
 pub use outcome::{FileFailure, Summary};
 pub(crate) use receiving::folders_of;
 pub use receiving::{

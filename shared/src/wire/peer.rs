@@ -134,17 +134,56 @@ pub enum FileReason {
     NoSpace,
     /// The receiver asked for the rest not to be sent.
     Skipped,
+    /// Whoever runs the sender may not read it.
+    ReadForbidden,
+    /// The sender's machine has as many files open as it may.
+    SenderTooManyOpen,
+    /// It has more bytes than the sender's system says.
+    WrongSize,
+    /// The receiver's file system, or the folder, is read-only.
+    ReadOnly,
+    /// Whoever runs the receiver may not write there.
+    WriteForbidden,
+    /// A folder of its path is no folder at the receiver's.
+    NotAFolder,
+    /// A folder has its name at the receiver's.
+    FolderInTheWay,
+    /// Its name is longer than the receiver's file system has them.
+    NameTooLong,
+    /// The receiver's file system cannot have such a name.
+    NameForbidden,
+    /// It is larger than the receiver's file system, or a limit there, lets a file be.
+    FileTooLarge,
+    /// The receiver's machine has as many files open as it may.
+    TooManyOpen,
+    /// A link in the receiver's folder is in its way, and would lead elsewhere.
+    LinkInTheWay,
+    /// Whoever runs the receiver has used up what they may have on the disk.
+    Quota,
 }
 
 impl FileReason {
     /// Every reason, in the order of their wire form.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::FileChanged,
         Self::FileUnreadable,
         Self::HashMismatch,
         Self::WriteFailed,
         Self::NoSpace,
         Self::Skipped,
+        Self::ReadForbidden,
+        Self::SenderTooManyOpen,
+        Self::WrongSize,
+        Self::ReadOnly,
+        Self::WriteForbidden,
+        Self::NotAFolder,
+        Self::FolderInTheWay,
+        Self::NameTooLong,
+        Self::NameForbidden,
+        Self::FileTooLarge,
+        Self::TooManyOpen,
+        Self::LinkInTheWay,
+        Self::Quota,
     ];
 
     /// The byte in an abort frame.
@@ -178,8 +217,8 @@ pub enum DeclineReason {
     NoSpace,
     /// A name in it is not safe.
     UnsafeName,
-    /// The folder to put it in cannot be used.
-    Destination,
+    /// The folder to put it in cannot be used, and why.
+    Destination(FileReason),
 }
 
 /// Bytes that are no message of this version.

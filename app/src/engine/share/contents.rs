@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::scan::{self, Offer};
 use crate::engine::context::Context;
 use crate::engine::event::{ItemNumber, LeftOut, ShareEvent, ShareItem, TaskEvent, TaskNumber};
+use crate::engine::failures::unreadable;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::files::{OfferSource, Scanned};
 
@@ -217,7 +218,7 @@ pub(super) async fn first_missing(paths: &[PathBuf]) -> Option<Failure> {
     let looking = tokio::task::spawn_blocking(move || {
         paths.iter().find_map(|path| {
             let error = path.metadata().err()?;
-            let failure = Failure::new(Stage::Files, FailureKind::FileUnreadable);
+            let failure = Failure::new(Stage::Files, unreadable(&error));
             Some(failure.with_detail(format_args!("{}: {error}", path.display())))
         })
     });

@@ -326,7 +326,7 @@ fn an_acceptance_into_another_folder_is_final_unless_that_cannot_be_used() {
         assert!(receiver.send(Command::Session(session, SessionCommand::Decide(decision))));
     };
     accept_into(second.join("no folder"));
-    assert_eq!(refused(&receiver), FailureKind::WriteFailed);
+    assert_eq!(refused(&receiver), FailureKind::NotAFolder);
     assert_eq!(offered(&receiver).1.destination, Some(first));
     accept_into(second.clone());
     done(&receiver);

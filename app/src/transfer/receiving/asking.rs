@@ -14,7 +14,7 @@ use super::scan::DestinationScan;
 use super::selection::{Acceptance, ConflictPolicy, Selection};
 use super::threads::{Alive, on_thread};
 use crate::disk::{Destination, free_space};
-use crate::transfer::error::TransferError;
+use crate::transfer::error::{DestinationError, TransferError};
 
 /// What the person takes of an offer, and into which folder.
 pub(super) struct Taken {
@@ -33,7 +33,7 @@ pub(super) async fn ask(
     alive: &Alive,
 ) -> Result<Taken, TransferError> {
     let scanned = scan(&manifest, &destination, alive).await?;
-    let mut scanned = scanned.map_err(TransferError::Destination)?;
+    let mut scanned = scanned?;
     person.see(&scanned.offer());
     let mut refused = None;
     loop {
@@ -96,7 +96,7 @@ async fn scan(
     manifest: &Arc<CheckedManifest>,
     path: &Path,
     alive: &Alive,
-) -> Result<io::Result<Scanned>, TransferError> {
+) -> Result<Result<Scanned, DestinationError>, TransferError> {
     let (manifest, destination) = (Arc::clone(manifest), path.to_owned());
     let scanning = on_thread("fardrop-scan", alive, move || {
         let rules = NameRules::new(Platform::HERE);
@@ -106,7 +106,10 @@ async fn scan(
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 DestinationScan::nothing(manifest.totals().entries())
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                let path = destination;
+                return Err(DestinationError { path, error });
+            }
         };
         Ok(Scanned {
             manifest: Arc::new(manifest),

@@ -1,6 +1,5 @@
 //! What a person is shown of an offer before anything is written, and what they may answer.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use fardrop_shared::offer::PlacedManifest;
 
 use super::scan::DestinationScan;
 use super::selection::{ConflictPolicy, Selection};
+use crate::transfer::error::DestinationError;
 
 /// How to receive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct ScannedOffer {
     /// The folder that it would go to.
     pub destination: PathBuf,
     /// Why the folder that was decided for cannot be used, if so: then this is about the one before.
-    pub refused: Option<io::Error>,
+    pub refused: Option<DestinationError>,
     /// Bytes free at the destination; `None` if that cannot be told.
     pub free_space: Option<u64>,
     /// Files whose name is taken.

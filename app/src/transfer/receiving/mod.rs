@@ -31,7 +31,7 @@ use self::threads::{Alive, on_thread};
 use self::write_loop::{Job, Piece, write_loop};
 use super::bounds::BUFFER_LENGTH;
 use super::controls::{Controls, Tally};
-use super::error::{TransferError, with_reason};
+use super::error::{DestinationError, TransferError, with_reason};
 use super::outcome::Summary;
 use crate::disk::Destination;
 use crate::link::{CloseCode, Link, LinkError, LinkHandle};
@@ -109,12 +109,12 @@ pub async fn receive(
     outcome
 }
 
-const fn decline_reason(error: &TransferError) -> Option<DeclineReason> {
+fn decline_reason(error: &TransferError) -> Option<DeclineReason> {
     match error {
         TransferError::Declined(reason) => Some(*reason),
         TransferError::NoSpace { .. } => Some(DeclineReason::NoSpace),
         TransferError::UnsafeName { .. } => Some(DeclineReason::UnsafeName),
-        TransferError::Destination(_) => Some(DeclineReason::Destination),
+        TransferError::Destination(error) => Some(DeclineReason::Destination(error.reason())),
         TransferError::Cancelled
         | TransferError::CancelledByPeer
         | TransferError::Version { .. }
@@ -145,7 +145,10 @@ async fn run(
     let destination = on_thread("fardrop-destination", alive, move || {
         Destination::make(&path)
     });
-    let destination = destination.await?.map_err(TransferError::Destination)?;
+    let destination = destination.await?.map_err(|error| DestinationError {
+        path: taken.destination.clone(),
+        error,
+    })?;
     take(link, taken, &destination, controls, alive).await
 }
 

@@ -16,6 +16,7 @@ use super::selection::{Acceptance, ConflictPolicy};
 use super::state::{Kept, ReceiveState};
 use crate::disk::{
     Content, ExistingFile, Finished, Folder, Folders, Origin, PartFile, commit, sync_folders,
+    write_reason,
 };
 
 /// Local: most files in one message to the committing thread, and messages waiting: each file is an open
@@ -255,7 +256,7 @@ impl WriteLoop<'_> {
         let sink = std::mem::replace(&mut current.sink, Sink::Nowhere);
         give_up(state, current, &error, true);
         if let Sink::Part { part, .. } = sink {
-            keep_or_discard(part, reason(&error));
+            keep_or_discard(part, write_reason(&error));
         }
         Ok(())
     }
@@ -384,7 +385,8 @@ fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Folder>)>) {
                     }
                 }
                 Err(error) => {
-                    job.state.fail(committed.file, entry.path, reason(&error));
+                    job.state
+                        .fail(committed.file, entry.path, write_reason(&error));
                 }
             }
         }
@@ -403,7 +405,7 @@ fn finish_folders(job: &Job, folders: &mut Folders) {
         }
         match folders.open_or_make(Some(&place)) {
             Ok(_) => job.state.note_place(&place, &place),
-            Err(error) => job.state.fail(index, entry.path, reason(&error)),
+            Err(error) => job.state.fail(index, entry.path, write_reason(&error)),
         }
     });
     let synced = sync_folders(&folders.take_touched());
@@ -416,7 +418,7 @@ fn finish_folders(job: &Job, folders: &mut Folders) {
         };
         // Which of them are not on disk cannot be told.
         if let Err(error) = &synced {
-            job.state.fail(index, entry.path, reason(error));
+            job.state.fail(index, entry.path, write_reason(error));
         }
         if let Err(error) = folders.set_modified(&place, entry.modified) {
             tracing::debug!(%error, name = %place, "a folder's time could not be set");
@@ -427,8 +429,25 @@ fn finish_folders(job: &Job, folders: &mut Folders) {
 /// Files whose part might be gone on with keep it. A full disk is not left full.
 fn keep_or_discard(part: PartFile, why: FileReason) {
     let resumable = match why {
-        FileReason::FileUnreadable | FileReason::Skipped | FileReason::WriteFailed => true,
-        FileReason::FileChanged | FileReason::HashMismatch | FileReason::NoSpace => false,
+        FileReason::FileUnreadable
+        | FileReason::ReadForbidden
+        | FileReason::SenderTooManyOpen
+        | FileReason::Skipped
+        | FileReason::WriteFailed
+        | FileReason::ReadOnly
+        | FileReason::WriteForbidden
+        | FileReason::NotAFolder
+        | FileReason::FolderInTheWay
+        | FileReason::NameTooLong
+        | FileReason::NameForbidden
+        | FileReason::TooManyOpen
+        | FileReason::LinkInTheWay => true,
+        FileReason::FileChanged
+        | FileReason::WrongSize
+        | FileReason::HashMismatch
+        | FileReason::NoSpace
+        | FileReason::Quota
+        | FileReason::FileTooLarge => false,
     };
     let empty = part.length().is_ok_and(|length| length == 0);
     if !resumable || empty || !part.is_findable() {
@@ -445,17 +464,8 @@ fn discard(part: PartFile) {
 /// A file cannot be written: said once, and the sender is asked to stop sending it.
 fn give_up(state: &ReceiveState, current: &Current, error: &io::Error, more_follows: bool) {
     tracing::debug!(%error, name = %current.place, "a file cannot be written");
-    state.fail(current.file, &current.path, reason(error));
+    state.fail(current.file, &current.path, write_reason(error));
     if more_follows {
         state.say(ReceiverMessage::Skip { file: current.file });
-    }
-}
-
-fn reason(error: &io::Error) -> FileReason {
-    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
-    if full.contains(&error.kind()) {
-        FileReason::NoSpace
-    } else {
-        FileReason::WriteFailed
     }
 }

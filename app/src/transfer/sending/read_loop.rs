@@ -150,6 +150,7 @@ impl ReadLoop<'_> {
             self.state.sending().handle_read(length as u64);
         }
         reader.check()?;
+        reader.check_end()?;
         self.state.sending().handle_ended();
         Ok(self.put(&frame::end(hasher.finalize().as_bytes()))?)
     }

@@ -249,7 +249,7 @@ async fn what_cannot_be_written_fails_alone() {
     assert_eq!(received.failure_count, 2);
     assert_eq!(received.failures[0].name, "tree/folder");
     assert_eq!(received.failures[1].name, "tree/folder/inner");
-    assert_eq!(received.failures[0].reason, FileReason::WriteFailed);
+    assert_eq!(received.failures[0].reason, FileReason::NotAFolder);
     assert_eq!(sent.failure_count, 2);
     assert_eq!(names(to.path()), ["tree", "tree/fine", "tree/folder"]);
 }
@@ -351,7 +351,9 @@ async fn a_destination_is_made_once_the_offer_is_accepted() {
     let decision = accept(ConflictPolicy::Skip);
     let offer = offer(&[&from.path().join("file")]);
     let (sent, received) = cross_over(Link::pair(), offer, &file, decision).await;
-    let told = Err::<(), _>(TransferError::Declined(DeclineReason::Destination));
+    let told = Err::<(), _>(TransferError::Declined(DeclineReason::Destination(
+        FileReason::NotAFolder,
+    )));
     assert_eq!(format!("{:?}", sent.map(|_| ())), format!("{told:?}"));
     assert!(matches!(received, Err(TransferError::Destination(_))));
 }

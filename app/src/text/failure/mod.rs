@@ -1,7 +1,14 @@
 //! What a failure is called, and what to do about it. A kind has its words in one constant each.
 
+mod files;
+
 use fardrop_shared::Role;
 
+use self::files::{
+    FILE_TOO_LARGE, FOLDER_IN_THE_WAY, LINK_IN_THE_WAY, NAME_FORBIDDEN, NAME_TOO_LONG,
+    NOT_A_FOLDER, QUOTA, READ_FORBIDDEN, READ_ONLY, SENDER_TOO_MANY_OPEN, TOO_MANY_OPEN,
+    WRITE_FORBIDDEN, WRONG_SIZE,
+};
 use super::shown;
 use crate::failure::{Failure, FailureKind, Stage};
 
@@ -125,6 +132,19 @@ const fn words(kind: FailureKind) -> Words {
         FailureKind::FileUnreadable => FILE_UNREADABLE,
         FailureKind::HashMismatch => HASH_MISMATCH,
         FailureKind::WriteFailed => WRITE_FAILED,
+        FailureKind::ReadForbidden => READ_FORBIDDEN,
+        FailureKind::SenderTooManyOpen => SENDER_TOO_MANY_OPEN,
+        FailureKind::WrongSize => WRONG_SIZE,
+        FailureKind::ReadOnly => READ_ONLY,
+        FailureKind::WriteForbidden => WRITE_FORBIDDEN,
+        FailureKind::NotAFolder => NOT_A_FOLDER,
+        FailureKind::FolderInTheWay => FOLDER_IN_THE_WAY,
+        FailureKind::NameTooLong => NAME_TOO_LONG,
+        FailureKind::NameForbidden => NAME_FORBIDDEN,
+        FailureKind::FileTooLarge => FILE_TOO_LARGE,
+        FailureKind::TooManyOpen => TOO_MANY_OPEN,
+        FailureKind::LinkInTheWay => LINK_IN_THE_WAY,
+        FailureKind::Quota => QUOTA,
         FailureKind::NothingToSend => NOTHING_TO_SEND,
         FailureKind::OfferTooLarge => OFFER_TOO_LARGE,
         FailureKind::Cancelled => CANCELLED,
