@@ -40,8 +40,14 @@ pub const CHECK_INTERVAL_LAST: Duration = Duration::from_millis(500);
 /// Checks to one address. With the intervals above this fills [`PATH_DEADLINE`].
 pub const MAX_CHECKS_PER_ADDRESS: usize = 14;
 
-/// Checks in all, to whatever addresses, many-port punching aside: what a hostile peer can make us send.
+/// Checks in all, to whatever addresses, many-port punching aside: what a hostile peer can make us send, over all
+/// the searches of one pairing. Two that can meet need a tenth of it for a search.
 pub const MAX_CHECKS: usize = 400;
+
+/// How long a path that was proved must have carried before its loss is worth another [`MAX_CHECKS`] and
+/// [`MANY_PORT_PROBES`]: what a peer that does nothing else can make us send is then 80 probes a second, less than
+/// any ordinary traffic.
+pub const BUDGET_RENEWED_AFTER: Duration = Duration::from_secs(30);
 
 /// Probes whose answer is waited for; older ones are forgotten. More than all that are sent while a path is
 /// looked for.
@@ -80,7 +86,8 @@ pub const MANY_PORT_DELAY_SEQUENTIAL: Duration = Duration::from_millis(900);
 /// two miss each other once in three thousand times: (1 - 256/64512)^2000.
 pub const MANY_PORT_SOCKETS: u16 = 256;
 
-/// Probes to random ports of that NAT, at most.
+/// Probes of many-port punching, at most: to random ports of that NAT, or from this one's; over all the searches of
+/// one pairing.
 pub const MANY_PORT_PROBES: usize = 2000;
 
 /// How often each of the sockets sends: once to make its mapping, and again in case that was lost.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rand_core::{CryptoRng, RngCore};
 
+use super::budget::ProbeBudget;
 use super::finder::{FinderConfig, PathFinder};
 use super::found::{
     AgentEvent, AgentFailure, FoundPath, PathEvent, PathFailure, PathNews, Traffic,
@@ -16,7 +17,7 @@ use super::reintroduction::{ReintroductionKeys, Update};
 use super::upkeep::{Due, Peer, Upkeep};
 use super::{PathKeys, PathTransmit, SocketId, Whereabouts};
 use crate::backoff::doubled;
-use crate::limits::{ROUND_PAUSE_FIRST, ROUND_PAUSE_LAST, TRICKLE_AFTER};
+use crate::limits::{BUDGET_RENEWED_AFTER, ROUND_PAUSE_FIRST, ROUND_PAUSE_LAST, TRICKLE_AFTER};
 
 /// What a [`PathAgent`] is made with.
 #[derive(Debug)]
@@ -60,8 +61,8 @@ enum Stage {
 ///
 /// After any call, drain [`poll_transmit`](Self::poll_transmit), [`poll_event`](Self::poll_event) and
 /// [`poll_update`](Self::poll_update), then read [`poll_timeout`](Self::poll_timeout). The bounds on what
-/// is sent are those of [`PathFinder`], for each round; rounds follow one another no faster than the
-/// peer is met again at the rendezvous.
+/// is sent are those of [`PathFinder`], for all rounds together, until a path that was proved has carried for
+/// [`BUDGET_RENEWED_AFTER`]: a peer that asks for round after round gains nothing by it.
 #[derive(Debug)]
 pub struct PathAgent {
     config: FinderConfig,
@@ -391,7 +392,9 @@ impl PathAgent {
     fn lose(&mut self, now: Instant, peer: Peer) {
         if self.stage == Stage::Connected {
             self.failed_rounds = 0;
-            self.upkeep.on_lost();
+            if self.upkeep.on_lost(now) >= BUDGET_RENEWED_AFTER {
+                self.round.finder.set_budget(ProbeBudget::full());
+            }
             self.stage = Stage::Lost {
                 since: now,
                 peer,
@@ -404,7 +407,8 @@ impl PathAgent {
 
     fn begin_round(&mut self, now: Instant, number: u32) {
         let keys = self.keys.round(number);
-        let finder = PathFinder::new(self.config.clone(), &keys.as_path_keys(), now);
+        let mut finder = PathFinder::new(self.config.clone(), &keys.as_path_keys(), now);
+        finder.set_budget(self.round.finder.take_budget());
         let before = std::mem::replace(&mut self.round, Round { number, finder });
         if self.path.is_some() && self.previous.is_none() {
             self.previous = Some(before);

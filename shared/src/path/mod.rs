@@ -9,6 +9,7 @@
 //! path is lost, and then searches again with what the two tell each other at the rendezvous.
 
 mod agent;
+mod budget;
 mod candidate;
 mod checklist;
 mod finder;

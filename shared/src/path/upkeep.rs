@@ -62,6 +62,8 @@ pub(super) struct Upkeep {
     /// Where else the peer was heard, and by which of its probes.
     elsewhere: Option<Pair>,
     newest_sequence: Option<u64>,
+    /// Since when the path has been proved to lead to the peer.
+    proved_since: Option<Instant>,
 }
 
 /// A suspicion that the path is lost, since an answer is overdue: it is probed until it answers or counts as
@@ -106,6 +108,7 @@ impl Upkeep {
             next_tick_at: now,
             elsewhere: None,
             newest_sequence: None,
+            proved_since: None,
         }
     }
 
@@ -114,6 +117,7 @@ impl Upkeep {
         *self = Self {
             rtt: rtt.unwrap_or(self.rtt),
             keep_alive: self.keep_alive,
+            proved_since: rtt.map(|_| now),
             ..Self::new(now)
         };
     }
@@ -141,6 +145,7 @@ impl Upkeep {
     pub(super) fn on_answer(&mut self, now: Instant, rtt: Duration) {
         self.rtt = rtt;
         self.answered_at = Some(now);
+        self.proved_since.get_or_insert(now);
         self.proof = Proof::new(now);
         self.on_heard(now);
     }
@@ -176,11 +181,13 @@ impl Upkeep {
         moved.is_some()
     }
 
-    /// The path is lost.
-    pub(super) fn on_lost(&mut self) {
+    /// The path is lost; gives how long it had carried since it was first proved.
+    pub(super) fn on_lost(&mut self, now: Instant) -> Duration {
         self.keep_busier();
         self.suspicion = None;
         self.awaiting_since = None;
+        let proved_since = self.proved_since.take();
+        proved_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     /// Shortens the keep-alive, since a mapping did not survive: to half of the silence after which that was

@@ -11,7 +11,7 @@ use rand_core::{CryptoRng, RngCore};
 use super::{PathFinder, Stage};
 use crate::Role;
 use crate::limits::{
-    CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, MAX_CHECKS, MAX_CHECKS_PER_ADDRESS, MAX_NOMINATIONS,
+    CHECK_INTERVAL_FIRST, CHECK_INTERVAL_LAST, MAX_CHECKS_PER_ADDRESS, MAX_NOMINATIONS,
     MAX_PEER_REFLEXIVE, NOMINATION_GRACE, NOMINATIONS_IN_VAIN,
 };
 use crate::path::candidate::PathKind;
@@ -95,7 +95,7 @@ impl PathFinder {
         let known = self.nominations.iter().enumerate();
         let (index, newest) = known.max_by_key(|(_, known)| known.sequence)?;
         let wanting = newest.rtt.is_none() && newest.checks_sent < MAX_CHECKS_PER_ADDRESS;
-        (wanting && self.checks_sent < MAX_CHECKS).then_some(index)
+        (wanting && self.budget.has_check()).then_some(index)
     }
 
     /// When the newest nomination's pair is to be checked. It may be lost, and the sender, which was
@@ -115,8 +115,9 @@ impl PathFinder {
         nominee.next_check_at = now + check_interval(nominee.checks_sent);
         nominee.checks_sent += 1;
         let (pair, kind) = (nominee.pair, nominee.kind);
-        self.checks_sent += 1;
-        self.prober.send(now, pair, ProbeKind::Check(kind), rng);
+        if self.budget.take_check() {
+            self.prober.send(now, pair, ProbeKind::Check(kind), rng);
+        }
     }
 
     /// An answer proves a pair that was nominated.
@@ -237,7 +238,8 @@ impl PathFinder {
         rng: &mut (impl RngCore + CryptoRng),
     ) {
         let target = self.checklist.at(remote);
-        if sent >= MAX_NOMINATIONS {
+        let unproved = target.rtt.is_none();
+        if sent >= MAX_NOMINATIONS || (unproved && !self.budget.take_check()) {
             // It came through to us, and nothing of ours does.
             self.checklist.refuse(now, remote);
             self.stage = Stage::Searching;

@@ -10,6 +10,7 @@ use rand_core::{CryptoRng, RngCore};
 
 use choice::Nomination;
 
+use super::budget::ProbeBudget;
 use super::candidate::{Candidate, CandidateKind, PathKind};
 use super::checklist::{Checklist, Evidence, Order};
 use super::found::{PathEvent, PathFailure};
@@ -19,8 +20,7 @@ use super::prober::{Pair, Prober, Received};
 use super::{Nat, PathKeys, PathTransmit, SocketId, Whereabouts};
 use crate::Role;
 use crate::limits::{
-    CHECK_PACE, HOPELESS_DEADLINE, MANY_PORT_DELAY, MAX_CHECKS, MAX_LINK_SCOPES, PATH_DEADLINE,
-    PREDICTED_PORTS,
+    CHECK_PACE, HOPELESS_DEADLINE, MANY_PORT_DELAY, MAX_LINK_SCOPES, PATH_DEADLINE, PREDICTED_PORTS,
 };
 
 /// What a [`PathFinder`] is made with.
@@ -41,7 +41,7 @@ pub struct FinderConfig {
 ///
 /// Nothing is sent before [`handle_remote`](Self::handle_remote), but the peer is answered. After any
 /// call, drain [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event), then read
-/// [`poll_timeout`](Self::poll_timeout). At most [`MAX_CHECKS`] checks are sent, and
+/// [`poll_timeout`](Self::poll_timeout). At most [`MAX_CHECKS`](crate::limits::MAX_CHECKS) checks are sent, and
 /// [`MANY_PORT_PROBES`](crate::limits::MANY_PORT_PROBES) of many-port punching to the peer's own NAT,
 /// whatever the peer says.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub struct PathFinder {
     there: Whereabouts,
     /// When the search began.
     started_at: Option<Instant>,
-    checks_sent: usize,
+    budget: ProbeBudget,
     next_check_at: Instant,
     /// When the peer was first heard.
     heard_at: Option<Instant>,
@@ -90,7 +90,7 @@ impl PathFinder {
             checklist: Checklist::default(),
             there: Whereabouts::default(),
             started_at: None,
-            checks_sent: 0,
+            budget: ProbeBudget::full(),
             next_check_at: now,
             heard_at: None,
             many_port: None,
@@ -235,6 +235,16 @@ impl PathFinder {
             Stage::Settled => self.nominee_check_due(),
             Stage::Failed => None,
         }
+    }
+
+    /// Takes the budget out: this search sends no more to where nobody has proved to be.
+    pub(super) fn take_budget(&mut self) -> ProbeBudget {
+        std::mem::take(&mut self.budget)
+    }
+
+    /// Gives the search another budget than a whole one.
+    pub(super) const fn set_budget(&mut self, budget: ProbeBudget) {
+        self.budget = budget;
     }
 
     pub(super) const fn prober(&mut self) -> &mut Prober {
@@ -386,7 +396,7 @@ impl PathFinder {
 
     /// When the next check may go out, if any is left to send.
     fn next_check_due(&self) -> Option<Instant> {
-        if self.checks_sent >= MAX_CHECKS || self.started_at.is_none() {
+        if !self.budget.has_check() || self.started_at.is_none() {
             return None;
         }
         let next = self.checklist.next_check_at()?;
@@ -406,18 +416,23 @@ impl PathFinder {
         };
         let remote = self.checklist.at(index);
         let (pair, kind) = (remote.pair, remote.own_kind);
+        if !self.budget.take_check() {
+            return;
+        }
         if !self.checklist.tried(kind) {
             self.events.push_back(PathEvent::Trying(kind));
         }
         self.prober.send(now, pair, ProbeKind::Check(kind), rng);
-        self.checks_sent += 1;
         self.next_check_at = now + CHECK_PACE;
         self.checklist.on_check_sent(now, index);
     }
 
     /// What many-port punching would be here, unless it is under way or something works already.
     fn plan(&self) -> Option<Plan> {
-        if self.many_port.is_some() || self.checklist.best_proved().is_some() {
+        if self.many_port.is_some()
+            || self.checklist.best_proved().is_some()
+            || !self.budget.has_many_port()
+        {
             return None;
         }
         Plan::for_pair(&self.config.here, &self.there)
@@ -426,7 +441,7 @@ impl PathFinder {
     /// When many-port punching goes on, or begins: a peer that was heard gets time to be answered.
     fn many_port_at(&self) -> Option<Instant> {
         match &self.many_port {
-            Some(many_port) => many_port.next_at(),
+            Some(many_port) => many_port.next_at().filter(|_| self.budget.has_many_port()),
             None => {
                 let due = self.started_at? + self.plan()?.delay();
                 Some(
@@ -454,6 +469,9 @@ impl PathFinder {
             return;
         };
         for pair in many_port.due(now, rng) {
+            if !self.budget.take_many_port() {
+                return;
+            }
             let kind = ProbeKind::Check(PathKind::ManyPort);
             self.prober.send(now, pair, kind, rng);
         }

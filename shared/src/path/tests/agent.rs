@@ -9,10 +9,13 @@ use rand_core::{RngCore, SeedableRng};
 
 use super::{KEYS, address, config, epoch, reflexive};
 use crate::Role;
-use crate::limits::{KEEP_ALIVE_LONGEST, PATH_DEADLINE};
+use crate::limits::{
+    BUDGET_RENEWED_AFTER, KEEP_ALIVE_LONGEST, MANY_PORT_PROBES, MAX_CANDIDATES, MAX_CHECKS,
+    PATH_DEADLINE,
+};
 use crate::path::{
     AgentConfig, AgentEvent, AgentFailure, FinderConfig, Nat, PathAgent, PathFailure, PathNews,
-    SocketId, Traffic, Whereabouts,
+    ReintroductionKeys, SocketId, Traffic, Update, Whereabouts,
 };
 
 const RESUME: [u8; 32] = [3; 32];
@@ -23,11 +26,15 @@ const PATIENCE: Duration = Duration::from_secs(90);
 struct Side {
     agent: PathAgent,
     outside: SocketAddr,
+    /// What it says of its NAT when it is reintroduced.
+    nat: Nat,
     /// A mapping that it does not send from any more, and still hears at.
     left_behind: Option<SocketAddr>,
     /// Whether only those get in to whom something was sent.
     filters: bool,
     sent_to: BTreeSet<SocketAddr>,
+    /// Probes to where the peer never was.
+    strayed: usize,
     /// Where the link sends.
     path: Option<SocketAddr>,
     /// Nothing gets in or out, and time does not pass.
@@ -78,9 +85,11 @@ impl World {
                 start,
             ),
             outside: outside[index],
+            nat: Nat::EndpointIndependent,
             left_behind: None,
             filters: false,
             sent_to: BTreeSet::new(),
+            strayed: 0,
             path: None,
             asleep: false,
             at_rendezvous: false,
@@ -110,9 +119,11 @@ impl World {
 
     fn drain(&mut self) {
         for index in 0..2 {
+            let peer = self.sides[1 - index].outside;
             let side = &mut self.sides[index];
             while let Some(transmit) = side.agent.poll_transmit() {
                 side.probes += 1;
+                side.strayed += usize::from(transmit.to != peer);
                 side.sent_to.insert(transmit.to);
                 self.count += 1;
                 let jitter = Duration::from_micros(u64::from(self.rng.next_u32() % 3000));
@@ -131,8 +142,7 @@ impl World {
                         side.agent.handle_rendezvous_answered();
                         // What the rendezvous sees of this side.
                         let text = side.outside.to_string();
-                        let here =
-                            Whereabouts::new(vec![reflexive(&text)], Nat::EndpointIndependent);
+                        let here = Whereabouts::new(vec![reflexive(&text)], side.nat);
                         side.agent.set_here(self.now, here);
                     }
                     AgentEvent::News(PathNews::Found(path)) => {
@@ -142,8 +152,8 @@ impl World {
                     AgentEvent::Failed(_) => side.at_rendezvous = false,
                     AgentEvent::News(
                         PathNews::Trying(_) | PathNews::Works(..) | PathNews::Lost,
-                    )
-                    | AgentEvent::SocketsNeeded(_) => {}
+                    ) => {}
+                    AgentEvent::SocketsNeeded(count) => side.agent.handle_sockets(count),
                 }
                 side.events.push((self.now, event));
             }
@@ -433,5 +443,61 @@ fn garbage_and_updates_of_others_change_nothing() {
         agent.handle_update(now, &noise);
         assert!(!agent.handle_datagram(now, SocketId::MAIN, from, &noise, &mut rng));
         assert!(agent.poll_transmit().is_none() && agent.poll_event().is_none());
+    }
+}
+
+/// What a peer that has proved itself and then, again and again, has another round begun with victims for
+/// candidates makes side 0 send to them in `span`, an update each `pause`; side 0 is behind a NAT like `here`, and
+/// the peer says that it is behind one like `there`.
+fn probes_to_victims(here: Nat, there: Nat, pause: Duration, span: Duration) -> usize {
+    let mut world = World::new(12);
+    world.sides[0].nat = here;
+    world.run_for(Duration::from_secs(2));
+    let hostile = ReintroductionKeys::new(&RESUME);
+    let mut rng = ChaCha8Rng::seed_from_u64(13);
+    let start = world.now;
+    let mut victim: u32 = 0;
+    for round in 1.. {
+        if world.now >= start + span {
+            break;
+        }
+        let victims = (0..MAX_CANDIDATES).map(|_| {
+            victim += 1;
+            let [_, _, a, b] = victim.to_be_bytes();
+            reflexive(&format!("192.88.{a}.{b}:4000"))
+        });
+        let whereabouts = Whereabouts::new(victims.collect(), there);
+        let update = hostile.seal(Role::Receiver, &Update { round, whereabouts }, &mut rng);
+        let text = world.sides[0].outside.to_string();
+        let (now, agent) = (world.now, &mut world.sides[0].agent);
+        agent.set_here(now, Whereabouts::new(vec![reflexive(&text)], here));
+        agent.handle_update(now, &update);
+        world.run_for(pause);
+    }
+    world.sides[0].strayed
+}
+
+#[test]
+fn a_peer_that_meets_again_and_again_names_victims_on_one_budget() {
+    let (easy, hard) = (Nat::EndpointIndependent, Nat::PerDestination);
+    let pause = Duration::from_secs(2);
+    for (here, there, bound) in [
+        (easy, easy, MAX_CHECKS),
+        (easy, hard, MAX_CHECKS + MANY_PORT_PROBES),
+        (hard, easy, MAX_CHECKS + MANY_PORT_PROBES),
+    ] {
+        // Twelve updates.
+        let probes = probes_to_victims(here, there, pause, Duration::from_secs(24));
+        assert!(probes > bound / 2, "{here:?} {there:?}: only {probes}");
+        assert!(probes <= bound, "{here:?} {there:?}: {probes}");
+        // The path that is found again in between is proved each time, and has not carried for long.
+        let span = Duration::from_secs(300);
+        let probes = probes_to_victims(here, there, pause, span);
+        assert!(probes <= bound, "{here:?} {there:?}: {probes}");
+        // It buys a budget once it has: that is the rate.
+        let probes = probes_to_victims(here, there, Duration::from_secs(40), span);
+        let renewals = span.as_secs() / BUDGET_RENEWED_AFTER.as_secs();
+        let most = bound * (1 + usize::try_from(renewals).unwrap());
+        assert!(probes <= most, "{here:?} {there:?}: {probes}");
     }
 }
