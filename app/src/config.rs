@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use fardrop_shared::limits::{MAX_WORDS, MIN_WORDS};
 use fardrop_shared::pairing::Transports;
 use ron::extensions::Extensions;
 use serde::{Deserialize, Serialize};
@@ -23,11 +24,11 @@ pub const CONFIG_VARIABLE: &str = "FARDROP_CONFIG";
 /// Names another folder for what is remembered than the platform's; empty, nothing is.
 const MEMORY_VARIABLE: &str = "FARDROP_MEMORY";
 
-/// Fewest secret words in a code: 20.7 bits.
-pub const WORDS_MIN: u8 = 2;
+/// Fewest secret words that may be set, as `limits` has it.
+pub const WORDS_MIN: u8 = MIN_WORDS as u8;
 
-/// Most secret words in a code: 82.7 bits; more are only harder to read out.
-pub const WORDS_MAX: u8 = 8;
+/// Most secret words that may be set, as `limits` has it.
+pub const WORDS_MAX: u8 = MAX_WORDS as u8;
 
 /// Smallest and largest size of text, in percent: what can still be read, and what a small window can
 /// still hold.
@@ -36,7 +37,7 @@ pub const TEXT_PERCENT_MIN: u16 = 75;
 pub const TEXT_PERCENT_MAX: u16 = 200;
 
 /// Longest name of this machine towards peers, in characters.
-const DEVICE_LIMIT: usize = 40;
+pub const DEVICE_LIMIT: usize = 40;
 
 /// Largest settings file that is read, in bytes. A person's own is far smaller.
 const FILE_LIMIT: u64 = 64 * 1024;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use fardrop_shared::Role;
 use fardrop_shared::code::{Locator, PairingCode};
+use fardrop_shared::limits::MAX_ATTEMPTS;
 use zeroize::Zeroizing;
 
 use super::prompt::{Prompt, Typed};
@@ -22,9 +23,6 @@ use crate::engine::event::{
 use crate::failure::FailureKind;
 use crate::signals::Stop;
 use crate::text;
-
-/// Wrong words that a person may type for one code. The sender allows three as well.
-const TRIES: u8 = 3;
 
 /// Takes what is offered under a code; asks for the code and for consent where it may.
 ///
@@ -154,7 +152,7 @@ impl Receiving<'_> {
                 }
             };
             let tries = wrong.entry(code.locator()).or_default();
-            if *tries >= TRIES {
+            if *tries >= MAX_ATTEMPTS {
                 report.say(Weight::Needed, text::CODE_TRIES_SPENT)?;
                 continue;
             }
@@ -163,7 +161,7 @@ impl Receiving<'_> {
                 return Ok(end.exit);
             }
             *tries += 1;
-            if *tries >= TRIES {
+            if *tries >= MAX_ATTEMPTS {
                 report.say(Weight::Needed, text::CODE_TRIES_SPENT)?;
                 return Ok(Exit::Failed);
             }

@@ -1,5 +1,7 @@
 //! The disk: reading what is offered, and writing what is received so that a final name stands for
 //! a whole, verified file or for nothing.
+//!
+//! The numbers in here are local: how this machine reads, hashes and syncs.
 
 mod commit;
 mod folders;

@@ -1,4 +1,6 @@
 //! The engine: everything between a person's wish and files on a disk, behind one handle.
+//!
+//! The numbers in here are local: what waits between its tasks and the face, and how often a face is told.
 
 mod cancel;
 pub mod command;

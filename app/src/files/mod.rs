@@ -1,4 +1,6 @@
 //! What a person wants to send: paths on this machine, walked into an offer.
+//!
+//! The numbers in here are local: how much of what was left out is told one by one.
 
 mod scan;
 #[cfg(test)]

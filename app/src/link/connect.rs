@@ -1,9 +1,10 @@
 //! From a path to a link: which transport carries it, and that transport's connection.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fardrop_shared::choice::LinkChooser;
+use fardrop_shared::limits::LINK_PATIENCE;
 use fardrop_shared::{Transport, Transports};
 use quinn::AsyncUdpSocket;
 
@@ -15,9 +16,6 @@ use super::handshake_demux::{HandshakeDemux, Switch};
 use super::quic::{Attempt, Ready};
 use super::settings::LEAST_PAYLOAD;
 use crate::net::Path;
-
-/// How long all of it may take over a path whose probes were answered.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A link, and what was learned on the way to it.
 #[derive(Debug)]
@@ -57,7 +55,7 @@ pub async fn connect(
         let ready = attempt.ready().await?;
         over_quic(attempt, ready, path).await
     };
-    match tokio::time::timeout(DEADLINE, connecting).await {
+    match tokio::time::timeout(LINK_PATIENCE, connecting).await {
         Ok(Err(LinkError::TimedOut)) | Err(_) if transports == Transports::QUIC => {
             Err(LinkError::QuicBlocked)
         }

@@ -3,6 +3,9 @@
 //! One control channel of framed messages and any number of one-way data streams, sender to
 //! receiver. A `Link` is handed over only once the peer has proved, inside the transport, that it
 //! knows the code; nothing here needs to be checked again.
+//!
+//! What both ends hold to is in `shared::limits`. The numbers in here are local: how this machine is asked to send
+//! and receive, and what waits for that.
 
 mod channel;
 mod congestion;
@@ -29,12 +32,10 @@ pub use error::{CloseCode, LinkError};
 #[cfg(test)]
 use fardrop_shared::Role;
 use fardrop_shared::Transport;
+use fardrop_shared::limits::PEER_CLOSES_WITHIN;
 use gbn::GbnCarrier;
 use quic::QuicCarrier;
 pub use tls::Identity;
-
-/// How long the peer may take to close a link that it has no more use for.
-const PEER_CLOSES_WITHIN: Duration = Duration::from_secs(5);
 
 /// An authenticated, encrypted connection to one peer.
 #[derive(Debug)]

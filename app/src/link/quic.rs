@@ -7,9 +7,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use fardrop_shared::Role;
+use fardrop_shared::limits::{CLOSE_PATIENCE, FAREWELL_LEAVES_WITHIN, QUIC_INCOMING_LIMIT};
 use hmac::{Hmac, Mac};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
@@ -24,13 +24,6 @@ use super::error::{CloseCode, LinkError};
 use super::settings;
 use super::tls::{Identity, SERVER_NAME};
 use crate::net::Path;
-
-/// How long a connection that was closed with more to say may take to tell the peer so.
-const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
-
-/// How long the close of a connection on which everything was said may take to leave. If it is lost, all
-/// that the peer misses is that it may forget the connection.
-const FAREWELL_DEADLINE: Duration = Duration::from_millis(20);
 
 /// The label and length of the TLS exporter that names a connection (RFC 9266, section 4).
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
@@ -101,9 +94,9 @@ impl QuicCarrier {
     /// Waits until the peer can know that the connection was closed.
     pub(super) async fn drained(&self) {
         let deadline = if self.orderly.load(Ordering::Relaxed) {
-            FAREWELL_DEADLINE
+            FAREWELL_LEAVES_WITHIN
         } else {
-            CLOSE_DEADLINE
+            CLOSE_PATIENCE
         };
         let _ = tokio::time::timeout(deadline, self.endpoint.wait_idle()).await;
     }
@@ -277,7 +270,7 @@ fn server_config(
     let crypto = QuicServerConfig::try_from(tls).map_err(tls_error)?;
     let mut config = ServerConfig::with_crypto(Arc::new(crypto));
     config.transport_config(transport);
-    config.max_incoming(settings::INCOMING_LIMIT);
+    config.max_incoming(QUIC_INCOMING_LIMIT);
     Ok(config)
 }
 

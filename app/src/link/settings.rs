@@ -1,30 +1,18 @@
-//! Every setting of QUIC, each with its reason. Figures are of `tests/bench`.
+//! Every setting of QUIC, each with its reason. Figures are of `tests/bench`. The windows that the peer is given
+//! are in `limits`; the numbers in here are local, or QUIC's own.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use fardrop_shared::limits::{
+    QUIC_DATA_STREAMS, QUIC_STREAM_WINDOW, QUIC_WINDOW_LEAST, QUIC_WINDOW_MOST,
+};
 use quinn::{EndpointConfig, MtuDiscoveryConfig, TransportConfig, VarInt};
 
 use super::congestion::{Factory, Steering};
 
-/// Handshakes that may wait at once; one peer is expected.
-pub(super) const INCOMING_LIMIT: usize = 4;
-
-/// Data streams a sender may open: one is used, later versions may use more.
-const DATA_STREAMS: u32 = 8;
-
-/// Window of one stream, in bytes; it cannot be changed later. What is in flight is bounded by the
-/// connection's windows.
-const STREAM_WINDOW: u32 = 16 * 1024 * 1024;
-
 /// The rate for which the connection's windows are made, in bytes per second: a gigabit.
 const DESIGN_RATE: f64 = 125e6;
-
-/// The connection's receive and send windows, in bytes: two bandwidth-delay products within these
-/// bounds. On short paths 1 to 16 MiB cost the same, and 64 MiB overran the socket buffers (11,500
-/// packets lost) and the memory budget; at 100 ms and 100 Mbit/s 1 MiB got 8.3, 4 MiB 10.4 MB/s.
-const WINDOW_LEAST: f64 = 4.0 * 1024.0 * 1024.0;
-const WINDOW_MOST: f64 = 16.0 * 1024.0 * 1024.0;
 
 /// Packets that may overtake a packet before it counts as lost, and how late it may be, in round-trip times.
 /// With the 3 and 9/8 of RFC 9002 jitter that reorders looks like loss: 1.4 instead of 9.4 MB/s at
@@ -64,20 +52,22 @@ pub(super) fn transport(
     payload_limit: u16,
     steering: &Steering,
 ) -> Arc<TransportConfig> {
-    let window = (2.0 * DESIGN_RATE * rtt.as_secs_f64()).clamp(WINDOW_LEAST, WINDOW_MOST) as u32;
+    // Two bandwidth-delay products.
+    let window = (2.0 * DESIGN_RATE * rtt.as_secs_f64()) as u32;
+    let window = window.clamp(QUIC_WINDOW_LEAST, QUIC_WINDOW_MOST);
     let mut mtu_discovery = MtuDiscoveryConfig::default();
     mtu_discovery.upper_bound(payload_limit.max(LEAST_PAYLOAD));
     let mut config = TransportConfig::default();
     config
         .allow_spin(false)
         .max_concurrent_bidi_streams(VarInt::from_u32(1))
-        .max_concurrent_uni_streams(VarInt::from_u32(DATA_STREAMS))
+        .max_concurrent_uni_streams(VarInt::from_u32(QUIC_DATA_STREAMS))
         .datagram_receive_buffer_size(None)
         // Whether the peer is there is the path's affair: it keeps the NATs awake, and it outlives a
         // path that is lost for a while.
         .max_idle_timeout(None)
         .keep_alive_interval(None)
-        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
+        .stream_receive_window(VarInt::from_u32(QUIC_STREAM_WINDOW))
         .receive_window(VarInt::from_u32(window))
         .send_window(u64::from(window))
         .packet_threshold(PACKET_THRESHOLD)

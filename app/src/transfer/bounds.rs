@@ -1,4 +1,4 @@
-//! Bounds of this machine's part in a transfer. Those of the protocol are in `limits`.
+//! Bounds of this machine's part in a transfer, which are local. Those of the protocol are in `limits`.
 
 /// Bytes in one buffer between the network and the disk: fed in smaller pieces, hashing and writing cost
 /// more than sending.

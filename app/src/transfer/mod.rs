@@ -3,6 +3,9 @@
 //! Both sides have the same shape. The async part only moves buffers and messages; files are read,
 //! hashed, written and synced by threads of their own. Dropping a transfer ends its threads; what a
 //! receiver has by then is kept for the next one.
+//!
+//! What both sides hold to is in `shared::limits`. The numbers in here are local: what this machine keeps in memory
+//! and open between the link and the disk.
 
 mod bounds;
 mod controls;

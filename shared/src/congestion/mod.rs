@@ -15,6 +15,8 @@
 //! The transport tells of everything it sends, hears and misses, and asks for [`Controller::window`]
 //! and [`Controller::pacing_rate`], or, where it paces by window over round-trip time itself, for
 //! [`Controller::paced_window`] alone.
+//!
+//! All numbers in here are local: the peer sees a rate, and holds us to none of what it comes from.
 
 use std::time::{Duration, Instant};
 

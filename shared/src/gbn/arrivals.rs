@@ -5,39 +5,15 @@ use std::time::{Duration, Instant};
 
 use super::ecn::{Codepoint, Counts};
 use super::ranges::{Account, Run};
+use crate::limits::{
+    GBN_ACK_DELAY, GBN_ACK_DELAY_CONGESTED, GBN_ACKNOWLEDGED_TOGETHER,
+    GBN_ACKNOWLEDGED_TOGETHER_AT_FIRST, GBN_ARRIVALS_WINDOW, GBN_PACKETS_AT_FIRST, GBN_RUN_PIECE,
+    GBN_UNASKED_TOGETHER,
+};
 
-/// Longest piece of a run. The sum of a piece cannot be divided, so the account of what has arrived
-/// ends at the border of a piece.
-const PIECE: u64 = 256;
-
-/// How far below the newest number one is still taken in: more than a peer may have under way
-/// (`sent::MAX_RECORDS`), and with a piece of a run less than two bytes can say.
-const WINDOW: u64 = 65_000;
-
-/// Most pieces that are kept: a third of the packets of a window of 16,384 may be missing one by one.
+/// Most pieces that are kept, which is local: a third of the packets of a window of 16,384 may be missing one by one.
 /// Beyond that the oldest are given up.
 const MAX_RUNS: usize = 8192;
-
-/// Packets that are acknowledged together, at most.
-const TOGETHER: u32 = 10;
-
-/// Packets that are acknowledged together at the beginning, while the peer feels its way.
-const TOGETHER_AT_FIRST: u32 = 2;
-
-/// Packets that count as the beginning.
-const AT_FIRST: u64 = 100;
-
-/// Packets that ask for no acknowledgement, after which there is one all the same with the next data, so
-/// that the peer can forget them.
-const TOGETHER_UNASKED: u32 = 64;
-
-/// How long an acknowledgement may be held back. Short beside the round trips of long lines, and ten
-/// packets take no longer from 12 Mbit/s on.
-pub(super) const MAX_ACK_DELAY: Duration = Duration::from_millis(10);
-
-/// How long an acknowledgement may be held back once packets are missing, or marked by the network: their
-/// sender should hear of it soon.
-const CONGESTED_ACK_DELAY: Duration = Duration::from_millis(1);
 
 /// The account of what has arrived.
 #[derive(Debug, Default)]
@@ -83,7 +59,7 @@ impl Arrivals {
         self.floor = self
             .floor
             .max(settled.min(packet_number))
-            .max(newest.saturating_sub(WINDOW));
+            .max(newest.saturating_sub(GBN_ARRIVALS_WINDOW));
         while let Some(first) = self.runs.front()
             && (first.end <= self.floor || self.runs.len() > MAX_RUNS)
             && self.runs.len() > 1
@@ -106,17 +82,17 @@ impl Arrivals {
             return;
         }
         self.unacknowledged += 1;
-        let together = if self.taken < AT_FIRST {
-            TOGETHER_AT_FIRST
+        let together = if self.taken < GBN_PACKETS_AT_FIRST {
+            GBN_ACKNOWLEDGED_TOGETHER_AT_FIRST
         } else {
-            TOGETHER
+            GBN_ACKNOWLEDGED_TOGETHER
         };
         let wait = if at_once || self.unacknowledged >= together {
             Duration::ZERO
         } else if self.marked || self.has_gap() {
-            CONGESTED_ACK_DELAY
+            GBN_ACK_DELAY_CONGESTED
         } else {
-            MAX_ACK_DELAY
+            GBN_ACK_DELAY
         };
         let at = now + wait;
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
@@ -139,7 +115,7 @@ impl Arrivals {
 
     /// Whether there is something to say that may ride on data.
     pub(super) const fn is_worth_a_ride(&self) -> bool {
-        self.hurried || self.due.is_some() || self.unasked >= TOGETHER_UNASKED
+        self.hurried || self.due.is_some() || self.unasked >= GBN_UNASKED_TOGETHER
     }
 
     /// What is to be said now, if anything has arrived at all.
@@ -197,16 +173,16 @@ impl Arrivals {
 
     fn place(&mut self, packet_number: u64, proof: u32) {
         let after = self.after(packet_number);
-        let below = after
-            .checked_sub(1)
-            .filter(|&at| self.runs[at].end == packet_number && self.runs[at].length() < PIECE);
+        let below = after.checked_sub(1).filter(|&at| {
+            self.runs[at].end == packet_number && self.runs[at].length() < GBN_RUN_PIECE
+        });
         let above = (after < self.runs.len())
             .then_some(after)
             .filter(|&at| self.runs[at].start == packet_number + 1)
-            .filter(|&at| self.runs[at].length() < PIECE);
+            .filter(|&at| self.runs[at].length() < GBN_RUN_PIECE);
         match (below, above) {
             (Some(below), Some(above))
-                if self.runs[below].length() + self.runs[above].length() < PIECE =>
+                if self.runs[below].length() + self.runs[above].length() < GBN_RUN_PIECE =>
             {
                 let Run { end, sum, .. } = self.runs[above];
                 let run = &mut self.runs[below];

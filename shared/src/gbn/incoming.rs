@@ -6,13 +6,10 @@ use bytes::{Bytes, BytesMut};
 
 use super::ranges::Ranges;
 use super::segment::Data;
-use crate::limits::GBN_RECEIVE_WINDOW;
+use crate::limits::{GBN_MAX_HOLES, GBN_RECEIVE_WINDOW};
 
 /// What the stream is kept in, in bytes: large pieces to hash and write, and few allocations.
 const BLOCK: usize = 64 * 1024;
-
-/// Holes that may be in what has arrived; data that might make more of them is not taken.
-const MAX_HOLES: usize = 16_384;
 
 /// What data from the peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +53,7 @@ impl Incoming {
             Some(known) => end <= known && (!data.finished || end == known),
             None => !data.finished || end >= self.highest(),
         };
-        let holes = self.arrived.len() < MAX_HOLES || data.offset <= self.arrived.bottom();
+        let holes = self.arrived.len() < GBN_MAX_HOLES || data.offset <= self.arrived.bottom();
         if fits && holes && end <= self.told {
             Taken::Fits
         } else {

@@ -7,15 +7,9 @@ use super::keys::{Opener, Sealer};
 use super::opening::{LONGEST as LONGEST_OPENING, Opened, Salt};
 use super::segment::{Acknowledgement, Segment, decode};
 use super::sent::{Refused, Sent};
-use super::{
-    CODE_MISBEHAVED, CloseReason, Codepoint, Connection, Event, Handled, MAX_ACK_DELAY, Stage,
-    Timer,
-};
+use super::{CODE_MISBEHAVED, CloseReason, Codepoint, Connection, Event, Handled, Stage, Timer};
 use crate::congestion::Acknowledged;
-use crate::limits::GBN_PROBE_LONGEST;
-
-/// Packets that a probe time-out sends (RFC 9002, section 6.2.4).
-const PROBES: u8 = 2;
+use crate::limits::{GBN_ACK_DELAY, GBN_PROBE_LONGEST, GBN_PROBES};
 
 impl Connection {
     /// Takes in a datagram, which is decrypted in place and spoilt. `codepoint` is what its IP header said;
@@ -249,7 +243,7 @@ impl Connection {
             outgoing.handle_acknowledged(record.range(), record.finished);
         });
         if let Some(at) = newest_at {
-            let delay = Duration::from_micros(u64::from(account.delay_us)).min(MAX_ACK_DELAY);
+            let delay = Duration::from_micros(u64::from(account.delay_us)).min(GBN_ACK_DELAY);
             self.rtt
                 .handle_sample(now.saturating_duration_since(at), delay);
             self.probe_count = 0;
@@ -313,7 +307,7 @@ impl Connection {
         if let Some(newest) = losses.newest {
             self.controller.handle_lost(now, newest, losses.bytes);
         }
-        if losses.longest >= Sent::persistent_duration(&self.rtt, MAX_ACK_DELAY)
+        if losses.longest >= Sent::persistent_duration(&self.rtt, GBN_ACK_DELAY)
             && self.rtt.is_known()
         {
             self.controller.handle_persistent_congestion(now);
@@ -374,7 +368,7 @@ impl Connection {
             Timer::Probe => {
                 self.statistics.probes += 1;
                 self.probe_count = self.probe_count.saturating_add(1);
-                self.probes = PROBES;
+                self.probes = GBN_PROBES;
                 // Until they are sent.
                 self.last_eliciting_at = now;
             }

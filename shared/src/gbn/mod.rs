@@ -11,6 +11,9 @@
 //! The receiver keeps what arrived out of order and says where its holes are (as RFC 2018 and RFC 9000 have
 //! it), and what went lost is sent again under a new packet number. How much is sent, and how fast, is up to
 //! [`crate::congestion`].
+//!
+//! What both ends hold to is in [`crate::limits`], what the format fixes beside the format. The other numbers are
+//! local: how an end judges losses, sizes and marks, and what it keeps, which the peer need not know.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -39,7 +42,7 @@ mod tests;
 mod timer;
 mod transmit;
 
-use arrivals::{Arrivals, MAX_ACK_DELAY};
+use arrivals::Arrivals;
 pub use ecn::Codepoint;
 use ecn::Ecn;
 use incoming::Incoming;
@@ -56,7 +59,9 @@ pub use statistics::Statistics;
 use timer::{Timer, Timers};
 
 use crate::congestion::{Controller, Settings};
-use crate::limits::{GBN_INITIAL_WINDOW, GBN_LEAST_MTU, GBN_MOST_MTU, GBN_PROBE_LONGEST};
+use crate::limits::{
+    GBN_ACK_DELAY, GBN_INITIAL_WINDOW, GBN_LEAST_MTU, GBN_MOST_MTU, GBN_PROBE_LONGEST,
+};
 
 /// The code of a goodbye that no application says: the peer did what no sound peer does.
 pub const CODE_MISBEHAVED: u32 = u32::MAX;
@@ -444,7 +449,7 @@ impl Connection {
 
     /// A probe time-out, without what it has grown by.
     fn probe_interval(&self) -> Duration {
-        self.rtt.probe_timeout() + MAX_ACK_DELAY
+        self.rtt.probe_timeout() + GBN_ACK_DELAY
     }
 
     fn set_probe_timer(&mut self, now: Instant) {

@@ -24,7 +24,9 @@ use std::time::{Duration, Instant};
 
 use super::keys::{Keys, TAG_LENGTH, open_once, seal_once};
 use super::random::Random;
-use crate::limits::{GBN_OPENING_INTERVAL_FIRST, GBN_OPENING_INTERVAL_LAST};
+use crate::limits::{
+    GBN_OPENING_INTERVAL_FIRST, GBN_OPENING_INTERVAL_LAST, GBN_OPENINGS_REMEMBERED,
+};
 
 const RANDOM_LENGTH: usize = 32;
 const BODY_LENGTH: usize = 80;
@@ -37,10 +39,6 @@ const PADDING: u16 = 256;
 
 /// The longest opening, in bytes.
 pub(super) const LONGEST: usize = LEAST + PADDING as usize - 1;
-
-/// Openings that are remembered, so that none is answered twice: at one each 100 ms more than come
-/// until both ends are connected.
-const REMEMBERED: usize = 16;
 
 /// A random value that one end puts into the keys.
 pub(super) type Salt = [u8; 32];
@@ -84,7 +82,7 @@ pub(super) struct Handshake {
     asked: Option<(Salt, u64, u16)>,
     /// The peer's clock, when it last proved itself, and when that was.
     heard: Option<(u64, Instant)>,
-    seen: [[u8; RANDOM_LENGTH]; REMEMBERED],
+    seen: [[u8; RANDOM_LENGTH]; GBN_OPENINGS_REMEMBERED],
     seen_next: usize,
     interval: Duration,
 }
@@ -98,7 +96,7 @@ impl Handshake {
             started: now,
             asked: None,
             heard: None,
-            seen: [NO_SALT; REMEMBERED],
+            seen: [NO_SALT; GBN_OPENINGS_REMEMBERED],
             seen_next: 0,
             interval: GBN_OPENING_INTERVAL_FIRST,
         }
@@ -144,7 +142,7 @@ impl Handshake {
             .then(|| since_start.checked_sub(Duration::from_micros(opening.peer_clock - 1)))
             .flatten();
         self.seen[self.seen_next] = random;
-        self.seen_next = (self.seen_next + 1) % REMEMBERED;
+        self.seen_next = (self.seen_next + 1) % GBN_OPENINGS_REMEMBERED;
         if proved {
             self.heard = Some((opening.clock, now));
             return Some(Opened::Proved {

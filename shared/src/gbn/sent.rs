@@ -7,16 +7,12 @@ use std::time::{Duration, Instant};
 use super::ecn::Codepoint;
 use super::rtt::Rtt;
 use super::segment::Acknowledgement;
+use crate::limits::GBN_MAX_RECORDS;
 
 #[cfg(test)]
 mod tests;
 
-/// Most packets that are remembered, from the oldest whose account is open to the newest: three times what
-/// a gigabit has in flight at 100 ms in packets of 1452, and less than the peer keeps account of
-/// (`arrivals`). 40 bytes each.
-pub(super) const MAX_RECORDS: usize = 60_000;
-
-/// Of these, what only packets without data may use.
+/// Of the [`GBN_MAX_RECORDS`], what only packets without data may use.
 const RESERVED: usize = 2_000;
 
 /// Packets that have overtaken one before it counts as lost, while none was ever seen to be overtaken
@@ -142,7 +138,7 @@ impl Sent {
 
     /// Whether there is room for a packet that asks to be acknowledged.
     pub(super) fn has_room(&self) -> bool {
-        self.records.len() < MAX_RECORDS - RESERVED
+        self.records.len() < GBN_MAX_RECORDS - RESERVED
     }
 
     /// Bytes that neither arrived nor were lost.
@@ -175,7 +171,7 @@ impl Sent {
     /// Enters a packet under the next number.
     pub(super) fn insert(&mut self, at: Instant, sending: &Sending, size: u16) {
         // The reserve is for what never waits for room: acknowledgements and goodbyes.
-        if self.records.len() >= MAX_RECORDS {
+        if self.records.len() >= GBN_MAX_RECORDS {
             self.forget_first();
         }
         let proof = sending.proof.unwrap_or(0);

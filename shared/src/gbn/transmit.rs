@@ -8,18 +8,12 @@ use super::outgoing::Piece;
 use super::segment::{Head, OFFSET_LENGTH, write_data, write_head};
 use super::sent::Sending;
 use super::{Codepoint, Connection, Stage, Timer, Transmit};
+use crate::limits::{GBN_RUNS_ALONE, GBN_RUNS_BESIDE_DATA};
 
 /// Bytes by which the lengths of segments without data differ.
 const PADDING: u16 = 48;
 
-/// Most runs that an acknowledgement names beside data, or in the least datagram: at six bytes each it
-/// leaves room for data in 508, and mostly they take two.
-const RUNS_BESIDE_DATA: usize = 32;
-
-/// Most runs that an acknowledgement names in a datagram of the usual size that carries nothing else.
-const RUNS_ALONE: usize = 150;
-
-/// A datagram of which so many runs take not all, in bytes.
+/// A datagram of which [`GBN_RUNS_ALONE`] take not all, in bytes.
 const ROOMY: u16 = 1200;
 
 /// Longest batch, in bytes: what one call to the kernel carries.
@@ -308,9 +302,9 @@ impl Connection {
     ) -> usize {
         let acknowledges = alone || self.arrivals.is_worth_a_ride();
         let most_runs = if alone && size >= ROOMY {
-            RUNS_ALONE
+            GBN_RUNS_ALONE
         } else {
-            RUNS_BESIDE_DATA
+            GBN_RUNS_BESIDE_DATA
         };
         let limit = if acknowledges {
             self.incoming.tell_limit()

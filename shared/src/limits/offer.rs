@@ -16,3 +16,15 @@ pub const MAX_NAME_DEPTH: usize = 128;
 /// Most files and folders of an offer, those on the way to a file included: their hashes, at some 16 bytes
 /// each, stay within half of the 64 MiB that a transfer may use.
 pub const MAX_OFFER_NAMES: usize = 1_000_000;
+
+/// Most entries of an offer: [`MAX_OFFER_NAMES`] as their number crosses.
+pub const MAX_OFFER_ENTRIES: u32 = MAX_OFFER_NAMES as u32;
+
+/// Most bytes in all the pages of a manifest: half of the memory promised for a process.
+pub const MAX_MANIFEST_BYTES: usize = 32 * 1024 * 1024;
+
+/// Most bytes in one page of a manifest: small against a control message, and the cost of a seek (some 20 µs).
+pub const MAX_PAGE_BYTES: usize = 16 * 1024;
+
+/// Largest file, in bytes: the largest offset that file systems can express.
+pub const MAX_FILE_BYTES: u64 = i64::MAX as u64;

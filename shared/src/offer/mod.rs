@@ -6,7 +6,7 @@
 //! decoded on its own:
 //!
 //! ```text
-//! page   = entry*                           at most PAGE_LIMIT bytes
+//! page   = entry*                           at most MAX_PAGE_BYTES bytes
 //! entry  = flags      u8                    bit 0 folder, bit 1 executable, others 0
 //!          shared     varint                bytes of the path taken from the entry before in this page
 //!          length     varint, bytes         the rest of the path, '/' between components
@@ -36,25 +36,16 @@ pub use names::NameChecker;
 use page::Decoder;
 pub use time::ModifiedTime;
 
-use crate::limits;
-
-/// Most entries in one offer.
-pub const ENTRIES_LIMIT: u32 = limits::MAX_OFFER_NAMES as u32;
-/// Most bytes in all the pages of a manifest: half of the memory promised for a process.
-pub const MANIFEST_LIMIT: usize = 32 * 1024 * 1024;
-/// Most bytes in one page: small against a control message, and the cost of a seek (some 20 µs).
-pub const PAGE_LIMIT: usize = 16 * 1024;
-/// Longest relative path, in bytes.
-pub const PATH_LIMIT: usize = limits::MAX_NAME_BYTES;
-/// Largest file, in bytes: the largest offset that file systems can express.
-pub const FILE_SIZE_LIMIT: u64 = i64::MAX as u64;
+use crate::limits::{
+    MAX_FILE_BYTES, MAX_MANIFEST_BYTES, MAX_NAME_BYTES, MAX_OFFER_ENTRIES, MAX_PAGE_BYTES,
+};
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKind {
     /// A regular file.
     File {
-        /// Its length in bytes, at most [`FILE_SIZE_LIMIT`].
+        /// Its length in bytes, at most [`MAX_FILE_BYTES`].
         size: u64,
         /// Whether its owner may execute it.
         executable: bool,
@@ -66,7 +57,7 @@ pub enum EntryKind {
 /// One file or folder of an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
-    /// Relative path, components separated by `/`; 1 to [`PATH_LIMIT`] bytes.
+    /// Relative path, components separated by `/`; 1 to [`MAX_NAME_BYTES`] bytes.
     pub path: &'a [u8],
     /// File or folder.
     pub kind: EntryKind,
@@ -98,17 +89,17 @@ impl Totals {
 /// Why an offer cannot be made, or why one from a peer is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum OfferError {
-    /// More than [`ENTRIES_LIMIT`] entries.
-    #[error("more than {ENTRIES_LIMIT} files and folders")]
+    /// More than [`MAX_OFFER_ENTRIES`] entries.
+    #[error("more than {MAX_OFFER_ENTRIES} files and folders")]
     TooManyEntries,
-    /// The pages together pass [`MANIFEST_LIMIT`].
-    #[error("the list of names is longer than {MANIFEST_LIMIT} bytes")]
+    /// The pages together pass [`MAX_MANIFEST_BYTES`].
+    #[error("the list of names is longer than {MAX_MANIFEST_BYTES} bytes")]
     ManifestTooLong,
-    /// A path is empty or longer than [`PATH_LIMIT`].
-    #[error("a path is empty or longer than {PATH_LIMIT} bytes")]
+    /// A path is empty or longer than [`MAX_NAME_BYTES`].
+    #[error("a path is empty or longer than {MAX_NAME_BYTES} bytes")]
     PathLength,
-    /// One file, or all of them together, pass [`FILE_SIZE_LIMIT`].
-    #[error("the sizes add up to more than {FILE_SIZE_LIMIT} bytes")]
+    /// One file, or all of them together, pass [`MAX_FILE_BYTES`].
+    #[error("the sizes add up to more than {MAX_FILE_BYTES} bytes")]
     TooManyBytes,
     /// A page from a peer does not follow the format.
     #[error("a page of the offer is malformed")]
@@ -141,13 +132,13 @@ impl ManifestBuilder {
     ///
     /// An [`OfferError`] for each bound that it would pass.
     pub fn push(&mut self, entry: Entry<'_>) -> Result<(), OfferError> {
-        if entry.path.is_empty() || entry.path.len() > PATH_LIMIT {
+        if entry.path.is_empty() || entry.path.len() > MAX_NAME_BYTES {
             return Err(OfferError::PathLength);
         }
         let totals = count(self.totals, entry.kind)?;
         let before = self.open.len();
         page::encode(&mut self.open, &self.last_path, entry);
-        if self.open.len() > PAGE_LIMIT {
+        if self.open.len() > MAX_PAGE_BYTES {
             self.open.truncate(before);
             self.close_page()?;
             page::encode(&mut self.open, b"", entry);
@@ -169,7 +160,7 @@ impl ManifestBuilder {
         bytes: &[u8],
         mut check: impl FnMut(Entry<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if bytes.is_empty() || bytes.len() > PAGE_LIMIT {
+        if bytes.is_empty() || bytes.len() > MAX_PAGE_BYTES {
             return Err(OfferError::Malformed.into());
         }
         let first = self.totals.entries();
@@ -213,7 +204,7 @@ impl ManifestBuilder {
 
     fn add_page(&mut self, first: u32, bytes: Box<[u8]>) -> Result<(), OfferError> {
         self.page_bytes += bytes.len();
-        if self.page_bytes > MANIFEST_LIMIT {
+        if self.page_bytes > MAX_MANIFEST_BYTES {
             return Err(OfferError::ManifestTooLong);
         }
         self.pages.push(Page { first, bytes });
@@ -222,7 +213,7 @@ impl ManifestBuilder {
 }
 
 fn count(mut totals: Totals, kind: EntryKind) -> Result<Totals, OfferError> {
-    if totals.entries() >= ENTRIES_LIMIT {
+    if totals.entries() >= MAX_OFFER_ENTRIES {
         return Err(OfferError::TooManyEntries);
     }
     match kind {
@@ -232,7 +223,7 @@ fn count(mut totals: Totals, kind: EntryKind) -> Result<Totals, OfferError> {
             totals.bytes = totals
                 .bytes
                 .checked_add(size)
-                .filter(|bytes| *bytes <= FILE_SIZE_LIMIT)
+                .filter(|bytes| *bytes <= MAX_FILE_BYTES)
                 .ok_or(OfferError::TooManyBytes)?;
         }
         EntryKind::Folder => totals.folders += 1,

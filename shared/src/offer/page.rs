@@ -1,6 +1,7 @@
 //! One page of a manifest: the bytes of an entry, written and read.
 
-use super::{Entry, EntryKind, FILE_SIZE_LIMIT, ModifiedTime, OfferError, PATH_LIMIT};
+use super::{Entry, EntryKind, ModifiedTime, OfferError};
+use crate::limits::{MAX_FILE_BYTES, MAX_NAME_BYTES};
 
 const FOLDER: u8 = 1;
 const EXECUTABLE: u8 = 2;
@@ -82,7 +83,7 @@ impl Decoder {
             },
             _ => return Err(OfferError::Malformed),
         };
-        if matches!(kind, EntryKind::File { size, .. } if size > FILE_SIZE_LIMIT) {
+        if matches!(kind, EntryKind::File { size, .. } if size > MAX_FILE_BYTES) {
             return Err(OfferError::TooManyBytes);
         }
         let zigzag = self.varint(page)?;
@@ -104,7 +105,7 @@ impl Decoder {
         if shared > self.path.len() {
             return Err(OfferError::Malformed);
         }
-        if shared + length == 0 || shared + length > PATH_LIMIT {
+        if shared + length == 0 || shared + length > MAX_NAME_BYTES {
             return Err(OfferError::PathLength);
         }
         let end = self.position + length;
@@ -119,7 +120,7 @@ impl Decoder {
     fn length(&mut self, page: &[u8]) -> Result<usize, OfferError> {
         usize::try_from(self.varint(page)?)
             .ok()
-            .filter(|length| *length <= PATH_LIMIT)
+            .filter(|length| *length <= MAX_NAME_BYTES)
             .ok_or(OfferError::PathLength)
     }
 

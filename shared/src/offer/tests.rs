@@ -29,7 +29,7 @@ fn folder(path: &str) -> Entry<'_> {
 fn check_crosses(manifest: &Manifest) {
     let mut builder = ManifestBuilder::new();
     for page in manifest.pages() {
-        assert!(page.len() <= PAGE_LIMIT);
+        assert!(page.len() <= MAX_PAGE_BYTES);
         builder
             .push_page(page, |_| Ok::<_, OfferError>(()))
             .unwrap();
@@ -48,7 +48,7 @@ fn entries_survive_the_wire() {
     builder.push(folder("照片")).unwrap();
     builder.push(file("照片/猫.jpg", 12)).unwrap();
     builder
-        .push(file("照片/狗.jpg", FILE_SIZE_LIMIT - 12))
+        .push(file("照片/狗.jpg", MAX_FILE_BYTES - 12))
         .unwrap();
     builder.push(file("zero", 0)).unwrap();
     assert_eq!(
@@ -58,7 +58,7 @@ fn entries_survive_the_wire() {
     let manifest = builder.finish().unwrap();
     assert_eq!(manifest.totals().files, 3);
     assert_eq!(manifest.totals().folders, 1);
-    assert_eq!(manifest.totals().bytes, FILE_SIZE_LIMIT);
+    assert_eq!(manifest.totals().bytes, MAX_FILE_BYTES);
     check_crosses(&manifest);
 }
 
@@ -89,9 +89,9 @@ fn hundred_thousand_files_are_small_and_reachable_in_any_order() {
 fn bounds_are_kept() {
     let mut builder = ManifestBuilder::new();
     assert_eq!(builder.push(file("", 1)), Err(OfferError::PathLength));
-    let long = "x".repeat(PATH_LIMIT);
+    let long = "x".repeat(MAX_NAME_BYTES);
     builder.push(file(&long, 1)).unwrap();
-    let longer = "x".repeat(PATH_LIMIT + 1);
+    let longer = "x".repeat(MAX_NAME_BYTES + 1);
     assert_eq!(builder.push(file(&longer, 1)), Err(OfferError::PathLength));
     assert_eq!(builder.totals().files, 1);
 
@@ -109,7 +109,7 @@ fn bounds_are_kept() {
 #[test]
 fn a_million_entries_are_the_most() {
     let mut page = Vec::new();
-    while page.len() < PAGE_LIMIT - 16 {
+    while page.len() < MAX_PAGE_BYTES - 16 {
         page::encode(&mut page, b"", folder("a"));
     }
     let mut builder = ManifestBuilder::new();
@@ -119,7 +119,7 @@ fn a_million_entries_are_the_most() {
         }
     };
     assert_eq!(outcome, OfferError::TooManyEntries);
-    assert_eq!(builder.totals().entries(), ENTRIES_LIMIT);
+    assert_eq!(builder.totals().entries(), MAX_OFFER_ENTRIES);
 }
 
 proptest! {
@@ -150,7 +150,7 @@ proptest! {
         let mut builder = ManifestBuilder::new();
         let mut seen = 0_u32;
         let outcome = builder.push_page(&bytes, |entry| {
-            assert!(!entry.path.is_empty() && entry.path.len() <= PATH_LIMIT);
+            assert!(!entry.path.is_empty() && entry.path.len() <= MAX_NAME_BYTES);
             seen += 1;
             Ok::<_, OfferError>(())
         });

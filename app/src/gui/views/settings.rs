@@ -5,7 +5,8 @@ use egui::{Margin, TextEdit, Ui, vec2};
 use super::offer::POLICIES;
 use super::{Scene, card_ui, page_ui, row_with_end_ui, tall_row_with_end_ui};
 use crate::config::{
-    OnClose, Settings, TEXT_PERCENT_MAX, TEXT_PERCENT_MIN, Theme, WORDS_MAX, WORDS_MIN, host_name,
+    DEVICE_LIMIT, OnClose, Settings, TEXT_PERCENT_MAX, TEXT_PERCENT_MIN, Theme, WORDS_MAX,
+    WORDS_MIN, host_name,
 };
 use crate::desktop::request::FolderUse;
 use crate::gui::action::{Action, FilesAction, NetworkAction, SettingsAction};
@@ -15,9 +16,6 @@ use crate::gui::widgets::{
     Button, Icon, Weight, card_title_ui, sign_ui, text_ui, title_ui, weak_ui,
 };
 use crate::text;
-
-/// Longest name of this machine that can be typed, in characters; as long as peers are shown.
-const DEVICE_LETTERS: usize = 40;
 
 /// Longest name of a server, in characters: a host's name and a port.
 const SERVER_LETTERS: usize = 260;
@@ -60,7 +58,7 @@ fn transfers_ui(ui: &mut Ui, scene: &mut Scene<'_>, settings: &mut Settings) {
     let device = settings.device.clone().unwrap_or_default();
     let default = host_name();
     let words = (text::DEVICE_LABEL, default.as_str());
-    if let Some(name) = draft_ui(ui, "device", &device, DEVICE_LETTERS, words) {
+    if let Some(name) = draft_ui(ui, "device", &device, DEVICE_LIMIT, words) {
         let name = name.trim().to_owned();
         settings.device = (!name.is_empty()).then_some(name);
     }

@@ -2,6 +2,7 @@
 
 use egui::{Event, Id, ImeEvent, Key, TextEdit, Ui};
 use fardrop_shared::code::draft::{self, Draft};
+use fardrop_shared::limits::MAX_CODE_BYTES;
 
 use super::button::{Button, Weight};
 use super::icon::Icon;
@@ -10,9 +11,6 @@ use crate::gui::action::{Action, CodeAction};
 use crate::gui::model::CodeEntry;
 use crate::gui::theme::{self, Palette};
 use crate::text;
-
-/// Longest text that is taken: a code with its server's name, and what a clumsy paste brings along.
-const LETTERS_MAX: usize = 512;
 
 /// Draws the field, what could be typed next, and what is wrong with what is typed. Whether a whole code
 /// stands in it, with what was typed in this frame.
@@ -31,7 +29,7 @@ pub(crate) fn code_field_ui(
         .id(id)
         .hint_text(egui::RichText::new(text::CODE_HINT).font(theme::code_entry()))
         .font(theme::code_entry())
-        .char_limit(LETTERS_MAX)
+        .char_limit(MAX_CODE_BYTES)
         .desired_width(width)
         .min_size(egui::vec2(0.0, theme::TARGET_MAIN))
         .align(egui::Align2::LEFT_CENTER)
@@ -78,7 +76,7 @@ fn completions_ui(ui: &mut Ui, entry: &CodeEntry, field: Id, actions: &mut Vec<A
 /// The caret stands at the end of what was filled in.
 pub(crate) fn move_caret_to_end(ui: &Ui, field: Id) {
     if let Some(mut state) = TextEdit::load_state(ui.ctx(), field) {
-        let end = egui::text::CCursor::new(LETTERS_MAX);
+        let end = egui::text::CCursor::new(MAX_CODE_BYTES);
         state
             .cursor
             .set_char_range(Some(egui::text::CCursorRange::one(end)));

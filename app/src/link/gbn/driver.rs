@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use fardrop_shared::gbn::Transmit;
+use fardrop_shared::limits::CLOSE_PATIENCE;
 use quinn::udp::{self, RecvMeta};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::time::Sleep;
@@ -32,9 +33,6 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 /// System calls each way before what was received is passed on, and before others have their turn.
 const CALLS: usize = 4;
 const TURNS: usize = 4;
-
-/// How long the end of a connection may take, beyond which the peer hears nothing any more.
-const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// One connection's task.
 pub(super) struct Driver {
@@ -180,7 +178,7 @@ impl Driver {
 
     /// Sets the clock; `Some` if it rings at once.
     fn wait(&mut self, cx: &mut Context<'_>) -> Work {
-        let end = self.over_since.map(|since| since + CLOSE_DEADLINE);
+        let end = self.over_since.map(|since| since + CLOSE_PATIENCE);
         let due = [self.core.poll_timeout(), end].into_iter().flatten().min();
         let Some(due) = due else {
             return Work::None;
@@ -198,7 +196,7 @@ impl Driver {
     fn is_at_its_end(&mut self, now: Instant) -> bool {
         if self.core.is_over() {
             let since = *self.over_since.get_or_insert(now);
-            return self.core.is_drained() || now >= since + CLOSE_DEADLINE;
+            return self.core.is_drained() || now >= since + CLOSE_PATIENCE;
         }
         false
     }

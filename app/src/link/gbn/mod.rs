@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use fardrop_shared::limits::{CLOSE_PATIENCE, FAREWELL_LEAVES_WITHIN};
 use fardrop_shared::mux::Channel;
 use quinn::AsyncUdpSocket;
 
@@ -21,12 +22,6 @@ pub(super) use self::core::Core;
 use self::driver::{Driver, datagrams};
 use super::error::{CloseCode, LinkError};
 use crate::net::Path;
-
-/// How long a link that was closed with more to say may take to tell the peer so.
-const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
-
-/// How long the close of a link on which everything was said may take to leave.
-const FAREWELL_DEADLINE: Duration = Duration::from_millis(20);
 
 /// A connection of Go-Back-N with the task that drives it.
 #[derive(Debug)]
@@ -94,9 +89,9 @@ impl GbnCarrier {
     /// Waits until the peer can know that the link was closed.
     pub(super) async fn drained(&self) {
         let deadline = if self.core.is_orderly() {
-            FAREWELL_DEADLINE
+            FAREWELL_LEAVES_WITHIN
         } else {
-            CLOSE_DEADLINE
+            CLOSE_PATIENCE
         };
         let _ = tokio::time::timeout(deadline, self.core.drained()).await;
     }

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{MAX_RECORDS, Refused, Rtt, Sending, Sent, State};
+use super::{Refused, Rtt, Sending, Sent, State};
 use crate::gbn::ecn::Counts;
 use crate::gbn::ranges::{Account, Run};
 use crate::gbn::segment::{Head, decode, write_head};
+use crate::limits::GBN_MAX_RECORDS;
 
 #[expect(clippy::disallowed_methods, reason = "tests have to begin somewhere")]
 fn epoch() -> Instant {
@@ -91,10 +92,10 @@ fn what_was_overtaken_is_lost_and_what_is_forgotten_is_not_waited_for() {
     assert_eq!((lost, again), (vec![0, 1, 2, 3], None));
     assert_eq!((sent.in_flight(), sent.settled()), (0, 0));
     // A peer that never says anything makes room by force.
-    for _ in 0..MAX_RECORDS + 10 {
+    for _ in 0..GBN_MAX_RECORDS + 10 {
         sent.insert(heard, &Sending::default(), 50);
     }
-    assert_eq!(sent.len(), MAX_RECORDS);
+    assert_eq!(sent.len(), GBN_MAX_RECORDS);
     assert!(sent.settled() >= sent.base);
     assert!(
         sent.records
