@@ -14,6 +14,10 @@ pub(super) const COMMAND_QUEUE: usize = 64;
 /// Events that may wait for a face; the engine waits when they are not fetched.
 pub(super) const EVENT_QUEUE: usize = 1024;
 
+/// How long an engine that was told to end may say nothing: longer than routers may take to close ports
+/// (`run::RELEASE_TIME`).
+const END_PATIENCE: Duration = Duration::from_secs(3);
+
 /// Where the engine leaves the newest progress of every running session.
 pub(super) type ProgressBoard = Arc<Mutex<BTreeMap<SessionNumber, Progress>>>;
 
@@ -81,10 +85,7 @@ impl Drop for EngineHandle {
     fn drop(&mut self) {
         self.commands = None;
         // An engine that still has something to say must not wait for us to listen.
-        while !matches!(
-            self.wait(Duration::from_secs(3)),
-            Wait::Ended | Wait::TimedOut
-        ) {}
+        while !matches!(self.wait(END_PATIENCE), Wait::Ended | Wait::TimedOut) {}
         if let Some(thread) = self.thread.take()
             && thread.is_finished()
         {

@@ -26,6 +26,9 @@ const TIME_THRESHOLD: f32 = 1.25;
 /// the first MTU, or nothing is ever sent.
 const INITIAL_WINDOW: u64 = 64 * 1024;
 
+/// Least round-trip time to begin with: on a shorter path a busy host answers no sooner.
+const LEAST_INITIAL_RTT: Duration = Duration::from_millis(20);
+
 /// The shortest payload that a path must take for QUIC (RFC 9000, section 14), in bytes.
 pub(super) const LEAST_PAYLOAD: u16 = 1200;
 
@@ -74,7 +77,7 @@ pub(super) fn transport(
         .time_threshold(TIME_THRESHOLD)
         // The probes have just measured it; a packet of the handshake that was lost is missed after
         // three times this.
-        .initial_rtt((rtt * 5 / 4).max(Duration::from_millis(20)))
+        .initial_rtt((rtt * 5 / 4).max(LEAST_INITIAL_RTT))
         .mtu_discovery_config(Some(mtu_discovery))
         .congestion_controller_factory(Arc::new(Factory {
             initial_window: INITIAL_WINDOW.max(4 * u64::from(payload_limit)),

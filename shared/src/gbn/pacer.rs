@@ -11,6 +11,9 @@ const BURST: Duration = Duration::from_millis(2);
 /// What may leave at once at the slowest rate, in packets (RFC 9002, section 7.7).
 const BURST_PACKETS: u64 = 10;
 
+/// Most time that counts at once, so that no product overflows: far more than [`BURST`].
+const MOST_PASSED: Duration = Duration::from_secs(1);
+
 /// The least that is worth waking up for, in time at the rate.
 const QUANTUM: Duration = Duration::from_millis(1);
 
@@ -34,7 +37,7 @@ impl Pacer {
     pub(super) fn poll(&mut self, now: Instant, rate: Rate, packet: u64) -> Result<u64, Instant> {
         let burst = rate.over(BURST).max(BURST_PACKETS * packet) as i64;
         let passed = now.saturating_duration_since(self.filled_at);
-        let gained = rate.over(passed.min(Duration::from_secs(1)));
+        let gained = rate.over(passed.min(MOST_PASSED));
         // What passed is only spent once it makes a byte.
         if gained > 0 || self.tokens > burst {
             self.tokens = self.tokens.saturating_add(gained as i64).min(burst);

@@ -52,6 +52,10 @@ const ROUTERS_PATIENCE: Duration = Duration::from_millis(1500);
 /// How long it may take to join a share; a pairing by itself takes a few round trips.
 const JOIN_DEADLINE: Duration = Duration::from_secs(40);
 
+/// How often it is looked whether what the hello waits for is there, and whether there is hope, while nothing else
+/// happens.
+const TICK: Duration = Duration::from_millis(200);
+
 /// Servers that one receiver asks at most.
 const SERVERS_LIMIT: usize = 16;
 
@@ -185,7 +189,7 @@ impl Joining<'_> {
                 return outcome;
             }
             let pairing = self.pairing.as_ref();
-            let tick = Instant::now() + Duration::from_millis(200);
+            let tick = Instant::now() + TICK;
             let due = [
                 pairing.and_then(ReceiverPairing::poll_timeout),
                 self.hello.due,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::code::{Locator, PairingCode};
+use fardrop_shared::limits::MIN_LOCATOR_DIGITS;
 use fardrop_shared::pairing::{Hello, SenderEvent, SenderPairing, Transports};
 use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, order};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
@@ -25,8 +26,8 @@ use crate::net::socket::{PeerSocket, sleep_until};
 /// share in a thousand gets a longer code.
 const TRIES_PER_LENGTH: u32 = 3;
 
-/// Digits of a locator, to begin with and at most.
-const DIGITS: std::ops::RangeInclusive<u32> = 3..=6;
+/// Digits of a locator, to begin with and at most: a million of them are never all taken.
+const DIGITS: std::ops::RangeInclusive<u32> = MIN_LOCATOR_DIGITS..=6;
 
 /// How long one server may be silent at most and at least: four tries, and two.
 const ONE_SERVER_PATIENCE: (Duration, Duration) =
