@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use fardrop_shared::name::BadNames;
+
 use crate::engine::command::ConflictPolicy;
 
 /// Where other servers than this machine's own are named; comma-separated.
@@ -121,6 +123,9 @@ pub struct ReceiveArgs {
     /// Where a name is taken [default: as in the settings, or ask, or skip with --yes]
     #[arg(long, value_name = "POLICY")]
     pub on_conflict: Option<OnConflict>,
+    /// Where the folder cannot hold a name
+    #[arg(long, value_name = "POLICY", default_value = "skip")]
+    pub bad_names: OnBadName,
     /// Print one JSON object a line on stdout, and nothing else there
     #[arg(long)]
     pub json: bool,
@@ -196,6 +201,15 @@ pub enum OnConflict {
     Replace,
 }
 
+/// `--bad-names`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnBadName {
+    /// Save under a name near to it: `what?` as `what%3F`
+    Rename,
+    /// Leave the file out, and say so
+    Skip,
+}
+
 /// `--link`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LinkChoice {
@@ -205,6 +219,15 @@ pub enum LinkChoice {
     Quic,
     /// Go-Back-N, Fardrop's own, which runs where QUIC cannot
     Gbn,
+}
+
+impl From<OnBadName> for BadNames {
+    fn from(choice: OnBadName) -> Self {
+        match choice {
+            OnBadName::Rename => Self::Rename,
+            OnBadName::Skip => Self::Skip,
+        }
+    }
 }
 
 impl From<OnConflict> for ConflictPolicy {

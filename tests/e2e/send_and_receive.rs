@@ -76,3 +76,46 @@ fn progress_ends_at_everything_and_the_sender_says_what_is_verified() -> Result<
     assert_eq!(names.last(), Some(&"ended"), "{names:?}");
     Ok(())
 }
+
+#[test]
+fn a_maildir_and_names_that_only_linux_has_cross_whole() -> Result<()> {
+    use std::os::unix::ffi::OsStrExt;
+    let work = tempfile::tempdir()?;
+    let out = work.path().join("out");
+    let mail = out.join("Maildir/cur");
+    fs::create_dir_all(&mail)?;
+    fs::create_dir(work.path().join("in"))?;
+    for number in 0..501 {
+        let name = format!("1700000{number:03}.M{number}P99.host,S=12:2,S");
+        fs::write(mail.join(name), format!("letter {number}"))?;
+    }
+    let odd: [&[u8]; 8] = [
+        b"back\\slash",
+        b"aux.c",
+        b"dot.",
+        b"tab\t",
+        b"caf\xe9",
+        b"Makefile",
+        b"makefile",
+        b"\xff",
+    ];
+    for name in odd {
+        fs::write(out.join(std::ffi::OsStr::from_bytes(name)), name)?;
+    }
+    let mut sender = PeerCommand::new("send")?.arg("--once").arg(&out).start()?;
+    let code = sender.code()?;
+    let receiver = PeerCommand::new("receive")?
+        .into_folder(&work.path().join("in"))
+        .arg("--yes")
+        .arg(&code)
+        .start()?;
+    for account in [receiver.finish()?, sender.finish()?] {
+        let done = assert_done(&account);
+        assert_eq!(
+            (&done["files"], &done["failed_files"]),
+            (&509.into(), &0.into())
+        );
+    }
+    assert_identical(&out, &work.path().join("in/out"));
+    Ok(())
+}

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use fardrop_shared::Role;
 use fardrop_shared::code::{Locator, PairingCode};
 use fardrop_shared::limits::MAX_ATTEMPTS;
+use fardrop_shared::name::BadNames;
 use zeroize::Zeroizing;
 
 use super::prompt::{Prompt, Typed};
@@ -49,6 +50,7 @@ pub fn receive(arguments: &ReceiveArgs, context: Context<'_>) -> Result<Exit> {
             .clone()
             .or_else(|| context.settings.download.clone())
             .unwrap_or_else(|| PathBuf::from(".")),
+        bad_names: arguments.bad_names.into(),
         tasks: 0,
     };
     match source {
@@ -107,6 +109,7 @@ struct Receiving<'a> {
     accept_all: bool,
     on_conflict: Option<ConflictPolicy>,
     destination: PathBuf,
+    bad_names: BadNames,
     tasks: u64,
 }
 
@@ -178,6 +181,7 @@ impl Receiving<'_> {
                 code,
                 options: ReceiveOptions {
                     destination: self.destination.clone(),
+                    bad_names: self.bad_names,
                 },
             },
         ));

@@ -4,10 +4,13 @@
 //! The numbers in here are local: how this machine reads, hashes and syncs.
 
 mod commit;
+#[cfg(test)]
+pub(crate) mod exfat;
 mod folders;
 mod part;
 mod place;
 mod platform;
+mod probe;
 mod reader;
 mod reason;
 #[cfg(test)]
@@ -17,5 +20,6 @@ pub use commit::{Committed, Content, Finished, Origin, commit, sync_folders};
 pub use folders::{Destination, Folder, Folders};
 pub use part::{ExistingFile, PartFile};
 pub use place::{free_space, has_part};
+pub use probe::name_rules;
 pub use reader::{Source, SourceReader};
 pub use reason::write_reason;

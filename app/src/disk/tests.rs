@@ -221,3 +221,46 @@ fn a_part_of_another_user_is_not_gone_on_with() {
         std::os::unix::fs::chown(part, Some(65_534), Some(65_534)).unwrap();
     });
 }
+
+/// Whether files that are made in `folder` keep these names.
+fn keeps(folder: &Path, names: &[&[u8]]) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let paths = names
+        .iter()
+        .map(|name| folder.join(std::ffi::OsStr::from_bytes(name)));
+    let kept = paths.map(|path| fs::write(&path, "").is_ok() && fs::remove_file(path).is_ok());
+    !kept.collect::<Vec<_>>().contains(&false)
+}
+
+#[test]
+fn what_a_folder_can_hold_is_found_by_trying_and_leaves_nothing_behind() {
+    let root = tempfile::tempdir().unwrap();
+    let names: [&[u8]; 6] = [b"a:b", b"a\\b", b"aux.c", b"a. ", b"a\t\x1b", b"\xff"];
+    let unmade = root.path().join("not/there/yet");
+    for folder in [root.path(), &unmade] {
+        let rules = name_rules(folder);
+        if keeps(root.path(), &names) {
+            assert!(names.iter().all(|name| rules.allows(name)), "{rules:?}");
+            assert!(rules.allows(&[b'x'; 255]) && !rules.allows(&[b'x'; 256]));
+        }
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+    let absent = name_rules(Path::new("/proc/self/no/such/folder"));
+    assert_eq!(absent, NameRules::new(Platform::HERE));
+}
+
+#[test]
+fn what_exfat_cannot_hold_is_found_by_trying() {
+    let Some(exfat) = exfat::Exfat::mount() else {
+        return;
+    };
+    let rules = name_rules(&exfat.folder());
+    assert_eq!(fs::read_dir(exfat.folder()).unwrap().count(), 0);
+    for name in ["what?", "a:b", "a\\b", "a*", "a|b", "a<b", "a\"b", "tab\t"] {
+        assert!(!rules.allows(name.as_bytes()), "{name:?}: {rules:?}");
+    }
+    assert!(!rules.allows(b"\xff"));
+    assert!(rules.allows("文".repeat(255).as_bytes()), "{rules:?}");
+    assert_eq!(rules, rules.clone().folding_case());
+    assert_ne!(rules, rules.clone().folding_form());
+}

@@ -18,9 +18,9 @@ use crate::limits::{MAX_NAME_BYTES, MAX_RENAME_ATTEMPTS};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BadNames {
     /// It is given another name near to it.
-    #[default]
     Rename,
     /// It is left out.
+    #[default]
     Skip,
 }
 

@@ -247,7 +247,13 @@ impl Sending {
     }
 
     fn fail(&mut self, file: u32, reason: FileReason) -> Result<(), Violation> {
-        self.expect_wanted(file)?;
+        // What cannot be at the receiver is told instead of being wanted.
+        let told = reason == FileReason::NameForbidden
+            && self.phase == Phase::Wanting
+            && self.wanted.insert(file);
+        if !told {
+            self.expect_wanted(file)?;
+        }
         if !self.failed.insert(file) {
             return Err(Violation("a file failed twice"));
         }

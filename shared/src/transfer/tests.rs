@@ -60,7 +60,7 @@ fn frames_are_the_same_wherever_the_stream_is_cut() {
 fn unknown_frames_and_reasons_are_violations() {
     decode(&[&[0]]).unwrap_err();
     decode(&[&[5]]).unwrap_err();
-    decode(&[&[4, 6]]).unwrap_err();
+    decode(&[&[4, FileReason::ALL.len() as u8]]).unwrap_err();
     decode(&[&[2, 0, 0, 0, 0]]).unwrap_err();
 }
 
@@ -352,4 +352,27 @@ proptest! {
             prop_assert_eq!(set.contains(index), model.contains(&index));
         }
     }
+}
+
+#[test]
+fn a_name_that_cannot_be_is_told_instead_of_wanted() {
+    let reason = FileReason::NameForbidden;
+    let failed = ReceiverMessage::Failed { file: 1, reason };
+    let accept = ReceiverMessage::Accept { files: 0, bytes: 0 };
+    let offered = Totals {
+        files: 2,
+        bytes: 8,
+        ..Totals::default()
+    };
+    let mut sending = Sending::new(offered);
+    assert!(sending.handle_message(failed.clone()).is_err());
+    let mut sending = Sending::new(offered);
+    sending.handle_message(accept).unwrap();
+    sending.handle_message(failed.clone()).unwrap();
+    assert_eq!(sending.failures(), (vec![(1, reason)], 1));
+    assert!(sending.handle_message(failed).is_err());
+    let want = ReceiverMessage::Want { first: 1, last: 1 };
+    assert!(sending.handle_message(want).is_err());
+    let outside = ReceiverMessage::Failed { file: 2, reason };
+    assert!(sending.handle_message(outside).is_err());
 }

@@ -5,7 +5,7 @@
 //!                                            Hello, Offer, Page*, OfferEnd
 //! Hello
 //! (asks the person)
-//! Accept, Want*, WantFrom*, WantEnd          (data streams: see transfer::frame)
+//! Accept, Failed*, Want*, WantFrom*, WantEnd          (data streams: see transfer::frame)
 //! Progress*, Skip*, Failed*
 //! Done                                       Done
 //! ```
@@ -150,7 +150,8 @@ pub enum FileReason {
     FolderInTheWay,
     /// Its name is longer than the receiver's file system has them.
     NameTooLong,
-    /// The receiver's file system cannot have such a name.
+    /// The receiver's file system cannot have such a name, or takes it for that of another file: said before
+    /// anything is wanted, as far as that is known then, and the file is not wanted.
     NameForbidden,
     /// It is larger than the receiver's file system, or a limit there, lets a file be.
     FileTooLarge,

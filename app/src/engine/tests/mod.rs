@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use fardrop_rendezvous::{Bounds, Config, Listen, Need, Server};
 use fardrop_shared::code::PairingCode;
+use fardrop_shared::name::BadNames;
 use fardrop_shared::pairing::Transports;
 use tempfile::TempDir;
 
@@ -129,6 +130,7 @@ fn receive_as(engine: &EngineHandle, task: TaskNumber, code: &str, destination: 
             code: PairingCode::parse(code).unwrap(),
             options: ReceiveOptions {
                 destination: destination.to_owned(),
+                bad_names: BadNames::default(),
             },
         },
     );

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use fardrop_shared::code::PairingCode;
+use fardrop_shared::name::BadNames;
 
 use super::{Closing, Dialog, Effect, Model, Pasting, Phase, Receive, ServerTest, Share, Task};
 use crate::config::{OnClose, Settings};
@@ -265,7 +266,10 @@ impl Model {
             task,
             NewTask::Receive {
                 code,
-                options: ReceiveOptions { destination },
+                options: ReceiveOptions {
+                    destination,
+                    bad_names: BadNames::default(),
+                },
             },
         ));
     }

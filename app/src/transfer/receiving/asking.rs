@@ -9,11 +9,11 @@ use fardrop_shared::offer::{CheckedManifest, PlacedManifest};
 use fardrop_shared::wire::peer::DeclineReason;
 use rand::rngs::OsRng;
 
-use super::decision::{Answer, Decide, Decision, ScannedOffer};
+use super::decision::{Answer, Decide, Decision, ReceiveOptions, ScannedOffer};
 use super::scan::DestinationScan;
 use super::selection::{Acceptance, ConflictPolicy, Selection};
 use super::threads::{Alive, on_thread};
-use crate::disk::{Destination, free_space};
+use crate::disk::{Destination, free_space, name_rules};
 use crate::transfer::error::{DestinationError, TransferError};
 
 /// What the person takes of an offer, and into which folder.
@@ -28,11 +28,15 @@ pub(super) struct Taken {
 /// Scans the destination and asks the person, until that is settled.
 pub(super) async fn ask(
     manifest: Arc<CheckedManifest>,
-    destination: PathBuf,
+    options: ReceiveOptions,
     person: &mut impl Decide,
     alive: &Alive,
 ) -> Result<Taken, TransferError> {
-    let scanned = scan(&manifest, &destination, alive).await?;
+    let ReceiveOptions {
+        destination,
+        bad_names,
+    } = options;
+    let scanned = scan(&manifest, &destination, bad_names, alive).await?;
     let mut scanned = scanned?;
     person.see(&scanned.offer());
     let mut refused = None;
@@ -55,7 +59,7 @@ pub(super) async fn ask(
             },
             Answer::Elsewhere(folder) => (folder, None),
         };
-        match scan(&manifest, &elsewhere, alive).await? {
+        match scan(&manifest, &elsewhere, bad_names, alive).await? {
             Ok(other) => {
                 scanned = other;
                 person.see(&scanned.offer());
@@ -95,12 +99,18 @@ impl Scanned {
 async fn scan(
     manifest: &Arc<CheckedManifest>,
     path: &Path,
+    bad_names: BadNames,
     alive: &Alive,
 ) -> Result<Result<Scanned, DestinationError>, TransferError> {
     let (manifest, destination) = (Arc::clone(manifest), path.to_owned());
     let scanning = on_thread("fardrop-scan", alive, move || {
-        let rules = NameRules::new(Platform::HERE);
-        let manifest = manifest.place(rules, BadNames::default(), &mut OsRng);
+        // Most offers need no look at what the destination can hold.
+        let rules = if manifest.is_possible_everywhere(&mut OsRng) {
+            NameRules::new(Platform::HERE)
+        } else {
+            name_rules(&destination)
+        };
+        let manifest = manifest.place(rules, bad_names, &mut OsRng);
         let scan = match Destination::open(&destination) {
             Ok(opened) => DestinationScan::look(&manifest, &mut opened.folders()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

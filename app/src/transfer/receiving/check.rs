@@ -5,7 +5,7 @@ use std::io;
 use fardrop_shared::name::SafeName;
 use fardrop_shared::offer::{EntryKind, PlacedManifest};
 use fardrop_shared::transfer::Ranges;
-use fardrop_shared::wire::peer::{Claim, ReceiverMessage};
+use fardrop_shared::wire::peer::{Claim, FileReason, ReceiverMessage};
 
 use super::scan::DestinationScan;
 use super::selection::{Acceptance, ConflictPolicy};
@@ -43,6 +43,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn run(&self, mut folders: Folders) -> Result<(), Over> {
+        self.tell_left_out();
         self.ask_for_fresh()?;
         let mut cursor = self.manifest.cursor();
         while let Some((index, entry)) = cursor.next(self.manifest) {
@@ -77,6 +78,34 @@ impl Check<'_> {
             }
         }
         self.say(ReceiverMessage::WantEnd)
+    }
+
+    /// Says what cannot be here, before anything crosses: every file, and every folder with nothing in it.
+    fn tell_left_out(&self) {
+        let mut cursor = self.manifest.cursor();
+        let mut folder: Option<(u32, Vec<u8>)> = None;
+        for index in self.manifest.left_out() {
+            let Some(entry) = cursor.entry(self.manifest, index) else {
+                continue;
+            };
+            if !self.acceptance.contains(index) {
+                continue;
+            }
+            if let Some((index, path)) = folder.take()
+                && !(entry.path.starts_with(&path) && entry.path.get(path.len()) == Some(&b'/'))
+            {
+                self.state.fail(index, &path, FileReason::NameForbidden);
+            }
+            if entry.kind == EntryKind::Folder {
+                folder = Some((index, entry.path.to_owned()));
+            } else {
+                self.state
+                    .fail(index, entry.path, FileReason::NameForbidden);
+            }
+        }
+        if let Some((index, path)) = folder {
+            self.state.fail(index, &path, FileReason::NameForbidden);
+        }
     }
 
     fn ask_for_fresh(&self) -> Result<(), Over> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fardrop_shared::name::BadNames;
 use fardrop_shared::offer::PlacedManifest;
 
 use super::scan::DestinationScan;
@@ -14,6 +15,8 @@ use crate::transfer::error::DestinationError;
 pub struct ReceiveOptions {
     /// The folder that gets the files; it is made if it is missing.
     pub destination: PathBuf,
+    /// What becomes of names that cannot be there.
+    pub bad_names: BadNames,
 }
 
 /// An offer, and what a scan of the destination found. Nothing was written so far.

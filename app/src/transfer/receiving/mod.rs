@@ -136,7 +136,7 @@ async fn run(
     };
     link.control_sender.send(&hello.encode()).await?;
     let manifest = Arc::new(read_offer(&mut link.control_receiver).await?);
-    let taken = ask(manifest, options.destination, person, alive).await?;
+    let taken = ask(manifest, options, person, alive).await?;
     let needed = taken.scan.needed(&taken.manifest, &taken.acceptance);
     if let Some(free) = taken.free_space.filter(|free| *free < needed) {
         return Err(TransferError::NoSpace { needed, free });

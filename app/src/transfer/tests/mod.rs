@@ -2,6 +2,7 @@
 
 mod hostile;
 mod interrupted;
+mod names;
 mod steered;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
+use fardrop_shared::name::BadNames;
 use fardrop_shared::wire::peer::{DeclineReason, FileReason};
 use tokio::sync::watch;
 
@@ -28,6 +30,7 @@ fn offer(paths: &[&Path]) -> Arc<OfferSource> {
 fn options(destination: &Path) -> ReceiveOptions {
     ReceiveOptions {
         destination: destination.to_path_buf(),
+        bad_names: BadNames::default(),
     }
 }
 
@@ -48,9 +51,18 @@ fn controls() -> Controls {
 type Outcome = Result<Summary, TransferError>;
 
 async fn cross_over(
-    (left, right): (Link, Link),
+    links: (Link, Link),
     offer: Arc<OfferSource>,
     destination: &Path,
+    answer: Answer,
+) -> (Outcome, Outcome) {
+    cross_with(links, offer, options(destination), answer).await
+}
+
+async fn cross_with(
+    (left, right): (Link, Link),
+    offer: Arc<OfferSource>,
+    options: ReceiveOptions,
     answer: Answer,
 ) -> (Outcome, Outcome) {
     let (sending, receiving) = (controls(), controls());
@@ -60,7 +72,7 @@ async fn cross_over(
             send(left, offer, sending, std::future::pending()),
             receive(
                 right,
-                options(destination),
+                options,
                 async |_| answer.clone(),
                 receiving,
                 std::future::pending()
