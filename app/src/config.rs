@@ -30,10 +30,9 @@ pub const WORDS_MIN: u8 = MIN_WORDS as u8;
 /// Most secret words that may be set, as `limits` has it.
 pub const WORDS_MAX: u8 = MAX_WORDS as u8;
 
-/// Smallest and largest size of text, in percent: what can still be read, and what a small window can
-/// still hold.
+/// Smallest size of text, in percent: what can still be read.
 pub const TEXT_PERCENT_MIN: u16 = 75;
-/// See [`TEXT_PERCENT_MIN`].
+/// Largest size of text, in percent: what a small window can still hold.
 pub const TEXT_PERCENT_MAX: u16 = 200;
 
 /// Longest name of this machine towards peers, in characters.

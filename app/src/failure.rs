@@ -277,7 +277,7 @@ impl Failure {
         }
     }
 
-    /// This failure with what only this case knows.
+    /// Adds to the failure what only this case knows.
     #[must_use]
     pub fn with_detail(mut self, detail: impl fmt::Display) -> Self {
         self.detail = Some(detail.to_string());

@@ -69,7 +69,7 @@ impl Stop {
         }
     }
 
-    /// Whether it was raised.
+    /// Whether the wish to stop was raised.
     #[must_use]
     pub fn requested(&self) -> bool {
         self.0.raised.load(Ordering::Relaxed)

@@ -52,7 +52,7 @@ impl CookieJar {
         mac(&self.current, address)
     }
 
-    /// Whether it was made for that address in this slot or the one before. In constant time.
+    /// Whether `cookie` was made for `address` in this slot of time or the one before. In constant time.
     pub(crate) fn accepts(&self, cookie: Cookie, address: SocketAddr) -> bool {
         let current = mac(&self.current, address).0.ct_eq(&cookie.0);
         let previous = mac(&self.previous, address).0.ct_eq(&cookie.0);

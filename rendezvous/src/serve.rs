@@ -47,7 +47,7 @@ pub struct Listen {
     pub need: Need,
 }
 
-/// What it means if an address cannot be had.
+/// How much an address is needed: what it means if it cannot be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// The server does not start.
@@ -57,8 +57,8 @@ pub enum Need {
 }
 
 impl Listen {
-    /// That address with the next port as the second; with port 0, any two ports. The last port of all
-    /// has no second.
+    /// Addresses to serve at: `main`, and the next port as the second; with port 0, any two ports. The last port
+    /// of all has no second.
     #[must_use]
     pub fn new(main: SocketAddr, need: Need) -> Self {
         let next = match main.port() {
@@ -261,7 +261,7 @@ fn bind_pair(listen: &Listen) -> Result<Vec<Bound>, BindError> {
     Ok(vec![Bound { port, ..main }, second])
 }
 
-/// Nobody needs the line to meet somebody, so a port that is taken is no reason not to serve.
+/// Listens for TCP checks. No pairing needs them, so a port that is taken is no reason not to serve.
 fn bind_tcp_responder(address: SocketAddr) -> Option<TcpListener> {
     tcp_responder::listen(address)
         .inspect_err(|error| tracing::warn!(%error, "serving without a line by TCP"))

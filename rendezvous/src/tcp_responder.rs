@@ -76,7 +76,7 @@ pub(crate) async fn run(listener: TcpListener, state: Arc<Mutex<State>>) {
     }
 }
 
-/// This machine's clock.
+/// The time by this machine's clock, in milliseconds since 1970.
 fn unix_ms() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -12,7 +12,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The other one.
+    /// The other side's role.
     #[must_use]
     pub const fn peer(self) -> Self {
         match self {

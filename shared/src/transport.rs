@@ -34,10 +34,10 @@ impl Transports {
     pub const QUIC: Self = Self(1);
     /// Go-Back-N.
     pub const GO_BACK_N: Self = Self(2);
-    /// Every one that this code has.
+    /// Every transport that this code has.
     pub const ALL: Self = Self(3);
 
-    /// Those in both sets.
+    /// The transports that are in both sets.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)

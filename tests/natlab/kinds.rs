@@ -217,7 +217,7 @@ fn core_keeps_its_times_and_its_share_of_losses() -> Result<()> {
         host.send_to(b"?", server.local_addr()?)?;
     }
     server.set_read_timeout(Some(Duration::from_secs(1)))?;
-    // A socket drops what it has no room for, so the core's own books are what counts.
+    // A socket drops what it has no room for, so the core's own records are what counts.
     while server.recv(&mut [0; 16]).is_ok() {}
     let lost = lab.traffic().lost.load(Ordering::Relaxed);
     let carried = lab.traffic().carried.load(Ordering::Relaxed);

@@ -16,7 +16,7 @@ use crate::round::{Running, Turn, rounds, small_file};
 /// How long it may take until somebody is told.
 const BOUND: Duration = Duration::from_secs(5);
 
-/// The same where the reason is known when both have met.
+/// How long it may take until somebody is told where the reason is known when both have met.
 const KNOWN_BOUND: Duration = Duration::from_secs(1);
 
 fn build(test: &str, one: HomePlan, other: HomePlan) -> Result<Option<Lab>> {

@@ -11,7 +11,7 @@ use fardrop_shared::pairing::Cipher;
 /// Most steps of one script, so that each input is done with soon.
 const MOST_STEPS: usize = 300;
 
-/// Most entries in the books of one end: see `tests/sim/gbn/world.rs`.
+/// Most entries in the records of one end: see `tests/sim/gbn/world.rs`.
 const MOST_ENTRIES: usize = 2 * 60_000 + 8192;
 
 /// The decoder of Go-Back-N's segments: six bytes of packet number, then a body.

@@ -28,7 +28,7 @@ const FACE: &[&str] = &[
     "text",
 ];
 
-/// The same for a window, which also remembers, and is told of other starts.
+/// What a window may use: as a command line, and what remembers and is told of other starts.
 const WINDOW: &[&str] = &[
     "args",
     "config",
@@ -49,7 +49,7 @@ const WINDOW: &[&str] = &[
 
 /// The table. A module may always use itself and `fardrop_shared`; test code may use anything.
 ///
-/// It goes beyond LAYOUT.md's where the code needs it: the faces also see `args`, `config` and
+/// It is CONTRIBUTING.md's, and more where the code needs it: the faces also see `args`, `config` and
 /// `signals`, which hold the person's wishes and know nothing of the engine's inside, and `transfer`
 /// also sees `files`, whose source files an offer is made of.
 ///

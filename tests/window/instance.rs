@@ -83,7 +83,7 @@ impl<'a> Instance<'a> {
         Self::start_with(stage, person, arguments, |_| Ok(()))
     }
 
-    /// The same, with what else the process is to be given.
+    /// Starts the program as [`start`](Self::start) does, with what else the process is to be given.
     pub(crate) fn start_with(
         stage: &'a Stage<'a>,
         person: Person,
@@ -197,7 +197,7 @@ impl<'a> Instance<'a> {
         self.press_part(Role::BUTTON, name)
     }
 
-    /// The same with a part of another role.
+    /// Waits for a part of that role, and does what a click on it does.
     pub(crate) fn press_part(&self, role: Role, name: &str) -> Result<()> {
         let part = self.find(role, name)?;
         self.stage.reader.press(&part)

@@ -127,7 +127,7 @@ pub struct Streams {
 }
 
 impl Console {
-    /// This process's own.
+    /// The streams of this process itself.
     #[must_use]
     pub fn standard() -> Self {
         Self {
@@ -207,7 +207,7 @@ trait Report {
     /// A question for people, which ends in mid-line.
     fn ask(&mut self, question: &str) -> io::Result<()>;
 
-    /// It was answered, with a line of its own.
+    /// Takes in that the question was answered, with a line of its own.
     fn answered(&mut self);
 }
 

@@ -28,15 +28,15 @@ mod session {
     /// How long an answer may take. The bus may have to start the program that gives it first.
     const PATIENCE: Duration = Duration::from_secs(3);
 
-    const PORTAL: Place = Place {
+    const PORTAL: BusObject = BusObject {
         name: "org.freedesktop.portal.Desktop",
         path: "/org/freedesktop/portal/desktop",
     };
-    const FILE_MANAGER: Place = Place {
+    const FILE_MANAGER: BusObject = BusObject {
         name: "org.freedesktop.FileManager1",
         path: "/org/freedesktop/FileManager1",
     };
-    const NOTIFICATIONS: Place = Place {
+    const NOTIFICATIONS: BusObject = BusObject {
         name: "org.freedesktop.Notifications",
         path: "/org/freedesktop/Notifications",
     };
@@ -52,12 +52,12 @@ mod session {
     const GNOME: &str = "org.gnome.desktop.interface";
 
     /// An object on the bus.
-    struct Place {
+    struct BusObject {
         name: &'static str,
         path: &'static str,
     }
 
-    impl Place {
+    impl BusObject {
         fn call<A, R>(&self, interface: &str, method: &str, arguments: &A) -> zbus::Result<R>
         where
             A: Serialize + DynamicType,

@@ -101,7 +101,7 @@ pub fn serve(service: DesktopService, wake: Wake) -> io::Result<()> {
     Ok(())
 }
 
-/// Those whom requests concern.
+/// The queues of the threads that answer requests.
 struct Queues {
     clipboard: SyncSender<clipboard::Job>,
     folders: SyncSender<folder::Job>,

@@ -344,7 +344,7 @@ fn lock(file: &File) -> io::Result<Lock> {
     }
 }
 
-/// Another receiver may have given the file its final name before the lock was had.
+/// Whether `name` still stands for `file`: another receiver may have given it its final name before the lock was had.
 fn still_named(folder: &Dir, name: &str, file: &File) -> io::Result<bool> {
     match folder.symlink_metadata(name) {
         Ok(metadata) => platform::same_file(file, &metadata),

@@ -1,4 +1,4 @@
-//! Choosing names: part files, free target names, and what room there is.
+//! The names of part files, and what room there is at a destination.
 
 use std::{io, path::Path};
 
@@ -19,7 +19,7 @@ pub fn has_part(folder: &Folder, path: &SafeName<'_>) -> Option<u64> {
     metadata.is_file().then(|| metadata.len())
 }
 
-/// Another name for a part file, where another receiver holds the first.
+/// A spare name for a part file, where another receiver holds the usual one.
 pub(super) fn spare_part_name() -> String {
     format!("{PART_PREFIX}{:032x}.part", rand::random::<u128>())
 }

@@ -92,7 +92,7 @@ pub(super) enum Notice {
     Draining(LinkHandle),
 }
 
-/// The other ends of [`SessionControls`].
+/// What the loop keeps of a session: the other ends of its [`SessionControls`].
 #[derive(Debug)]
 pub(super) struct SessionEntry {
     cancel: CancelHandle,

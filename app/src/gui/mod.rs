@@ -48,7 +48,7 @@ const WINDOW_MIN: [f32; 2] = [360.0, 480.0];
 /// watched.
 const FRAME_INTERVAL: Duration = Duration::from_millis(100);
 
-/// As good as at once, to a person.
+/// The shortest time after which a frame is asked for: as good as at once, to a person.
 const SOON: Duration = Duration::from_millis(1);
 
 /// Why there is no window.

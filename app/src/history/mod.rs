@@ -303,7 +303,7 @@ impl History {
 }
 
 impl Entry {
-    /// This entry with everything in it cut to its bounds.
+    /// The entry, with everything in it cut to its bounds.
     fn bounded(mut self) -> Self {
         cut(&mut self.device);
         self.names.truncate(NAMES_LIMIT);

@@ -133,7 +133,7 @@ impl Pinned {
     }
 }
 
-/// There is no TLS 1.2 here.
+/// The answer to every signature of TLS 1.2, which is not spoken here.
 fn no_tls12() -> Result<HandshakeSignatureValid, Error> {
     Err(Error::General("only TLS 1.3 is spoken".to_owned()))
 }

@@ -51,7 +51,7 @@ pub const CONFLICT_AGAIN: &str = "Type s, r or p, or n to decline; Enter alone m
 pub const CODE_ARGUMENT_WARNING: &str = "Note: on a machine that others use too, they can see \
      commands and so this code; there, type it at the prompt instead.";
 
-/// Nothing to read a code from.
+/// An error: there is nothing to read a code from.
 pub const CODE_MISSING: &str = "No code was given: type it at the prompt, pipe it in, set \
      FARDROP_CODE, or name it as an argument.";
 
@@ -74,7 +74,7 @@ pub const CONNECTING: &str = "Looking for the sender...";
 /// The connection was lost; more may follow on the same line.
 pub const INTERRUPTED: &str = "The connection was lost; looking for the other machine again.";
 
-/// Nobody wishes any more that the bytes stand still.
+/// A line: nobody wishes any more that the bytes stand still.
 pub const RESUMED: &str = "Going on.";
 
 /// A window was asked for, and there is none in this program.
@@ -341,7 +341,7 @@ pub fn cannot_open(name: &str) -> String {
     )
 }
 
-/// Another start holds the lock of the only window, and does not answer.
+/// An error: another start holds the lock of the only window, and does not answer.
 #[must_use]
 pub fn window_silent(error: &str) -> String {
     format!(

@@ -140,7 +140,7 @@ impl PairingCode {
         })
     }
 
-    /// This code on another rendezvous, which it will name; with `None`, on the receiver's own.
+    /// The code as it is at another rendezvous, which it then names; with `None`, at the receiver's own.
     ///
     /// # Errors
     ///

@@ -49,7 +49,7 @@ pub(super) struct Sample {
     pub(super) rtt: Duration,
 }
 
-/// The books of what was sent and delivered.
+/// The records of what was sent and delivered.
 #[derive(Debug, Clone)]
 pub(super) struct Delivery {
     delivered: u64,

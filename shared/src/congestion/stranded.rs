@@ -19,7 +19,7 @@ struct Left {
 }
 
 impl Stranded {
-    /// So many bytes, since the path changed just now.
+    /// The account of `bytes` that were in flight on the old path when it changed, which is `now`.
     pub(super) const fn new(now: Instant, bytes: u64) -> Self {
         Self(Some(Left {
             bytes,

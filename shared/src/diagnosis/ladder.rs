@@ -189,7 +189,7 @@ impl Diagnosis {
         }
     }
 
-    /// Whether it could be found out that something gets out, or nobody was named who could be asked.
+    /// Whether the diagnosis says something: a datagram got out to a server, or there was no server to ask.
     #[must_use]
     pub fn is_conclusive(&self) -> bool {
         let reached = match self.udp() {

@@ -60,7 +60,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// That of an address.
+    /// The scope of an address.
     #[must_use]
     pub const fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
@@ -179,7 +179,7 @@ impl RouterProtocol {
         }
     }
 
-    /// Whether it opens a port of an IPv4 NAT.
+    /// Whether the protocol opens a port of an IPv4 NAT.
     #[must_use]
     pub const fn is_for_ipv4(self) -> bool {
         match self {

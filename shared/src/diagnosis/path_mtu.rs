@@ -8,8 +8,8 @@
 use crate::limits::{MTU_ROUNDS, MTU_SIZES_AT_ONCE};
 
 /// The lengths of the first round, which are local: UDP payloads that common networks allow and no longer
-/// one. 508 and 972 bytes (what IPv4 promises, and a round kilobyte), QUIC's 1200, IPv6's smallest link of 1280, tunnels from 1400 to 1440, PPPoE's 1492, Ethernet's 1500, each
-/// less 28 and 48 bytes of headers.
+/// one. 508 and 972 bytes (what IPv4 promises, and a round kilobyte), QUIC's 1200, IPv6's smallest link of
+/// 1280, tunnels from 1400 to 1440, PPPoE's 1492, Ethernet's 1500, each less 28 and 48 bytes of headers.
 const COMMON: [u16; 16] = [
     508, 972, 1100, 1200, 1232, 1252, 1352, 1372, 1392, 1412, 1432, 1444, 1452, 1464, 1472, 8972,
 ];
@@ -63,7 +63,7 @@ impl PathMtuSearch {
         }
     }
 
-    /// This round's time is over.
+    /// Takes in that the time of the present round is over.
     pub fn end_round(&mut self) {
         self.rounds += 1;
         if let Some(&lost) = self.sizes.iter().find(|&&size| size > self.best) {

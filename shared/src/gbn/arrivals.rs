@@ -154,7 +154,7 @@ impl Arrivals {
     }
 
     /// Bytes of memory that they take.
-    pub(super) fn books_bytes(&self) -> usize {
+    pub(super) fn records_bytes(&self) -> usize {
         self.runs.capacity() * size_of::<Run>()
     }
 

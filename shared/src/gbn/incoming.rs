@@ -144,8 +144,8 @@ impl Incoming {
     }
 
     /// Bytes of memory that is not the stream's own.
-    pub(super) fn books_bytes(&self) -> usize {
-        self.blocks.capacity() * size_of::<BytesMut>() + self.arrived.books_bytes()
+    pub(super) fn records_bytes(&self) -> usize {
+        self.blocks.capacity() * size_of::<BytesMut>() + self.arrived.records_bytes()
     }
 
     /// One past the highest offset that has arrived.

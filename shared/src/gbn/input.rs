@@ -398,7 +398,7 @@ impl Connection {
     }
 }
 
-/// What one look at the books found to be lost.
+/// What one look at the records found to be lost.
 #[derive(Debug, Default)]
 struct Losses {
     bytes: u64,

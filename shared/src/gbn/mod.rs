@@ -5,7 +5,7 @@
 //! A [`Connection`] is one end. Both ends make one and begin at the same time; neither is a client.
 //!
 //! * `opening`: the first packets. `segment`: all others. `keys`: what seals both.
-//! * `outgoing`, `incoming`: the stream's two halves. `sent`, `arrivals`: the packets' books.
+//! * `outgoing`, `incoming`: the stream's two halves. `sent`, `arrivals`: the packets' records.
 //! * `input`: what a datagram does. `transmit`: what is sent next. `ecn`: what routers say meanwhile.
 //!
 //! The receiver keeps what arrived out of order and says where its holes are (as RFC 2018 and RFC 9000 have

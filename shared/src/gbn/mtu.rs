@@ -77,7 +77,7 @@ impl Mtu {
         self.raise_at
     }
 
-    /// It is [`Self::raise_at`].
+    /// Takes in that [`Self::raise_at`] has come: larger sizes are tried again.
     pub(super) fn handle_raise(&mut self) {
         self.raise_at = None;
         self.refused = self.most.saturating_add(1);

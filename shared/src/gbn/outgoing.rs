@@ -13,7 +13,7 @@ use crate::limits::{GBN_RECEIVE_WINDOW, GBN_SEND_BUFFER};
 /// room than they hold.
 const SMALL: usize = 4096;
 
-/// What they are gathered in, in bytes.
+/// What small writes are gathered in, in bytes.
 const GATHERED: usize = 64 * 1024;
 
 /// A part of the stream to be sent, which may be empty where the stream ends.
@@ -290,11 +290,11 @@ impl Outgoing {
     }
 
     /// Bytes of memory that is not the stream's own.
-    pub(super) fn books_bytes(&self) -> usize {
+    pub(super) fn records_bytes(&self) -> usize {
         self.chunks.capacity() * size_of::<Chunk>()
             + self.tail.capacity()
             + self.again.capacity() * size_of::<Range<u64>>()
-            + self.acknowledged.books_bytes()
+            + self.acknowledged.records_bytes()
     }
 
     /// One past the last byte written.

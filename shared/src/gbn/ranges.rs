@@ -31,7 +31,7 @@ impl Ranges {
     }
 
     /// Bytes of memory that it takes.
-    pub(super) fn books_bytes(&self) -> usize {
+    pub(super) fn records_bytes(&self) -> usize {
         self.above.capacity() * size_of::<Range<u64>>()
     }
 

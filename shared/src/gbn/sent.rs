@@ -12,7 +12,7 @@ use crate::limits::GBN_MAX_RECORDS;
 #[cfg(test)]
 mod tests;
 
-/// Of the [`GBN_MAX_RECORDS`], what only packets without data may use.
+/// Records, of [`GBN_MAX_RECORDS`], that only packets without data may use.
 const RESERVED: usize = 2_000;
 
 /// Packets that have overtaken one before it counts as lost, while none was ever seen to be overtaken
@@ -155,8 +155,8 @@ impl Sent {
         self.records.len()
     }
 
-    /// Bytes of memory that the books take.
-    pub(super) fn books_bytes(&self) -> usize {
+    /// Bytes of memory that the records take.
+    pub(super) fn records_bytes(&self) -> usize {
         self.records.capacity() * size_of::<Record>() + self.lost.capacity() * size_of::<u64>()
     }
 

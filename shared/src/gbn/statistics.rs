@@ -31,10 +31,10 @@ pub struct Statistics {
     pub window: u64,
     /// Bytes of the streams held now, both ways.
     pub held_bytes: u64,
-    /// Entries in the books of packets and parts now, both ways.
+    /// Entries in the records of packets and parts now, both ways.
     pub entries: usize,
-    /// Bytes of memory that those books take, less the half a MiB of the congestion controller's.
-    pub books_bytes: usize,
+    /// Bytes of memory that those records take, less the half a MiB of the congestion controller's.
+    pub records_bytes: usize,
 }
 
 impl Connection {
@@ -47,15 +47,15 @@ impl Connection {
             marked: self.ecn.experienced(),
             held_bytes: self.outgoing.held() + self.incoming.held(),
             entries: self.sent.len() + self.arrivals.pieces() + self.outgoing.waiting_again(),
-            books_bytes: self.books_bytes(),
+            records_bytes: self.records_bytes(),
             ..self.statistics
         }
     }
 
-    fn books_bytes(&self) -> usize {
-        self.sent.books_bytes()
-            + self.arrivals.books_bytes()
-            + self.outgoing.books_bytes()
-            + self.incoming.books_bytes()
+    fn records_bytes(&self) -> usize {
+        self.sent.records_bytes()
+            + self.arrivals.records_bytes()
+            + self.outgoing.records_bytes()
+            + self.incoming.records_bytes()
     }
 }

@@ -219,7 +219,7 @@ impl Connection {
         }
     }
 
-    /// Appends one segment of at most `size` bytes and enters it into the books.
+    /// Appends one segment of at most `size` bytes and enters it into the records.
     fn write_segment(
         &mut self,
         now: Instant,
@@ -350,7 +350,7 @@ impl Connection {
         sending.finished = finished;
     }
 
-    /// Enters a segment that was written into the books.
+    /// Enters a segment that was written into the records.
     fn enter(&mut self, now: Instant, sending: &Sending, written: usize) {
         // No datagram is longer than GBN_MOST_MTU.
         let packet_number = self.sent.next_number();

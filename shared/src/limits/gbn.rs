@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Bytes of the stream that Go-Back-N's receiver keeps for its reader, holes included: what a gigabit
-/// carries in 100 ms. With [`GBN_SEND_BUFFER`] and the books of packets (5 MiB) a link stays under
+/// carries in 100 ms. With [`GBN_SEND_BUFFER`] and the records of packets (5 MiB) a link stays under
 /// 32 MiB a side, both ways busy.
 pub const GBN_RECEIVE_WINDOW: u64 = 13 << 20;
 

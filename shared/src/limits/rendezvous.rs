@@ -39,7 +39,7 @@ pub const MAX_RECEIVERS_PER_LOCATOR: usize = 32;
 /// runs that have ended need not be withdrawn in a hurry.
 pub const MAX_ANNOUNCEMENTS: usize = 2 * MAX_RECEIVERS_PER_LOCATOR;
 
-/// Of how many parties a client remembers what they last said: as many as can be answered.
+/// Most parties of whom a client remembers what they last said: as many as can be answered.
 pub const MAX_SEEN_PARTIES: usize = MAX_ANNOUNCEMENTS;
 
 /// How many events of a client wait for the caller, who takes them after every input; one input gives three

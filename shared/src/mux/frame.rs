@@ -33,7 +33,7 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// Both.
+    /// Both channels.
     pub const ALL: [Self; 2] = [Self::Control, Self::Data];
 }
 
@@ -55,7 +55,7 @@ pub enum Header {
 }
 
 impl Header {
-    /// As it is on the wire.
+    /// The header as it is on the wire.
     pub fn encode(self) -> [u8; HEADER_LENGTH] {
         let (kind, amount) = match self {
             Self::Bytes(Channel::Control, length) => (0, length),

@@ -65,7 +65,7 @@ struct Outgoing {
     end_due: bool,
 }
 
-/// Both directions of both channels.
+/// One end of a shared stream: both channels, each in both directions.
 #[derive(Debug)]
 pub struct Mux {
     parser: Parser,

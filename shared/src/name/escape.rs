@@ -1,4 +1,4 @@
-//! Another name near to one that cannot be.
+//! Escaping: from a name that cannot be on this disk to one near to it that can.
 //!
 //! ```text
 //! what?.txt      what%3F.txt      a character that is forbidden, in UTF-8, each byte as % and two hex digits

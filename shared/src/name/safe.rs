@@ -14,7 +14,7 @@ use super::{check::components, display_safe, lossy};
 pub struct SafeName<'a>(Cow<'a, [u8]>);
 
 impl<'a> SafeName<'a> {
-    /// Of components that were checked and are possible, with `/` between them.
+    /// A name of components that were checked and are possible, with `/` between them.
     pub(super) const fn new(path: Cow<'a, [u8]>) -> Self {
         Self(path)
     }
@@ -40,7 +40,7 @@ impl<'a> SafeName<'a> {
         }
     }
 
-    /// Its components, outermost first; at least one.
+    /// The components of the name, outermost first; at least one.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = SafeName<'_>> {
         components(&self.0).map(|component| SafeName(Cow::Borrowed(component)))
     }
@@ -59,7 +59,7 @@ impl<'a> SafeName<'a> {
         Some(SafeName(Cow::Borrowed(&self.0[..separator])))
     }
 
-    /// Whether it is `folder` or lies in it.
+    /// Whether the name is that of `folder` or of something in it.
     #[must_use]
     pub fn is_in(&self, folder: &SafeName<'_>) -> bool {
         self.0
@@ -75,13 +75,13 @@ impl<'a> SafeName<'a> {
         SafeName(Cow::Owned([folders, &numbered(last, number)].concat()))
     }
 
-    /// The same name, on its own.
+    /// The name as a value that borrows nothing.
     #[must_use]
     pub fn into_owned(self) -> SafeName<'static> {
         SafeName(Cow::Owned(self.0.into_owned()))
     }
 
-    /// The same name, borrowed from this one.
+    /// The name as a value that borrows this one.
     #[must_use]
     pub fn by_ref(&self) -> SafeName<'_> {
         SafeName(Cow::Borrowed(&self.0))

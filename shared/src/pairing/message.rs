@@ -56,7 +56,7 @@ impl Ciphers {
     /// AES-128-GCM: to be named only where the processor has instructions for it.
     pub const AES_128_GCM: Self = Self(2);
 
-    /// Those that the processor this runs on is quick at.
+    /// The ciphers that the processor this runs on is quick at.
     #[must_use]
     pub fn of_this_processor() -> Self {
         if has_aes() {
@@ -189,7 +189,7 @@ impl Hello {
         &self.whereabouts
     }
 
-    /// What it is called: at most [`MAX_DEVICE_BYTES`], and any characters at all, so to be escaped
+    /// The device name: at most [`MAX_DEVICE_BYTES`], and any characters at all, so to be escaped
     /// where it is shown.
     #[must_use]
     pub fn device(&self) -> &str {

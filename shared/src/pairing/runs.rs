@@ -202,7 +202,7 @@ impl Runs {
         self.0.len() >= MAX_RUNS
     }
 
-    /// Those for whom `which` holds.
+    /// The ids of the runs for which `which` holds.
     pub(super) fn matching(&self, which: impl Fn(&Run) -> bool) -> Vec<PairingId> {
         self.0
             .iter()

@@ -59,7 +59,7 @@ impl CandidatePair {
         self.peers_kind.is_some() || self.rtt.is_some()
     }
 
-    /// Whether it may be chosen.
+    /// Whether the pair may be chosen.
     const fn eligible(&self) -> bool {
         self.heard() && !self.refused
     }
@@ -154,7 +154,7 @@ impl Checklist {
         })
     }
 
-    /// Of the pairs that were learned and are not proved the one that would make the worst path.
+    /// The pair that would make the worst path, of those that were learned and are not proved.
     fn worst_unproved(&self, but: Option<usize>) -> Option<(PathKind, usize)> {
         let all = self.all.iter().enumerate();
         all.filter(|(_, remote)| remote.learned && remote.rtt.is_none())

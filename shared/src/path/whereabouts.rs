@@ -122,7 +122,7 @@ impl Whereabouts {
         self.nat
     }
 
-    /// Whether it has a global IPv6 address.
+    /// Whether the side has a global IPv6 address.
     pub(super) fn has_global_ipv6(&self) -> bool {
         self.candidates
             .iter()

@@ -17,7 +17,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Of an offer of these totals, nothing is sent yet.
+    /// The account of an offer of these totals, of which nothing is sent yet.
     pub(super) fn new(offered: Totals) -> Self {
         Self {
             offered,
@@ -36,7 +36,7 @@ impl Account {
         self.resumed += start;
     }
 
-    /// So many bytes of a file go out.
+    /// Counts bytes of a file that go out.
     pub(super) const fn send(&mut self, bytes: u64) {
         self.sent += bytes;
     }

@@ -25,7 +25,7 @@ struct Open {
 }
 
 impl Receiving {
-    /// Nothing asked for yet, of an offer of `entries` entries.
+    /// A receiver's side of an offer of `entries` entries, of which nothing is asked for yet.
     #[must_use]
     pub fn new(entries: u32) -> Self {
         Self {

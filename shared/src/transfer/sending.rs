@@ -59,7 +59,7 @@ enum Phase {
 }
 
 impl Sending {
-    /// Nothing wanted yet, of an offer of these totals.
+    /// A sender's side of an offer of these totals, of which nothing is wanted yet.
     #[must_use]
     pub fn new(offered: Totals) -> Self {
         let entries = offered.entries();

@@ -206,8 +206,8 @@ fn impossible_books_are_not_believed() {
     });
     sending.handle_message(accept(4, 8)).unwrap_err();
     sending.handle_message(accept(3, 9)).unwrap_err();
-    let books = accept(u32::MAX, u64::MAX);
-    sending.handle_message(books).unwrap_err();
+    let account = accept(u32::MAX, u64::MAX);
+    sending.handle_message(account).unwrap_err();
     let told_by = |files, bytes| Acknowledged { bytes, files };
     let progress = |files, bytes| vec![ReceiverMessage::Progress(told_by(files, bytes))];
     let failed = ReceiverMessage::Failed {

@@ -24,7 +24,7 @@ pub struct TcpCheck {
 }
 
 impl TcpCheck {
-    /// Of this build, at that time.
+    /// The line of this build, at `unix_ms`.
     #[must_use]
     pub const fn at(unix_ms: u64) -> Self {
         Self {

@@ -124,7 +124,7 @@ impl HomePlan {
         }
     }
 
-    /// The same, and its router maps ports for those who ask.
+    /// The plan, with a router that maps ports for those who ask.
     #[must_use]
     pub(crate) const fn with_gateway(mut self, protocols: Protocols) -> Self {
         self.router.gateway = Some(GatewayPlan {
@@ -134,14 +134,14 @@ impl HomePlan {
         self
     }
 
-    /// The same, connected to the carrier of this number.
+    /// The plan, connected to the carrier of this number.
     #[must_use]
     pub(crate) const fn behind_carrier(mut self, number: usize) -> Self {
         self.uplink = Uplink::Carrier(number);
         self
     }
 
-    /// The same with IPv6.
+    /// The plan, with IPv6.
     #[must_use]
     pub(crate) const fn with_ipv6(mut self) -> Self {
         self.ipv6 = true;

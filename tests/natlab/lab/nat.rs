@@ -24,13 +24,13 @@ pub(crate) enum Nat {
     AddressRestricted,
     /// Endpoint-independent mapping, address-and-port-dependent filtering; ports kept. What Linux does.
     PortRestricted,
-    /// The same, with other ports outside than inside.
+    /// Endpoint-independent mapping, address-and-port-dependent filtering; other ports outside than inside.
     PortRestrictedMoving,
     /// Address-and-port-dependent mapping and filtering, random ports.
     SymmetricRandom,
-    /// The same, one port after another.
+    /// Address-and-port-dependent mapping and filtering, one port after another.
     SymmetricSequential,
-    /// The same, random ports out of 1024 (carriers; RFC 7422).
+    /// Address-and-port-dependent mapping and filtering, random ports out of 1024 (carriers; RFC 7422).
     SymmetricBlock,
 }
 

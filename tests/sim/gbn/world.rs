@@ -17,7 +17,7 @@ use super::line::{Conditions, Line};
 /// What may leave whatever the window says, in bytes: a single datagram, to find out something.
 const BESIDE_WINDOW: u64 = 8972;
 
-/// Entries that the books of one end may have: 60,000 packets sent, 8,192 pieces of runs received, and as
+/// Entries that the records of one end may have: 60,000 packets sent, 8,192 pieces of runs received, and as
 /// many parts of the stream to say again as packets.
 const MOST_ENTRIES: usize = 2 * 60_000 + 8192;
 
@@ -381,7 +381,7 @@ impl World {
             "{statistics:?}"
         );
         assert!(statistics.entries <= MOST_ENTRIES, "{statistics:?}");
-        let memory = statistics.held_bytes + statistics.books_bytes as u64 + CONTROLLER_BYTES;
+        let memory = statistics.held_bytes + statistics.records_bytes as u64 + CONTROLLER_BYTES;
         assert!(memory <= MOST_MEMORY, "{memory}: {statistics:?}");
     }
 

@@ -123,7 +123,7 @@ pub enum Conduct<M> {
     Listens,
     /// Says back whatever it is told.
     Reflects,
-    /// The same; and it listens in on the internet, and at this interval sends noise, or what it
+    /// Says back whatever it is told, listens in on the internet, and at this interval sends noise, or what it
     /// overheard, to whom that was for, as from there or from here.
     Disturbs(Duration),
 }

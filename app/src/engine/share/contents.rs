@@ -25,8 +25,8 @@ pub(super) struct Contents {
     offer: watch::Sender<Offer>,
     /// What was found the last time, and is offered unless there is something better.
     settled: Option<Settled>,
-    /// At most one look; it is dropped, and so ended, when another begins.
-    looking: JoinSet<Look>,
+    /// At most one scan; it is dropped, and so ended, when another begins.
+    scanning: JoinSet<ItemsScan>,
 }
 
 /// One of the things named.
@@ -42,9 +42,9 @@ struct Settled {
     source: Arc<OfferSource>,
 }
 
-/// What a look through the items found.
+/// What a scan of the items found.
 #[derive(Debug)]
-pub(super) struct Look {
+pub(super) struct ItemsScan {
     /// Items that are there, each once.
     items: Vec<Item>,
     /// Those that are not.
@@ -53,7 +53,7 @@ pub(super) struct Look {
 }
 
 impl Contents {
-    /// Starts to look through `paths`.
+    /// Starts to scan `paths`.
     pub(super) fn begin(context: Context, task: TaskNumber, paths: Vec<PathBuf>) -> Self {
         let mut contents = Self {
             context,
@@ -62,10 +62,10 @@ impl Contents {
             last_number: 0,
             offer: watch::Sender::new(Offer::Pending),
             settled: None,
-            looking: JoinSet::new(),
+            scanning: JoinSet::new(),
         };
         contents.add(paths);
-        contents.look();
+        contents.begin_scan();
         contents
     }
 
@@ -78,14 +78,14 @@ impl Contents {
     pub(super) fn edit(&mut self, add: Vec<PathBuf>, remove: &[ItemNumber]) {
         self.items.retain(|item| !remove.contains(&item.number));
         self.add(add);
-        self.look();
+        self.begin_scan();
     }
 
-    /// What the present look finds; never without one. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Look {
+    /// What the present scan finds; never without one. Cancel-safe.
+    pub(super) async fn next(&mut self) -> ItemsScan {
         loop {
-            match self.looking.join_next().await {
-                Some(Ok(look)) => return look,
+            match self.scanning.join_next().await {
+                Some(Ok(scan)) => return scan,
                 // One that was dropped for another.
                 Some(Err(_)) => {}
                 None => std::future::pending().await,
@@ -93,16 +93,16 @@ impl Contents {
         }
     }
 
-    /// Offers what a look found, and tells. Without anything to offer, what was offered before stays.
+    /// Offers what a scan found, and tells. Without anything to offer, what was offered before stays.
     ///
     /// # Errors
     /// When there is nothing to offer, and was nothing before.
-    pub(super) async fn settle(&mut self, look: Look) -> Result<(), Failure> {
-        let Look {
+    pub(super) async fn settle(&mut self, scan: ItemsScan) -> Result<(), Failure> {
+        let ItemsScan {
             items,
             missing,
             scanned,
-        } = look;
+        } = scan;
         for (path, error) in missing {
             self.tell_missing(&path, &error).await;
         }
@@ -175,17 +175,17 @@ impl Contents {
         }
     }
 
-    fn look(&mut self) {
-        self.looking.abort_all();
+    fn begin_scan(&mut self) {
+        self.scanning.abort_all();
         self.offer.send_replace(Offer::Pending);
         let items = self.items.clone();
-        self.looking.spawn(async move {
+        self.scanning.spawn(async move {
             // Off the network's thread: a disk may be slow, or far away.
             let vetted = tokio::task::spawn_blocking(move || vet(items)).await;
             let (items, missing) = vetted.unwrap_or_default();
             let paths = items.iter().map(|item| item.path.clone());
-            let scanned = scan::look(paths.collect()).await;
-            Look {
+            let scanned = scan::scan_items(paths.collect()).await;
+            ItemsScan {
                 items,
                 missing,
                 scanned,

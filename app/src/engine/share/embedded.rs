@@ -83,7 +83,7 @@ impl Embedded {
 
     /// Where others on the network find it, if this machine is on one.
     pub(super) fn on_network(&self) -> Option<String> {
-        let (ordinary, virtual_ones) = Interfaces::look().host_candidates(self.port, false, false);
+        let (ordinary, virtual_ones) = Interfaces::read().host_candidates(self.port, false, false);
         ordinary
             .iter()
             .chain(&virtual_ones)

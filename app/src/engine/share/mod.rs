@@ -16,7 +16,7 @@ use fardrop_shared::{PairingId, Role};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use self::contents::{Contents, Look, first_missing};
+use self::contents::{Contents, ItemsScan, first_missing};
 use self::listing::{LINGER, ShareListing, ShareListingEvent};
 use self::serve::{SessionEnd, serve};
 use super::cancel::Cancel;
@@ -107,7 +107,7 @@ enum Step {
     Listing(ShareListingEvent),
     Prepared(PairingId, Result<Ready, Failure>),
     SessionEnded(SessionEnd),
-    Looked(Look),
+    Scanned(ItemsScan),
     Commanded(ShareCommand),
     Stop,
     Broken(std::io::Error),
@@ -139,7 +139,7 @@ impl Share {
                 Some(ended) = self.sessions.join_next() => {
                     return Step::SessionEnded(ended.unwrap_or(SessionEnd::Failed));
                 }
-                look = self.contents.next() => return Step::Looked(look),
+                scan = self.contents.next() => return Step::Scanned(scan),
                 Some(command) = self.commands.recv() => return Step::Commanded(command),
             }
         }
@@ -178,8 +178,8 @@ impl Share {
             }
             Step::Prepared(_, Err(failure)) => self.tell_failed(failure).await,
             Step::SessionEnded(end) => self.on_session_end(end),
-            Step::Looked(look) => {
-                if let Err(failure) = self.contents.settle(look).await {
+            Step::Scanned(scan) => {
+                if let Err(failure) = self.contents.settle(scan).await {
                     self.tell_failed(failure).await;
                     self.ending = Some(Outcome::Failed);
                 }
@@ -236,7 +236,7 @@ impl Share {
         }
     }
 
-    /// Nobody can pair under the code any more.
+    /// Handles that nobody can pair under the code any more: the share ends, or waits for a fresh one.
     async fn on_dead_code(&mut self, stage: Stage, reason: FailureKind) {
         match self.options.on_dead_code {
             OnDeadCode::End => {

@@ -12,7 +12,7 @@ use crate::files::{OfferSource, ScanWarning, Scanned, scan_in_background};
 /// Things left out that are told one by one; the rest are counted.
 const LEFT_OUT_TOLD: usize = 100;
 
-/// How far the look through the files is.
+/// How far the scan of the files is.
 #[derive(Debug, Clone)]
 pub(super) enum Offer {
     /// Under way.
@@ -23,8 +23,8 @@ pub(super) enum Offer {
     Failed(Failure),
 }
 
-/// Looks through `paths`. Dropping it stops the walk.
-pub(super) async fn look(paths: Vec<PathBuf>) -> Result<Scanned, Failure> {
+/// Scans `paths`. Dropping it stops the walk.
+pub(super) async fn scan_items(paths: Vec<PathBuf>) -> Result<Scanned, Failure> {
     let local =
         |error: std::io::Error| Failure::new(Stage::Files, FailureKind::Local).with_detail(error);
     match scan_in_background(paths).map_err(local)?.await {

@@ -80,7 +80,7 @@ impl OfferView {
         Some(first)
     }
 
-    /// Another search.
+    /// Searches for something else in the offer.
     pub(crate) fn search_for(&mut self, search: String) {
         if search != self.search {
             self.search = search;

@@ -57,7 +57,7 @@ impl Model {
         }
     }
 
-    /// Another start of the program wants the window to be seen.
+    /// Brings the window to the front, as another start of the program wants it.
     pub(crate) fn come_forward(&mut self) {
         self.closing = Closing::Open;
         self.effects.push_back(Effect::Forward);

@@ -65,7 +65,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    /// Whether it may still come to an end by itself.
+    /// Whether a session in this phase may still come to an end by itself.
     pub(crate) const fn running(&self) -> bool {
         match self {
             Self::Connecting
@@ -326,7 +326,7 @@ impl Session {
         }
     }
 
-    /// It is over, and went well, at least in part.
+    /// Takes in that the transfer is over, and went well, at least in part.
     pub(crate) fn handle_done(&mut self, receipt: Receipt, places: Vec<PathBuf>) {
         self.phase = if receipt.failed_files > 0 {
             Phase::PartlyDone
@@ -338,7 +338,7 @@ impl Session {
         self.time_left = None;
     }
 
-    /// It is over, and did not go well.
+    /// Takes in that the transfer is over, and did not go well.
     pub(crate) fn handle_failed(&mut self, failure: Failure) {
         self.view = None;
         self.time_left = None;
@@ -361,7 +361,7 @@ impl Session {
         self.phase = phase;
     }
 
-    /// When it would be stalled, if nothing comes.
+    /// When the session would be called stalled, if nothing comes.
     pub(crate) fn changes_at(&self) -> Option<Duration> {
         (self.phase == Phase::Moving).then(|| self.moved_at + STALLED_AFTER)
     }

@@ -55,7 +55,7 @@ impl Share {
         }
     }
 
-    /// There is a code, or it has another form.
+    /// Takes in the share's code, or another form of it.
     pub(crate) fn handle_code(&mut self, code: ShownCode) {
         let fresh = self
             .code

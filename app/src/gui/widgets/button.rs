@@ -77,19 +77,19 @@ impl<'a> Button<'a> {
         self
     }
 
-    /// Whether it can be pressed.
+    /// The button, which can be pressed only if `enabled`.
     pub(crate) const fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
         self
     }
 
-    /// As wide as there is room.
+    /// The button, as wide as there is room.
     pub(crate) const fn wide(mut self) -> Self {
         self.wide = true;
         self
     }
 
-    /// What it is known by, where its words change or others have the same.
+    /// The button, known by `salt` where its words change or others have the same.
     pub(crate) fn known_by(mut self, salt: impl AsIdSalt) -> Self {
         self.known_by = Some(IdSalt::new(salt));
         self

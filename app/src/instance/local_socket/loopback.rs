@@ -18,7 +18,7 @@ const ADDRESS_NAME: &str = "instance.port";
 /// Bytes of a token: more than can be guessed.
 const TOKEN_LENGTH: usize = 32;
 
-/// Where visitors come in.
+/// The port at which the first instance listens.
 #[derive(Debug)]
 pub(in crate::instance) struct LocalSocket {
     listener: TcpListener,
@@ -26,7 +26,7 @@ pub(in crate::instance) struct LocalSocket {
     folder: PathBuf,
 }
 
-/// A visitor, seen from either side.
+/// A connection between two instances, seen from either.
 pub(in crate::instance) type Connection = TcpStream;
 
 impl LocalSocket {
@@ -57,10 +57,10 @@ impl LocalSocket {
         })
     }
 
-    /// The next visitor that has the token; waits for one.
+    /// The next connection, which must begin with the token; waits for one.
     ///
     /// # Errors
-    /// What the system says, or `PermissionDenied` of a visitor with another token.
+    /// What the system says, or `PermissionDenied` of a connection that begins with another token.
     pub(in crate::instance) fn accept(&self) -> io::Result<Connection> {
         let (mut stream, _) = self.listener.accept()?;
         stream.set_read_timeout(Some(WORD_TIME))?;
@@ -82,7 +82,7 @@ impl Drop for LocalSocket {
     }
 }
 
-/// Visits whoever listens, with the token from `folder`.
+/// Connects to whoever listens, with the token from `folder`.
 ///
 /// # Errors
 /// What the system says, or `UnexpectedEof` where the file with the token is cut off.

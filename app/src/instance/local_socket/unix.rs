@@ -11,14 +11,14 @@ use crate::instance::WORD_TIME;
 /// The socket's name in the folder.
 const SOCKET_NAME: &str = "instance.sock";
 
-/// Where visitors come in.
+/// The socket at which the first instance listens.
 #[derive(Debug)]
 pub(in crate::instance) struct LocalSocket {
     listener: UnixListener,
     folder: PathBuf,
 }
 
-/// A visitor, seen from either side.
+/// A connection between two instances, seen from either.
 pub(in crate::instance) type Connection = UnixStream;
 
 impl LocalSocket {
@@ -38,7 +38,7 @@ impl LocalSocket {
         })
     }
 
-    /// The next visitor; waits for one.
+    /// The next connection; waits for one.
     ///
     /// # Errors
     /// What the system says.
@@ -57,7 +57,7 @@ impl Drop for LocalSocket {
     }
 }
 
-/// Visits whoever listens in `folder`, who may take `patience` for each word.
+/// Connects to whoever listens in `folder`, who may take `patience` for each word.
 ///
 /// # Errors
 /// What the system says; `NotFound` or `ConnectionRefused` where nobody listens.

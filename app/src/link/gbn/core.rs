@@ -130,7 +130,7 @@ impl Core {
         self.state().connection.is_drained()
     }
 
-    /// Nothing is sent or heard any more.
+    /// Takes in that the connection is over, and why: nothing is sent or heard any more.
     pub(super) fn handle_end(&self, error: LinkError) {
         let mut state = self.state();
         state.drained = true;

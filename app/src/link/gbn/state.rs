@@ -57,7 +57,7 @@ pub(super) struct Settled {
 }
 
 impl State {
-    /// Of a link that is yet to be.
+    /// The state of a link that is yet to come about.
     pub(super) const fn new(connection: Connection, mux: Mux) -> Self {
         Self {
             connection,

@@ -57,7 +57,7 @@ pub async fn diagnose(
         }
         bound => bound?,
     };
-    let interfaces = Interfaces::look();
+    let interfaces = Interfaces::read();
     let port = socket.port()?;
     let routers = tokio::time::timeout_at(deadline.into(), ask_routers(port));
     let (routers, survey) =

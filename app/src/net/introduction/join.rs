@@ -111,7 +111,7 @@ impl Join<'_> {
             join: self,
             heard: Heard::default(),
             by_tcp: TcpChecks::default(),
-            knocked_at: Instant::now(),
+            asked_at: Instant::now(),
             pairing: None,
             seen_by: BTreeMap::new(),
         };
@@ -136,7 +136,7 @@ struct Joining<'a> {
     heard: Heard,
     /// Whether servers that say nothing by UDP do so by TCP.
     by_tcp: TcpChecks,
-    knocked_at: Instant,
+    asked_at: Instant,
     pairing: Option<ReceiverPairing>,
     /// Where each server sees us. Only that of the server that has the sender says anything of how
     /// near the sender is.
@@ -173,7 +173,7 @@ impl Joining<'_> {
             .flatten();
         let mut waiting = self.servers_to_ask(nearby).await;
         if nearby {
-            waiting.drain(..).for_each(|server| self.knock(server));
+            waiting.drain(..).for_each(|server| self.ask(server));
         }
         let mut next_server_at = started;
         loop {
@@ -181,7 +181,7 @@ impl Joining<'_> {
             if self.pairing.is_none() && Instant::now() >= next_server_at && !waiting.is_empty() {
                 let patient = self.heard.anything || started.elapsed() < ALL_SERVERS_AFTER;
                 let count = if patient { 1 } else { waiting.len() };
-                waiting.drain(..count).for_each(|server| self.knock(server));
+                waiting.drain(..count).for_each(|server| self.ask(server));
                 next_server_at = Instant::now() + NEXT_SERVER_AFTER;
             }
             self.say_hello_when_due();
@@ -202,7 +202,7 @@ impl Joining<'_> {
                     self.on_server_event(index, event);
                 }
                 found = found_nearby(search.as_ref()), if self.pairing.is_none() => {
-                    found.into_iter().for_each(|server| self.knock(server));
+                    found.into_iter().for_each(|server| self.ask(server));
                 }
                 Some(nat) = self.hello.observing.join_next() => {
                     self.on_observed(nat.unwrap_or_default());
@@ -233,7 +233,7 @@ impl Joining<'_> {
     }
 
     /// Asks a server whether the sender is there, saying nothing yet.
-    fn knock(&mut self, server: SocketAddr) {
+    fn ask(&mut self, server: SocketAddr) {
         let clients = &mut self.rendezvous.clients;
         if clients.len() >= SERVERS_LIMIT || clients.iter().any(|old| old.config().server == server)
         {
@@ -251,7 +251,7 @@ impl Joining<'_> {
         let mut client = Client::new(now, config, rng);
         say(&mut client, now, Vec::new());
         clients.push(client);
-        self.knocked_at = now;
+        self.asked_at = now;
         if !self.heard.anything && !self.join.is_nearby() {
             self.by_tcp.expect_from(server);
         }
@@ -390,7 +390,7 @@ impl Joining<'_> {
             SILENCE_PATIENCE
         };
         let silent = self.heard.nobody_since.is_none() && now >= started + patience;
-        let mute = !self.heard.anything && now >= self.knocked_at + UDP_PATIENCE;
+        let mute = !self.heard.anything && now >= self.asked_at + UDP_PATIENCE;
         if mute && self.by_tcp.came() {
             return Err(IntroductionError::UdpBlocked);
         }

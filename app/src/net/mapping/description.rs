@@ -40,7 +40,7 @@ impl ServiceKind {
         Self::Ipv6Firewall1,
     ];
 
-    /// Its name in the protocol.
+    /// The service's name in the protocol.
     pub(super) const fn urn(self) -> &'static str {
         match self {
             Self::IpConnection2 => "urn:schemas-upnp-org:service:WANIPConnection:2",

@@ -1,4 +1,4 @@
-//! As much HTTP as UPnP needs, towards one router: small, bounded in size and time, no redirects.
+//! HTTP, as much as UPnP needs towards one router: small, bounded in size and time, no redirects.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

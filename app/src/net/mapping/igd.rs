@@ -303,7 +303,7 @@ impl IgdPinholeClient {
         }
     }
 
-    /// Asks for the pinhole, or renews it. As with [`IgdClient::map`].
+    /// Asks for the pinhole, or renews it. Requests that change something are cut off as in [`IgdClient::map`].
     pub(super) async fn map(&mut self) -> Result<Mapping, MappingError> {
         let IpAddr::V6(local) = self.gateway.local else {
             return Err(MappingError::NoService);

@@ -182,7 +182,7 @@ impl PortMapper {
     #[must_use]
     pub fn start(port: u16, ipv6: bool, permit: &MappingPermit) -> Self {
         Self::with_gateways(port, permit, move || {
-            gateway::gateways(&Interfaces::look(), ipv6)
+            gateway::gateways(&Interfaces::read(), ipv6)
         })
     }
 

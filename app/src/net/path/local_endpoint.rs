@@ -68,7 +68,7 @@ impl LocalEndpoint {
     pub fn bind(options: LocalEndpointOptions) -> io::Result<Self> {
         let socket = PeerSocket::bind(options.port, options.ipv6)?;
         let port = socket.port()?;
-        let interfaces = Interfaces::look();
+        let interfaces = Interfaces::read();
         let mut endpoint = Self {
             socket: Arc::new(socket),
             port,
@@ -146,7 +146,7 @@ impl LocalEndpoint {
 
     /// Looks again at this machine's addresses; on another network other routers are asked.
     pub(in crate::net) fn refresh(&mut self) {
-        self.interfaces = Interfaces::look();
+        self.interfaces = Interfaces::read();
         let gateways = gateways(&self.interfaces);
         if gateways != self.gateways {
             self.gateways = gateways;

@@ -72,8 +72,8 @@ impl PathSocket {
         self.id
     }
 
-    /// Another takes its place. A transport goes on reading an old socket for a while, and this one would
-    /// take what is the new one's.
+    /// Lets this socket read nothing any more: another takes its place. A transport goes on reading an old one for
+    /// a while, and would take what is the new one's.
     pub(in crate::net) fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
     }
@@ -187,7 +187,7 @@ impl AsyncUdpSocket for PathSocket {
         Ok(HERE)
     }
 
-    /// As many as fit one system call: with a path MTU of tens of kilobytes, one.
+    /// Datagrams that one system call sends at most: with a path MTU of tens of kilobytes, one.
     fn max_transmit_segments(&self) -> usize {
         let segment = self.segment_bytes.load(Ordering::Relaxed).max(1);
         self.socket

@@ -33,7 +33,7 @@ pub struct SearchConfig<'a> {
     pub same_machine: bool,
     /// The pair's keys for probes.
     pub probe: PathKeys<'a>,
-    /// The pair's key for meeting again.
+    /// The pair's key for a reintroduction.
     pub resume: &'a [u8; 32],
     /// Where the peer says it is.
     pub there: &'a Whereabouts,
@@ -141,7 +141,7 @@ impl Search {
     #[must_use]
     pub fn path(&mut self, found: &FoundPath) -> Option<Path> {
         let first = self.route.borrow_and_update().clone()?;
-        let interfaces = Interfaces::look();
+        let interfaces = Interfaces::read();
         Some(Path {
             rtt: found.round_trip(),
             payload_limit: interfaces.payload_limit(found.remote),

@@ -1,4 +1,4 @@
-//! This machine's own addresses.
+//! The interfaces of this machine, and the candidates that their addresses make.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -16,16 +16,16 @@ const HOST_CANDIDATES: usize = 10;
 const HEADERS_V4: u32 = 28;
 const HEADERS_V6: u32 = 48;
 
-/// A look at the machine's interfaces at one moment.
+/// The machine's interfaces at one moment.
 #[derive(Debug)]
 pub struct Interfaces {
     all: Vec<Interface>,
 }
 
 impl Interfaces {
-    /// Asks the system. Takes about a millisecond; no packet is sent.
+    /// Asks the system for the interfaces. Takes about a millisecond; no packet is sent.
     #[must_use]
-    pub fn look() -> Self {
+    pub fn read() -> Self {
         Self {
             all: netdev::get_interfaces(),
         }
@@ -70,7 +70,7 @@ impl Interfaces {
             .collect()
     }
 
-    /// Those that are up, in the system's order.
+    /// The interfaces that are up, in the system's order.
     fn up(&self) -> impl Iterator<Item = &Interface> {
         let mut up: Vec<&Interface> = self.all.iter().filter(|each| each.is_up()).collect();
         up.sort_by_key(|each| each.index);
@@ -172,7 +172,7 @@ impl fmt::Debug for NetworkName {
 }
 
 impl Interfaces {
-    /// Those that are up, ordinary ones first, without loopback.
+    /// Reports of the interfaces that are up, ordinary ones first, without loopback.
     pub(in crate::net) fn reports(&self) -> Vec<InterfaceReport> {
         let mut up: Vec<&Interface> = self
             .all

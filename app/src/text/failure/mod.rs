@@ -54,12 +54,12 @@ impl Words {
         }
     }
 
-    /// Of the kinds that a single file can fail with.
+    /// The words of a kind that a single file can fail with.
     const fn of_file(self, file: &'static str) -> Self {
         Self { file, ..self }
     }
 
-    /// Of the kinds that mean something else in these stages.
+    /// The words of a kind that means something else in these stages.
     const fn at(
         self,
         stages: &'static [Stage],

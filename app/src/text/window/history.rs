@@ -9,13 +9,13 @@ use crate::text::{count, size};
 pub const RECENT_TITLE: &str = "Recent";
 /// A button there.
 pub const ALL_HISTORY: &str = "All of the history";
-/// There is none.
+/// The history, while nothing is in it.
 pub const HISTORY_EMPTY: &str = "Nothing was sent or received yet.";
 /// A button.
 pub const CLEAR_HISTORY: &str = "Clear the history";
 /// A dialog.
 pub const CLEAR_TITLE: &str = "Clear the history?";
-/// What it asks.
+/// What the dialog before the history is cleared asks.
 pub const CLEAR_QUESTION: &str = "The files stay where they are; only this list is emptied.";
 /// A button.
 pub const CLEAR_KEEP: &str = "Keep it";

@@ -65,12 +65,12 @@ const PROGRAM_TYPES: [&str; 33] = [
     ".xll",
 ];
 
-/// Another program's account of a problem, as the end of a sentence that has a period of its own.
+/// An account of a problem by another program, as the end of a sentence that has a period of its own.
 fn account(problem: &str) -> String {
     super::shown(problem.trim_end_matches('.'), PROBLEM_LIMIT)
 }
 
-/// There is no window to be had.
+/// An error: there is no window to be had.
 #[must_use]
 pub fn window_failed(problem: &str) -> String {
     format!(

@@ -16,7 +16,7 @@ pub const PICKER_FIELD: &str = "Search this folder, or type a path";
 pub const PICKER_LIST: &str = "What is in the folder";
 /// While a folder is read.
 pub const FOLDER_COMING: &str = "Reading the folder...";
-/// There is nothing in it.
+/// A folder in which there is nothing.
 pub const FOLDER_EMPTY: &str = "Nothing is in this folder.";
 /// No folder is in it, and nothing else was looked for.
 pub const NO_FOLDERS: &str = "No folder is in this folder.";

@@ -11,15 +11,15 @@ use crate::text::{count, shown, size};
 /// Longest path of this machine that is shown, in characters.
 const PATH_LIMIT: usize = 80;
 
-/// The tabs.
+/// The tab of the first screen.
 pub const TAB_HOME: &str = "Home";
-/// See [`TAB_HOME`].
+/// The tab of the settings.
 pub const TAB_SETTINGS: &str = "Settings";
-/// See [`TAB_HOME`].
+/// The tab of the history.
 pub const TAB_HISTORY: &str = "History";
-/// See [`TAB_HOME`].
+/// The tab of the network.
 pub const TAB_NETWORK: &str = "Network";
-/// See [`TAB_HOME`].
+/// The tab that says what this program is.
 pub const TAB_ABOUT: &str = "About";
 
 /// Sending, on the first screen.
@@ -102,7 +102,7 @@ pub const LOOKING_THROUGH: &str = "Looking through the files...";
 pub const NOT_LOOKED_THROUGH: &str = "The files were not looked through.";
 /// Who receives.
 pub const RECEIVERS_TITLE: &str = "Receivers";
-/// Nobody receives yet.
+/// The list of receivers, while nobody receives.
 pub const NOBODY_YET: &str = "Waiting for the other person to type the code.";
 /// A button.
 pub const STOP_SHARING: &str = "Stop sharing";
@@ -123,7 +123,7 @@ pub const CODE_TAKEN: &str =
 pub const SEARCH_OFFER: &str = "Search the files";
 /// While the list is made.
 pub const LIST_COMING: &str = "The list is being made...";
-/// Nothing matches.
+/// A search that nothing matches.
 pub const NOTHING_MATCHES: &str = "Nothing matches.";
 /// A mark.
 pub const PROGRAM: &str = "program";
@@ -145,12 +145,12 @@ pub const CONFLICT_REPLACE: &str = "Replace the old ones";
 pub const ACCEPT: &str = "Accept";
 /// A button.
 pub const DECLINE: &str = "Decline";
-/// Nothing is chosen.
+/// A picker in which nothing is chosen.
 pub const NOTHING_CHOSEN: &str = "Nothing is chosen.";
 
 /// The network's screen.
 pub const NETWORK_TITLE: &str = "What this network allows";
-/// What it is for.
+/// What the network's screen is for.
 pub const NETWORK_HELP: &str = "Fardrop tries these ways to another machine, from the top. Looking \
      takes up to five seconds and needs no other person.";
 /// A button.
@@ -169,7 +169,7 @@ pub const ABOUT_WHAT: &str = "Files straight from one machine to another, encryp
      upload to a third party, no account, no size limit.";
 /// Licences.
 pub const LICENCES_TITLE: &str = "Licences";
-/// See [`LICENCES_TITLE`].
+/// The licences, a paragraph each.
 pub const LICENCES: [&str; 4] = [
     "Fardrop: MIT or Apache-2.0, as you like.",
     "The words of the codes: EFF short word list 2, Electronic Frontier Foundation, CC BY 3.0 US; one \
@@ -182,7 +182,7 @@ pub const LICENCES: [&str; 4] = [
 
 /// A dialog.
 pub const CLOSE_TITLE: &str = "Files are still moving";
-/// What it asks.
+/// What the dialog before the window closes asks, while files move.
 pub const CLOSE_QUESTION: &str = "What has crossed is kept: after a new start with a new code, only the \
      rest is sent.";
 /// A button.
@@ -193,7 +193,7 @@ pub const CLOSE_NOW: &str = "Stop and close";
 pub const CLOSE_WHEN_DONE: &str = "Close when done";
 /// A dialog.
 pub const STOP_TITLE: &str = "Somebody is receiving";
-/// What it asks.
+/// What the dialog before a transfer is stopped asks.
 pub const STOP_QUESTION: &str =
     "Stopping the share stops that too. What has crossed is kept over there.";
 /// A button.
@@ -348,7 +348,7 @@ pub fn offers_wait(number: usize) -> String {
     count(number as u64, "offer waits", "offers wait")
 }
 
-/// Whether it fits.
+/// How much room the destination has, and whether the offer fits.
 #[must_use]
 pub fn room(free: u64, fits: bool) -> String {
     if fits {

@@ -11,12 +11,12 @@ pub const DEVICE_LABEL: &str = "Name of this computer, as others see it";
 pub const FOLDER_LABEL: &str = "Folder for received files";
 /// Settings: servers.
 pub const SERVERS_LABEL: &str = "Rendezvous servers";
-/// What they are for.
+/// Settings: what servers are for.
 pub const SERVERS_HELP: &str = "Two machines on different networks meet at one. It swaps their \
      addresses and nothing else.";
 /// In the field for a server.
 pub const SERVER_HINT: &str = "rv.example.org:4840";
-/// That field.
+/// Settings: the field for another server, to a screen reader.
 pub const SERVER_LABEL: &str = "Another server, as host:port";
 /// A button.
 pub const ADD: &str = "Add";
@@ -36,11 +36,11 @@ pub const CONFLICTS_LABEL: &str = "Where the name of a received file is taken";
 pub const CONFLICT_ASK: &str = "Ask each time";
 /// Settings: looks.
 pub const THEME_LABEL: &str = "Theme";
-/// See [`THEME_LABEL`].
+/// Settings: the look of the window is the system's.
 pub const THEME_SYSTEM: &str = "As the system";
-/// See [`THEME_LABEL`].
+/// Settings: the look of the window is light.
 pub const THEME_LIGHT: &str = "Light";
-/// See [`THEME_LABEL`].
+/// Settings: the look of the window is dark.
 pub const THEME_DARK: &str = "Dark";
 /// Settings: size of text.
 pub const TEXT_SIZE_LABEL: &str = "Size of everything";
@@ -50,20 +50,20 @@ pub const MOTION_LABEL: &str = "Reduce motion";
 pub const NOTIFICATIONS_LABEL: &str = "Tell me of offers and ends while the window is not in front";
 /// Settings: closing.
 pub const CLOSING_LABEL: &str = "Closing the window while files move";
-/// See [`CLOSING_LABEL`].
+/// Settings: closing the window while files move asks.
 pub const CLOSE_ASK: &str = "Ask";
-/// See [`CLOSING_LABEL`].
+/// Settings: closing the window while files move stops them.
 pub const CLOSE_STOP: &str = "Stop the transfers";
-/// See [`CLOSING_LABEL`].
+/// Settings: closing the window while files move lets them finish out of sight.
 pub const CLOSE_FINISH: &str = "Finish them out of sight";
 /// Settings: X11.
 pub const X11_LABEL: &str =
     "Use X11 rather than Wayland, for files to be dropped (from the next start)";
 /// A group of settings.
 pub const GROUP_TRANSFERS: &str = "Sending and receiving";
-/// See [`GROUP_TRANSFERS`].
+/// Settings: the heading of what concerns the network.
 pub const GROUP_NETWORK: &str = "Meeting others";
-/// See [`GROUP_TRANSFERS`].
+/// Settings: the heading of what concerns the window.
 pub const GROUP_WINDOW: &str = "This window";
 /// A button.
 pub const LESS: &str = "Less";

@@ -7,25 +7,25 @@ use crate::engine::event::{PathKind, Progress, Receipt, Transport, Who};
 use crate::failure::Failure;
 use crate::text::{count, duration, grouped, rate, round_trip, size};
 
-/// A path is looked for.
+/// State of a transfer: a path is looked for.
 pub const STATE_CONNECTING: &str = "Connecting";
-/// There is a path, and not yet an offer.
+/// State of a transfer: there is a path, and not yet an offer.
 pub const STATE_PREPARING: &str = "Connected; exchanging the list of files";
-/// The bytes move.
+/// State of a transfer: the bytes move.
 pub const STATE_MOVING: &str = "Transferring";
-/// They do not.
+/// State of a transfer: for a while no bytes have moved.
 pub const STATE_STALLED: &str = "Stalled: nothing has arrived for a few seconds";
-/// This person paused.
+/// State of a transfer: this person paused it.
 pub const STATE_PAUSED: &str = "Paused";
-/// The last files are checked.
+/// State of a transfer: the last files are checked.
 pub const STATE_VERIFYING: &str = "Verifying on disk";
-/// This person said no.
+/// State of a transfer: this person said no.
 pub const STATE_DECLINED: &str = "You declined";
-/// This person stopped it.
+/// State of a transfer: this person stopped it.
 pub const STATE_CANCELLED: &str = "You stopped it";
-/// The person asked to stop it.
+/// State of a transfer: this person asked to stop it.
 pub const STATE_STOPPING: &str = "Stopping";
-/// It failed.
+/// State of a transfer: it failed.
 pub const STATE_FAILED: &str = "Failed";
 /// A wish that could not be done; the rest stays as it was.
 pub const NOT_DONE: &str = "That was not done";
@@ -33,7 +33,7 @@ pub const NOT_DONE: &str = "That was not done";
 pub const SHARE_KEPT: &str = "Nothing was sent, and the files are as they were.";
 /// What is left of a share that failed after somebody began to receive it.
 pub const SHARE_KEPT_THERE: &str = "The files are as they were, and receivers keep what they have.";
-/// This person is asked.
+/// State of a transfer: this person is asked.
 pub const STATE_DECIDING: &str = "Waiting for your answer";
 /// The sender is looked for.
 pub const LOOKING_FOR_SENDER: &str = "Looking for the sender";
@@ -62,11 +62,11 @@ pub const SHOW_CODE: &str = "Code and files";
 pub const COPY_DETAILS: &str = "Copy details";
 /// The graph, to a screen reader.
 pub const RATE_GRAPH: &str = "Rate in the last minute";
-/// A step of the ladder.
+/// State of a rung: it is tried.
 pub const RUNG_TRYING: &str = "trying";
-/// See [`RUNG_TRYING`].
+/// State of a rung: it works.
 pub const RUNG_WORKS: &str = "works";
-/// See [`RUNG_TRYING`].
+/// State of a rung: it leads nowhere.
 pub const RUNG_FAILED: &str = "no way";
 
 /// A card's title, for what goes out.
@@ -92,13 +92,13 @@ pub fn share_title(names: &[String], more: usize) -> String {
     }
 }
 
-/// The other person is asked.
+/// State of a transfer: the other person is asked.
 #[must_use]
 pub fn state_asking(name: &str) -> String {
     format!("Waiting for {} to accept", device(name))
 }
 
-/// The connection was lost.
+/// State of a transfer: the connection was lost.
 #[must_use]
 pub fn state_reconnecting(kept: u64) -> String {
     if kept == 0 {
@@ -111,7 +111,7 @@ pub fn state_reconnecting(kept: u64) -> String {
     }
 }
 
-/// Somebody paused.
+/// State of a transfer: somebody paused it.
 #[must_use]
 pub fn state_paused(by: Who, name: &str) -> String {
     match by {
@@ -120,16 +120,16 @@ pub fn state_paused(by: Who, name: &str) -> String {
     }
 }
 
-/// Sent, and verified over there.
+/// State of a transfer: sent, and verified over there.
 #[must_use]
 pub fn state_sent(name: &str) -> String {
     format!("Done, verified on {}'s disk", device(name))
 }
 
-/// Received, and verified here.
+/// State of a transfer: received, and verified here.
 pub const STATE_RECEIVED: &str = "Done, verified on this disk";
 
-/// Some files are missing.
+/// State of a transfer: some files are missing.
 #[must_use]
 pub fn state_partly(failed: u64) -> String {
     format!(
@@ -138,13 +138,13 @@ pub fn state_partly(failed: u64) -> String {
     )
 }
 
-/// The other person said no.
+/// State of a transfer: the other person said no.
 #[must_use]
 pub fn state_declined_by(name: &str) -> String {
     format!("{} declined", device(name))
 }
 
-/// The other person stopped it.
+/// State of a transfer: the other person stopped it.
 #[must_use]
 pub fn state_cancelled_by(name: &str) -> String {
     format!("{} stopped it", device(name))

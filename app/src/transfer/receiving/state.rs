@@ -162,7 +162,7 @@ impl ReceiveState {
         }
     }
 
-    /// Another file is verified and on disk.
+    /// Counts another file that is verified and on disk.
     pub(super) fn note_verified(&self) {
         self.files.fetch_add(1, Ordering::Relaxed);
     }

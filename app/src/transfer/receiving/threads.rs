@@ -13,7 +13,7 @@ pub(super) struct Alive {
 }
 
 impl Alive {
-    /// What they hold, and what ends with the last of them: nobody sends anything there.
+    /// What threads hold, and a channel that ends with the last of them: nobody sends anything there.
     pub(super) fn new() -> (Self, mpsc::Receiver<()>) {
         let (held, ended) = mpsc::channel(1);
         (Self { _held: held }, ended)

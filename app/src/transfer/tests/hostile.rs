@@ -328,22 +328,22 @@ async fn impossible_books_are_not_believed() {
     let hello = ReceiverMessage::Hello {
         version: TRANSFER_VERSION,
     };
-    let books = |wanted: Option<u32>, files, bytes| {
+    let account = |wanted: Option<u32>, files, bytes| {
         let mut messages = vec![hello.clone(), ReceiverMessage::Accept { files, bytes }];
         messages.extend(wanted.map(|last| ReceiverMessage::Want { first: 0, last }));
         messages.push(ReceiverMessage::WantEnd);
         messages.push(ReceiverMessage::Done(Acknowledged { bytes, files }));
         messages
     };
-    assert_eq!(send_to(books(Some(2), 2, 8)).await.unwrap().bytes, 8);
+    assert_eq!(send_to(account(Some(2), 2, 8)).await.unwrap().bytes, 8);
     for impossible in [
-        books(None, u32::MAX, u64::MAX),
-        books(Some(2), u32::MAX, u64::MAX),
-        books(Some(2), 1, u64::MAX),
-        books(None, 2, 8),
-        books(Some(1), 2, 8),
-        books(Some(2), 1, 4),
-        books(Some(2), 0, 0),
+        account(None, u32::MAX, u64::MAX),
+        account(Some(2), u32::MAX, u64::MAX),
+        account(Some(2), 1, u64::MAX),
+        account(None, 2, 8),
+        account(Some(1), 2, 8),
+        account(Some(2), 1, 4),
+        account(Some(2), 0, 0),
     ] {
         let name = format!("{impossible:?}");
         let outcome = send_to(impossible).await;

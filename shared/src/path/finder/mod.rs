@@ -127,7 +127,7 @@ impl PathFinder {
         self.config.here = here;
     }
 
-    /// So many of the sockets that were asked for are there, numbered from 1.
+    /// Takes in that `count` of the sockets that were asked for are open, numbered from 1.
     pub fn handle_sockets(&mut self, count: u16) {
         if let Some(many_port) = &mut self.many_port {
             many_port.handle_sockets(count);

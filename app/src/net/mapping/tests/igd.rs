@@ -83,7 +83,7 @@ async fn described_as(reply: Reply) -> (AttemptState, Vec<String>) {
     (state, router.actions())
 }
 
-/// The same for several, at once; none of them may be asked to do anything.
+/// Checks that routers described in each of these ways, at once, are refused for `reason` and asked for nothing.
 async fn check_described_as(xmls: &[String], reason: MappingError) {
     let all = xmls.iter().map(|xml| described_as(Reply::ok(xml)));
     for (xml, (state, actions)) in xmls.iter().zip(together(all).await) {
