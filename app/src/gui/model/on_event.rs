@@ -334,7 +334,9 @@ impl Model {
         session: Option<SessionNumber>,
         failure: Failure,
     ) {
-        if let Some(number) = session {
+        // A receive has a number for its session before there is one to show: until then it has failed as a
+        // whole.
+        if let Some(number) = session.filter(|number| self.session_mut(*number).is_some()) {
             self.with_session(number, |session| session.handle_failed(failure));
             self.remember(number);
             if self.screen == Screen::Offer(number) {

@@ -181,7 +181,8 @@ fn when_it_is_over() -> Vec<State> {
             desk.tell(Event::Task(
                 TaskNumber(1),
                 TaskEvent::Failed {
-                    session: None,
+                    // The engine numbers it before anybody is paired.
+                    session: Some(SessionNumber(1)),
                     failure: Failure::new(Stage::Pairing, FailureKind::CodeDead),
                 },
             ));
@@ -192,7 +193,8 @@ fn when_it_is_over() -> Vec<State> {
             desk.tell(Event::Task(
                 TaskNumber(1),
                 TaskEvent::Failed {
-                    session: None,
+                    // The engine numbers it before anybody is paired.
+                    session: Some(SessionNumber(1)),
                     failure: Failure::new(Stage::Rendezvous, FailureKind::NoSuchCode),
                 },
             ));
