@@ -25,7 +25,7 @@ Examples:
 
 Settings: a file in this system's settings folder, or the one that FARDROP_CONFIG names.
 An argument wins over an environment variable, and that over the file.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
+Exit codes: 0 done, 1 failed or not all of it there, 2 wrong usage, 130 interrupted.";
 
 const SEND_EXAMPLES: &str = "\
 Examples:
@@ -100,6 +100,9 @@ pub struct SendArgs {
     /// End with the first receiver that has everything
     #[arg(long)]
     pub once: bool,
+    /// Count it as done even if something named is left out (unreadable, a link elsewhere, no file)
+    #[arg(long)]
+    pub allow_missing: bool,
     /// Serve receivers until stopped; the default, unless the settings say otherwise
     #[arg(long, conflicts_with = "once")]
     pub keep: bool,
@@ -120,6 +123,9 @@ pub struct ReceiveArgs {
     /// Accept the offer without a question
     #[arg(short, long)]
     pub yes: bool,
+    /// Count it as done even if the sender leaves something out
+    #[arg(long)]
+    pub allow_missing: bool,
     /// Where a name is taken [default: as in the settings, or ask, or skip with --yes]
     #[arg(long, value_name = "POLICY")]
     pub on_conflict: Option<OnConflict>,

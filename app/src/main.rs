@@ -64,6 +64,7 @@ fn run(arguments: Cli) -> Result<Exit> {
             let output = Output {
                 json: send.json,
                 quiet: common.quiet,
+                verbose: common.verbose > 0,
             };
             with_engine(&common, output, Role::Sender, |context| {
                 cli::send(&send, context)
@@ -73,6 +74,7 @@ fn run(arguments: Cli) -> Result<Exit> {
             let output = Output {
                 json: doctor.json,
                 quiet: common.quiet,
+                verbose: common.verbose > 0,
             };
             // Of the two, it is the receiver who goes out to look for the other.
             with_engine(&common, output, Role::Receiver, |context| {
@@ -83,6 +85,7 @@ fn run(arguments: Cli) -> Result<Exit> {
             let output = Output {
                 json: receive.json,
                 quiet: common.quiet,
+                verbose: common.verbose > 0,
             };
             with_engine(&common, output, Role::Receiver, |context| {
                 cli::receive(&receive, context)

@@ -11,11 +11,16 @@ use serde_json::Value;
 use super::{workplace, wrong};
 
 /// Fields that the README says may be absent: with their event.
-const OPTIONAL: [(&str, &str); 4] = [
+const OPTIONAL: [(&str, &str); 9] = [
     ("offer", "free"),
     ("failed", "session"),
     ("failed", "reason"),
     ("file-failed", "reason"),
+    ("scanned", "closed_folders"),
+    ("offer", "left_out"),
+    ("offer", "closed_folders"),
+    ("done", "left_out"),
+    ("done", "closed_folders"),
 ];
 
 /// The words in backquotes of one cell of a table.

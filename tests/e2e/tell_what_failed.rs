@@ -13,7 +13,8 @@ use serde_json::Value;
 /// Runs of a sender and a receiver.
 type Runs = [(Option<i32>, Vec<Value>); 2];
 
-/// Asserts that both ends name `file` as failed, for this reason, and never say that it was done.
+/// Asserts that both ends name `file` as failed, for this reason, and then the whole as failed for the same
+/// reason, and never say that it was done.
 #[track_caller]
 fn assert_all_failed(runs: &Runs, file: &str, kind: &str, reason: &str) {
     for (exit, events) in runs {
@@ -21,6 +22,12 @@ fn assert_all_failed(runs: &Runs, file: &str, kind: &str, reason: &str) {
         assert_eq!(failed["name"], file, "{events:?}");
         assert_eq!(failed["kind"], kind, "{events:?}");
         assert_eq!(failed["reason"], reason, "{events:?}");
+        let whole = last(events, "failed").unwrap_or_else(|| panic!("not failed: {events:?}"));
+        assert_eq!(whole["kind"], kind, "{events:?}");
+        assert_eq!(whole["reason"], reason, "{events:?}");
+        assert!(last(events, "done").is_none(), "{events:?}");
+        let said = |name| events.iter().position(|event| event["event"] == name);
+        assert!(said("file-failed") < said("failed"), "{events:?}");
         assert_eq!(*exit, Some(1), "{events:?}");
     }
 }
@@ -175,7 +182,6 @@ fn file_that_the_sender_may_not_read_is_told_as_one() -> Result<()> {
         return Ok(());
     };
     let file = place.path("out/f.bin");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
     let mut sender = PeerCommand::new("send")?
         .arg("--once")
         .arg(&file)
@@ -183,6 +189,8 @@ fn file_that_the_sender_may_not_read_is_told_as_one() -> Result<()> {
         .within(&place.namespace)
         .start()?;
     let code = sender.code()?;
+    sender.event("scanned")?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
     let receiver = PeerCommand::new("receive")?
         .into_folder(&place.path("in"))
         .arg("--yes")
@@ -209,5 +217,85 @@ fn file_that_has_more_in_it_than_its_size_says_is_never_verified() -> Result<()>
     let runs = [sender.finish()?, received];
     assert_all_failed(&runs, "version", "file-changed", "wrong-size");
     assert_eq!(fs::read_dir(work.path())?.count(), 0, "something arrived");
+    Ok(())
+}
+
+/// Makes `file` one of 3,000 bytes, with the folders that lead to it.
+fn make(file: &Path) -> Result<()> {
+    fs::create_dir_all(file.parent().context("a parent")?)?;
+    Ok(fs::write(file, tree::noise(3, 3000))?)
+}
+
+/// Asserts that both ends count what was left out before and after, and list it at the sender's, and end with this
+/// exit code.
+#[track_caller]
+fn assert_left_out(runs: &Runs, things: u64, closed: Option<u64>, exits: [i32; 2]) {
+    let [(_, sent), _] = runs;
+    let listed = sent.iter().filter(|event| event["event"] == "left-out");
+    assert_eq!(listed.count() as u64, things, "{sent:?}");
+    let scanned = last(sent, "scanned").expect("it was looked through");
+    assert_eq!(scanned["left_out"], things, "{scanned}");
+    for ((exit, events), expected) in runs.iter().zip(exits) {
+        for name in ["offer", "done"] {
+            let event = last(events, name).unwrap_or_else(|| panic!("no {name}: {events:?}"));
+            assert_eq!(event["left_out"], things, "{event}");
+            let closed_folders = event.get("closed_folders").and_then(Value::as_u64);
+            assert_eq!(closed_folders, closed, "{event}");
+        }
+        assert_eq!(*exit, Some(expected), "{events:?}");
+    }
+}
+
+/// Sends `out` as nobody, and receives it, with these arguments each.
+fn send_as_nobody(place: &Place, sending: &[&str], receiving: &[&str]) -> Result<Runs> {
+    let mut sender = PeerCommand::new("send")?
+        .arg("--once")
+        .args(sending.iter().copied())
+        .arg(place.path("out"))
+        .under(&AS_NOBODY)
+        .within(&place.namespace)
+        .start()?;
+    let code = sender.code()?;
+    let receiver = PeerCommand::new("receive")?
+        .into_folder(&place.path("in"))
+        .arg("--yes")
+        .args(receiving.iter().copied())
+        .arg(&code)
+        .within(&place.namespace);
+    let received = receiver.start()?.finish()?;
+    Ok([sender.finish()?, received])
+}
+
+#[test]
+fn what_is_left_out_is_counted_one_by_one_and_told_to_both() -> Result<()> {
+    let Some(place) = Place::new("what_is_left_out", &["setpriv"])? else {
+        return Ok(());
+    };
+    let out = place.path("out");
+    // 128 components may cross: `out`, and 127 in it. What is below is left out, each by itself.
+    let mut deep = out.clone();
+    deep.extend(std::iter::repeat_n("d", 127));
+    for name in ["too/1", "too/2", "too/far/3"] {
+        make(&deep.join(name))?;
+    }
+    make(&out.join("private"))?;
+    fs::set_permissions(out.join("private"), fs::Permissions::from_mode(0o600))?;
+    make(&out.join("closed/1"))?;
+    make(&out.join("closed/2"))?;
+    fs::set_permissions(out.join("closed"), fs::Permissions::from_mode(0o700))?;
+    std::os::unix::fs::symlink("/", out.join("elsewhere"))?;
+    std::os::unix::fs::symlink(".", out.join("loop"))?;
+    place.run("mkfifo $DIR/out/pipe")?;
+    // Five below what is too deep; private, closed, elsewhere, loop, pipe.
+    let things = 10;
+    let runs = send_as_nobody(&place, &[], &[])?;
+    assert_left_out(&runs, things, Some(1), [1, 1]);
+    let whole = fs::read(place.path("in/out/f.bin"))?;
+    assert!(whole == tree::noise(5, 2_000_000), "the rest arrives");
+    // Whoever says that this is fine is done; the other one is not.
+    let runs = send_as_nobody(&place, &["--allow-missing"], &[])?;
+    assert_left_out(&runs, things, Some(1), [0, 1]);
+    let runs = send_as_nobody(&place, &["--allow-missing"], &["--allow-missing"])?;
+    assert_left_out(&runs, things, Some(1), [0, 0]);
     Ok(())
 }

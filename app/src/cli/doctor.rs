@@ -67,7 +67,7 @@ impl DoctorReport {
                 let line = DiagnosisLine::new(diagnosis, self.disclosure);
                 print_line(&mut *self.streams.output, &line)
             }
-            Style::Human | Style::Quiet => {
+            Style::Human | Style::Verbose | Style::Quiet => {
                 let screen = self.streams.message_columns.map(usize::from);
                 let columns = screen
                     .filter(|_| self.streams.output_is_terminal)
@@ -112,7 +112,7 @@ impl Report for DoctorReport {
     fn say(&mut self, weight: Weight, line: &str) -> io::Result<()> {
         match (weight, self.style) {
             (Weight::Note, Style::Json | Style::Quiet) => Ok(()),
-            (Weight::Note, Style::Human) | (Weight::Needed, _) => {
+            (Weight::Note, Style::Human | Style::Verbose) | (Weight::Needed, _) => {
                 writeln!(self.streams.messages, "{line}")
             }
         }

@@ -40,6 +40,8 @@ enum Line<'a> {
         files: u64,
         bytes: u64,
         left_out: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        closed_folders: u64,
     },
     LeftOut {
         name: &'a str,
@@ -74,6 +76,10 @@ enum Line<'a> {
         conflicts: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
         free: Option<u64>,
+        #[serde(skip_serializing_if = "is_zero")]
+        left_out: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        closed_folders: u64,
         top_names: &'a [String],
     },
     Progress {
@@ -119,6 +125,10 @@ enum Line<'a> {
         kind: &'a str,
         link: &'a str,
         failed_files: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        left_out: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        closed_folders: u64,
     },
     Failed {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,6 +159,15 @@ impl Json {
     fn print(&mut self, line: &Line<'_>) -> io::Result<()> {
         print_line(&mut *self.output, line)
     }
+}
+
+/// Whether a field that says how much is missing has nothing to say.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands a field's value over by reference"
+)]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Writes one object as one line, at once.
@@ -257,7 +276,8 @@ fn share_line(event: &ShareEvent) -> Option<Line<'_>> {
         } => Some(Line::Scanned {
             files,
             bytes,
-            left_out,
+            left_out: left_out.things,
+            closed_folders: left_out.closed_folders,
         }),
         ShareEvent::LeftOut { name, reason } => Some(Line::LeftOut {
             name,
@@ -334,6 +354,8 @@ fn offer_line(session: SessionNumber, offer: &OfferSummary) -> Line<'_> {
         kept: offer.kept,
         conflicts: offer.conflicts,
         free: offer.free,
+        left_out: offer.left_out.things,
+        closed_folders: offer.left_out.closed_folders,
         top_names: &offer.top_names,
     }
 }
@@ -359,6 +381,8 @@ fn done_line(session: SessionNumber, receipt: &Receipt) -> Line<'static> {
         kind: receipt.kind.name(),
         link: receipt.link.name(),
         failed_files: receipt.failed_files,
+        left_out: receipt.left_out.things,
+        closed_folders: receipt.left_out.closed_folders,
     }
 }
 

@@ -21,7 +21,7 @@ use fardrop_shared::Role;
 use terminal_size::terminal_size_of;
 
 use crate::config::Settings;
-use crate::engine::command::{Command, TaskCommand};
+use crate::engine::command::{Command, OnLeftOut, TaskCommand};
 use crate::engine::event::{Event, Outcome, Progress, SessionNumber, TaskEvent, TaskNumber};
 use crate::engine::handle::{EngineHandle, Wait};
 use crate::failure::Failure;
@@ -171,6 +171,15 @@ pub fn start_failed(
     Ok(Exit::Failed)
 }
 
+/// What `--allow-missing` means.
+const fn on_left_out(allow_missing: bool) -> OnLeftOut {
+    if allow_missing {
+        OnLeftOut::Allow
+    } else {
+        OnLeftOut::Fail
+    }
+}
+
 /// What the person wants printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Output {
@@ -178,6 +187,8 @@ pub struct Output {
     pub json: bool,
     /// `--quiet`.
     pub quiet: bool,
+    /// `--verbose`.
+    pub verbose: bool,
 }
 
 /// How much a line for people matters.
@@ -218,6 +229,8 @@ enum Style {
     Json,
     /// For people: text and bars.
     Human,
+    /// For people who want to know all of it: also long lists.
+    Verbose,
     /// For people who want the code and errors only.
     Quiet,
 }
@@ -225,10 +238,14 @@ enum Style {
 impl Style {
     /// The style that the person asked for.
     const fn chosen(output: Output) -> Self {
-        match (output.json, output.quiet) {
-            (true, _) => Self::Json,
-            (false, true) => Self::Quiet,
-            (false, false) => Self::Human,
+        if output.json {
+            Self::Json
+        } else if output.quiet {
+            Self::Quiet
+        } else if output.verbose {
+            Self::Verbose
+        } else {
+            Self::Human
         }
     }
 
@@ -237,6 +254,7 @@ impl Style {
         match self {
             Self::Json => Box::new(Json::new(role, streams.output, streams.messages)),
             Self::Human => Box::new(Human::new(role, Verbosity::Full, streams)),
+            Self::Verbose => Box::new(Human::new(role, Verbosity::Lists, streams)),
             Self::Quiet => Box::new(Human::new(role, Verbosity::Errors, streams)),
         }
     }

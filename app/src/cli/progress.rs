@@ -21,10 +21,15 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// Bold on a terminal, and back.
 const BOLD: (&str, &str) = ("\u{1b}[1m", "\u{1b}[0m");
 
+/// Things left out that are listed unless all are asked for. Local: one screen has room for them.
+const LEFT_OUT_LISTED: u64 = 10;
+
 /// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verbosity {
-    /// Everything.
+    /// Everything, however long the list.
+    Lists,
+    /// Everything, of long lists the beginning.
     Full,
     /// The code and errors.
     Errors,
@@ -39,6 +44,8 @@ pub(super) struct Human {
     sessions: BTreeMap<SessionNumber, View>,
     /// The last line is a question that nobody has answered.
     asking: bool,
+    /// Things left out since the files were last looked through.
+    left_out: u64,
     /// The code that was shown, as it is read out.
     spoken: Zeroizing<String>,
 }
@@ -62,6 +69,7 @@ impl Human {
             bars: MultiProgress::new(),
             sessions: BTreeMap::new(),
             asking: false,
+            left_out: 0,
             spoken: Zeroizing::default(),
         }
     }
@@ -92,7 +100,7 @@ impl Human {
     /// The code: large for people, and alone on standard output for whatever reads that. What is read out
     /// is shown once.
     fn show_code(&mut self, code: &ShownCode) -> io::Result<()> {
-        let on_screen = self.streams.messages_are_terminal && self.verbosity == Verbosity::Full;
+        let on_screen = self.streams.messages_are_terminal && self.verbosity != Verbosity::Errors;
         if !on_screen || !self.streams.output_is_terminal {
             let whole = code.with_server.as_ref().unwrap_or(&code.spoken);
             writeln!(self.streams.output, "{whole}")?;
@@ -114,6 +122,14 @@ impl Human {
             self.note(&line)?;
         }
         Ok(())
+    }
+
+    /// How many things that are left out are listed.
+    const fn list_limit(&self) -> u64 {
+        match self.verbosity {
+            Verbosity::Lists => u64::MAX,
+            Verbosity::Full | Verbosity::Errors => LEFT_OUT_LISTED,
+        }
     }
 
     /// Takes a session's bar off the screen.
@@ -166,8 +182,21 @@ impl Human {
                 files,
                 bytes,
                 left_out,
-            } => self.note(&text::scanned(files, bytes, left_out)),
-            ShareEvent::LeftOut { name, reason } => self.print(&text::left_out(name, reason)),
+            } => {
+                let listed = std::mem::take(&mut self.left_out).min(self.list_limit());
+                let more = left_out.things.saturating_sub(listed);
+                if more > 0 {
+                    self.print(&text::left_out_more(more))?;
+                }
+                self.note(&text::scanned(files, bytes, left_out))
+            }
+            ShareEvent::LeftOut { name, reason } => {
+                self.left_out += 1;
+                if self.left_out <= self.list_limit() {
+                    self.print(&text::left_out(name, reason))?;
+                }
+                Ok(())
+            }
             &ShareEvent::WrongGuess { attempts_left } => {
                 self.print(&text::wrong_guess(attempts_left))
             }
@@ -197,10 +226,16 @@ impl Human {
             SessionEvent::Done { receipt, .. } => {
                 let device = self.device(session);
                 self.clear(session);
-                self.note(&match self.role {
+                let weight = if receipt.failed_files == 0 && receipt.left_out.is_none() {
+                    Weight::Note
+                } else {
+                    Weight::Needed
+                };
+                let line = match self.role {
                     Role::Sender => text::done_sending(&device, receipt),
                     Role::Receiver => text::done_receiving(receipt),
-                })
+                };
+                self.say(weight, &line)
             }
             // The ladder is logged; an offer is shown by whoever asks about it.
             SessionEvent::Rung { .. }
@@ -255,7 +290,9 @@ impl Report for Human {
     fn say(&mut self, weight: Weight, line: &str) -> io::Result<()> {
         match (weight, self.verbosity) {
             (Weight::Note, Verbosity::Errors) => Ok(()),
-            (Weight::Note, Verbosity::Full) | (Weight::Needed, _) => self.print(line),
+            (Weight::Note, Verbosity::Full | Verbosity::Lists) | (Weight::Needed, _) => {
+                self.print(line)
+            }
         }
     }
 

@@ -12,11 +12,11 @@ use fardrop_shared::name::BadNames;
 use zeroize::Zeroizing;
 
 use super::prompt::{Prompt, Typed};
-use super::{Context, Exit, Report, Style, TICK, Turn, Weight, follow};
+use super::{Context, Exit, Report, Style, TICK, Turn, Weight, follow, on_left_out};
 use crate::args::ReceiveArgs;
 use crate::engine::EngineHandle;
 use crate::engine::command::{
-    Command, ConflictPolicy, Decision, NewTask, ReceiveOptions, SessionCommand,
+    Command, ConflictPolicy, Decision, NewTask, OnLeftOut, ReceiveOptions, SessionCommand,
 };
 use crate::engine::event::{
     Event, OfferSummary, SessionEvent, SessionNumber, TaskEvent, TaskNumber,
@@ -51,6 +51,7 @@ pub fn receive(arguments: &ReceiveArgs, context: Context<'_>) -> Result<Exit> {
             .or_else(|| context.settings.download.clone())
             .unwrap_or_else(|| PathBuf::from(".")),
         bad_names: arguments.bad_names.into(),
+        on_left_out: on_left_out(arguments.allow_missing),
         tasks: 0,
     };
     match source {
@@ -110,6 +111,7 @@ struct Receiving<'a> {
     on_conflict: Option<ConflictPolicy>,
     destination: PathBuf,
     bad_names: BadNames,
+    on_left_out: OnLeftOut,
     tasks: u64,
 }
 
@@ -182,6 +184,7 @@ impl Receiving<'_> {
                 options: ReceiveOptions {
                     destination: self.destination.clone(),
                     bad_names: self.bad_names,
+                    on_left_out: self.on_left_out,
                 },
             },
         ));

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use fardrop_shared::Role;
 
-use super::{Context, Exit, Report, Style, Turn, Weight, follow};
+use super::{Context, Exit, Report, Style, Turn, Weight, follow, on_left_out};
 use crate::args::SendArgs;
 use crate::engine::command::{
     Command, NewTask, OnDeadCode, OnMissing, ShareLifetime, ShareOptions,
@@ -35,6 +35,7 @@ pub fn send(arguments: &SendArgs, context: Context<'_>) -> Result<Exit> {
                 lifetime,
                 on_dead_code: OnDeadCode::End,
                 on_missing: OnMissing::Fail,
+                on_left_out: on_left_out(arguments.allow_missing),
             },
         },
     ));

@@ -8,12 +8,13 @@ use clap::Parser;
 
 use super::*;
 use crate::args::{Action, Cli};
+use crate::engine::command::OnLeftOut;
 use crate::engine::command::{
     Command, ConflictPolicy, Decision, NewTask, SessionCommand, ShareLifetime, TaskCommand,
 };
 use crate::engine::event::{
-    Event, LeftOut, OfferSummary, PathKind, Receipt, RungState, SessionEvent, ShareEvent,
-    ShownCode, TaskEvent, Transport, Who,
+    Event, LeftOut, LeftOutCount, OfferSummary, PathKind, Receipt, RungState, SessionEvent,
+    ShareEvent, ShownCode, TaskEvent, Transport, Who,
 };
 use crate::engine::handle::Script;
 use crate::failure::{Failure, FailureKind, Stage};
@@ -199,6 +200,7 @@ fn dispatch(
         output: Output {
             json: line.contains(" --json"),
             quiet: line.contains(" -q"),
+            verbose: line.contains(" --verbose"),
         },
         stop: &setup.stop,
     };
@@ -240,6 +242,7 @@ fn offer(conflicts: u64) -> Event {
     Event::Session(
         SESSION,
         SessionEvent::Offer(OfferSummary {
+            left_out: LeftOutCount::default(),
             files: 3,
             folders: 1,
             bytes: 12_400_000,
@@ -259,6 +262,8 @@ fn done() -> Event {
             receipt: Receipt {
                 files: 3,
                 failed_files: 0,
+                cause: None,
+                left_out: LeftOutCount::default(),
                 bytes: 12_400_000,
                 sent: 12_400_000,
                 resumed: 0,
@@ -346,7 +351,10 @@ fn one_of_each() -> Vec<Event> {
             TaskEvent::Share(ShareEvent::Scanned {
                 files: 3,
                 bytes: 12_400_000,
-                left_out: 1,
+                left_out: LeftOutCount {
+                    things: 1,
+                    closed_folders: 0,
+                },
             }),
         ),
         Event::Task(
@@ -532,6 +540,86 @@ fn once_and_words_reach_the_engine() {
         panic!("{:?}", run.commands);
     };
     assert_eq!((options.words, options.lifetime), (5, ShareLifetime::Once));
+}
+
+#[test]
+fn long_list_of_what_is_left_out_is_cut_unless_all_of_it_is_asked_for() {
+    for (line, listed, rest) in [
+        ("fardrop send a --once", 10, 1),
+        ("fardrop send a --once --verbose", 25, 0),
+    ] {
+        let run = run(line, Setup::default(), |_| {
+            let left_out = |at| ShareEvent::LeftOut {
+                name: format!("link {at}"),
+                reason: LeftOut::LinkOutside,
+            };
+            let mut events: Vec<Event> = (0..25)
+                .map(|at| Event::Task(TASK, TaskEvent::Share(left_out(at))))
+                .collect();
+            let scanned = ShareEvent::Scanned {
+                files: 1,
+                bytes: 1,
+                left_out: LeftOutCount {
+                    things: 25,
+                    closed_folders: 0,
+                },
+            };
+            events.push(Event::Task(TASK, TaskEvent::Share(scanned)));
+            events.push(ended(Outcome::Succeeded));
+            events
+        });
+        let lines: Vec<&str> = run.messages.lines().collect();
+        let named = lines.iter().filter(|line| line.starts_with("Left out: "));
+        assert_eq!(named.count(), listed, "{}", run.messages);
+        let more = "And 15 more things are left out: --verbose lists all.";
+        let more = lines.iter().filter(|line| **line == more).count();
+        assert_eq!(more, rest, "{}", run.messages);
+        assert!(run.messages.contains("25 things are left out."));
+    }
+}
+
+#[test]
+fn allow_missing_reaches_the_engine() {
+    for (line, expected) in [
+        ("fardrop send a", OnLeftOut::Fail),
+        ("fardrop send a --allow-missing", OnLeftOut::Allow),
+    ] {
+        let run = run(line, Setup::default(), |_| vec![ended(Outcome::Succeeded)]);
+        let begun = format!("{:?}", run.commands[0]);
+        assert!(
+            begun.contains(&format!("on_left_out: {expected:?}")),
+            "{begun}"
+        );
+    }
+    for (line, expected) in [
+        ("fardrop receive 417-acid-lemon --yes", OnLeftOut::Fail),
+        (
+            "fardrop receive 417-acid-lemon --yes --allow-missing",
+            OnLeftOut::Allow,
+        ),
+    ] {
+        let run = run(line, Setup::default(), |_| vec![ended(Outcome::Succeeded)]);
+        let begun = format!("{:?}", run.commands[0]);
+        assert!(
+            begun.contains(&format!("on_left_out: {expected:?}")),
+            "{begun}"
+        );
+    }
+}
+
+#[test]
+fn what_failed_is_told_to_a_quiet_sender_too() {
+    let run = run("fardrop send a --once -q", Setup::default(), |_| {
+        let mut done = done();
+        if let Event::Session(_, SessionEvent::Done { receipt, .. }) = &mut done {
+            receipt.failed_files = 2;
+            receipt.cause = Some(FailureKind::Quota);
+        }
+        vec![paired(), done, ended(Outcome::Failed)]
+    });
+    let last = run.messages.lines().last().unwrap_or_default();
+    assert!(last.starts_with("Not all of it: 2 files failed"), "{last}");
+    assert_eq!(exit(&run), Exit::Failed);
 }
 
 #[test]

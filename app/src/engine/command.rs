@@ -7,7 +7,7 @@ use fardrop_shared::code::PairingCode;
 use super::config::EngineConfig;
 use super::event::{ItemNumber, SessionNumber, TaskNumber};
 
-pub use crate::transfer::{ConflictPolicy, Decision, ReceiveOptions, Selection};
+pub use crate::transfer::{ConflictPolicy, Decision, OnLeftOut, ReceiveOptions, Selection};
 
 /// Most rows of an offer that are given at once: several screens full.
 pub const OFFER_ROWS_LIMIT: u32 = 200;
@@ -123,6 +123,8 @@ pub struct ShareOptions {
     pub on_dead_code: OnDeadCode,
     /// What becomes of the share when something that was named is not there.
     pub on_missing: OnMissing,
+    /// What it comes to where something is left out of it.
+    pub on_left_out: OnLeftOut,
 }
 
 /// What becomes of a share when its code has been guessed at too often, or its number was given away.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 pub use fardrop_shared::Transport;
 use fardrop_shared::diagnosis::Diagnosis;
+pub use fardrop_shared::offer::LeftOutCount;
 pub use fardrop_shared::path::PathKind;
 use zeroize::ZeroizeOnDrop;
 
@@ -76,10 +77,11 @@ pub enum ShareEvent {
         files: u64,
         /// Their sizes added up.
         bytes: u64,
-        /// How many things were left out; each came as a [`ShareEvent::LeftOut`] before.
-        left_out: u64,
+        /// How much was left out; each thing came as a [`ShareEvent::LeftOut`] before, the first hundred
+        /// thousand of them.
+        left_out: LeftOutCount,
     },
-    /// Something the person named is not offered. The first hundred of a share come one by one.
+    /// Something the person named, or something in it, is not offered.
     LeftOut {
         /// Which, as found; not escaped.
         name: String,
@@ -217,6 +219,10 @@ pub enum LeftOut {
     UnsafeName(String),
     /// It could not be looked at; the system's own error.
     Unreadable(String),
+    /// A folder that could not be looked into; the system's own error.
+    FolderUnreadable(String),
+    /// It is in a folder that is left out; the reason for that, in words.
+    InLeftOut(String),
 }
 
 /// Whose wish something is.
@@ -309,6 +315,8 @@ pub struct OfferSummary {
     pub folders: u64,
     /// Sizes added up, in bytes.
     pub bytes: u64,
+    /// What the sender named and does not offer.
+    pub left_out: LeftOutCount,
     /// Names at the top of the offer, at most ten; not escaped.
     pub top_names: Vec<String>,
     /// Bytes that are there already from an earlier try.
@@ -328,6 +336,10 @@ pub struct Receipt {
     pub files: u64,
     /// Files that failed.
     pub failed_files: u64,
+    /// Why most of them did.
+    pub cause: Option<FailureKind>,
+    /// What the sender named and did not offer.
+    pub left_out: LeftOutCount,
     /// Their bytes.
     pub bytes: u64,
     /// Bytes of content that crossed the link.

@@ -101,6 +101,15 @@ pub(super) const fn file_failure(reason: FileReason) -> FailureKind {
     }
 }
 
+/// A transfer came to its end, and each of its `files` failed, most of them like this.
+pub(super) fn nothing_arrived(kind: FailureKind, files: u32) -> Failure {
+    let failure = Failure::new(Stage::Transfer, kind);
+    match files {
+        1 => failure.with_detail("the only file did not arrive"),
+        files => failure.with_detail(format_args!("none of {files} files arrived")),
+    }
+}
+
 /// What an introduction that failed means to a person.
 pub(super) fn introduction_failure(error: &IntroductionError) -> Failure {
     let (stage, kind) = match error {

@@ -34,6 +34,7 @@ pub(super) async fn receive(
     let session = context.reporter.next_session();
     let controls = context.register(session).await;
     let mut cancel = EitherCancel(stop.clone(), controls.cancel.clone());
+    let on_left_out = options.on_left_out;
     let receive = Receive {
         context: &context,
         task,
@@ -46,7 +47,7 @@ pub(super) async fn receive(
         Ok(Received { receipt, places }) => {
             let done = SessionEvent::Done { receipt, places };
             context.reporter.tell_session(session, done).await;
-            if receipt.failed_files == 0 {
+            if receipt.failed_files == 0 && on_left_out.allows(receipt.left_out) {
                 Outcome::Succeeded
             } else {
                 Outcome::Failed
@@ -149,9 +150,9 @@ impl Receive<'_> {
         );
         let summary =
             session::transfer(self.context, &mut path, &handle, work, &mut watching).await?;
-        session::tell_failures(self.context, self.session, &summary).await;
+        let receipt = session::settle(self.context, self.session, &summary, path.route()).await?;
         Ok(Received {
-            receipt: session::receipt(&summary, path.route()),
+            receipt,
             places: summary.places,
         })
     }
@@ -191,6 +192,7 @@ impl Decide for Person {
 impl Person {
     async fn show(&self, offer: &ScannedOffer) {
         let summary = OfferSummary {
+            left_out: offer.left_out,
             kept: offer.kept_bytes,
             conflicts: offer.conflicts.into(),
             free: offer.free_space,

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fardrop_shared::offer::Manifest;
+use fardrop_shared::offer::{LeftOutCount, Manifest};
 
 pub use scan::{ScanError, ScanWarning, Scanned, ScannedItem, scan, scan_in_background};
 
@@ -20,6 +20,7 @@ pub use scan::{ScanError, ScanWarning, Scanned, ScannedItem, scan, scan_in_backg
 pub struct OfferSource {
     manifest: Manifest,
     roots: Vec<Root>,
+    left_out: LeftOutCount,
 }
 
 /// One of the paths that were given.
@@ -36,6 +37,17 @@ impl OfferSource {
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// What is not in it of what was named.
+    #[must_use]
+    pub const fn left_out(&self) -> LeftOutCount {
+        self.left_out
+    }
+
+    /// Counts `things` that were named and are not there.
+    pub const fn note_missing(&mut self, things: u64) {
+        self.left_out.things += things;
     }
 
     /// Puts where the entry with this index and relative path is into `path`; `None` for no entry.

@@ -11,7 +11,9 @@ use std::{
 
 use fardrop_shared::{
     name::{NameError, fold, lossy, numbered},
-    offer::{Entry, EntryKind, ManifestBuilder, ModifiedTime, NameChecker, OfferError},
+    offer::{
+        Entry, EntryKind, LeftOutCount, ManifestBuilder, ModifiedTime, NameChecker, OfferError,
+    },
 };
 use rand::rngs::OsRng;
 use thiserror::Error;
@@ -19,8 +21,8 @@ use tokio::sync::oneshot;
 
 use super::{OfferSource, Root, to_bytes};
 
-/// Most warnings kept; the rest are counted.
-const WARNINGS_KEPT: usize = 1000;
+/// Most warnings kept, so that they can be listed: some ten megabytes. The rest are counted.
+const WARNINGS_KEPT: usize = 100_000;
 
 /// Something that is left out of an offer, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,10 @@ pub enum ScanWarning {
     NameRefused(PathBuf, NameError),
     /// Something that cannot be read.
     Unreadable(PathBuf, io::ErrorKind),
+    /// A folder that cannot be listed, and so what is in it, which cannot be counted.
+    FolderUnreadable(PathBuf, io::ErrorKind),
+    /// Something in a folder that is left out, with the reason for the folder.
+    InLeftOut(PathBuf, NameError),
 }
 
 /// Why there is no offer.
@@ -68,10 +74,8 @@ pub enum ScanError {
 pub struct Scanned {
     /// The offer.
     pub source: OfferSource,
-    /// What was left out, the first thousand.
+    /// What was left out, each thing by itself, the first hundred thousand.
     pub warnings: Vec<ScanWarning>,
-    /// How many were left out.
-    pub warning_count: usize,
     /// What came of each of the paths given, in their order.
     pub items: Vec<ScannedItem>,
 }
@@ -88,7 +92,7 @@ pub struct ScannedItem {
     /// Their bytes together.
     pub bytes: u64,
     /// How many things in it are left out.
-    pub left_out: usize,
+    pub left_out: u64,
 }
 
 /// Walks `paths` on a thread of its own. Dropping the receiver stops the walk.
@@ -135,7 +139,7 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
         builder: ManifestBuilder::new(),
         names: NameChecker::new(&mut OsRng),
         warnings: Vec::new(),
-        warning_count: 0,
+        left_out: LeftOutCount::default(),
         stopped,
     };
     let mut roots = Vec::with_capacity(paths.len());
@@ -153,7 +157,7 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
             .take(paths.len())
             .find(|name| taken.insert(fold(name, true, true).into_owned()));
         let name = free.unwrap_or(name);
-        let (before, left_out) = (walker.builder.totals(), walker.warning_count);
+        let (before, left_out) = (walker.builder.totals(), walker.left_out.things);
         walker.argument(canonical, &name, metadata)?;
         let after = walker.builder.totals();
         if after.entries() > before.entries() {
@@ -167,16 +171,16 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
             folder: metadata.is_dir(),
             files: after.files - before.files,
             bytes: after.bytes - before.bytes,
-            left_out: walker.warning_count - left_out,
+            left_out: walker.left_out.things - left_out,
         });
     }
     Ok(Scanned {
         source: OfferSource {
             manifest: walker.builder.finish()?,
             roots,
+            left_out: walker.left_out,
         },
         warnings: walker.warnings,
-        warning_count: walker.warning_count,
         items,
     })
 }
@@ -192,7 +196,7 @@ struct Walker<'a> {
     builder: ManifestBuilder,
     names: NameChecker,
     warnings: Vec<ScanWarning>,
-    warning_count: usize,
+    left_out: LeftOutCount,
     stopped: &'a dyn Fn() -> bool,
 }
 
@@ -218,6 +222,10 @@ impl Walker<'_> {
         let mut path = path.to_path_buf();
         let mut relative = name.to_owned();
         if metadata.is_file() {
+            if let Err(error) = may_read(&path) {
+                self.warn(ScanWarning::Unreadable(path, error.kind()));
+                return Ok(());
+            }
             self.add(&path, &relative, metadata)?;
             return Ok(());
         }
@@ -269,10 +277,13 @@ impl Walker<'_> {
                 Ok(None)
             }
             Ok(Found::Folder(metadata, canonical)) => {
-                if !self.add(path, relative, &metadata)? {
-                    return Ok(None);
+                match self.check_and_add(path, relative, &metadata)? {
+                    Ok(()) => Ok(self.enter(path, canonical, relative.len())),
+                    Err(refused) => {
+                        self.leave_out_below(path, refused)?;
+                        Ok(None)
+                    }
                 }
-                Ok(self.enter(path, canonical, relative.len()))
             }
             Err(warning) => {
                 self.warn(warning);
@@ -303,6 +314,7 @@ impl Walker<'_> {
             )
         };
         if metadata.is_file() {
+            may_read(path).map_err(unreadable)?;
             Ok(Found::File(metadata))
         } else if !metadata.is_dir() {
             Err(ScanWarning::Special(path.to_path_buf()))
@@ -313,6 +325,35 @@ impl Walker<'_> {
         }
     }
 
+    /// Counts what is in a folder that is left out, each thing by itself. No link is followed.
+    fn leave_out_below(&mut self, folder: &Path, refused: NameError) -> Result<(), ScanError> {
+        let mut folders = vec![folder.to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    self.warn_closed(&folder, &error);
+                    continue;
+                }
+            };
+            for entry in entries {
+                if (self.stopped)() {
+                    return Err(ScanError::Stopped);
+                }
+                match entry {
+                    Ok(entry) => {
+                        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                            folders.push(entry.path());
+                        }
+                        self.warn(ScanWarning::InLeftOut(entry.path(), refused));
+                    }
+                    Err(error) => self.warn_closed(&folder, &error),
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Adds an entry, unless a receiver would refuse its name; whether it was added.
     fn add(
         &mut self,
@@ -320,6 +361,16 @@ impl Walker<'_> {
         relative: &[u8],
         metadata: &Metadata,
     ) -> Result<bool, ScanError> {
+        Ok(self.check_and_add(path, relative, metadata)?.is_ok())
+    }
+
+    /// Adds an entry, unless a receiver would refuse its name, and then says why.
+    fn check_and_add(
+        &mut self,
+        path: &Path,
+        relative: &[u8],
+        metadata: &Metadata,
+    ) -> Result<Result<(), NameError>, ScanError> {
         let kind = if metadata.is_dir() {
             EntryKind::Folder
         } else {
@@ -338,10 +389,10 @@ impl Walker<'_> {
         };
         if let Err(refused) = self.names.check(entry) {
             self.warn(ScanWarning::NameRefused(path.to_path_buf(), refused));
-            return Ok(false);
+            return Ok(Err(refused));
         }
         self.builder.push(entry)?;
-        Ok(true)
+        Ok(Ok(()))
     }
 
     /// Lists a folder; `None`, with a warning, if that cannot be done.
@@ -361,17 +412,44 @@ impl Walker<'_> {
                 })
             }
             Err(error) => {
-                self.warn(ScanWarning::Unreadable(path.to_path_buf(), error.kind()));
+                self.warn_closed(path, &error);
                 None
             }
         }
     }
 
+    /// A folder cannot be listed, to its end or at all. Its own name may be offered; what is in it is not.
+    fn warn_closed(&mut self, folder: &Path, error: &io::Error) {
+        self.left_out.closed_folders += 1;
+        self.warn(ScanWarning::FolderUnreadable(
+            folder.to_path_buf(),
+            error.kind(),
+        ));
+    }
+
     fn warn(&mut self, warning: ScanWarning) {
-        self.warning_count += 1;
+        self.left_out.things += 1;
         if self.warnings.len() < WARNINGS_KEPT {
             self.warnings.push(warning);
         }
+    }
+}
+
+/// Fails where this person may not read a file, as far as the system says so without opening it.
+fn may_read(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, AtFlags, CWD, accessat};
+        match accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS) {
+            Err(error @ rustix::io::Errno::ACCESS) => Err(error.into()),
+            // Whatever else there is comes up when it is read.
+            _ => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        Ok(())
     }
 }
 

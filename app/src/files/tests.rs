@@ -23,7 +23,8 @@ fn found(paths: &[PathBuf]) -> (Vec<String>, Vec<ScanWarning>) {
         assert!(path.exists(), "{}", path.display());
         names.push(lossy(entry.path).into_owned());
     });
-    assert_eq!(scanned.warnings.len(), scanned.warning_count);
+    let left_out = scanned.source.left_out();
+    assert_eq!(scanned.warnings.len() as u64, left_out.things);
     (names, scanned.warnings)
 }
 
@@ -150,4 +151,25 @@ fn a_missing_argument_is_an_error_and_a_stop_is_heard() {
     write(&root.path().join("file"));
     let stopped = scan(&[root.path().to_path_buf()], &true.into());
     assert!(matches!(stopped, Err(ScanError::Stopped)));
+}
+
+#[test]
+fn what_is_too_deep_is_counted_file_by_file() {
+    let root = tempfile::tempdir().unwrap();
+    let tree = root.path().join("tree");
+    // 128 components may cross: `tree`, and 127 in it.
+    let mut deep = tree.clone();
+    deep.extend(std::iter::repeat_n("d", 127));
+    for name in ["e/1", "e/2", "e/f/3", "fine"] {
+        write(&deep.join(name));
+    }
+    fs::create_dir(deep.join("e/empty")).unwrap();
+    symlink("/", deep.join("e/link")).unwrap();
+    let scanned = scan(&[tree], &false.into()).unwrap();
+    // The folder `e`, two folders in it, three files and a link; and `fine`, which is as deep.
+    let left_out = scanned.source.left_out();
+    assert_eq!((left_out.things, left_out.closed_folders), (8, 0));
+    assert_eq!(scanned.source.manifest().totals().files, 0);
+    assert_eq!(scanned.warnings.len(), 8);
+    assert_eq!(scanned.items[0].left_out, 8);
 }

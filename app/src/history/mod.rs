@@ -97,7 +97,7 @@ pub enum Direction {
 pub enum Ending {
     /// Everything wanted was verified on the receiver's disk.
     Done,
-    /// So many files failed, the others are there.
+    /// So many files failed or were left out, the others are there.
     Partial(u64),
     /// It ended before its end.
     Failed(FailureKind),

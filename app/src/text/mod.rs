@@ -16,12 +16,14 @@ mod wrap;
 use fardrop_shared::name::display_safe;
 
 use crate::engine::event::{
-    LeftOut, OfferSummary, Outcome, PathKind, Progress, Receipt, ShownCode, Transport, Who,
+    LeftOut, LeftOutCount, OfferSummary, Outcome, PathKind, Progress, Receipt, ShownCode,
+    Transport, Who,
 };
 
 #[cfg(feature = "gui")]
 pub use desktop::*;
 pub use diagnosis::{Disclosure, diagnosis, diagnosis_rows, hint, verdict};
+use failure::file_cause;
 pub use failure::{failure, file_failed};
 pub use units::{count, duration, grouped, rate, round_trip, size, time_left};
 #[cfg(feature = "gui")]
@@ -159,15 +161,45 @@ pub fn code_elsewhere(code: &ShownCode) -> Vec<String> {
 
 /// What a share holds.
 #[must_use]
-pub fn scanned(files: u64, bytes: u64, left_out: u64) -> String {
+pub fn scanned(files: u64, bytes: u64, left_out: LeftOutCount) -> String {
     let mut line = format!("Sharing {}, {}", count(files, "file", "files"), size(bytes));
-    if left_out > 0 {
+    if !left_out.is_none() {
         line.push_str("; ");
-        line.push_str(&count(left_out, "thing is", "things are"));
-        line.push_str(" left out");
+        line.push_str(&left_out_in_all(left_out));
     }
     line.push('.');
     line
+}
+
+/// How much is left out, without an end.
+#[must_use]
+pub fn left_out_in_all(left_out: LeftOutCount) -> String {
+    let mut words = count(left_out.things, "thing is", "things are");
+    words.push_str(" left out");
+    if left_out.closed_folders > 0 {
+        words.push_str(", and what is in ");
+        words.push_str(&count(left_out.closed_folders, "folder", "folders"));
+        words.push_str(" that cannot be read");
+    }
+    words
+}
+
+/// How much the sender leaves out, to the one who receives.
+#[must_use]
+pub fn left_out_by_sender(left_out: LeftOutCount) -> String {
+    format!(
+        "Not all of it: {} on the sender's machine, which lists it.",
+        left_out_in_all(left_out)
+    )
+}
+
+/// More is left out than was listed.
+#[must_use]
+pub fn left_out_more(more: u64) -> String {
+    format!(
+        "And {} left out: --verbose lists all.",
+        count(more, "more thing is", "more things are")
+    )
 }
 
 /// Why something is not offered.
@@ -184,6 +216,12 @@ pub fn left_out(found: &str, reason: &LeftOut) -> String {
             name(reason)
         ),
         LeftOut::Unreadable(error) => format!("it cannot be read ({})", name(error)),
+        LeftOut::FolderUnreadable(error) => {
+            format!("it cannot be read ({}), and what is in it", name(error))
+        }
+        LeftOut::InLeftOut(reason) => {
+            format!("a folder that it is in is left out ({})", name(reason))
+        }
     };
     format!("Left out: {}: {why}.", name(found))
 }
@@ -260,6 +298,9 @@ pub fn offer(device: &str, offer: &OfferSummary) -> Vec<String> {
             .iter()
             .map(|top| format!("    {}", name(top))),
     );
+    if !offer.left_out.is_none() {
+        lines.push(left_out_by_sender(offer.left_out));
+    }
     if let Some(free) = offer.free {
         lines.push(format!("There is room for {}.", size(free)));
     }
@@ -359,25 +400,52 @@ pub const fn paused(by: Who) -> &'static str {
     }
 }
 
-/// Everything arrived; for the one who sent it.
+/// What arrived; for the one who sent it. What did not arrive is said first.
 #[must_use]
 pub fn done_sending(device: &str, receipt: &Receipt) -> String {
     format!(
-        "Done: {} verified on {}'s disk. {}",
+        "{} {} verified on {}'s disk. {}",
+        what_is_missing(receipt),
         what_crossed(receipt),
         name(device),
         how_it_went(receipt)
     )
 }
 
-/// Everything arrived; for the one who received it.
+/// What arrived; for the one who received it. What did not arrive is said first.
 #[must_use]
 pub fn done_receiving(receipt: &Receipt) -> String {
     format!(
-        "Done: {} verified on this disk. {}",
+        "{} {} verified on this disk. {}",
+        what_is_missing(receipt),
         what_crossed(receipt),
         how_it_went(receipt)
     )
+}
+
+/// What failed and what was left out, with why; or that nothing was.
+fn what_is_missing(receipt: &Receipt) -> String {
+    let mut missing = Vec::new();
+    if receipt.failed_files > 0 {
+        let mut failed = count(receipt.failed_files, "file", "files");
+        failed.push_str(" failed");
+        if let Some(cause) = receipt.cause {
+            let mostly = if receipt.failed_files > 1 {
+                "mostly: "
+            } else {
+                ""
+            };
+            failed.push_str(&format!(" ({mostly}{})", file_cause(cause)));
+        }
+        missing.push(failed);
+    }
+    if !receipt.left_out.is_none() {
+        missing.push(left_out_in_all(receipt.left_out));
+    }
+    if missing.is_empty() {
+        return "Done:".to_owned();
+    }
+    format!("Not all of it: {}. The rest:", missing.join("; "))
 }
 
 fn what_crossed(receipt: &Receipt) -> String {
@@ -398,11 +466,6 @@ fn how_it_went(receipt: &Receipt) -> String {
         line.push_str(", ");
         line.push_str(&size(receipt.resumed));
         line.push_str(" were there already");
-    }
-    if receipt.failed_files > 0 {
-        line.push_str("; ");
-        line.push_str(&count(receipt.failed_files, "file", "files"));
-        line.push_str(" failed");
     }
     line.push('.');
     line

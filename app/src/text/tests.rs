@@ -151,6 +151,7 @@ fn names_from_a_peer_are_harmless_wherever_they_are_shown() {
     let offer_lines = offer(
         nasty,
         &OfferSummary {
+            left_out: LeftOutCount::default(),
             files: 1,
             folders: 0,
             bytes: 1,
@@ -185,6 +186,8 @@ fn other_lines_are_sentences() {
         LeftOut::NotUnicode,
         LeftOut::UnsafeName("a colon".to_owned()),
         LeftOut::Unreadable("permission denied".to_owned()),
+        LeftOut::FolderUnreadable("permission denied".to_owned()),
+        LeftOut::InLeftOut("the path is too deep".to_owned()),
     ] {
         assert_sentence(&left_out("x", &reason));
     }
@@ -192,7 +195,10 @@ fn other_lines_are_sentences() {
         assert_sentence(&wrong_guess(left));
     }
     for line in [
-        scanned(3, 12_400_000, 2),
+        scanned(3, 12_400_000, left_out_count(2, 0)),
+        scanned(3, 12_400_000, left_out_count(2, 1)),
+        left_out_by_sender(left_out_count(1, 1)),
+        left_out_more(7),
         paired("Ada's laptop"),
         done_receiving(&receipt()),
         done_sending("Ada's laptop", &receipt()),
@@ -268,6 +274,7 @@ fn offer_names_count_size_room_and_conflicts() {
     let lines = offer(
         "Ada's laptop",
         &OfferSummary {
+            left_out: LeftOutCount::default(),
             files: 3,
             folders: 1,
             bytes: 12_400_000,
@@ -290,10 +297,57 @@ fn offer_names_count_size_room_and_conflicts() {
     );
 }
 
+const fn left_out_count(things: u64, closed_folders: u64) -> LeftOutCount {
+    LeftOutCount {
+        things,
+        closed_folders,
+    }
+}
+
+#[test]
+fn what_did_not_arrive_is_said_first_with_its_count_and_cause() {
+    let complete = receipt();
+    assert!(done_receiving(&complete).starts_with("Done: 3 files, "));
+    let partly = Receipt {
+        failed_files: 2,
+        cause: Some(FailureKind::ReadOnly),
+        left_out: left_out_count(5, 1),
+        ..receipt()
+    };
+    for line in [
+        done_receiving(&partly),
+        done_sending("Ada's laptop", &partly),
+    ] {
+        assert_sentence(&line);
+        let first = "Not all of it: 2 files failed (mostly: the receiving folder is read-only); \
+                     5 things are left out, and what is in 1 folder that cannot be read. \
+                     The rest: 3 files, 12.4 MB, verified on ";
+        assert!(line.starts_with(first), "{line}");
+        assert!(!line.contains("Done"), "{line}");
+    }
+    let offer = OfferSummary {
+        files: 3,
+        folders: 1,
+        bytes: 12_400_000,
+        left_out: left_out_count(1, 0),
+        top_names: vec!["holiday".to_owned()],
+        kept: 0,
+        conflicts: 0,
+        free: None,
+        destination: None,
+    };
+    assert_eq!(
+        super::offer("Ada's laptop", &offer)[2],
+        "Not all of it: 1 thing is left out on the sender's machine, which lists it."
+    );
+}
+
 fn receipt() -> Receipt {
     Receipt {
         files: 3,
         failed_files: 0,
+        cause: None,
+        left_out: LeftOutCount::default(),
         bytes: 12_400_000,
         sent: 12_400_000,
         resumed: 0,

@@ -24,7 +24,7 @@ pub use error::{DestinationError, TransferError};
 pub use outcome::{FileFailure, Summary};
 pub(crate) use receiving::folders_of;
 pub use receiving::{
-    Answer, Conflict, ConflictMap, ConflictPolicy, Decide, Decision, ReceiveOptions, ScannedOffer,
-    Selection, receive,
+    Answer, Conflict, ConflictMap, ConflictPolicy, Decide, Decision, OnLeftOut, ReceiveOptions,
+    ScannedOffer, Selection, receive,
 };
 pub use sending::send;

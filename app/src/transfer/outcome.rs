@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fardrop_shared::offer::LeftOutCount;
 use fardrop_shared::wire::peer::FileReason;
 
 /// A transfer that came to its end, perhaps without some of its files.
@@ -22,6 +23,8 @@ pub struct Summary {
     pub failures: Vec<FileFailure>,
     /// How many did not make it.
     pub failure_count: u32,
+    /// What was not offered of what the sender named.
+    pub left_out: LeftOutCount,
     /// From the receiver's yes to the last verification.
     pub elapsed: Duration,
     /// Where what was taken is now: files and folders at the top, under their final names, the first ten

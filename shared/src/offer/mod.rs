@@ -21,6 +21,7 @@
 //! entry its place at a destination as a [`SafeName`](crate::name::SafeName).
 
 mod checked;
+mod left_out;
 mod names;
 mod page;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use thiserror::Error;
 pub use checked::{
     CheckedManifest, OfferReader, PageError, PlacedCursor, PlacedEntry, PlacedManifest,
 };
+pub use left_out::LeftOutCount;
 pub use names::NameChecker;
 use page::Decoder;
 pub use time::ModifiedTime;

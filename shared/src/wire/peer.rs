@@ -20,6 +20,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::offer::LeftOutCount;
+
 /// The version of everything said between peers after the pairing.
 pub const TRANSFER_VERSION: u16 = 2;
 
@@ -41,6 +43,8 @@ pub enum SenderMessage {
         bytes: u64,
         /// How many pages follow.
         pages: u32,
+        /// What is not offered of what the sender named.
+        left_out: LeftOutCount,
     },
     /// One page of the manifest (see `offer`).
     Page(#[serde(with = "page_bytes")] Vec<u8>),

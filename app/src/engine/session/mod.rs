@@ -3,6 +3,7 @@
 pub(super) mod path;
 pub(super) mod view;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use fardrop_shared::Role;
 use fardrop_shared::gbn::Keys;
 use fardrop_shared::pairing::{Hello, PeerKey};
 use fardrop_shared::path::PathKeys;
+use fardrop_shared::transfer::FileReason;
 use tokio::sync::watch;
 
 use self::path::{PathWatch, Route};
@@ -21,7 +23,7 @@ use super::context::Context;
 use super::event::{
     Progress, Receipt, SessionEvent, SessionNumber, TaskEvent, TaskNumber, Transport, Who,
 };
-use super::failures::{file_failure, link_failure, transfer_failure};
+use super::failures::{file_failure, link_failure, nothing_arrived, transfer_failure};
 use super::report::{Rate, Reporter};
 use crate::failure::{Failure, Stage};
 use crate::link::{self, CloseCode, Credentials, Identity, Link, LinkHandle};
@@ -183,7 +185,7 @@ pub(super) async fn transfer(
 }
 
 /// Names the files that did not make it.
-pub(super) async fn tell_failures(context: &Context, session: SessionNumber, summary: &Summary) {
+async fn tell_failures(context: &Context, session: SessionNumber, summary: &Summary) {
     for failure in &summary.failures {
         context
             .reporter
@@ -286,11 +288,47 @@ fn progress(newest: transfer::Tally, rate: &mut Rate) -> Progress {
     }
 }
 
+/// Tells what a transfer that came to its end came to: what failed first, and then that it is done, or has
+/// failed if nothing arrived.
+///
+/// # Errors
+/// The failure of the whole, where no file arrived and at least one failed.
+pub(super) async fn settle(
+    context: &Context,
+    session: SessionNumber,
+    summary: &Summary,
+    route: Route,
+) -> Result<Receipt, Failure> {
+    tell_failures(context, session, summary).await;
+    match most_common(summary) {
+        Some(reason) if summary.files == 0 => {
+            Err(nothing_arrived(file_failure(reason), summary.failure_count))
+        }
+        Some(_) | None => Ok(receipt(summary, route)),
+    }
+}
+
+/// Why most of the files failed that did, as far as they are known one by one.
+fn most_common(summary: &Summary) -> Option<FileReason> {
+    let mut counts: HashMap<FileReason, usize> = HashMap::new();
+    for failure in &summary.failures {
+        *counts.entry(failure.reason).or_default() += 1;
+    }
+    let most = counts.values().copied().max()?;
+    // Of several, that of the first file.
+    let reasons = summary.failures.iter().map(|failure| failure.reason);
+    reasons
+        .into_iter()
+        .find(|reason| counts.get(reason) == Some(&most))
+}
+
 /// What a finished transfer came to.
-pub(super) fn receipt(summary: &Summary, route: Route) -> Receipt {
+fn receipt(summary: &Summary, route: Route) -> Receipt {
     Receipt {
         files: summary.files.into(),
         failed_files: summary.failure_count.into(),
+        cause: most_common(summary).map(file_failure),
+        left_out: summary.left_out,
         bytes: summary.bytes,
         sent: summary.sent,
         resumed: summary.resumed,

@@ -10,7 +10,7 @@ use fardrop_shared::offer::{Entry, EntryKind, Manifest, PlacedManifest};
 use tokio::sync::watch;
 
 use crate::engine::command::{OFFER_ROWS_LIMIT, PageRequest};
-use crate::engine::event::{OfferRow, OfferSummary, SessionEvent, SessionNumber};
+use crate::engine::event::{LeftOutCount, OfferRow, OfferSummary, SessionEvent, SessionNumber};
 use crate::engine::report::Reporter;
 use crate::files::OfferSource;
 use crate::transfer::{ConflictMap, ScannedOffer, folders_of};
@@ -42,6 +42,7 @@ pub(in crate::engine) fn offer_summary(manifest: &Manifest) -> OfferSummary {
         files: totals.files.into(),
         folders: totals.folders.into(),
         bytes: totals.bytes,
+        left_out: LeftOutCount::default(),
         top_names,
         kept: 0,
         conflicts: 0,

@@ -103,10 +103,10 @@ impl Contents {
             missing,
             scanned,
         } = scan;
-        for (path, error) in missing {
-            self.tell_missing(&path, &error).await;
+        for (path, error) in &missing {
+            self.tell_missing(path, error).await;
         }
-        match self.judge(scanned).await {
+        match self.judge(scanned, missing.len() as u64).await {
             Ok(scanned) => {
                 let source = Arc::new(scanned.source);
                 let shown = items.iter().zip(scanned.items);
@@ -117,7 +117,7 @@ impl Contents {
                     folder: found.folder,
                     files: found.files.into(),
                     bytes: found.bytes,
-                    left_out: found.left_out as u64,
+                    left_out: found.left_out,
                 });
                 let contents = ShareEvent::Contents(shown.collect());
                 self.items.clone_from(&items);
@@ -144,8 +144,13 @@ impl Contents {
     }
 
     /// Tells what was found, and whether there is something to offer in it.
-    async fn judge(&self, scanned: Result<Scanned, Failure>) -> Result<Scanned, Failure> {
-        let scanned = scanned?;
+    async fn judge(
+        &self,
+        scanned: Result<Scanned, Failure>,
+        missing: u64,
+    ) -> Result<Scanned, Failure> {
+        let mut scanned = scanned?;
+        scanned.source.note_missing(missing);
         scan::tell(&self.context, self.task, &scanned).await;
         let totals = scanned.source.manifest().totals();
         if totals.entries() == 0 {

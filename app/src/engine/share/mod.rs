@@ -315,6 +315,7 @@ impl Share {
                 self.contents.offer(),
                 self.stop.clone(),
                 self.ending_soon.subscribe(),
+                self.options.on_left_out,
             );
             self.sessions.spawn(Box::pin(served));
         }

@@ -9,9 +9,6 @@ use crate::engine::failures::scan_failure;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::files::{OfferSource, ScanWarning, Scanned, scan_in_background};
 
-/// Things left out that are told one by one; the rest are counted.
-const LEFT_OUT_TOLD: usize = 100;
-
 /// How far the scan of the files is.
 #[derive(Debug, Clone)]
 pub(super) enum Offer {
@@ -35,7 +32,7 @@ pub(super) async fn scan_items(paths: Vec<PathBuf>) -> Result<Scanned, Failure> 
 
 /// Tells what was found.
 pub(super) async fn tell(context: &Context, task: TaskNumber, scanned: &Scanned) {
-    for warning in scanned.warnings.iter().take(LEFT_OUT_TOLD) {
+    for warning in &scanned.warnings {
         let (path, reason) = left_out(warning);
         let name = path.display().to_string();
         context
@@ -51,7 +48,7 @@ pub(super) async fn tell(context: &Context, task: TaskNumber, scanned: &Scanned)
             ShareEvent::Scanned {
                 files: totals.files.into(),
                 bytes: totals.bytes,
-                left_out: scanned.warning_count as u64,
+                left_out: scanned.source.left_out(),
             },
         )
         .await;
@@ -65,6 +62,10 @@ fn left_out(warning: &ScanWarning) -> (&PathBuf, LeftOut) {
         ScanWarning::Special(path) => (path, LeftOut::Special),
         ScanWarning::NameNotUnicode(path) => (path, LeftOut::NotUnicode),
         ScanWarning::NameRefused(path, reason) => (path, LeftOut::UnsafeName(reason.to_string())),
+        ScanWarning::InLeftOut(path, reason) => (path, LeftOut::InLeftOut(reason.to_string())),
+        ScanWarning::FolderUnreadable(path, kind) => {
+            (path, LeftOut::FolderUnreadable(kind.to_string()))
+        }
         ScanWarning::Unreadable(path, kind) => (path, LeftOut::Unreadable(kind.to_string())),
     }
 }

@@ -6,8 +6,9 @@ use tokio::sync::watch;
 
 use super::scan::Offer;
 use crate::engine::cancel::{Cancel, EitherCancel};
+use crate::engine::command::OnLeftOut;
 use crate::engine::context::{Context, SessionControls};
-use crate::engine::event::{Receipt, SessionEvent, TaskEvent};
+use crate::engine::event::{OfferSummary, Receipt, SessionEvent, TaskEvent};
 use crate::engine::failures;
 use crate::engine::session::view::{OfferView, offer_summary};
 use crate::engine::session::{self, Pair};
@@ -18,9 +19,9 @@ use crate::transfer;
 /// What one session of a share came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SessionEnd {
-    /// Everything wanted is verified on the receiver's disk.
+    /// Everything named is verified on the receiver's disk, or what is left out may be.
     Complete,
-    /// Some files failed for good.
+    /// Some files failed for good, or all, or were left out.
     Partial,
     /// Nothing to count: it may be tried again.
     Failed,
@@ -33,6 +34,7 @@ pub(super) async fn serve(
     offer: watch::Receiver<Offer>,
     stop: Cancel,
     ending_soon: watch::Receiver<bool>,
+    on_left_out: OnLeftOut,
 ) -> SessionEnd {
     let (task, session) = (pair.task, pair.session);
     let controls = context.register(session).await;
@@ -40,15 +42,21 @@ pub(super) async fn serve(
     let served = serve_to_the_end(&context, pair, offer, controls, &mut cancel, ending_soon).await;
     context.unregister(session).await;
     match served {
-        Ok(receipt) => {
+        Ok(Ok(receipt)) => {
             let places = Vec::new();
             let done = SessionEvent::Done { receipt, places };
             context.reporter.tell_session(session, done).await;
-            if receipt.failed_files == 0 {
+            if receipt.failed_files == 0 && on_left_out.allows(receipt.left_out) {
                 SessionEnd::Complete
             } else {
                 SessionEnd::Partial
             }
+        }
+        Ok(Err(failure)) => {
+            let session = Some(session);
+            let failed = TaskEvent::Failed { session, failure };
+            context.reporter.tell_task(task, failed).await;
+            SessionEnd::Partial
         }
         Err(failure) => {
             let session = Some(session);
@@ -59,6 +67,7 @@ pub(super) async fn serve(
     }
 }
 
+/// Gives what the transfer came to, if it came to its end; perhaps nothing arrived even so.
 async fn serve_to_the_end(
     context: &Context,
     pair: Pair,
@@ -66,13 +75,16 @@ async fn serve_to_the_end(
     controls: SessionControls,
     cancel: &mut EitherCancel,
     ending_soon: watch::Receiver<bool>,
-) -> Result<Receipt, Failure> {
+) -> Result<Result<Receipt, Failure>, Failure> {
     let session = pair.session;
     let connected = cancel.unless(session::connect(context, pair)).await;
     let (link, mut path) = connected.unwrap_or_else(|| Err(failures::cancelled(Stage::Path)))?;
     let source = cancel.unless(offered(offer)).await;
     let source = source.unwrap_or_else(|| Err(failures::cancelled(Stage::Offer)))?;
-    let offer = offer_summary(source.manifest());
+    let offer = OfferSummary {
+        left_out: source.left_out(),
+        ..offer_summary(source.manifest())
+    };
     context
         .reporter
         .tell_session(session, SessionEvent::Offer(offer))
@@ -84,8 +96,7 @@ async fn serve_to_the_end(
     watching.view.send_replace(Some(Arc::new(view)));
     let work = transfer::send(link, source, steering, cancel.cancelled());
     let summary = session::transfer(context, &mut path, &handle, work, &mut watching).await?;
-    session::tell_failures(context, session, &summary).await;
-    Ok(session::receipt(&summary, path.route()))
+    Ok(session::settle(context, session, &summary, path.route()).await)
 }
 
 /// The offer, once the files have been looked through.

@@ -20,7 +20,7 @@ use fardrop_shared::pairing::Transports;
 use tempfile::TempDir;
 
 use super::command::{
-    Command, ConflictPolicy, Decision, NewTask, OnDeadCode, OnMissing, ReceiveOptions,
+    Command, ConflictPolicy, Decision, NewTask, OnDeadCode, OnLeftOut, OnMissing, ReceiveOptions,
     SessionCommand, ShareLifetime, ShareOptions, TaskCommand,
 };
 use super::event::{Event, Outcome, Receipt, SessionEvent, ShareEvent, TaskEvent, TaskNumber};
@@ -106,6 +106,7 @@ fn options(lifetime: ShareLifetime) -> ShareOptions {
         lifetime,
         on_dead_code: OnDeadCode::End,
         on_missing: OnMissing::Fail,
+        on_left_out: OnLeftOut::default(),
     }
 }
 
@@ -131,6 +132,7 @@ fn receive_as(engine: &EngineHandle, task: TaskNumber, code: &str, destination: 
             options: ReceiveOptions {
                 destination: destination.to_owned(),
                 bad_names: BadNames::default(),
+                on_left_out: OnLeftOut::default(),
             },
         },
     );

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Direction, Effect, Model, Phase, Session, Share, Task};
-use crate::engine::event::{SessionNumber, Who};
+use crate::engine::event::{Receipt, SessionNumber, Who};
 use crate::failure::FailureKind;
 use crate::history::{Direction as Way, Ending, Entry};
 
@@ -46,7 +46,8 @@ fn entry(session: &Session, sources: Vec<PathBuf>, when: u64) -> Option<Entry> {
     let outcome = match &session.phase {
         Phase::Done => Ending::Done,
         Phase::PartlyDone => {
-            Ending::Partial(session.receipt.map_or(0, |receipt| receipt.failed_files))
+            let missing = |receipt: Receipt| receipt.failed_files + receipt.left_out.things;
+            Ending::Partial(session.receipt.map_or(0, missing))
         }
         Phase::Declined(_) => Ending::Failed(FailureKind::Declined),
         Phase::Cancelled(Who::Here) => Ending::Failed(FailureKind::Cancelled),

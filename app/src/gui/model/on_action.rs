@@ -9,7 +9,7 @@ use super::{Closing, Dialog, Effect, Model, Pasting, Phase, Receive, ServerTest,
 use crate::config::{OnClose, Settings};
 use crate::desktop::request::DesktopRequest;
 use crate::engine::command::{
-    Command, Decision, NewTask, OnDeadCode, OnMissing, ReceiveOptions, SessionCommand,
+    Command, Decision, NewTask, OnDeadCode, OnLeftOut, OnMissing, ReceiveOptions, SessionCommand,
     ShareCommand, ShareLifetime, ShareOptions, TaskCommand,
 };
 use crate::engine::event::{SessionNumber, TaskNumber};
@@ -93,6 +93,7 @@ impl Model {
             NewTask::Share {
                 paths: named,
                 options: ShareOptions {
+                    on_left_out: OnLeftOut::default(),
                     words: self.settings.words,
                     lifetime: if self.settings.once {
                         ShareLifetime::Once
@@ -269,6 +270,7 @@ impl Model {
                 options: ReceiveOptions {
                     destination,
                     bad_names: BadNames::default(),
+                    on_left_out: OnLeftOut::default(),
                 },
             },
         ));

@@ -328,7 +328,7 @@ impl Session {
 
     /// Takes in that the transfer is over, and went well, at least in part.
     pub(crate) fn handle_done(&mut self, receipt: Receipt, places: Vec<PathBuf>) {
-        self.phase = if receipt.failed_files > 0 {
+        self.phase = if receipt.failed_files > 0 || !receipt.left_out.is_none() {
             Phase::PartlyDone
         } else {
             Phase::Done

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Session;
-use crate::engine::event::{LeftOut, SessionNumber, ShareItem, ShownCode};
+use crate::engine::event::{LeftOut, LeftOutCount, SessionNumber, ShareItem, ShownCode};
 use crate::failure::{Failure, FailureKind};
 
-/// Things left out that are kept by name; the engine tells as many.
+/// Things left out that are kept by name; the rest is counted.
 const LEFT_OUT_KEPT: usize = 100;
 
 /// A share.
@@ -20,7 +20,7 @@ pub(crate) struct Share {
     /// The code.
     pub(crate) code: Option<ShownCode>,
     /// Files, bytes and how much is left out.
-    pub(crate) scanned: Option<(u64, u64, u64)>,
+    pub(crate) scanned: Option<(u64, u64, LeftOutCount)>,
     /// What is left out, the first hundred.
     pub(crate) left_out: Vec<(String, LeftOut)>,
     /// Somebody typed wrong words; how many guesses are left.

@@ -8,7 +8,7 @@ use clap::Parser as _;
 use super::*;
 use crate::args::Cli;
 use crate::engine::event::{
-    Event, OfferRow, Outcome, SessionEvent, ShareEvent, ShownCode, TaskEvent,
+    Event, LeftOutCount, OfferRow, Outcome, SessionEvent, ShareEvent, ShownCode, TaskEvent,
 };
 use crate::gui::action::{Action, CodeAction, FilesAction, SessionAction};
 use crate::history::Ending;
@@ -139,6 +139,7 @@ fn a_transfer_is_remembered_once() {
         },
     ));
     let offer = crate::engine::event::OfferSummary {
+        left_out: LeftOutCount::default(),
         files: 1,
         folders: 0,
         bytes: 10,

@@ -11,9 +11,9 @@ use fardrop_shared::diagnosis::{
 
 use super::{Desk, picker};
 use crate::engine::event::{
-    Conflict, Event, ItemNumber, LeftOut, OfferRow, OfferSummary, Outcome, PathKind, Progress,
-    Receipt, RungState, SessionEvent, SessionNumber, ShareEvent, ShareItem, ShownCode, TaskEvent,
-    TaskNumber, Transport, Who,
+    Conflict, Event, ItemNumber, LeftOut, LeftOutCount, OfferRow, OfferSummary, Outcome, PathKind,
+    Progress, Receipt, RungState, SessionEvent, SessionNumber, ShareEvent, ShareItem, ShownCode,
+    TaskEvent, TaskNumber, Transport, Who,
 };
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::gui::action::{Action, FilesAction, WindowAction};
@@ -265,7 +265,10 @@ pub(super) fn shared(desk: &mut Desk) {
         TaskEvent::Share(ShareEvent::Scanned {
             files: 12,
             bytes: 12_000_000,
-            left_out: 1,
+            left_out: LeftOutCount {
+                things: 1,
+                closed_folders: 0,
+            },
         }),
     ));
     desk.tell(Event::Task(
@@ -346,6 +349,7 @@ pub(super) fn offer(session: u64, free: Option<u64>) -> Event {
     Event::Session(
         SessionNumber(session),
         SessionEvent::Offer(OfferSummary {
+            left_out: LeftOutCount::default(),
             files: 12,
             folders: 1,
             bytes: 12_000_000,
@@ -467,6 +471,8 @@ fn receipt(failed_files: u64) -> Receipt {
     Receipt {
         files: 12_u64.saturating_sub(failed_files),
         failed_files,
+        cause: None,
+        left_out: LeftOutCount::default(),
         bytes: 12_000_000,
         sent: 9_000_000,
         resumed: 3_000_000,

@@ -292,7 +292,8 @@ fn state_words(session: &Session) -> String {
             Direction::Receiving => text::STATE_RECEIVED.to_owned(),
         },
         Phase::PartlyDone => {
-            text::state_partly(session.receipt.map_or(0, |receipt| receipt.failed_files))
+            let receipt = session.receipt.as_ref();
+            receipt.map_or_else(|| text::STATE_FAILED.to_owned(), text::state_partly)
         }
         Phase::Declined(Who::Here) => text::STATE_DECLINED.to_owned(),
         Phase::Declined(Who::Peer) => text::state_declined_by(device),

@@ -133,6 +133,10 @@ fn place_ui(ui: &mut Ui, scene: &mut Scene<'_>, offer: OpenOffer<'_>) {
                 });
             },
         );
+        if !offer.summary.left_out.is_none() {
+            let words = text::left_out_by_sender(offer.summary.left_out);
+            sign_ui(ui, Icon::Warning, palette.warning, &words);
+        }
         if let (Some(free), Some(fits)) = (offer.summary.free, offer.view.fits(offer.summary)) {
             let (icon, color) = if fits {
                 (Icon::Check, palette.good)

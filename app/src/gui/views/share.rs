@@ -264,18 +264,19 @@ fn item_ui(
 }
 
 fn left_out_ui(ui: &mut Ui, share: &Share) {
-    let left_out = share.scanned.map_or(0, |(_, _, left_out)| left_out);
-    let known = share.left_out.len() as u64;
-    if left_out.max(known) == 0 {
+    let counted = share.scanned.map(|(_, _, left_out)| left_out);
+    let mut left_out = counted.unwrap_or_default();
+    left_out.things = left_out.things.max(share.left_out.len() as u64);
+    if left_out.is_none() {
         return;
     }
     let palette = Palette::of(ui);
-    let count = text::left_out_count(left_out.max(known));
+    let count = text::left_out_count(left_out);
     sign_ui(ui, Icon::Warning, palette.warning, &count);
     for (name, reason) in share.left_out.iter().take(LEFT_OUT_SHOWN) {
         weak_ui(ui, &text::left_out(name, reason));
     }
-    let more = left_out.max(known).saturating_sub(LEFT_OUT_SHOWN as u64);
+    let more = left_out.things.saturating_sub(LEFT_OUT_SHOWN as u64);
     if more > 0 {
         weak_ui(ui, &text::more_failed(more));
     }

@@ -107,6 +107,11 @@ pub fn file_failed(name: &str, reason: FailureKind) -> String {
     )
 }
 
+/// Why one file did not cross, without its name.
+pub(super) const fn file_cause(reason: FailureKind) -> &'static str {
+    words(reason).file
+}
+
 /// All that is said about a kind of failure.
 const fn words(kind: FailureKind) -> Words {
     match kind {

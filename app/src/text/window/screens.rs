@@ -5,7 +5,7 @@ use std::path::Path;
 use fardrop_shared::diagnosis::{Hint, Prospect};
 
 use super::{account, device};
-use crate::engine::event::{OfferSummary, PathKind, ShownCode};
+use crate::engine::event::{LeftOutCount, OfferSummary, PathKind, ShownCode};
 use crate::text::{count, shown, size};
 
 /// Longest path of this machine that is shown, in characters.
@@ -319,8 +319,8 @@ pub fn remove_item(name: &str) -> String {
 
 /// What was left out.
 #[must_use]
-pub fn left_out_count(left_out: u64) -> String {
-    format!("{} left out:", count(left_out, "thing is", "things are"))
+pub fn left_out_count(left_out: LeftOutCount) -> String {
+    format!("{}:", crate::text::left_out_in_all(left_out))
 }
 
 /// Who offers.

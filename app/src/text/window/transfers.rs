@@ -131,11 +131,19 @@ pub const STATE_RECEIVED: &str = "Done, verified on this disk";
 
 /// State of a transfer: some files are missing.
 #[must_use]
-pub fn state_partly(failed: u64) -> String {
-    format!(
-        "Partly done: {} missing",
-        count(failed, "file is", "files are")
-    )
+pub fn state_partly(receipt: &Receipt) -> String {
+    let mut words = "Partly done: ".to_owned();
+    if receipt.failed_files > 0 {
+        words.push_str(&count(receipt.failed_files, "file is", "files are"));
+        words.push_str(" missing");
+    }
+    if !receipt.left_out.is_none() {
+        if receipt.failed_files > 0 {
+            words.push_str("; ");
+        }
+        words.push_str(&crate::text::left_out_in_all(receipt.left_out));
+    }
+    words
 }
 
 /// State of a transfer: the other person said no.

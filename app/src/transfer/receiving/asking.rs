@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fardrop_shared::name::{BadNames, NameRules, Platform};
-use fardrop_shared::offer::{CheckedManifest, PlacedManifest};
+use fardrop_shared::offer::{CheckedManifest, LeftOutCount, PlacedManifest};
 use fardrop_shared::wire::peer::DeclineReason;
 use rand::rngs::OsRng;
 
@@ -15,6 +15,12 @@ use super::selection::{Acceptance, ConflictPolicy, Selection};
 use super::threads::{Alive, on_thread};
 use crate::disk::{Destination, free_space, name_rules};
 use crate::transfer::error::{DestinationError, TransferError};
+
+/// An offer as it arrived.
+pub(super) struct Offered {
+    pub(super) manifest: Arc<CheckedManifest>,
+    pub(super) left_out: LeftOutCount,
+}
 
 /// What the person takes of an offer, and into which folder.
 pub(super) struct Taken {
@@ -27,14 +33,16 @@ pub(super) struct Taken {
 
 /// Scans the destination and asks the person, until that is settled.
 pub(super) async fn ask(
-    manifest: Arc<CheckedManifest>,
+    offered: Offered,
     options: ReceiveOptions,
     person: &mut impl Decide,
     alive: &Alive,
 ) -> Result<Taken, TransferError> {
+    let Offered { manifest, left_out } = offered;
     let ReceiveOptions {
         destination,
         bad_names,
+        ..
     } = options;
     let scanned = scan(&manifest, &destination, bad_names, alive).await?;
     let mut scanned = scanned?;
@@ -43,6 +51,7 @@ pub(super) async fn ask(
     loop {
         let offer = ScannedOffer {
             refused: refused.take(),
+            left_out,
             ..scanned.offer()
         };
         let (elsewhere, accepted) = match person.decide(offer).await {
@@ -87,6 +96,7 @@ impl Scanned {
             manifest: Arc::clone(&self.manifest),
             destination: self.destination.clone(),
             refused: None,
+            left_out: LeftOutCount::default(),
             free_space: self.free_space,
             conflicts: self.scan.taken.count(),
             kept_bytes: self.scan.kept_bytes,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fardrop_shared::name::BadNames;
-use fardrop_shared::offer::PlacedManifest;
+use fardrop_shared::offer::{LeftOutCount, PlacedManifest};
 
 use super::scan::DestinationScan;
 use super::selection::{ConflictPolicy, Selection};
@@ -17,6 +17,29 @@ pub struct ReceiveOptions {
     pub destination: PathBuf,
     /// What becomes of names that cannot be there.
     pub bad_names: BadNames,
+    /// What the receive comes to where the sender leaves something out.
+    pub on_left_out: OnLeftOut,
+}
+
+/// What a share or a receive comes to where something that was named is not offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnLeftOut {
+    /// It has failed, though what was offered is there.
+    #[default]
+    Fail,
+    /// It has succeeded: the person said that this is fine.
+    Allow,
+}
+
+impl OnLeftOut {
+    /// Whether a transfer without all that was named is still a success.
+    #[must_use]
+    pub const fn allows(self, left_out: LeftOutCount) -> bool {
+        match self {
+            Self::Fail => left_out.is_none(),
+            Self::Allow => true,
+        }
+    }
 }
 
 /// An offer, and what a scan of the destination found. Nothing was written so far.
@@ -28,6 +51,8 @@ pub struct ScannedOffer {
     pub destination: PathBuf,
     /// Why the folder that was decided for cannot be used, if so: then this is about the one before.
     pub refused: Option<DestinationError>,
+    /// What the sender named and does not offer.
+    pub left_out: LeftOutCount,
     /// Bytes free at the destination; `None` if that cannot be told.
     pub free_space: Option<u64>,
     /// Files whose name is taken.

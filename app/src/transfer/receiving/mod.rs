@@ -22,7 +22,7 @@ use fardrop_shared::wire::peer::{DeclineReason, Message, ReceiverMessage, TRANSF
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use self::asking::{Taken, ask};
+use self::asking::{Offered, Taken, ask};
 use self::check::check;
 use self::control::Talk;
 use self::offered::read_offer;
@@ -37,7 +37,7 @@ use crate::disk::Destination;
 use crate::link::{CloseCode, Link, LinkError, LinkHandle};
 
 pub use self::decision::{
-    Answer, Conflict, ConflictMap, Decide, Decision, ReceiveOptions, ScannedOffer,
+    Answer, Conflict, ConflictMap, Decide, Decision, OnLeftOut, ReceiveOptions, ScannedOffer,
 };
 pub(crate) use self::selection::folders_of;
 pub use self::selection::{ConflictPolicy, Selection};
@@ -135,8 +135,12 @@ async fn run(
         version: TRANSFER_VERSION,
     };
     link.control_sender.send(&hello.encode()).await?;
-    let manifest = Arc::new(read_offer(&mut link.control_receiver).await?);
-    let taken = ask(manifest, options, person, alive).await?;
+    let (manifest, left_out) = read_offer(&mut link.control_receiver).await?;
+    let offered = Offered {
+        manifest: Arc::new(manifest),
+        left_out,
+    };
+    let taken = ask(offered, options, person, alive).await?;
     let needed = taken.scan.needed(&taken.manifest, &taken.acceptance);
     if let Some(free) = taken.free_space.filter(|free| *free < needed) {
         return Err(TransferError::NoSpace { needed, free });
@@ -149,7 +153,11 @@ async fn run(
         path: taken.destination.clone(),
         error,
     })?;
-    take(link, taken, &destination, controls, alive).await
+    let summary = take(link, taken, &destination, controls, alive).await?;
+    Ok(Summary {
+        left_out,
+        ..summary
+    })
 }
 
 /// Starts the threads, moves what arrives to them, and says what they have to say.

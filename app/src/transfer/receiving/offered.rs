@@ -1,7 +1,7 @@
 //! Reading what is offered: the names of a stranger, all of them checked before anything is done with one.
 
 use fardrop_shared::name::lossy;
-use fardrop_shared::offer::{CheckedManifest, OfferReader, PageError};
+use fardrop_shared::offer::{CheckedManifest, LeftOutCount, OfferReader, PageError};
 use fardrop_shared::wire::peer::{SenderMessage, TRANSFER_VERSION};
 use rand::rngs::OsRng;
 
@@ -9,10 +9,10 @@ use crate::link::ControlReceiver;
 use crate::transfer::error::TransferError;
 use crate::transfer::hear::hear;
 
-/// Reads the whole offer. One name that is dangerous refuses all of it.
+/// Reads the whole offer, and how much is not in it. One name that is dangerous refuses all of it.
 pub(super) async fn read_offer(
     control: &mut ControlReceiver,
-) -> Result<CheckedManifest, TransferError> {
+) -> Result<(CheckedManifest, LeftOutCount), TransferError> {
     let SenderMessage::Hello { version } = hear(control).await? else {
         return Err(TransferError::Protocol("no hello"));
     };
@@ -24,6 +24,7 @@ pub(super) async fn read_offer(
         folders,
         bytes,
         pages,
+        left_out,
     } = hear(control).await?
     else {
         return Err(TransferError::Protocol("no offer"));
@@ -42,7 +43,7 @@ pub(super) async fn read_offer(
     if (totals.files, totals.folders, totals.bytes) != (files, folders, bytes) {
         return Err(TransferError::Protocol("the offer does not add up"));
     }
-    Ok(reader.finish()?)
+    Ok((reader.finish()?, left_out))
 }
 
 impl From<PageError> for TransferError {

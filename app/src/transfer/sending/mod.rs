@@ -133,6 +133,7 @@ async fn tell_offer(control: &mut ControlSender, offer: &OfferSource) -> Result<
         bytes: totals.bytes,
         // A manifest has fewer pages than entries, and those are counted in a u32.
         pages: manifest.pages().len() as u32,
+        left_out: offer.left_out(),
     };
     control.send(&hello.encode()).await?;
     control.send(&header.encode()).await?;
@@ -267,6 +268,7 @@ fn summary(offer: &OfferSource, state: &SendState, elapsed: Duration) -> Summary
         Some(FileFailure { name, reason })
     });
     Summary {
+        left_out: offer.left_out(),
         failures: failures.collect(),
         failure_count,
         files: sending.acknowledged().files,

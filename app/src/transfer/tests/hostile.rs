@@ -1,6 +1,6 @@
 //! Peers that do not keep to the protocol: never a panic, never outside the folder, an end always.
 
-use fardrop_shared::offer::{Entry, EntryKind, ManifestBuilder, ModifiedTime};
+use fardrop_shared::offer::{Entry, EntryKind, LeftOutCount, ManifestBuilder, ModifiedTime};
 use fardrop_shared::transfer::frame;
 use fardrop_shared::wire::peer::{
     Acknowledged, Claim, Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION,
@@ -36,6 +36,7 @@ fn offer_of(files: &[(&str, u64)]) -> Vec<SenderMessage> {
             folders: totals.folders,
             bytes: totals.bytes,
             pages: manifest.pages().len() as u32,
+            left_out: LeftOutCount::default(),
         },
     ];
     messages.extend(
@@ -129,6 +130,7 @@ async fn offers_that_do_not_add_up_are_refused() {
             folders: 0,
             bytes,
             pages,
+            left_out: LeftOutCount::default(),
         };
         hostile.push(vec![
             good[0].clone(),

@@ -31,6 +31,7 @@ fn options(destination: &Path) -> ReceiveOptions {
     ReceiveOptions {
         destination: destination.to_path_buf(),
         bad_names: BadNames::default(),
+        on_left_out: OnLeftOut::default(),
     }
 }
 
