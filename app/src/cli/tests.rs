@@ -262,6 +262,7 @@ fn done() -> Event {
             receipt: Receipt {
                 files: 3,
                 failed_files: 0,
+                refused_names: 0,
                 cause: None,
                 left_out: LeftOutCount::default(),
                 bytes: 12_400_000,

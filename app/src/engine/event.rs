@@ -336,7 +336,9 @@ pub struct Receipt {
     pub files: u64,
     /// Files that failed.
     pub failed_files: u64,
-    /// Why most of them did.
+    /// Of these, files whose names the receiver's folder cannot have, among the first thousand that failed.
+    pub refused_names: u64,
+    /// Why most of them failed.
     pub cause: Option<FailureKind>,
     /// What the sender named and did not offer.
     pub left_out: LeftOutCount,

@@ -47,7 +47,11 @@ pub(super) async fn receive(
         Ok(Received { receipt, places }) => {
             let done = SessionEvent::Done { receipt, places };
             context.reporter.tell_session(session, done).await;
-            if receipt.failed_files == 0 && on_left_out.allows(receipt.left_out) {
+            if on_left_out.allows(
+                receipt.left_out,
+                receipt.failed_files,
+                receipt.refused_names,
+            ) {
                 Outcome::Succeeded
             } else {
                 Outcome::Failed

@@ -308,6 +308,17 @@ pub(super) async fn settle(
     }
 }
 
+/// How many of the files that failed, as far as they are known one by one, have a name that cannot be there.
+fn refused_names(summary: &Summary) -> u64 {
+    let refused = summary.failures.iter().filter(|failure| {
+        matches!(
+            failure.reason,
+            FileReason::NameForbidden | FileReason::NameTooLong
+        )
+    });
+    refused.count() as u64
+}
+
 /// Why most of the files failed that did, as far as they are known one by one.
 fn most_common(summary: &Summary) -> Option<FileReason> {
     let mut counts: HashMap<FileReason, usize> = HashMap::new();
@@ -327,6 +338,7 @@ fn receipt(summary: &Summary, route: Route) -> Receipt {
     Receipt {
         files: summary.files.into(),
         failed_files: summary.failure_count.into(),
+        refused_names: refused_names(summary),
         cause: most_common(summary).map(file_failure),
         left_out: summary.left_out,
         bytes: summary.bytes,

@@ -46,7 +46,11 @@ pub(super) async fn serve(
             let places = Vec::new();
             let done = SessionEvent::Done { receipt, places };
             context.reporter.tell_session(session, done).await;
-            if receipt.failed_files == 0 && on_left_out.allows(receipt.left_out) {
+            if on_left_out.allows(
+                receipt.left_out,
+                receipt.failed_files,
+                receipt.refused_names,
+            ) {
                 SessionEnd::Complete
             } else {
                 SessionEnd::Partial

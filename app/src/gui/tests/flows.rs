@@ -8,8 +8,8 @@ use egui::{DroppedFile, Event as Input, Key};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use super::states::{
-    self, code, fresh_code, looking, moving, offer, offered, page, paired, path, received, row,
-    shared, show,
+    self, code, fresh_code, looking, moving, offer, offered, page, paired, path, received,
+    received_without, row, shared, show,
 };
 use super::{Desk, Look};
 use crate::config::Settings;
@@ -19,7 +19,8 @@ use crate::engine::command::{
     ShareCommand, TaskCommand,
 };
 use crate::engine::event::{
-    Event, ItemNumber, LeftOut, SessionEvent, SessionNumber, ShareEvent, TaskEvent, TaskNumber, Who,
+    Event, ItemNumber, LeftOut, LeftOutCount, SessionEvent, SessionNumber, ShareEvent, TaskEvent,
+    TaskNumber, Who,
 };
 use crate::failure::FailureKind;
 use crate::gui::action::{Action, SessionAction, WindowAction};
@@ -539,6 +540,38 @@ fn files_that_failed_are_counted_beyond_those_known_by_name() {
     let mut desk = Desk::usual();
     received(&mut desk, 150);
     assert!(desk.says("150 files are missing") && desk.says("and 147 more"));
+}
+
+#[test]
+fn what_the_sender_leaves_out_is_said_before_and_after() {
+    let left_out = LeftOutCount {
+        things: 3,
+        closed_folders: 1,
+    };
+    let mut desk = Desk::usual();
+    offered(&mut desk);
+    let mut offer = offer(1, Some(50_000_000_000));
+    if let Event::Session(_, SessionEvent::Offer(summary)) = &mut offer {
+        summary.left_out = left_out;
+    }
+    desk.tell(offer);
+    desk.run();
+    let words = "3 things are left out, and what is in 1 folder that cannot be read";
+    assert!(desk.says(&format!("Not all of it: {words} on the sender's machine")));
+
+    let mut desk = Desk::usual();
+    received_without(&mut desk, left_out);
+    assert!(desk.says(&format!("Partly done: {words}")));
+    assert!(!desk.says("verified on this disk"));
+}
+
+#[test]
+fn transfer_in_which_nothing_arrived_says_why_and_is_never_done() {
+    let mut desk = Desk::usual();
+    states::nothing_arrived(&mut desk, FailureKind::ReadOnly);
+    assert!(desk.says("The folder you chose is read-only"));
+    assert!(desk.says("the receiving folder is read-only"));
+    assert!(!desk.says("Done") && !desk.says("verified"));
 }
 
 #[test]

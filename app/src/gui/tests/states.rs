@@ -471,6 +471,7 @@ fn receipt(failed_files: u64) -> Receipt {
     Receipt {
         files: 12_u64.saturating_sub(failed_files),
         failed_files,
+        refused_names: 0,
         cause: None,
         left_out: LeftOutCount::default(),
         bytes: 12_000_000,
@@ -502,6 +503,34 @@ pub(super) fn received(desk: &mut Desk, failed_files: u64) {
         },
     ));
     ended(desk, Outcome::Succeeded);
+}
+
+/// All that was offered has arrived, and something was not offered.
+pub(super) fn received_without(desk: &mut Desk, left_out: LeftOutCount) {
+    moving(desk);
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::Done {
+            receipt: Receipt {
+                left_out,
+                ..receipt(0)
+            },
+            places: Vec::new(),
+        },
+    ));
+    ended(desk, Outcome::Failed);
+}
+
+/// The only file has failed for this reason.
+pub(super) fn nothing_arrived(desk: &mut Desk, reason: FailureKind) {
+    moving(desk);
+    let name = "report.pdf".to_owned();
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::FileFailed { name, reason },
+    ));
+    failed(desk, reason);
+    ended(desk, Outcome::Failed);
 }
 
 fn sent(desk: &mut Desk) {

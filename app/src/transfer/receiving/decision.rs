@@ -27,17 +27,19 @@ pub enum OnLeftOut {
     /// It has failed, though what was offered is there.
     #[default]
     Fail,
-    /// It has succeeded: the person said that this is fine.
+    /// It has succeeded: the person said that this is fine. That holds for names as well which the receiver's
+    /// folder cannot have.
     Allow,
 }
 
 impl OnLeftOut {
-    /// Whether a transfer without all that was named is still a success.
+    /// Whether a transfer without all that was named is still a success: `refused_names` of the `failed` files
+    /// failed for their names.
     #[must_use]
-    pub const fn allows(self, left_out: LeftOutCount) -> bool {
+    pub const fn allows(self, left_out: LeftOutCount, failed: u64, refused_names: u64) -> bool {
         match self {
-            Self::Fail => left_out.is_none(),
-            Self::Allow => true,
+            Self::Fail => left_out.is_none() && failed == 0,
+            Self::Allow => failed == refused_names,
         }
     }
 }
@@ -151,5 +153,21 @@ where
 {
     fn decide(&mut self, offer: ScannedOffer) -> impl Future<Output = Answer> + Send {
         self(offer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_missing_is_what_was_left_out_and_names_that_cannot_be() {
+        let none = LeftOutCount::default();
+        let some = LeftOutCount { things: 1, ..none };
+        assert!(OnLeftOut::Fail.allows(none, 0, 0));
+        assert!(!OnLeftOut::Fail.allows(some, 0, 0));
+        assert!(!OnLeftOut::Fail.allows(none, 1, 1));
+        assert!(OnLeftOut::Allow.allows(some, 2, 2));
+        assert!(!OnLeftOut::Allow.allows(some, 2, 1));
     }
 }
