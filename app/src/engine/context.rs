@@ -10,6 +10,7 @@ use super::config::EngineConfig;
 use super::event::SessionNumber;
 use super::networks::Networks;
 use super::report::Reporter;
+use super::tries::Tries;
 use crate::link::LinkHandle;
 use crate::net::{LocalEndpointOptions, MappingPermit};
 use crate::transfer::Answer;
@@ -24,6 +25,8 @@ pub(super) struct Context {
     pub(super) reporter: Arc<Reporter>,
     /// Networks in which QUIC did not come through.
     pub(super) networks: Networks,
+    /// What is left to whoever poses as a code's sender.
+    pub(super) tries: Arc<Tries>,
     pub(super) notices: mpsc::Sender<Notice>,
     pub(super) port_mapping: MappingPermit,
 }

@@ -10,6 +10,7 @@ mod doctor;
 pub mod event;
 mod failures;
 pub mod handle;
+mod memory;
 mod networks;
 mod receive;
 mod report;
@@ -18,6 +19,7 @@ mod session;
 mod share;
 #[cfg(test)]
 mod tests;
+mod tries;
 
 use std::sync::mpsc::sync_channel;
 

@@ -20,7 +20,7 @@ use super::session::view::{OfferView, offer_summary};
 use super::session::{self, Pair};
 use crate::failure::{Failure, Stage};
 use crate::link::{Identity, Link};
-use crate::net::Join;
+use crate::net::{IntroductionError, Join};
 use crate::transfer::{self, Answer, Decide, ScannedOffer};
 
 /// Runs one receive to its end.
@@ -100,6 +100,9 @@ impl Receive<'_> {
 
     /// Finds the sender, and proves to it and has proved that both know the code.
     async fn pair(&self, code: PairingCode) -> Result<Pair, Failure> {
+        if !self.tries_are_left(&code).await {
+            return Err(failures::introduction_failure(&IntroductionError::CodeDead));
+        }
         let identity =
             Identity::generate().map_err(|error| failures::link_failure(Stage::Link, &error))?;
         let config = &self.context.config;
@@ -111,11 +114,16 @@ impl Receive<'_> {
             endpoint: self.context.endpoint_options(),
             mdns: config.mdns,
             transports: config.transports,
+            tries: self.context.tries.clone(),
         };
-        let met = join
-            .meet()
-            .await
-            .map_err(|error| failures::introduction_failure(&error))?;
+        let met = match join.meet().await {
+            Ok(met) => met,
+            // What would come of another try is known.
+            Err(IntroductionError::SenderSilent) if !self.tries_are_left(&code).await => {
+                return Err(failures::introduction_failure(&IntroductionError::CodeDead));
+            }
+            Err(error) => return Err(failures::introduction_failure(&error)),
+        };
         Ok(Pair {
             task: self.task,
             session: self.session,
@@ -126,6 +134,13 @@ impl Receive<'_> {
             key: met.key,
             peer: met.peer,
         })
+    }
+
+    /// Whether the code may be tried again on this machine.
+    async fn tries_are_left(&self, code: &PairingCode) -> bool {
+        let (tries, code) = (Arc::clone(&self.context.tries), code.clone());
+        let left = tokio::task::spawn_blocking(move || tries.are_left(&code)).await;
+        left.unwrap_or(false)
     }
 
     /// Takes what is offered over the link, if the person wants it.

@@ -13,7 +13,7 @@ mod tests;
 
 pub use doctor::{Examination, diagnose};
 pub use introduction::{
-    Advertisement, IntroductionError, Join, Joined, Listing, ListingEvent, ping,
+    Advertisement, CodeTries, IntroductionError, Join, Joined, Listing, ListingEvent, ping,
 };
 pub use mapping::{
     Attempt, AttemptState, MappingError, MappingPermit, MappingProtocol, PortMapper, PortMappers,

@@ -1,18 +1,26 @@
 //! A share that is listed and receivers that join it, around a real server on loopback.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use fardrop_rendezvous::{Bounds, Config, Listen, Need, Server};
-use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
-use fardrop_shared::pairing::{Hello, PeerKey, RunFailure, SenderEvent, Transports};
+use fardrop_shared::pairing::{
+    Capabilities, Ciphers, Hello, PeerKey, RunFailure, SenderEvent, SenderPairing, Transports,
+};
+use fardrop_shared::rendezvous::{Announcement, Client, Event};
+use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
+use fardrop_shared::{PairingId, Role};
+
+use tokio::sync::mpsc;
 
 use super::path::{ReintroductionEvent, ReintroductionPoint};
 use super::socket::{PeerSocket, ask_reflexive, sleep_until};
 use super::{
-    IntroductionError, Join, Joined, Listing, ListingEvent, LocalEndpoint, LocalEndpointOptions,
-    PortMappers,
+    CodeTries, IntroductionError, Join, Joined, Listing, ListingEvent, LocalEndpoint,
+    LocalEndpointOptions, PortMappers,
 };
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -52,7 +60,37 @@ fn options() -> LocalEndpointOptions {
     }
 }
 
+/// So many tries, whatever the code.
+#[derive(Debug)]
+struct Tries(AtomicUsize);
+
+impl Tries {
+    fn new(left: usize) -> Arc<Self> {
+        Arc::new(Self(AtomicUsize::new(left)))
+    }
+}
+
+impl CodeTries for Tries {
+    fn take(&self, _: &PairingCode) -> bool {
+        let take = |left: usize| left.checked_sub(1);
+        let order = Ordering::Relaxed;
+        self.0.fetch_update(order, order, take).is_ok()
+    }
+
+    fn give_back(&self, _: &PairingCode) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 async fn join(code: &PairingCode, servers: &[String]) -> Result<Joined, IntroductionError> {
+    join_within(code, servers, &Tries::new(100)).await
+}
+
+async fn join_within(
+    code: &PairingCode,
+    servers: &[String],
+    tries: &Arc<Tries>,
+) -> Result<Joined, IntroductionError> {
     let wish = Join {
         code,
         servers,
@@ -61,6 +99,7 @@ async fn join(code: &PairingCode, servers: &[String]) -> Result<Joined, Introduc
         endpoint: options(),
         mdns: false,
         transports: Transports::ALL,
+        tries: tries.clone(),
     };
     wish.meet().await
 }
@@ -312,6 +351,106 @@ fn a_pair_meets_again_and_again() {
             let both = meet_again(&mut points, [ours, theirs]);
             let soon = tokio::time::timeout(Duration::from_secs(20), both);
             soon.await.unwrap();
+        }
+    });
+}
+
+/// A sender that guesses at the words, another guess for each receiver, and says no more to one when it has its
+/// proof, by which it can tell whether it was right; tells of each proof.
+async fn false_sender(server: SocketAddr, guesses: [&str; 4], proofs: mpsc::Sender<()>) {
+    let rng = &mut rand::thread_rng();
+    let socket = PeerSocket::bind(0, false).unwrap();
+    let mut guesses = guesses
+        .map(|guess| PairingCode::parse(guess).unwrap())
+        .into_iter();
+    let mut next = || {
+        let capabilities = Capabilities::new(Transports::ALL, Ciphers::of_this_processor());
+        SenderPairing::new(guesses.next().unwrap(), capabilities)
+    };
+    let mut pairing = next();
+    let config = fardrop_shared::rendezvous::Config {
+        server,
+        locator: 417,
+        side: Role::Sender,
+        pairing: PairingId::random(rng),
+        owner: OwnerToken::random(rng),
+        revision: 0,
+    };
+    let mut client = Client::new(Instant::now(), config, rng);
+    let say = |client: &mut Client, to, payload| {
+        let payload = Payload::new(payload).unwrap();
+        let announcement = Announcement { to, payload };
+        client.announce(Instant::now(), announcement).unwrap();
+    };
+    say(&mut client, None, pairing.standing_payload());
+    loop {
+        let now = Instant::now();
+        while let Some(event) = client.poll_event() {
+            if let Event::Peer {
+                pairing: from,
+                payload,
+            } = event
+            {
+                let rng = &mut rand::thread_rng();
+                pairing.handle_payload(now, from, payload.as_bytes(), rng);
+            }
+        }
+        while let Some(transmit) = pairing.poll_transmit() {
+            if let Some(payload) = transmit.payload {
+                say(&mut client, Some(transmit.to), payload);
+            }
+        }
+        while let Some(event) = pairing.poll_event() {
+            if let SenderEvent::WrongCode { run, .. } | SenderEvent::Paired { run, .. } = event {
+                client.withdraw(Some(run));
+                pairing = next();
+                proofs.send(()).await.unwrap();
+            }
+        }
+        while let Some(transmit) = client.poll_transmit(now) {
+            socket.send(transmit.to, &transmit.bytes);
+        }
+        let due = client.poll_timeout();
+        let receive = socket.receive(|from, datagram| {
+            client.handle_datagram(Instant::now(), from, datagram);
+        });
+        tokio::select! {
+            received = receive => received.unwrap(),
+            () = sleep_until(due) => {}
+        }
+        client.handle_timeout(Instant::now());
+    }
+}
+
+#[test]
+fn a_false_sender_that_stops_after_the_proof_gets_no_fourth_one() {
+    run(async {
+        let servers = [serve()];
+        let code = PairingCode::parse("417-acid-lemon").unwrap();
+        let guesses = [
+            "417-acid-acid",
+            "417-lemon-lemon",
+            "417-lemon-acid",
+            "417-acid-lemon",
+        ];
+        let (tell, mut proofs) = mpsc::channel(1);
+        let attack = false_sender(servers[0].parse().unwrap(), guesses, tell);
+        let tries = Tries::new(3);
+        let receive = async {
+            for _ in 0..3 {
+                // Nothing more comes, and the person tries again.
+                tokio::select! {
+                    proof = proofs.recv() => assert!(proof.is_some()),
+                    met = join_within(&code, &servers, &tries) => panic!("{met:?}"),
+                }
+            }
+            let met = join_within(&code, &servers, &tries).await;
+            assert!(matches!(met, Err(IntroductionError::CodeDead)), "{met:?}");
+            proofs.try_recv().unwrap_err();
+        };
+        tokio::select! {
+            () = attack => {}
+            () = receive => {}
         }
     });
 }

@@ -166,6 +166,12 @@ impl ReceiverPairing {
         self.events.pop_front()
     }
 
+    /// Whether M3 is out, or about to be: whoever gets it can test one guess at the words by it.
+    #[must_use]
+    pub const fn has_proved(&self) -> bool {
+        matches!(self.state, State::Proved(_))
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` when it is over.
     #[must_use]
     pub const fn poll_timeout(&self) -> Option<Instant> {

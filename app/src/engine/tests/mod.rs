@@ -6,6 +6,7 @@
 )]
 
 mod steered;
+mod tries;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};

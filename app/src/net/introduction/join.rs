@@ -21,6 +21,7 @@ use super::discovery::Browse;
 use super::error::IntroductionError;
 use super::servers::{SILENCE_PATIENCE, on_this_machine, resolve_all};
 use super::tcp_check::TcpChecks;
+use super::tries::CodeTries;
 use crate::net::path::{LocalEndpoint, LocalEndpointOptions, observe_nat};
 use crate::net::socket::sleep_until;
 
@@ -77,6 +78,8 @@ pub struct Join<'a> {
     pub mdns: bool,
     /// What may carry the link.
     pub transports: Transports,
+    /// How often the code may be tried.
+    pub tries: Arc<dyn CodeTries>,
 }
 
 /// A receiver that has found its sender: both have proved that they know the code.
@@ -113,6 +116,7 @@ impl Join<'_> {
             by_tcp: TcpChecks::default(),
             asked_at: Instant::now(),
             pairing: None,
+            try_taken: false,
             seen_by: BTreeMap::new(),
         };
         tokio::time::timeout(JOIN_DEADLINE, joining.run())
@@ -138,6 +142,8 @@ struct Joining<'a> {
     by_tcp: TcpChecks,
     asked_at: Instant,
     pairing: Option<ReceiverPairing>,
+    /// Whether the proof that is out has cost the code a try.
+    try_taken: bool,
     /// Where each server sees us. Only that of the server that has the sender says anything of how
     /// near the sender is.
     seen_by: BTreeMap<SocketAddr, SocketAddr>,
@@ -185,7 +191,11 @@ impl Joining<'_> {
                 next_server_at = Instant::now() + NEXT_SERVER_AFTER;
             }
             self.say_hello_when_due();
+            self.take_try_when_due().await?;
             if let Some(outcome) = self.drain_pairing() {
+                if outcome.is_ok() {
+                    self.give_try_back().await;
+                }
                 return outcome;
             }
             let pairing = self.pairing.as_ref();
@@ -345,6 +355,32 @@ impl Joining<'_> {
             );
             pairing.provide_hello(now, hello);
         }
+    }
+
+    /// Our proof is about to leave: it lets whoever it is for test a guess, which is counted before anything can
+    /// come in between.
+    async fn take_try_when_due(&mut self) -> Result<(), IntroductionError> {
+        let proved = self
+            .pairing
+            .as_ref()
+            .is_some_and(ReceiverPairing::has_proved);
+        if !proved || std::mem::replace(&mut self.try_taken, true) {
+            return Ok(());
+        }
+        let (tries, code) = (Arc::clone(&self.join.tries), self.join.code.clone());
+        let taken = tokio::task::spawn_blocking(move || tries.take(&code)).await;
+        if taken.unwrap_or(false) {
+            Ok(())
+        } else {
+            Err(IntroductionError::CodeDead)
+        }
+    }
+
+    /// The sender has proved that it knows the words.
+    async fn give_try_back(&self) {
+        let (tries, code) = (Arc::clone(&self.join.tries), self.join.code.clone());
+        // A panic in there leaves the try taken.
+        let _ = tokio::task::spawn_blocking(move || tries.give_back(&code)).await;
     }
 
     fn drain_pairing(&mut self) -> Option<Result<(Box<PeerKey>, Hello), IntroductionError>> {

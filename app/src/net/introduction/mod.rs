@@ -12,6 +12,7 @@ mod listing;
 mod ping;
 mod servers;
 mod tcp_check;
+mod tries;
 
 use fardrop_shared::pairing::{Capabilities, Ciphers, Transports};
 
@@ -22,6 +23,7 @@ pub use listing::{Listing, ListingEvent};
 pub use ping::ping;
 pub(in crate::net) use servers::resolve_all;
 pub(in crate::net) use tcp_check::{TcpAnswer, tcp_check};
+pub use tries::CodeTries;
 
 /// What this side can do towards a peer with these transports.
 fn capabilities(transports: Transports) -> Capabilities {

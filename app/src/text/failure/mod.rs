@@ -203,7 +203,7 @@ const CODE_DEAD: Words = Words::by_role(
         "Send again to get a new code, and read it out over a line you trust",
     ),
     (
-        "This code is dead, because wrong words were typed too often",
+        "This code is dead, because it was tried in vain too often",
         "Ask for a new code",
     ),
 );
