@@ -11,14 +11,12 @@ use fardrop::args::{Action, Cli, CommonArgs};
 use fardrop::cli::{self, Console, Context, Exit, Output};
 use fardrop::config::{self, Settings};
 use fardrop::engine::{self, EngineHandle};
+use fardrop::instance::{self, InstanceError, Start, StartRequest};
+use fardrop::launch::Launch;
 use fardrop::signals::Stop;
 use fardrop::text;
 #[cfg(feature = "gui")]
-use fardrop::{
-    gui, history,
-    instance::{self, InstanceError, Start, StartRequest},
-    launch::Launch,
-};
+use fardrop::{gui, history};
 use fardrop_shared::Role;
 use tracing_subscriber::EnvFilter;
 

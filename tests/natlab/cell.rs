@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Mutex;
 
-use crate::lab::{Lab, Plan};
 use anyhow::{Context, Result, bail};
 
+use crate::lab::{Lab, Plan};
 use crate::report::{Row, Tally, say};
 use crate::round::{Pair, Round, Turn, rounds, small_file};
 

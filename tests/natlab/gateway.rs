@@ -4,11 +4,12 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use anyhow::{Context, Result, bail, ensure};
+use fardrop_tests::namespace::Namespace;
+
 use crate::lab::{
     CarrierAddresses, CarrierPlan, HomePlan, Lab, Line, Nat, Plan, Protocols, Rules, server_address,
 };
-use anyhow::{Context, Result, bail, ensure};
-use fardrop_tests::namespace::Namespace;
 
 /// How long an answer may take that has to come.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -4,12 +4,12 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use anyhow::Result;
+
 use crate::lab::{
     CarrierAddresses, CarrierPlan, Filtering, Hairpin, HomePlan, Lab, Line, Nat, Plan, Policy,
     Rules, observe, round_trip, seen_from, server_address,
 };
-use anyhow::Result;
-
 use crate::report::say;
 
 /// How long a packet may take that has to arrive.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::lab::{HomePlan, Lab, Nat, Plan, Protocols};
 use anyhow::{Context, Result};
 use fardrop_tests::peer::{PeerCommand, last};
 use rand::{Rng, SeedableRng};
@@ -10,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
 use crate::cell::{Cell, pair, run};
+use crate::lab::{HomePlan, Lab, Nat, Plan, Protocols};
 use crate::report::tallies;
 use crate::round::{Turn, small_file};
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::lab::{HomePlan, Line, Nat, Plan};
 use anyhow::Result;
 
 use crate::cell::{Cell, run};
+use crate::lab::{HomePlan, Line, Nat, Plan};
 use crate::report::{Row, tallies};
 
 /// Wall clocks of shared machines are asserted this much more loosely than the figures aimed at; the

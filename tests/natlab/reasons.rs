@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::lab::{HomePlan, Lab, Nat, Plan, Policy, Rules};
 use anyhow::{Context, Result};
 use fardrop_tests::peer::{Account, Peer};
 use tempfile::TempDir;
 
 use crate::cell::pair;
+use crate::lab::{HomePlan, Lab, Nat, Plan, Policy, Rules};
 use crate::matrix::LOOSENESS;
 use crate::report::table;
 use crate::round::{Running, Turn, rounds, small_file};

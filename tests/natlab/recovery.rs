@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::lab::{HomePlan, Lab, Nat, Plan, Rules};
 use anyhow::{Context, Result, ensure};
 use fardrop_tests::peer::{Account, Peer};
 use serde_json::Value;
 
 use crate::cell::pair;
+use crate::lab::{HomePlan, Lab, Nat, Plan, Rules};
 use crate::matrix::LOOSENESS;
 use crate::report::table;
 use crate::round::{Running, Transport, Turn, file, long_rounds, small_file};

@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::lab::Traffic;
 use anyhow::{Context, Result};
 
+use crate::lab::Traffic;
 use crate::round::Round;
 
 /// With this set, the page beside this file is written anew.

@@ -3,13 +3,13 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use anyhow::Result;
+
+use crate::cell::{Cell, run};
 use crate::lab::{
     CarrierAddresses, CarrierPlan, GatewayPlan, Hairpin, HomePlan, Line, Nat, Plan, Protocols,
     Rules, WanInput,
 };
-use anyhow::Result;
-
-use crate::cell::{Cell, run};
 use crate::matrix::LOOSENESS;
 use crate::report::{Row, tallies};
 

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::say;
-
 use anyhow::{Context, Result, ensure};
 use x11rb::connection::Connection as _;
 use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, Window};
 use x11rb::rust_connection::RustConnection;
+
+use crate::say;
 
 /// How long anything may take before a test gives up. Software draws the window, on few cores.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

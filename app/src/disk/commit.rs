@@ -4,23 +4,17 @@
 //! The order is what a power cut at any moment asks for: bytes on disk, then the name, then the
 //! name on disk; only then is a file said to be verified.
 
-use std::{
-    io,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-    time::{Duration, Instant},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
-use fardrop_shared::{name::SafeName, offer::ModifiedTime};
+use fardrop_shared::name::SafeName;
+use fardrop_shared::offer::ModifiedTime;
 
-use super::{
-    folders::Folder,
-    part::{ExistingFile, PartFile, Wish},
-    platform,
-};
+use super::folders::Folder;
+use super::part::{ExistingFile, PartFile, Wish};
+use super::platform;
 
 /// Threads that sync files of one batch: a journaling file system joins what waits at the same time
 /// into one commit, and 16 got within a few percent of 32.

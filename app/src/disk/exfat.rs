@@ -1,10 +1,8 @@
 //! For tests: a file system that folds case and forbids characters, where the machine can mount one.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A mounted exFAT, unmounted when it is dropped.
 #[derive(Debug)]

@@ -1,12 +1,13 @@
 //! The destination: a folder held open, and those in it. Nothing reached through it lies outside.
 
-use std::{io, path::Path, sync::Arc};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
-use cap_std::{
-    ambient_authority,
-    fs::{Dir, Metadata},
-};
-use fardrop_shared::{name::SafeName, offer::ModifiedTime};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, Metadata};
+use fardrop_shared::name::SafeName;
+use fardrop_shared::offer::ModifiedTime;
 
 use super::platform;
 

@@ -1,19 +1,17 @@
 //! A part file: what a file is while it is not yet whole, verified and on disk.
 
-use std::{
-    fs::{File, TryLockError},
-    io::{self, Read, Seek, SeekFrom, Write},
-    path::Path,
-};
+use std::fs::{File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 
 use cap_std::fs::Dir;
-use fardrop_shared::{name::SafeName, offer::ModifiedTime, transfer::Claim};
+use fardrop_shared::name::SafeName;
+use fardrop_shared::offer::ModifiedTime;
+use fardrop_shared::transfer::Claim;
 
-use super::{
-    folders::Folder,
-    place,
-    platform::{self, Access, FinalMode, Stage},
-};
+use super::folders::Folder;
+use super::place;
+use super::platform::{self, Access, FinalMode, Stage};
 
 /// Bytes read at once when what was kept is hashed.
 const HASH_PIECE: usize = 256 * 1024;

@@ -1,6 +1,7 @@
 //! The names of part files, and what room there is at a destination.
 
-use std::{io, path::Path};
+use std::io;
+use std::path::Path;
 
 use fardrop_shared::name::{PART_PREFIX, SafeName};
 

@@ -3,7 +3,9 @@
 //! Linux is tested. The fallbacks for macOS and Windows are written from their documentation and
 //! have not been run.
 
-use std::{fs::File, io, path::Path};
+use std::fs::File;
+use std::io;
+use std::path::Path;
 
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 use fardrop_shared::offer::ModifiedTime;
@@ -12,10 +14,8 @@ use fardrop_shared::offer::ModifiedTime;
 pub(super) fn rename_no_replace(folder: &Dir, from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
     {
-        use rustix::{
-            fs::{RenameFlags, renameat_with},
-            io::Errno,
-        };
+        use rustix::fs::{RenameFlags, renameat_with};
+        use rustix::io::Errno;
         match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
             // File systems without the flag (older NFS, some FUSE) say one of these.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
@@ -386,7 +386,8 @@ fn umask() -> u32 {
             u32::from_str_radix(line.trim(), 8).ok()
         };
         told().unwrap_or_else(|| {
-            use rustix::{fs::Mode, process::umask};
+            use rustix::fs::Mode;
+            use rustix::process::umask;
             // It can only be read by setting it. What another thread makes meanwhile is narrower.
             let mask = umask(Mode::RWXG | Mode::RWXO);
             umask(mask);

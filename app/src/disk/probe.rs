@@ -4,16 +4,12 @@
 //! bytes that are not UTF-8 or not, as it was made. So a folder of our own is made there, a few empty files are
 //! made in it, and what is there afterwards is looked at.
 
-use std::{
-    ffi::{OsStr, OsString},
-    io,
-    path::Path,
-};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::Path;
 
-use cap_std::{
-    ambient_authority,
-    fs::{Dir, OpenOptions},
-};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
 use fardrop_shared::name::{NameLength, NameRules, PART_PREFIX, Platform};
 
 /// Characters that file systems of Windows forbid, the controls aside.

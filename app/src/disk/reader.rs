@@ -1,14 +1,14 @@
 //! Reading an offered file, and noticing when it is no longer what was offered.
 
-use std::{
-    fs::File,
-    io::{self, Read, Seek, SeekFrom},
-    path::{Path, PathBuf},
-};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
-use fardrop_shared::{offer::ModifiedTime, transfer::FileReason};
+use fardrop_shared::offer::ModifiedTime;
+use fardrop_shared::transfer::FileReason;
 
-use super::{platform, reason::read_reason};
+use super::platform;
+use super::reason::read_reason;
 
 /// Where an offered file is, and what it was when it was offered.
 #[derive(Debug)]

@@ -60,7 +60,8 @@ fn is_way_out(error: &io::Error) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use cap_std::{ambient_authority, fs::Dir};
+    use cap_std::ambient_authority;
+    use cap_std::fs::Dir;
     use rustix::io::Errno;
 
     use super::*;

@@ -1,9 +1,10 @@
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
 
-use fardrop_shared::{
-    name::{BadNames, NameRules, Platform, SafeName},
-    offer::{Entry, EntryKind, ManifestBuilder, ModifiedTime, OfferReader},
-};
+use fardrop_shared::name::{BadNames, NameRules, Platform, SafeName};
+use fardrop_shared::offer::{Entry, EntryKind, ManifestBuilder, ModifiedTime, OfferReader};
 use rand::rngs::OsRng;
 
 use super::*;

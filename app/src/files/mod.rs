@@ -6,10 +6,8 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    ffi::OsStr,
-    path::{Path, PathBuf},
-};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use fardrop_shared::offer::{LeftOutCount, Manifest};
 

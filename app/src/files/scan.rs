@@ -1,19 +1,14 @@
 //! Walking the given paths. Only metadata is looked at; no file is opened.
 
-use std::{
-    ffi::OsString,
-    fs::{self, Metadata},
-    io,
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
-    thread, vec,
-};
+use std::ffi::OsString;
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{io, thread, vec};
 
-use fardrop_shared::{
-    name::{NameError, fold, lossy, numbered},
-    offer::{
-        Entry, EntryKind, LeftOutCount, ManifestBuilder, ModifiedTime, NameChecker, OfferError,
-    },
+use fardrop_shared::name::{NameError, fold, lossy, numbered};
+use fardrop_shared::offer::{
+    Entry, EntryKind, LeftOutCount, ManifestBuilder, ModifiedTime, NameChecker, OfferError,
 };
 use rand::rngs::OsRng;
 use thiserror::Error;

@@ -25,8 +25,9 @@ use thiserror::Error;
 
 use crate::args::CommonArgs;
 use crate::config::Settings;
+use crate::desktop;
 use crate::desktop::display::Display;
-use crate::desktop::{self, request::Desktop};
+use crate::desktop::request::Desktop;
 use crate::engine::{EngineHandle, Wake, start};
 use crate::failure::Failure;
 use crate::history;

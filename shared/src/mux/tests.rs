@@ -1,7 +1,8 @@
 //! The channels over one stream that carries everything in order.
 
 use bytes::Bytes;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use super::{Channel, Found, Header, Mux};
 use crate::Role;

@@ -1,6 +1,7 @@
 //! Showing what a stranger wrote.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// How many characters of an ending are shown whole where the middle is left out: `.tar.gz` and the
 /// like, with a little of the name before them.

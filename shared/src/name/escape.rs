@@ -12,10 +12,8 @@
 //! long loses its middle for `~` and eight hex digits of its hash; what it was is then in the list of changed
 //! names, which both people get.
 
-use super::{
-    NameLength, NameRules,
-    safe::{floor_boundary, split_extension},
-};
+use super::safe::{floor_boundary, split_extension};
+use super::{NameLength, NameRules};
 
 /// The name near to `component` that `rules` allow; `None` if there is none.
 ///

@@ -1,17 +1,13 @@
 //! Where the entries of one offer go: under their own names as far as those can be, under others near to
 //! them, or nowhere.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet, btree_map},
-};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 
-use super::{
-    NameRules, SafeName,
-    check::components,
-    escape::escape,
-    prefixes::{Prefixes, chain, short},
-};
+use super::check::components;
+use super::escape::escape;
+use super::prefixes::{Prefixes, chain, short};
+use super::{NameRules, SafeName};
 use crate::limits::{MAX_NAME_BYTES, MAX_RENAME_ATTEMPTS};
 
 /// What becomes of a name that cannot be where it is received.

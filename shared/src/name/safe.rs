@@ -1,8 +1,11 @@
 //! A name that may reach the file system.
 
-use std::{borrow::Cow, fmt, path::Path};
+use std::borrow::Cow;
+use std::fmt;
+use std::path::Path;
 
-use super::{check::components, display_safe, lossy};
+use super::check::components;
+use super::{display_safe, lossy};
 
 /// A relative path that may be written at the destination it was made for: it stays where it is put, and the
 /// system there can hold each of its components.
@@ -30,7 +33,8 @@ impl<'a> SafeName<'a> {
     pub fn as_path(&self) -> &Path {
         #[cfg(unix)]
         {
-            use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+            use std::ffi::OsStr;
+            use std::os::unix::ffi::OsStrExt;
             Path::new(OsStr::from_bytes(&self.0))
         }
         #[cfg(not(unix))]

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use rand_core::{CryptoRng, RngCore};
 
-use super::{
-    NameError,
-    prefixes::{Prefixes, short},
-};
+use super::NameError;
+use super::prefixes::{Prefixes, short};
 use crate::limits::MAX_OFFER_NAMES;
 
 /// What a name is the name of.

@@ -1,7 +1,5 @@
-use std::{
-    collections::BTreeSet,
-    path::{Component, Path},
-};
+use std::collections::BTreeSet;
+use std::path::{Component, Path};
 
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;

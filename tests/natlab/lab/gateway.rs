@@ -5,9 +5,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use fardrop_tests::namespace::Namespace;
 
 use super::SHARED_TABLE;
-use fardrop_tests::namespace::Namespace;
 
 /// How long it may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -4,10 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use fardrop_tests::namespace::Namespace;
 
 use super::nat::Filtering;
 use super::{Lab, SERVER};
-use fardrop_tests::namespace::Namespace;
 
 /// How long a packet may take that has to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);

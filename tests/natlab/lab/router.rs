@@ -3,11 +3,11 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context, Result};
+use fardrop_tests::namespace::Namespace;
 
 use super::SHARED_TABLE;
 use super::gateway::{Gateway, GatewayPlan};
 use super::nat::Rules;
-use fardrop_tests::namespace::Namespace;
 
 /// Shell lines for every new network. A device's offloads hand super-packets to the packet filter,
 /// which counts, drops and matches packets as they are on a wire.

@@ -1,6 +1,7 @@
 //! Names that are ordinary here cross, and what cannot be at the receiver is told at both ends.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 use super::*;
 use crate::disk::exfat::Exfat;
