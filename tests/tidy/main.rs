@@ -51,6 +51,10 @@ fn check(sources: &[(PathBuf, String)]) -> Vec<String> {
     for file in &files {
         problems.extend(source::check(file));
         problems.extend(imports::check(file));
+        let parts = file.path.with_extension("");
+        if files.iter().any(|other| other.path.starts_with(&parts)) {
+            problems.push(file.problem(1, "a module with parts is a folder with a mod.rs"));
+        }
     }
     problems.extend(circles::check(&files));
     problems

@@ -373,6 +373,36 @@ fn missing_module_doc_is_found() {
 }
 
 #[test]
+fn imports_of_several_modules_in_one_pair_of_braces_are_found() {
+    for body in [
+        "use std::{fs, io::Read};",
+        "use std::io::{self, prelude::*};",
+        "mod inner {\n    use std::{fs, io::Read};\n}",
+        "fn f() {\n    use std::{fs, io::Read};\n}",
+    ] {
+        refused("shared/src/a.rs", &module(body), "a line for each module");
+    }
+    accepted(
+        "shared/src/a.rs",
+        &module("use std::io::{self, Read as _};\nuse std::{fs, io};"),
+    );
+}
+
+#[test]
+fn module_beside_the_folder_of_its_parts_is_found() {
+    let sources = |paths: [&str; 2]| paths.map(|path| (PathBuf::from(path), module("fn f() {}")));
+    let problems = check(&sources(["shared/src/a.rs", "shared/src/a/part.rs"]));
+    assert!(
+        problems.iter().any(|problem| problem.contains("mod.rs")),
+        "{problems:?}"
+    );
+    for parts in ["shared/src/a/part.rs", "shared/src/ab/part.rs"] {
+        let problems = check(&sources(["shared/src/a/mod.rs", parts]));
+        assert!(problems.is_empty(), "{problems:?}");
+    }
+}
+
+#[test]
 fn silenced_lints_are_found() {
     refused(
         "shared/src/a.rs",

@@ -179,12 +179,29 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         visit::visit_trait_item_fn(self, function);
     }
 
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        if is_nested(&item.tree, false) {
+            let line = item.span().start().line;
+            let what = "an import has a line for each module";
+            self.problems.push(self.file.problem(line, what));
+        }
+    }
+
     fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
         if attribute.path().is_ident("allow") {
             let line = attribute.span().start().line;
             let what = "silence a lint with #[expect(.., reason = \"..\")]";
             self.problems.push(self.file.problem(line, what));
         }
+    }
+}
+
+/// Whether an import names things of several modules in one pair of braces.
+fn is_nested(tree: &syn::UseTree, in_braces: bool) -> bool {
+    match tree {
+        syn::UseTree::Path(path) => in_braces || is_nested(&path.tree, false),
+        syn::UseTree::Group(group) => group.items.iter().any(|item| is_nested(item, true)),
+        syn::UseTree::Name(_) | syn::UseTree::Rename(_) | syn::UseTree::Glob(_) => false,
     }
 }
 
