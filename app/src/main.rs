@@ -11,7 +11,9 @@ use fardrop::args::{Action, Cli, CommonArgs};
 use fardrop::cli::{self, Console, Context, Exit, Output};
 use fardrop::config::{self, Settings};
 use fardrop::engine::{self, EngineHandle};
+#[cfg(feature = "gui")]
 use fardrop::instance::{self, InstanceError, Start, StartRequest};
+#[cfg(feature = "gui")]
 use fardrop::launch::Launch;
 use fardrop::signals::Stop;
 use fardrop::text;
