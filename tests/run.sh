@@ -170,6 +170,7 @@ together
 echo
 echo "== summary"
 printf '%s\n' "${results[@]}"
-echo "$((${#results[@]} - failed)) passed, $failed failed, in $SECONDS s"
+echo "in all: $SECONDS s"
+echo "$((${#results[@]} - failed)) passed, $failed failed"
 [ "$(id -u)" = 0 ] || echo "run by someone other than root: what says SKIPPED above was not tested"
 [ "$failed" = 0 ]
