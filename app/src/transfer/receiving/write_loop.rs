@@ -416,8 +416,11 @@ fn finish_folders(job: &Job, folders: &mut Folders) {
         let Some(place) = entry.place.filter(|_| new) else {
             return;
         };
-        // Which of them are not on disk cannot be told.
-        if let Err(error) = &synced {
+        // Which of them are not on disk cannot be told. One that could not be made has failed already, and the
+        // sender takes a second word of it for a lie.
+        if let Err(error) = &synced
+            && folders.open(Some(&place)).is_ok()
+        {
             job.state.fail(index, entry.path, write_reason(error));
         }
         if let Err(error) = folders.set_modified(&place, entry.modified) {
