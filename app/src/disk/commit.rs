@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use fardrop_shared::name::SafeName;
-use fardrop_shared::offer::ModifiedTime;
+use fardrop_shared::offer::{ModifiedTime, OthersAccess};
 
 use super::folders::Folder;
 use super::part::{ExistingFile, PartFile, Wish};
@@ -46,6 +46,8 @@ pub enum Content {
         modified: ModifiedTime,
         /// Whether it is a program.
         executable: bool,
+        /// What others may do with it at the sender's.
+        others: OthersAccess,
     },
     /// In a file that was there before. Who wrote it may not have waited for the disk.
     There(ExistingFile),
@@ -172,6 +174,7 @@ fn finish(finished: Finished, sealed: io::Result<()>) -> io::Result<NamedFile> {
             part,
             replace,
             executable,
+            others,
             ..
         } => match sealed {
             Ok(()) => {
@@ -179,6 +182,7 @@ fn finish(finished: Finished, sealed: io::Result<()>) -> io::Result<NamedFile> {
                     name: &finished.name,
                     replace,
                     executable,
+                    others,
                 })?;
                 Ok(NamedFile {
                     name,
@@ -214,11 +218,13 @@ impl Finished {
                 replace,
                 modified,
                 executable,
+                others,
             } => {
                 let wish = Wish {
                     name: &self.name,
                     replace: *replace,
                     executable: *executable,
+                    others: *others,
                 };
                 part.seal(*modified, &wish)
             }

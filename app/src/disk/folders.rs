@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata};
 use fardrop_shared::name::SafeName;
-use fardrop_shared::offer::ModifiedTime;
+use fardrop_shared::offer::{ModifiedTime, OthersAccess};
 
 use super::platform;
 
@@ -116,20 +116,39 @@ impl Folders {
     ///
     /// What the system says.
     pub fn open_or_make(&mut self, path: Option<&SafeName<'_>>) -> io::Result<Folder> {
-        let there = self.open(path);
-        let Some(path) = path else {
-            return there;
-        };
-        match there {
+        match path {
+            Some(path) => self.open_or_make_for(path, OthersAccess::ALL),
+            None => self.open(None),
+        }
+    }
+
+    /// The folder with this relative path, made if it is not there, with those that lead to it. One that is made
+    /// never lets others do what `others` does not have; those that lead to it are as the umask says.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn open_or_make_for(
+        &mut self,
+        path: &SafeName<'_>,
+        others: OthersAccess,
+    ) -> io::Result<Folder> {
+        match self.open(Some(path)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             outcome => return outcome,
         }
         let mut folder = Folder(Arc::clone(&self.root));
-        for component in path.components() {
+        let last = path.components().count() - 1;
+        for (depth, component) in path.components().enumerate() {
+            let others = if depth == last {
+                others
+            } else {
+                OthersAccess::ALL
+            };
             folder = match folder.0.open_dir(&component) {
                 Ok(inner) => Folder(Arc::new(inner)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    match folder.0.create_dir(&component) {
+                    match platform::create_folder(&folder.0, component.as_path(), others) {
                         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                             return Err(error);
                         }
@@ -157,4 +176,11 @@ impl Folders {
     pub fn set_modified(&mut self, path: &SafeName<'_>, modified: ModifiedTime) -> io::Result<()> {
         platform::set_folder_modified(self.open(Some(path))?.dir(), modified)
     }
+}
+
+/// Whether a folder that lets others do no more than this has to be made for it, since the umask alone would let
+/// them do more.
+#[must_use]
+pub fn is_narrow(others: OthersAccess) -> bool {
+    platform::is_narrower_than_umask(others)
 }

@@ -17,7 +17,7 @@ mod reason;
 mod tests;
 
 pub use commit::{Committed, Content, Finished, Origin, commit, sync_folders};
-pub use folders::{Destination, Folder, Folders};
+pub use folders::{Destination, Folder, Folders, is_narrow};
 pub use part::{ExistingFile, PartFile};
 pub use place::{free_space, has_part};
 pub use probe::name_rules;

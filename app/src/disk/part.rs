@@ -6,7 +6,7 @@ use std::path::Path;
 
 use cap_std::fs::Dir;
 use fardrop_shared::name::SafeName;
-use fardrop_shared::offer::ModifiedTime;
+use fardrop_shared::offer::{ModifiedTime, OthersAccess};
 use fardrop_shared::transfer::Claim;
 
 use super::folders::Folder;
@@ -234,7 +234,7 @@ impl PartFile {
 
     fn final_mode(&self, wish: &Wish<'_>) -> FinalMode {
         let replaced = wish.replace.then(|| self.folder.look_at(wish.name).ok());
-        FinalMode::new(wish.executable, replaced.flatten().as_ref())
+        FinalMode::new(wish.executable, wish.others, replaced.flatten().as_ref())
     }
 
     /// Gives it its final name. Gives the name, and the folder to sync.
@@ -292,6 +292,8 @@ pub struct Wish<'a> {
     pub replace: bool,
     /// Whether it is a program.
     pub executable: bool,
+    /// What others may do with it at the sender's.
+    pub others: OthersAccess,
 }
 
 /// What was found under a part's name.

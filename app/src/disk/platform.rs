@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 
 use cap_std::fs::{Dir, Metadata, OpenOptions};
-use fardrop_shared::offer::ModifiedTime;
+use fardrop_shared::offer::{ModifiedTime, OthersAccess};
 
 /// Gives `from` the name `to`, both in `folder`; [`io::ErrorKind::AlreadyExists`] if that is taken.
 pub(super) fn rename_no_replace(folder: &Dir, from: &Path, to: &Path) -> io::Result<()> {
@@ -173,6 +173,38 @@ pub(super) fn create_private(folder: &Dir, name: &str) -> io::Result<File> {
     Ok(folder.open_with(name, &options)?.into_std())
 }
 
+/// Creates a folder of this name in `folder`, as the umask says, closed to others from its first moment on as far
+/// as `others` says.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] where something has the name; else what the system says.
+pub(super) fn create_folder(folder: &Dir, name: &Path, others: OthersAccess) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Mode, mkdirat};
+        let mode = Mode::from_bits_retain((0o700 | others.bits()) as _);
+        mkdirat(folder, name, mode).map_err(io::Error::from)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = others;
+        folder.create_dir(name)
+    }
+}
+
+/// Whether the umask alone would let others do more with a new folder than `others` says.
+pub(super) fn is_narrower_than_umask(others: OthersAccess) -> bool {
+    #[cfg(unix)]
+    {
+        OthersAccess::ALL.bits() & !umask() & !others.bits() != 0
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = others;
+        false
+    }
+}
+
 /// Opens a file in `folder`, itself and not what it may link to, without waiting for the other end where
 /// it is a pipe.
 ///
@@ -333,8 +365,8 @@ pub(super) enum Stage {
 
 impl FinalMode {
     /// What the umask leaves of everything, the executable bit only where the sender's file has it, and
-    /// nothing that the file that is replaced has not.
-    pub(super) fn new(executable: bool, replaced: Option<&Metadata>) -> Self {
+    /// nothing for others that they have not at the sender's, or with the file that is replaced.
+    pub(super) fn new(executable: bool, others: OthersAccess, replaced: Option<&Metadata>) -> Self {
         #[cfg(unix)]
         {
             use cap_std::fs::PermissionsExt;
@@ -342,12 +374,12 @@ impl FinalMode {
             let old = replaced.filter(|old| old.is_file());
             let old = old.map_or(0o777, |old| old.permissions().mode());
             // Without the last not even we could look at it again.
-            let bits = wished & !umask() & old | 0o400;
+            let bits = wished & !umask() & old & (0o700 | others.bits()) | 0o400;
             Self { bits }
         }
         #[cfg(not(unix))]
         {
-            let _ = (executable, replaced);
+            let _ = (executable, others, replaced);
             Self {}
         }
     }

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fardrop_shared::name::{BadNames, NameRules, Platform, SafeName};
-use fardrop_shared::offer::{Entry, EntryKind, ManifestBuilder, ModifiedTime, OfferReader};
+use fardrop_shared::offer::{
+    Entry, EntryKind, ManifestBuilder, ModifiedTime, OfferReader, OthersAccess,
+};
 use rand::rngs::OsRng;
 
 use super::*;
@@ -21,6 +23,7 @@ fn name(path: &str) -> SafeName<'static> {
         path: path.as_bytes(),
         kind: EntryKind::Folder,
         modified: TIME,
+        others: OthersAccess::ALL,
     };
     offer.push(entry).unwrap();
     let offer = offer.finish().unwrap();
@@ -48,6 +51,7 @@ fn finished(folders: &mut Folders, path: &str, contents: &[u8], replace: bool) -
             replace,
             modified: TIME,
             executable: true,
+            others: OthersAccess::ALL,
         },
         name: path.file_name().into_owned(),
     }

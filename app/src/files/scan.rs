@@ -9,6 +9,7 @@ use std::{io, thread, vec};
 use fardrop_shared::name::{NameError, fold, lossy, numbered};
 use fardrop_shared::offer::{
     Entry, EntryKind, LeftOutCount, ManifestBuilder, ModifiedTime, NameChecker, OfferError,
+    OthersAccess,
 };
 use rand::rngs::OsRng;
 use thiserror::Error;
@@ -381,6 +382,7 @@ impl Walker<'_> {
             modified: metadata
                 .modified()
                 .map_or_else(|_| ModifiedTime::default(), ModifiedTime::from),
+            others: others_access(metadata),
         };
         if let Err(refused) = self.names.check(entry) {
             self.warn(ScanWarning::NameRefused(path.to_path_buf(), refused));
@@ -459,5 +461,19 @@ fn is_executable(metadata: &Metadata) -> bool {
     {
         let _ = metadata;
         false
+    }
+}
+
+/// What others than its owner may do with it. Lists of access beyond the mode are not looked at.
+fn others_access(metadata: &Metadata) -> OthersAccess {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        OthersAccess::from_mode(metadata.permissions().mode())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        OthersAccess::ALL
     }
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{
     Cursor, Entry, EntryKind, Manifest, ManifestBuilder, ModifiedTime, NameChecker, OfferError,
-    Totals,
+    OthersAccess, Totals,
 };
 use crate::name::{BadNames, NameError, NamePlan, NameRules, SafeName};
 
@@ -141,6 +141,8 @@ pub struct PlacedEntry<'a> {
     pub kind: EntryKind,
     /// When it was last modified.
     pub modified: ModifiedTime,
+    /// What others than its owner may do with it, at the sender's.
+    pub others: OthersAccess,
 }
 
 impl PlacedManifest {
@@ -191,6 +193,7 @@ impl PlacedManifest {
             place: self.plan.place(index, entry.path),
             kind: entry.kind,
             modified: entry.modified,
+            others: entry.others,
         }
     }
 }

@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! page   = entry*                           at most MAX_PAGE_BYTES bytes
-//! entry  = flags      u8                    bit 0 folder, bit 1 executable, others 0
+//! entry  = flags      u8                    bits 0-1 what it is: 0 file, 1 folder, 2 program; bits 2-7 what
+//!                                          others (2-4) and the group (5-7) may not do: execute, write, read
 //!          shared     varint                bytes of the path taken from the entry before in this page
 //!          length     varint, bytes         the rest of the path, '/' between components
 //!          size       varint                files only, at most 2^63 - 1
@@ -20,6 +21,7 @@
 //! an [`OfferReader`], which refuses a dangerous name, and the [`CheckedManifest`] that it makes gives every
 //! entry its place at a destination as a [`SafeName`](crate::name::SafeName).
 
+mod access;
 mod checked;
 mod left_out;
 mod names;
@@ -30,6 +32,7 @@ mod time;
 
 use thiserror::Error;
 
+pub use access::OthersAccess;
 pub use checked::{
     CheckedManifest, OfferReader, PageError, PlacedCursor, PlacedEntry, PlacedManifest,
 };
@@ -65,6 +68,8 @@ pub struct Entry<'a> {
     pub kind: EntryKind,
     /// When it was last modified.
     pub modified: ModifiedTime,
+    /// What others than its owner may do with it.
+    pub others: OthersAccess,
 }
 
 /// Counts over a manifest.

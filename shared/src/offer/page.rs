@@ -1,23 +1,29 @@
 //! One page of a manifest: the bytes of an entry, written and read.
 
-use super::{Entry, EntryKind, ModifiedTime, OfferError};
+use super::{Entry, EntryKind, ModifiedTime, OfferError, OthersAccess};
 use crate::limits::{MAX_FILE_BYTES, MAX_NAME_BYTES};
 
+const FILE: u8 = 0;
 const FOLDER: u8 = 1;
-const EXECUTABLE: u8 = 2;
+const PROGRAM: u8 = 2;
+/// The bits of a flags byte that say what an entry is.
+const KIND: u8 = 3;
+/// Where those begin that say what others may not do.
+const CLOSED_SHIFT: u32 = 2;
 const NANOS_PER_SECOND: u32 = 1_000_000_000;
 /// Bytes in the longest varint of 64 bits.
 const VARINT_LIMIT: u32 = 10;
 
 /// Appends `entry`, whose path follows `previous` in its page.
 pub(super) fn encode(page: &mut Vec<u8>, previous: &[u8], entry: Entry<'_>) {
-    page.push(match entry.kind {
+    let kind = match entry.kind {
         EntryKind::Folder => FOLDER,
         EntryKind::File {
             executable: true, ..
-        } => EXECUTABLE,
-        EntryKind::File { .. } => 0,
-    });
+        } => PROGRAM,
+        EntryKind::File { .. } => FILE,
+    };
+    page.push(kind | closed(entry.others) << CLOSED_SHIFT);
     let shared = shared_prefix(previous, entry.path);
     let rest = &entry.path[shared..];
     put_varint(page, shared as u64);
@@ -29,6 +35,11 @@ pub(super) fn encode(page: &mut Vec<u8>, previous: &[u8], entry: Entry<'_>) {
     let seconds = entry.modified.seconds;
     put_varint(page, ((seconds << 1) ^ (seconds >> 63)).cast_unsigned());
     put_varint(page, entry.modified.nanos.into());
+}
+
+/// What is closed to others, and the way back.
+const fn closed(others: OthersAccess) -> u8 {
+    !others.bits() as u8 & OthersAccess::ALL.bits() as u8
 }
 
 /// Bytes that two paths have in common at their start.
@@ -75,11 +86,11 @@ impl Decoder {
     pub(super) fn next(&mut self, page: &[u8]) -> Result<Entry<'_>, OfferError> {
         let flags = self.byte(page)?;
         self.read_path(page)?;
-        let kind = match flags {
+        let kind = match flags & KIND {
             FOLDER => EntryKind::Folder,
-            0 | EXECUTABLE => EntryKind::File {
+            kind @ (FILE | PROGRAM) => EntryKind::File {
                 size: self.varint(page)?,
-                executable: flags == EXECUTABLE,
+                executable: kind == PROGRAM,
             },
             _ => return Err(OfferError::Malformed),
         };
@@ -96,6 +107,7 @@ impl Decoder {
             path: &self.path,
             kind,
             modified: ModifiedTime { seconds, nanos },
+            others: OthersAccess::from_mode(!u32::from(flags >> CLOSED_SHIFT)),
         })
     }
 

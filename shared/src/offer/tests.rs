@@ -13,6 +13,7 @@ fn file(path: &str, size: u64) -> Entry<'_> {
             seconds: 1_700_000_000 - size.cast_signed() % 4_000_000_000,
             nanos: 999_999_999,
         },
+        others: OthersAccess::from_mode(size as u32),
     }
 }
 
@@ -21,6 +22,7 @@ fn folder(path: &str) -> Entry<'_> {
         path: path.as_bytes(),
         kind: EntryKind::Folder,
         modified: ModifiedTime::default(),
+        others: OthersAccess::default(),
     }
 }
 
@@ -126,22 +128,24 @@ proptest! {
     #[test]
     fn any_entries_survive_the_wire(
         entries in prop::collection::vec(
-            ("[a-cé猫/]{1,40}", 0..1_u64 << 40, any::<bool>(), any::<i64>(), 0..1_000_000_000_u32),
+            ("[a-cé猫/]{1,40}", 0..1_u64 << 40, any::<bool>(), any::<i64>(), 0..1_000_000_000_u32, 0..0o100_u32),
             1..200,
         )
     ) {
         let mut builder = ManifestBuilder::new();
-        for (path, size, executable, seconds, nanos) in &entries {
+        for (path, size, executable, seconds, nanos, others) in &entries {
             let kind = EntryKind::File { size: *size, executable: *executable };
             let modified = ModifiedTime { seconds: *seconds, nanos: *nanos };
-            builder.push(Entry { path: path.as_bytes(), kind, modified }).unwrap();
+            let others = OthersAccess::from_mode(*others);
+            builder.push(Entry { path: path.as_bytes(), kind, modified, others }).unwrap();
         }
         let manifest = builder.finish().unwrap();
         check_crosses(&manifest);
         manifest.for_each(|index, entry| {
-            let (path, _, _, seconds, nanos) = &entries[index as usize];
+            let (path, _, _, seconds, nanos, others) = &entries[index as usize];
             assert_eq!(entry.path, path.as_bytes());
             assert_eq!(entry.modified, ModifiedTime { seconds: *seconds, nanos: *nanos });
+            assert_eq!(entry.others.bits(), *others);
         });
     }
 

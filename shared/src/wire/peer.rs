@@ -23,7 +23,7 @@ use thiserror::Error;
 use crate::offer::LeftOutCount;
 
 /// The version of everything said between peers after the pairing.
-pub const TRANSFER_VERSION: u16 = 2;
+pub const TRANSFER_VERSION: u16 = 3;
 
 /// What a sender says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -111,7 +111,7 @@ pub(crate) fn folders_of(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use fardrop_shared::offer::{Entry, ManifestBuilder, ModifiedTime};
+    use fardrop_shared::offer::{Entry, ManifestBuilder, ModifiedTime, OthersAccess};
 
     use super::*;
 
@@ -137,6 +137,7 @@ mod tests {
                     path: path.as_bytes(),
                     kind,
                     modified,
+                    others: OthersAccess::ALL,
                 })
                 .expect("it fits");
         }

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::{io, thread};
 
 use fardrop_shared::name::SafeName;
-use fardrop_shared::offer::{EntryKind, ModifiedTime, PlacedCursor, PlacedManifest};
+use fardrop_shared::offer::{EntryKind, ModifiedTime, OthersAccess, PlacedCursor, PlacedManifest};
 use fardrop_shared::transfer::Violation;
 use fardrop_shared::transfer::frame::{Frame, FrameDecoder};
 use fardrop_shared::wire::peer::{FileReason, ReceiverMessage};
@@ -15,8 +15,8 @@ use super::scan::DestinationScan;
 use super::selection::{Acceptance, ConflictPolicy};
 use super::state::{Kept, ReceiveState};
 use crate::disk::{
-    Content, ExistingFile, Finished, Folder, Folders, Origin, PartFile, commit, sync_folders,
-    write_reason,
+    Content, ExistingFile, Finished, Folder, Folders, Origin, PartFile, commit, is_narrow,
+    sync_folders, write_reason,
 };
 
 /// Local: most files in one message to the committing thread, and messages waiting: each file is an open
@@ -66,6 +66,7 @@ pub(super) fn write_loop(
         batch: Vec::new(),
         batches,
     };
+    make_narrow_folders(job, &mut writing.folders);
     let outcome = writing.run(&mut pieces, back);
     writing.put_down();
     let WriteLoop {
@@ -100,6 +101,7 @@ struct Current {
     size: u64,
     modified: ModifiedTime,
     executable: bool,
+    others: OthersAccess,
     sink: Sink,
 }
 
@@ -194,6 +196,7 @@ impl WriteLoop<'_> {
             size,
             modified: entry.modified,
             executable,
+            others: entry.others,
             sink: Sink::Nowhere,
         };
         match self.sink(&current.place, start, size, kept) {
@@ -284,6 +287,7 @@ impl WriteLoop<'_> {
                     replace: self.job.acceptance.on_conflict == ConflictPolicy::Replace,
                     modified: current.modified,
                     executable: current.executable,
+                    others: current.others,
                 };
                 self.finish(current.file, content, &current.place);
             }
@@ -393,6 +397,21 @@ fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Folder>)>) {
     }
 }
 
+/// Makes the folders that are closed to others at the sender's, before anything is put into one.
+fn make_narrow_folders(job: &Job, folders: &mut Folders) {
+    job.manifest.for_each(|index, entry| {
+        if entry.kind == EntryKind::Folder
+            && is_narrow(entry.others)
+            && job.acceptance.contains(index)
+            && let Some(place) = entry.place
+            && let Err(error) = folders.open_or_make_for(&place, entry.others)
+        {
+            // It is tried again, and told, when all the folders are made.
+            tracing::debug!(%error, name = %place, "a folder could not be made");
+        }
+    });
+}
+
 /// Makes the folders that no file made, and sets the times of those that were not there before:
 /// last of all, since everything put into a folder changes its time.
 fn finish_folders(job: &Job, folders: &mut Folders) {
@@ -403,7 +422,7 @@ fn finish_folders(job: &Job, folders: &mut Folders) {
         if entry.kind != EntryKind::Folder || !job.acceptance.contains(index) {
             return;
         }
-        match folders.open_or_make(Some(&place)) {
+        match folders.open_or_make_for(&place, entry.others) {
             Ok(_) => job.state.note_place(&place, &place),
             Err(error) => job.state.fail(index, entry.path, write_reason(&error)),
         }

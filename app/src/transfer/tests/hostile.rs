@@ -1,6 +1,8 @@
 //! Peers that do not keep to the protocol: never a panic, never outside the folder, an end always.
 
-use fardrop_shared::offer::{Entry, EntryKind, LeftOutCount, ManifestBuilder, ModifiedTime};
+use fardrop_shared::offer::{
+    Entry, EntryKind, LeftOutCount, ManifestBuilder, ModifiedTime, OthersAccess,
+};
 use fardrop_shared::transfer::frame;
 use fardrop_shared::wire::peer::{
     Acknowledged, Claim, Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION,
@@ -22,6 +24,7 @@ fn offer_of(files: &[(&str, u64)]) -> Vec<SenderMessage> {
                 path: path.as_bytes(),
                 kind,
                 modified,
+                others: OthersAccess::ALL,
             })
             .unwrap();
     }

@@ -448,3 +448,54 @@ async fn a_link_out_of_the_destination_is_not_followed() {
     assert_eq!((received.files, received.failure_count), (0, 2));
     assert_eq!(names(outside.path()), [""; 0]);
 }
+
+/// The mode of what is at `path`, itself.
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_closed_to_others_arrives_closed() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let tree = from.path().join("tree");
+    let modes = [
+        ("key", 0o600),
+        ("ours", 0o640),
+        ("tool", 0o700),
+        ("half a tool", 0o744),
+        ("plain", 0o644),
+        ("open", 0o666),
+        ("closed/in it", 0o644),
+        ("ajar/empty/none", 0o400),
+    ];
+    for (name, bits) in modes {
+        write(&tree.join(name), name);
+        set_mode(&tree.join(name), bits);
+    }
+    let folders = [("closed", 0o700), ("ajar", 0o750), ("ajar/empty", 0o711)];
+    for (name, bits) in folders {
+        set_mode(&tree.join(name), bits);
+    }
+    // What the umask gives to anything here.
+    fs::create_dir(from.path().join("new")).unwrap();
+    let umask = !mode(&from.path().join("new")) & 0o777;
+    cross(&[&tree], to.path(), ConflictPolicy::Skip).await;
+    for (name, bits) in modes.into_iter().chain(folders) {
+        let expected = (bits | 0o600) & !umask;
+        let arrived = mode(&to.path().join("tree").join(name));
+        assert_eq!(arrived, expected, "{name}: {arrived:o}");
+    }
+    // What takes another's place keeps the narrower of both.
+    let (ours, key) = (to.path().join("tree/ours"), to.path().join("tree/key"));
+    fs::write(&ours, "changed").unwrap();
+    fs::write(&key, "changed").unwrap();
+    set_mode(&ours, 0o604);
+    set_mode(&key, 0o644);
+    cross(&[&tree], to.path(), ConflictPolicy::Replace).await;
+    assert_eq!(fs::read_to_string(&ours).unwrap(), "ours");
+    assert_eq!((mode(&ours), mode(&key)), (0o600, 0o600));
+}
