@@ -1,27 +1,25 @@
-//! The phases of sending, and the bounds that loss sets (draft-ietf-ccwg-bbr, sections 5.3 and 5.5).
+//! The phases of sending, and the bounds that loss sets (draft-ietf-ccwg-bbr, "State Machine Operation" and
+//! "Updating Network Path Model Parameters").
 
 use std::time::{Duration, Instant};
 
 use super::rate::Rate;
 
-/// Time between two upward probes: this and up to a second more (draft-ietf-ccwg-bbr, section
-/// 5.3.3.5.2).
+/// Time between two upward probes: this and up to a second more (draft-ietf-ccwg-bbr, "Time Scale for Bandwidth Probing").
 const PROBE_AFTER: Duration = Duration::from_secs(2);
 const PROBE_AFTER_SPREAD_MS: u64 = 1000;
 
 /// Most rounds between two upward probes, so that we take no longer than Reno would to grow by
-/// a packet each round (draft-ietf-ccwg-bbr, section 5.3.3.5.1).
+/// a packet each round (draft-ietf-ccwg-bbr, "Time Scale for Bandwidth Probing").
 const MAX_PROBE_ROUNDS: u64 = 63;
 
-/// How long little is kept in flight to see the least round-trip time (draft-ietf-ccwg-bbr, section
-/// 2.13, BBR.ProbeRTTDuration).
+/// How long little is kept in flight to see the least round-trip time (draft-ietf-ccwg-bbr, BBR.ProbeRTTDuration).
 const PROBE_RTT_TIME: Duration = Duration::from_millis(200);
 
-/// What is left of a bound in a round with too much loss (draft-ietf-ccwg-bbr, section 2.7, BBR.Beta).
+/// What is left of a bound in a round with too much loss (draft-ietf-ccwg-bbr, BBR.Beta).
 const BETA: f64 = 0.7;
 
-/// Part of the upper bound that is left to others while cruising (draft-ietf-ccwg-bbr, section 2.7,
-/// BBR.Headroom).
+/// Part of the upper bound that is left to others while cruising (draft-ietf-ccwg-bbr, BBR.Headroom).
 const HEADROOM: f64 = 0.15;
 
 /// A phase.
@@ -44,7 +42,7 @@ pub(super) enum Mode {
 }
 
 impl Mode {
-    /// The rate as a multiple of the believed one (draft-ietf-ccwg-bbr, section 5.6.1).
+    /// The rate as a multiple of the believed one (draft-ietf-ccwg-bbr, "Summary of Control Behavior in the State Machine").
     pub(super) const fn gain(self) -> f64 {
         match self {
             // 4 ln 2: the least gain with which the delivery rate doubles every round.

@@ -1,4 +1,4 @@
-//! Delivery-rate samples (draft-ietf-ccwg-bbr, section 4.1): what was delivered between the sending
+//! Delivery-rate samples (draft-ietf-ccwg-bbr, "Delivery Rate Samples"): what was delivered between the sending
 //! of a packet and its acknowledgement, over the longer of the times that sending and acknowledging
 //! it took.
 //!

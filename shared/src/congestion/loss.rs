@@ -6,7 +6,7 @@
 //! that what overflows a queue all the time is not taken for one.
 
 /// Loss above the floor that is no sign of congestion, as a part of the packets
-/// (draft-ietf-ccwg-bbr, section 2.7, BBR.LossThresh).
+/// (draft-ietf-ccwg-bbr, BBR.LossThresh).
 const TOLERANCE: f64 = 0.02;
 
 /// Loss that is no sign of congestion while nothing is known of the floor: loss that a usable line has, and far less than the

@@ -37,11 +37,10 @@ pub use rate::Rate;
 use stranded::Stranded;
 
 /// Least window, in packets: with fewer, acknowledgements that are delayed stop the flow
-/// (draft-ietf-ccwg-bbr, section 2.7, BBR.MinPipeCwnd).
+/// (draft-ietf-ccwg-bbr, BBR.MinPipeCwnd).
 const MIN_WINDOW_PACKETS: u64 = 4;
 
-/// Share of the believed rate that is asked for (draft-ietf-ccwg-bbr, section 2.6,
-/// BBR.PacingMarginPercent).
+/// Share of the believed rate that is asked for (draft-ietf-ccwg-bbr, BBR.PacingMarginPercent).
 const PACING_MARGIN: f64 = 0.99;
 
 /// How much of the queue counts as room while not probing. All of it, and a queue would stay for ever;
@@ -161,7 +160,7 @@ impl Controller {
     /// Packets were lost, the newest of which was sent at `sent`.
     pub fn handle_lost(&mut self, now: Instant, sent: Instant, bytes: u64) {
         // A loss is seen a round trip after the queue overflowed, and since then more was sent or less: what
-        // did it is what was in flight when the packet left (draft-ietf-ccwg-bbr, section 5.5.10).
+        // did it is what was in flight when the packet left (draft-ietf-ccwg-bbr, "Updating the Model Upon Packet Loss").
         let in_flight_then = self.delivery.in_flight_at(sent);
         self.delivery.handle_lost(bytes);
         if self.stranded.release(sent, bytes) {
@@ -302,7 +301,7 @@ impl Controller {
         let calm = self.calm_rounds > 1;
         match self.cycle.mode() {
             // The rate may still grow, but at the price of a queue that overflows: as full as it gets
-            // (draft-ietf-ccwg-bbr, section 5.3.1.3).
+            // (draft-ietf-ccwg-bbr, "Exiting Startup Based on Packet Loss").
             Mode::Startup if exceeded => {
                 let held = self.bdp().max(self.model.latest_delivered());
                 self.bounds.set_upper(held);
@@ -376,7 +375,7 @@ impl Controller {
             }
             Mode::Refill => {
                 // A full round trip at the believed rate: otherwise the probe would begin with a pipe that is
-                // half empty, and show no more than before (draft-ietf-ccwg-bbr, section 5.3.3.3).
+                // half empty, and show no more than before (draft-ietf-ccwg-bbr, "ProbeBW_REFILL").
                 if round_started && self.cycle.rounds() > 0 {
                     self.cycle.begin_up(self.model.smoothed_rtt());
                     self.probe = Tally::default();
@@ -407,7 +406,7 @@ impl Controller {
         let limited = self.window >= self.bounds.upper();
         if self.model.round_started() {
             // Twice as much each round: a bound that was set by bad luck is left behind soon, and one that is
-            // right is overrun by little at first (draft-ietf-ccwg-bbr, section 5.3.3.4).
+            // right is overrun by little at first (draft-ietf-ccwg-bbr, "ProbeBW_UP").
             let growth = self.settings.packet_bytes << self.cycle.rounds().min(30);
             self.bounds.raise_upper(growth);
             if limited {
@@ -461,7 +460,7 @@ impl Controller {
         let gain = self.cycle.mode().window_gain();
         let most = (self.bdp() as f64 * gain) as u64 + self.aggregation();
         // While the path is being filled the window never shrinks, since the rate is only beginning to be
-        // known; afterwards it follows it (draft-ietf-ccwg-bbr, section 5.6.4).
+        // known; afterwards it follows it (draft-ietf-ccwg-bbr, "Congestion Window").
         if self.filled {
             self.window = self.window.saturating_add(acked).min(most);
         } else if self.window < most || self.delivery.delivered() < self.settings.initial_window {

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use super::delivery::Sample;
 use super::rate::{BandwidthFilter, Rate, RoundMax};
 
-/// How long a least round-trip time is believed without being seen again (draft-ietf-ccwg-bbr,
-/// section 2.13, BBR.ProbeRTTInterval).
+/// How long a least round-trip time is believed without being seen again (draft-ietf-ccwg-bbr, BBR.ProbeRTTInterval).
 const MIN_RTT_BELIEVED: Duration = Duration::from_secs(5);
 
 /// A round trip that is longer than the least one by no more than this part of it confirms it: on
@@ -19,11 +18,11 @@ const CONFIRMING_PART: u32 = 32;
 pub(super) const HOST_TIME: Duration = Duration::from_millis(4);
 
 /// Rounds for which the largest aggregation of acknowledgements is remembered
-/// (draft-ietf-ccwg-bbr, section 2.11, BBR.ExtraAckedFilterLen).
+/// (draft-ietf-ccwg-bbr, BBR.ExtraAckedFilterLen).
 const AGGREGATION_ROUNDS: usize = 10;
 
 /// Growth of the delivery rate in a round under which the pipe may be full, and the rounds in a row
-/// that it takes (draft-ietf-ccwg-bbr, section 5.3.1.2).
+/// that it takes (draft-ietf-ccwg-bbr, "Exiting Acceleration Based on Bandwidth Plateau").
 const FULL_GROWTH: f64 = 1.25;
 const FULL_ROUNDS: u32 = 3;
 
@@ -64,7 +63,7 @@ pub(super) struct Model {
     min_rtt: Option<Duration>,
     min_rtt_confirmed_at: Instant,
     smoothed_rtt: Option<Duration>,
-    /// The packet-timed round (draft-ietf-ccwg-bbr, section 5.5.1): it ends when a packet that was
+    /// The packet-timed round (draft-ietf-ccwg-bbr, "Tracking Packet-Timed Round Trips"): it ends when a packet that was
     /// sent after it began is acknowledged.
     round_ends_at: u64,
     round_started: bool,
@@ -226,7 +225,7 @@ impl Model {
         }
     }
 
-    /// draft-ietf-ccwg-bbr, section 5.5.9.
+    /// draft-ietf-ccwg-bbr, "BBR.extra_acked".
     fn handle_aggregation(&mut self, now: Instant, acked: u64) {
         // What came in above what the rate explains: a Wi-Fi hop, say, hands over acknowledgements in heaps,
         // and between two of them the window must not run dry.
