@@ -12,6 +12,7 @@ pub use fardrop_shared::path::PathKind;
 use zeroize::ZeroizeOnDrop;
 
 use crate::failure::{Failure, FailureKind};
+use crate::transfer::OnLeftOut;
 pub use crate::transfer::Conflict;
 
 /// A share or a receive that the person started. Chosen by whoever starts it; unique in one engine.
@@ -354,6 +355,13 @@ pub struct Receipt {
     pub kind: PathKind,
     /// What ran over it.
     pub link: Transport,
+}
+
+impl Receipt {
+    /// Whether this is all that was named, or all that the person wanted to hear of.
+    pub(super) const fn is_whole(&self, on_left_out: OnLeftOut) -> bool {
+        on_left_out.allows(self.left_out, self.failed_files, self.refused_names)
+    }
 }
 
 /// Over how much of the past a rate is the mean.

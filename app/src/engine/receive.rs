@@ -43,39 +43,19 @@ pub(super) async fn receive(
     };
     let received = receive.run(code, controls, &mut cancel).await;
     context.unregister(session).await;
-    let outcome = match received {
-        Ok(Received { receipt, places }) => {
-            let done = SessionEvent::Done { receipt, places };
-            context.reporter.tell_session(session, done).await;
-            if on_left_out.allows(
-                receipt.left_out,
-                receipt.failed_files,
-                receipt.refused_names,
-            ) {
-                Outcome::Succeeded
-            } else {
-                Outcome::Failed
-            }
-        }
-        Err(failure) => {
-            let session = Some(session);
-            let failed = TaskEvent::Failed { session, failure };
-            context.reporter.tell_task(task, failed).await;
-            Outcome::Failed
-        }
-    };
-    if stop.is_cancelled() && outcome == Outcome::Failed {
+    let whole = matches!(&received, Ok((receipt, _)) if receipt.is_whole(on_left_out));
+    context.reporter.tell_end(task, session, received).await;
+    if whole {
+        Outcome::Succeeded
+    } else if stop.is_cancelled() {
         Outcome::Interrupted
     } else {
-        outcome
+        Outcome::Failed
     }
 }
 
 /// What crossed, and where it is.
-struct Received {
-    receipt: Receipt,
-    places: Vec<PathBuf>,
-}
+type Received = (Receipt, Vec<PathBuf>);
 
 struct Receive<'a> {
     context: &'a Context,
@@ -170,10 +150,7 @@ impl Receive<'_> {
         let summary =
             session::transfer(self.context, &mut path, &handle, work, &mut watching).await?;
         let receipt = session::settle(self.context, self.session, &summary, path.route()).await?;
-        Ok(Received {
-            receipt,
-            places: summary.places,
-        })
+        Ok((receipt, summary.places))
     }
 }
 

@@ -2,15 +2,18 @@
 //! learns what happens.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::event::{
-    Event, Progress, RATE_SPAN, SessionEvent, SessionNumber, ShareEvent, TaskEvent, TaskNumber,
+    Event, Progress, RATE_SPAN, Receipt, SessionEvent, SessionNumber, ShareEvent, TaskEvent,
+    TaskNumber,
 };
 use super::handle::ProgressBoard;
+use crate::failure::Failure;
 
 /// How often a full queue is looked at again while the face catches up.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(5);
@@ -67,6 +70,26 @@ impl Reporter {
     /// Tells the face what happens between this machine and one peer.
     pub(super) async fn tell_session(&self, session: SessionNumber, event: SessionEvent) {
         self.tell(Event::Session(session, event)).await;
+    }
+
+    /// Tells the face how a session ended: what crossed and where it is, or why it failed.
+    pub(super) async fn tell_end(
+        &self,
+        task: TaskNumber,
+        session: SessionNumber,
+        ended: Result<(Receipt, Vec<PathBuf>), Failure>,
+    ) {
+        match ended {
+            Ok((receipt, places)) => {
+                let done = SessionEvent::Done { receipt, places };
+                self.tell_session(session, done).await;
+            }
+            Err(failure) => {
+                let session = Some(session);
+                let failed = TaskEvent::Failed { session, failure };
+                self.tell_task(task, failed).await;
+            }
+        }
     }
 
     /// Tells; waits while the face is behind, and stops trying when it is gone.

@@ -8,7 +8,7 @@ use super::scan::Offer;
 use crate::engine::cancel::{Cancel, EitherCancel};
 use crate::engine::command::OnLeftOut;
 use crate::engine::context::{Context, SessionControls};
-use crate::engine::event::{OfferSummary, Receipt, SessionEvent, TaskEvent};
+use crate::engine::event::{OfferSummary, Receipt, SessionEvent};
 use crate::engine::failures;
 use crate::engine::session::view::{OfferView, offer_summary};
 use crate::engine::session::{self, Pair};
@@ -41,34 +41,14 @@ pub(super) async fn serve(
     let mut cancel = EitherCancel(stop, controls.cancel.clone());
     let served = serve_to_the_end(&context, pair, offer, controls, &mut cancel, ending_soon).await;
     context.unregister(session).await;
-    match served {
-        Ok(Ok(receipt)) => {
-            let places = Vec::new();
-            let done = SessionEvent::Done { receipt, places };
-            context.reporter.tell_session(session, done).await;
-            if on_left_out.allows(
-                receipt.left_out,
-                receipt.failed_files,
-                receipt.refused_names,
-            ) {
-                SessionEnd::Complete
-            } else {
-                SessionEnd::Partial
-            }
-        }
-        Ok(Err(failure)) => {
-            let session = Some(session);
-            let failed = TaskEvent::Failed { session, failure };
-            context.reporter.tell_task(task, failed).await;
-            SessionEnd::Partial
-        }
-        Err(failure) => {
-            let session = Some(session);
-            let failed = TaskEvent::Failed { session, failure };
-            context.reporter.tell_task(task, failed).await;
-            SessionEnd::Failed
-        }
-    }
+    let end = match &served {
+        Ok(Ok(receipt)) if receipt.is_whole(on_left_out) => SessionEnd::Complete,
+        Ok(_) => SessionEnd::Partial,
+        Err(_) => SessionEnd::Failed,
+    };
+    let ended = served.and_then(|served| served).map(|receipt| (receipt, Vec::new()));
+    context.reporter.tell_end(task, session, ended).await;
+    end
 }
 
 /// Gives what the transfer came to, if it came to its end; perhaps nothing arrived even so.
