@@ -12,8 +12,8 @@ pub use fardrop_shared::path::PathKind;
 use zeroize::ZeroizeOnDrop;
 
 use crate::failure::{Failure, FailureKind};
-use crate::transfer::OnLeftOut;
 pub use crate::transfer::Conflict;
+use crate::transfer::OnLeftOut;
 
 /// A share or a receive that the person started. Chosen by whoever starts it; unique in one engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -46,7 +46,9 @@ pub(super) async fn serve(
         Ok(_) => SessionEnd::Partial,
         Err(_) => SessionEnd::Failed,
     };
-    let ended = served.and_then(|served| served).map(|receipt| (receipt, Vec::new()));
+    let ended = served
+        .and_then(|served| served)
+        .map(|receipt| (receipt, Vec::new()));
     context.reporter.tell_end(task, session, ended).await;
     end
 }
