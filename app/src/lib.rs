@@ -14,6 +14,7 @@ pub mod gui;
 pub mod history;
 pub mod instance;
 pub mod launch;
+pub mod leftovers;
 pub mod link;
 pub mod net;
 pub mod signals;

@@ -24,6 +24,7 @@ const FACE: &[&str] = &[
     "engine::event",
     "engine::handle",
     "failure",
+    "leftovers",
     "signals",
     "text",
 ];
@@ -43,6 +44,7 @@ const WINDOW: &[&str] = &[
     "history",
     "instance",
     "launch",
+    "leftovers",
     "signals",
     "text",
 ];
@@ -55,12 +57,12 @@ const WINDOW: &[&str] = &[
 ///
 /// Where a module has rooms with rows of their own (`net::socket`), every one below it needs such a row, and
 /// may use of that module what its row names. The module's own `mod.rs` and its tests may use all of it.
-const TABLE: [Row; 22] = [
+const TABLE: [Row; 23] = [
     row("failure", &[], &["tokio", "anyhow"]),
     row("signals", &[], &["anyhow"]),
     row(
         "text",
-        &["engine::event", "failure", "history"],
+        &["engine::event", "failure", "history", "leftovers"],
         &["tokio", "anyhow", "egui"],
     ),
     row("args", &["engine::command"], &["tokio", "anyhow"]),
@@ -72,6 +74,11 @@ const TABLE: [Row; 22] = [
     row(
         "history",
         &["engine::event", "failure"],
+        &["tokio", "anyhow", "egui"],
+    ),
+    row(
+        "leftovers",
+        &["disk", "transfer"],
         &["tokio", "anyhow", "egui"],
     ),
     row("instance", &[], &["tokio", "anyhow", "egui"]),
@@ -89,7 +96,15 @@ const TABLE: [Row; 22] = [
     ),
     row(
         "engine",
-        &["net", "link", "transfer", "disk", "files", "failure"],
+        &[
+            "net",
+            "link",
+            "transfer",
+            "disk",
+            "files",
+            "failure",
+            "leftovers",
+        ],
         &["anyhow", "clap", "egui"],
     ),
     row("net", &[], &["anyhow", "egui"]),

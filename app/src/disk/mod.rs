@@ -7,6 +7,7 @@ mod commit;
 #[cfg(test)]
 pub(crate) mod exfat;
 mod folders;
+pub mod leftovers;
 mod part;
 mod place;
 mod platform;

@@ -317,7 +317,7 @@ fn remove_foreign(folder: &Dir, name: &str) -> Taken {
 }
 
 /// What a file is like that was made in `folder` just now.
-fn fresh_metadata(folder: &Dir) -> io::Result<std::fs::Metadata> {
+pub(super) fn fresh_metadata(folder: &Dir) -> io::Result<std::fs::Metadata> {
     let name = place::spare_part_name();
     let metadata = platform::create_private(folder, &name)?.metadata();
     folder.remove_file(&name)?;
@@ -326,14 +326,14 @@ fn fresh_metadata(folder: &Dir) -> io::Result<std::fs::Metadata> {
 
 /// How an attempt to lock a file went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lock {
+pub(super) enum Lock {
     Had,
     HeldByAnother,
     /// The file system has no locks, or none just now: it cannot be told whether another holds the file.
     Unsupported,
 }
 
-fn lock(file: &File) -> io::Result<Lock> {
+pub(super) fn lock(file: &File) -> io::Result<Lock> {
     match file.try_lock() {
         Ok(()) => Ok(Lock::Had),
         Err(TryLockError::WouldBlock) => Ok(Lock::HeldByAnother),
@@ -345,7 +345,7 @@ fn lock(file: &File) -> io::Result<Lock> {
 }
 
 /// Whether `name` still stands for `file`: another receiver may have given it its final name before the lock was had.
-fn still_named(folder: &Dir, name: &str, file: &File) -> io::Result<bool> {
+pub(super) fn still_named(folder: &Dir, name: &str, file: &File) -> io::Result<bool> {
     match folder.symlink_metadata(name) {
         Ok(metadata) => platform::same_file(file, &metadata),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -1,0 +1,585 @@
+//! The record of receives that have not ended whole: a text that proves of itself what of it is as it was written.
+//!
+//! ```text
+//! check {"version":1,"rest":check}      of all that follows
+//! check {"number":1,"folder":...}       a receive, the one begun last at the end
+//! ```
+//!
+//! `check` is 16 hexadecimal digits of a hash of what follows the space. A line that does not fit its check is
+//! not believed, the others are. Everything in here is pure; `store` reads and writes it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use fardrop_shared::name::display_safe;
+use serde::{Deserialize, Serialize};
+
+use crate::transfer::ConflictPolicy;
+
+/// Receives that are recorded; the oldest make way.
+const RECEIVES_LIMIT: usize = 100;
+
+/// For how long a receive is recorded after it was last heard of, in seconds: a year.
+const REMEMBERED: u64 = 365 * 24 * 60 * 60;
+
+/// Names at the top of an offer that are recorded: enough to know it by.
+const NAMES_LIMIT: usize = 5;
+
+/// Longest name or device that is recorded, in characters as they are shown.
+const NAME_LIMIT: usize = 120;
+
+/// Folders at the top of an offer, and part files beside them, that are recorded of one receive.
+const PLACES_LIMIT: usize = 10;
+
+/// Longest line, in bytes: a path of 4096 bytes and [`PLACES_LIMIT`] names of 255, each byte as three, and the rest
+/// well below that.
+const LINE_LIMIT: usize = 32 * 1024;
+
+/// Largest record, in bytes.
+pub(super) const RECORD_LIMIT: usize = (RECEIVES_LIMIT + 1) * (LINE_LIMIT + CHECK_LENGTH + 2);
+
+/// Digits of a check.
+const CHECK_LENGTH: usize = 16;
+
+/// The version of the form of the lines.
+const VERSION: u32 = 1;
+
+/// A receive that has not ended whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// What a person calls it by; no two that are recorded at one time share it.
+    pub number: u32,
+    /// What it is known by from begin to end, in whatever process.
+    pub(super) id: u64,
+    /// The folder that it saves into.
+    #[serde(with = "path_text")]
+    pub folder: PathBuf,
+    /// What the sender's machine calls itself; escaped to be shown.
+    pub device: String,
+    /// Names at the top of the offer, the first five; escaped to be shown.
+    pub names: Vec<String>,
+    /// Files that are wanted.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many of these bytes were here when that was last written down.
+    pub kept: u64,
+    /// When it was last heard of, in seconds since 1970.
+    pub when: u64,
+    /// How the person wanted it.
+    pub options: Options,
+    /// Where its part files are.
+    pub places: Places,
+}
+
+/// How a person wanted something received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// Where names are taken.
+    pub on_conflict: ConflictPolicy,
+    /// Whether names that cannot be there are changed.
+    pub rename_bad_names: bool,
+    /// Whether it is fine that the sender leaves something out.
+    pub allow_missing: bool,
+}
+
+/// Where the part files of a receive are, below its folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Places {
+    /// In or below these folders.
+    #[serde(with = "path_texts")]
+    pub(super) folders: Vec<PathBuf>,
+    /// These themselves, in the folder that it saves into.
+    pub(super) parts: Vec<String>,
+    /// Anywhere: there are too many of the above.
+    pub(super) anywhere: bool,
+}
+
+impl Places {
+    /// Has them be in or below this folder, too.
+    pub fn add_folder(&mut self, folder: &Path) {
+        if self.folders.iter().any(|known| known == folder) {
+            return;
+        }
+        if self.folders.len() < PLACES_LIMIT {
+            self.folders.push(folder.to_owned());
+        } else {
+            self.anywhere = true;
+        }
+    }
+
+    /// Has this be one of them.
+    pub fn add_part(&mut self, name: String) {
+        if self.parts.len() < PLACES_LIMIT {
+            self.parts.push(name);
+        } else {
+            self.anywhere = true;
+        }
+    }
+}
+
+impl Unfinished {
+    /// Whether a leftover at `below` in its folder can be one of this receive's.
+    pub(super) fn claims(&self, below: &Path) -> bool {
+        let name = below.to_str();
+        self.places.anywhere
+            || name.is_some_and(|name| self.places.parts.iter().any(|part| part == name))
+            || self.places.folders.iter().any(|folder| {
+                !folder.as_os_str().is_empty() && below != folder && below.starts_with(folder)
+            })
+    }
+
+    /// Whether the other is the same receive, begun once more.
+    fn is_again(&self, other: &Self) -> bool {
+        (&self.folder, &self.device, &self.names) == (&other.folder, &other.device, &other.names)
+    }
+
+    fn bounded(mut self) -> Self {
+        let shown = |name: &str| display_safe(name, NAME_LIMIT).into_owned();
+        self.device = shown(&self.device);
+        self.names.truncate(NAMES_LIMIT);
+        self.names = self.names.iter().map(|name| shown(name)).collect();
+        self
+    }
+}
+
+/// All that is recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Record {
+    /// The one begun last at the end.
+    receives: Vec<Unfinished>,
+}
+
+/// A record as it was read.
+#[derive(Debug)]
+pub(super) struct Decoded {
+    /// What of it can be believed.
+    pub(super) record: Record,
+    /// Whether that is all of it.
+    pub(super) whole: bool,
+}
+
+/// What is written before the receives.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    version: u32,
+    /// The check of all the lines that follow.
+    rest: String,
+}
+
+impl Record {
+    /// The receives, the one begun last at the end.
+    pub(super) fn receives(&self) -> &[Unfinished] {
+        &self.receives
+    }
+
+    /// Adds a receive that begins now. One that is done again takes its own place; the oldest make way. Its number
+    /// is given, unless it is too long to be recorded.
+    pub(super) fn begin(&mut self, receive: Unfinished) -> Option<u32> {
+        let now = receive.when;
+        let mut receive = receive.bounded();
+        let line = serde_json::to_string(&receive).ok()?;
+        if line.len() > LINE_LIMIT {
+            return None;
+        }
+        let again = self.receives.iter().position(|old| old.is_again(&receive));
+        let again = again.map(|place| self.receives.remove(place).number);
+        self.receives
+            .retain(|old| now.saturating_sub(old.when) < REMEMBERED);
+        let surplus = (self.receives.len() + 1).saturating_sub(RECEIVES_LIMIT);
+        self.receives.drain(..surplus);
+        receive.number = again.unwrap_or_else(|| self.free_number());
+        let number = receive.number;
+        self.receives.push(receive);
+        Some(number)
+    }
+
+    /// Writes down how much of a receive is here, if it is recorded.
+    pub(super) fn keep(&mut self, id: u64, kept: u64, now: u64) {
+        let receive = self.receives.iter_mut().find(|receive| receive.id == id);
+        if let Some(receive) = receive {
+            (receive.kept, receive.when) = (kept, now);
+        }
+    }
+
+    /// Takes a receive out.
+    pub(super) fn end(&mut self, id: u64) {
+        self.receives.retain(|receive| receive.id != id);
+    }
+
+    /// The text of the record.
+    pub(super) fn encode(&self) -> String {
+        let mut rest = String::new();
+        for receive in &self.receives {
+            push_line(&mut rest, receive);
+        }
+        let mut text = String::new();
+        let header = Header {
+            version: VERSION,
+            rest: check(rest.as_bytes()),
+        };
+        push_line(&mut text, &header);
+        text + &rest
+    }
+
+    /// What can be believed of a text.
+    pub(super) fn decode(text: &[u8]) -> Decoded {
+        let mut lines = text.split_inclusive(|byte| *byte == b'\n');
+        let first = lines.next().unwrap_or_default();
+        let header: Option<Header> = read_line(first);
+        let rest = check(&text[first.len()..]);
+        let mut whole = header.is_some_and(|told| told.version == VERSION && told.rest == rest);
+        let mut record = Self::default();
+        for line in lines.take(RECEIVES_LIMIT + 1) {
+            match read_line::<Unfinished>(line) {
+                Some(receive) if record.fits(&receive) => record.receives.push(receive),
+                Some(_) | None => whole = false,
+            }
+        }
+        Decoded { record, whole }
+    }
+
+    /// Whether it has room for a receive that was written down, beside the others.
+    fn fits(&self, receive: &Unfinished) -> bool {
+        let taken = |old: &Unfinished| old.number == receive.number || old.id == receive.id;
+        self.receives.len() < RECEIVES_LIMIT && !self.receives.iter().any(taken)
+    }
+
+    /// One more than the highest: a number that was read a moment ago does not come to mean another receive.
+    fn free_number(&self) -> u32 {
+        let highest = self.receives.iter().map(|receive| receive.number).max();
+        let next = highest.unwrap_or(0).checked_add(1);
+        // Below as many numbers as there are receives, and one more, one is free.
+        let free =
+            || (1..=u32::MAX).find(|number| self.receives.iter().all(|old| old.number != *number));
+        next.or_else(free).unwrap_or(u32::MAX)
+    }
+}
+
+fn push_line(text: &mut String, content: &impl Serialize) {
+    // Plain data with text for keys can always be written.
+    let line = serde_json::to_string(content).unwrap_or_default();
+    text.push_str(&check(line.as_bytes()));
+    text.push(' ');
+    text.push_str(&line);
+    text.push('\n');
+}
+
+fn read_line<T: for<'de> Deserialize<'de>>(line: &[u8]) -> Option<T> {
+    let line = line.strip_suffix(b"\n")?;
+    let (told, rest) = line.split_at_checked(CHECK_LENGTH)?;
+    let content = rest.strip_prefix(b" ")?;
+    if content.len() > LINE_LIMIT || told != check(content).as_bytes() {
+        return None;
+    }
+    serde_json::from_slice(content).ok()
+}
+
+fn check(content: &[u8]) -> String {
+    blake3::hash(content).to_hex()[..CHECK_LENGTH].to_owned()
+}
+
+/// A path as text: every byte that is not part of UTF-8, and `%`, as `%` and two hexadecimal digits.
+fn to_text(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        text.push_str(&chunk.valid().replace('%', "%25"));
+        for byte in chunk.invalid() {
+            text.push_str(&format!("%{byte:02x}"));
+        }
+    }
+    text
+}
+
+fn from_text(text: &str) -> Option<PathBuf> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend(rest.as_bytes());
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        Some(OsStr::from_bytes(&bytes).into())
+    }
+    #[cfg(not(unix))]
+    {
+        // What no text can say is not gone on with by its path.
+        let text = String::from_utf8(bytes).ok()?;
+        Some(OsStr::new(&text).into())
+    }
+}
+
+mod path_text {
+    use std::path::{Path, PathBuf};
+
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{from_text, to_text};
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&to_text(path))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+        let text = String::deserialize(from)?;
+        from_text(&text).ok_or_else(|| D::Error::custom("no path"))
+    }
+}
+
+mod path_texts {
+    use std::path::PathBuf;
+
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{from_text, to_text};
+
+    pub(super) fn serialize<S: Serializer>(paths: &[PathBuf], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(paths.iter().map(|path| to_text(path)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<PathBuf>, D::Error> {
+        let texts = Vec::<String>::deserialize(from)?;
+        let paths = texts.iter().map(|text| from_text(text));
+        let paths: Option<_> = paths.collect();
+        paths.ok_or_else(|| D::Error::custom("no path"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: u64 = 1_700_000_000;
+
+    fn receive(id: u64, folder: &str, name: &str) -> Unfinished {
+        Unfinished {
+            number: 0,
+            id,
+            folder: PathBuf::from(folder),
+            device: "Ada's laptop".to_owned(),
+            names: vec![name.to_owned()],
+            files: 12,
+            bytes: 3_000,
+            kept: 0,
+            when: NOW,
+            options: Options {
+                on_conflict: ConflictPolicy::Skip,
+                rename_bad_names: false,
+                allow_missing: true,
+            },
+            places: Places {
+                folders: vec![PathBuf::from(name)],
+                parts: vec![".fardrop-1.part".to_owned()],
+                anywhere: false,
+            },
+        }
+    }
+
+    fn record(count: u64) -> Record {
+        let mut record = Record::default();
+        for id in 0..count {
+            record.begin(receive(id, "/home/ada", &format!("photos {id}")));
+        }
+        record
+    }
+
+    fn ids(record: &Record) -> Vec<u64> {
+        record.receives().iter().map(|receive| receive.id).collect()
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for count in [0, 1, 3] {
+            let record = record(count);
+            let decoded = Record::decode(record.encode().as_bytes());
+            assert!(decoded.whole);
+            assert_eq!(decoded.record, record);
+        }
+    }
+
+    #[test]
+    fn a_record_that_ends_early_at_whatever_byte_is_known_for_it_and_says_nothing_false() {
+        let record = record(3);
+        let text = record.encode();
+        for end in 0..text.len() {
+            let decoded = Record::decode(&text.as_bytes()[..end]);
+            assert!(!decoded.whole, "{end}");
+            let known = decoded.record.receives();
+            assert_eq!(known, &record.receives()[..known.len()], "{end}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_make_way_and_what_is_done_again_keeps_its_number() {
+        let mut record = record(RECEIVES_LIMIT as u64);
+        assert_eq!(record.begin(receive(500, "/home/ada", "photos 7")), Some(8));
+        assert_eq!(record.receives().len(), RECEIVES_LIMIT);
+        assert_eq!(record.begin(receive(501, "/home/ada", "more")), Some(101));
+        assert_eq!(record.receives().len(), RECEIVES_LIMIT);
+        assert_eq!(ids(&record)[0], 1);
+        // Another folder, or another sender's, is another receive.
+        assert_eq!(record.begin(receive(502, "/home/bob", "more")), Some(102));
+        let mut late = receive(503, "/srv", "late");
+        late.when = NOW + REMEMBERED;
+        record.begin(late);
+        assert_eq!(ids(&record), [503]);
+    }
+
+    #[test]
+    fn kept_bytes_are_written_down_and_what_ends_is_taken_out() {
+        let mut record = record(3);
+        record.keep(1, 700, NOW + 5);
+        record.keep(9, 1, NOW);
+        assert_eq!(
+            (record.receives()[1].kept, record.receives()[1].when),
+            (700, NOW + 5)
+        );
+        record.end(1);
+        record.end(9);
+        assert_eq!(ids(&record), [0, 2]);
+    }
+
+    #[test]
+    fn a_receive_claims_what_is_in_its_folders_and_its_own_parts() {
+        let receive = receive(1, "/home/ada", "photos");
+        for (path, claimed) in [
+            ("photos/.fardrop-9.part", true),
+            ("photos/a/b/.fardrop-9.part", true),
+            (".fardrop-1.part", true),
+            (".fardrop-2.part", false),
+            ("photos2/.fardrop-1.part", false),
+            ("other/photos/.fardrop-1.part", false),
+            ("photos", false),
+        ] {
+            assert_eq!(receive.claims(Path::new(path)), claimed, "{path}");
+        }
+        let mut many = Places::default();
+        for number in 0..=PLACES_LIMIT {
+            many.add_folder(Path::new(&number.to_string()));
+            many.add_folder(Path::new(&number.to_string()));
+        }
+        assert!(many.anywhere && many.folders.len() == PLACES_LIMIT);
+    }
+
+    #[test]
+    fn what_a_stranger_named_is_bounded_and_harmless() {
+        let mut hostile = receive(1, "/home/ada", "\u{202e}\u{1b}[2J");
+        hostile.device = "\u{7}".repeat(100_000);
+        hostile.names = vec!["\u{1b}".repeat(4096); 1_000];
+        let mut record = Record::default();
+        assert_eq!(record.begin(hostile), Some(1));
+        let text = record.encode();
+        assert!(text.len() < 4096, "{}", text.len());
+        assert!(!text.contains(|character: char| character.is_control() && character != '\n'));
+        // A path that is too long for a line is not recorded, and nothing is broken by it.
+        assert_eq!(
+            record.begin(receive(2, &"/x".repeat(LINE_LIMIT), "a")),
+            None
+        );
+        assert_eq!(ids(&record), [1]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_is_read_as_it_was_whatever_bytes_it_has() {
+        use std::os::unix::ffi::OsStrExt;
+        for path in [&b"/a/\xff%25%\xc3"[..], b"", "/é\u{202e}\n".as_bytes()] {
+            let path = PathBuf::from(OsStr::from_bytes(path));
+            assert_eq!(from_text(&to_text(&path)), Some(path));
+        }
+        for text in ["%", "%1", "%zz", "%é"] {
+            assert_eq!(from_text(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        /// One changed byte costs one line at most, and is noticed.
+        #[test]
+        fn a_flipped_byte_is_noticed_and_costs_its_own_line(
+            count in 1_u64..4, place in any::<prop::sample::Index>(), flip in 1_u8..=255,
+        ) {
+            let record = record(count);
+            let mut text = record.encode().into_bytes();
+            let place = place.index(text.len());
+            text[place] ^= flip;
+            let decoded = Record::decode(&text);
+            prop_assert!(!decoded.whole);
+            let known = decoded.record.receives();
+            // A line's end that is gone joins two lines.
+            prop_assert!(known.len() + 2 >= record.receives().len());
+            prop_assert!(known.iter().all(|receive| record.receives().contains(receive)));
+        }
+
+        /// A write that was cut off before another's old rest.
+        #[test]
+        fn a_torn_write_leaves_receives_of_the_one_or_the_other(
+            before in 0_u64..4, after in 0_u64..4, at in any::<prop::sample::Index>(),
+        ) {
+            let (old, mut new) = (record(before), Record::default());
+            for id in 0..after {
+                new.begin(receive(100 + id, "/srv", &format!("films {id}")));
+            }
+            let (old_text, new_text) = (old.encode(), new.encode());
+            let at = at.index(new_text.len() + 1);
+            let mut torn = new_text.as_bytes()[..at].to_vec();
+            torn.extend(old_text.as_bytes().iter().skip(at));
+            let decoded = Record::decode(&torn);
+            for receive in decoded.record.receives() {
+                prop_assert!(old.receives().contains(receive) || new.receives().contains(receive));
+            }
+            if decoded.whole {
+                prop_assert!(decoded.record == new || decoded.record == old);
+            }
+        }
+
+        /// Nothing is believed of what is no record.
+        #[test]
+        fn noise_is_no_record(noise in vec(any::<u8>(), 0..500)) {
+            let decoded = Record::decode(&noise);
+            prop_assert!(!decoded.whole);
+            prop_assert!(decoded.record.receives().is_empty());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(50))]
+
+        /// Whatever is done, numbers and ids are unique, and the bound holds.
+        #[test]
+        fn numbers_are_unique_whatever_is_done(
+            steps in vec((0_u8..3, 0_u64..150, 0_u64..REMEMBERED * 2), 0..300),
+        ) {
+            let mut record = Record::default();
+            for (step, id, later) in steps {
+                match step {
+                    0 => {
+                        let mut receive = receive(id, "/home/ada", &format!("photos {}", id / 2));
+                        receive.when = NOW + later;
+                        record.end(id);
+                        record.begin(receive);
+                    }
+                    1 => record.end(id),
+                    _ => record.keep(id, 1, NOW + later),
+                }
+                let mut numbers: Vec<u32> =
+                    record.receives().iter().map(|receive| receive.number).collect();
+                numbers.sort_unstable();
+                numbers.dedup();
+                prop_assert_eq!(numbers.len(), record.receives().len());
+                prop_assert!(numbers.len() <= RECEIVES_LIMIT);
+                let decoded = Record::decode(record.encode().as_bytes());
+                prop_assert!(decoded.whole && decoded.record == record);
+            }
+        }
+    }
+}
