@@ -97,7 +97,7 @@ pub fn look(folder: &Path, reach: Reach) -> io::Result<Look> {
             break;
         }
         let inner = open_below(&root, &below);
-        let looked = inner.and_then(|inner| look.into_folder(&inner, folder, &below));
+        let looked = inner.and_then(|inner| look.take_folder(&inner, folder, &below));
         match looked {
             Ok(_) if reach == Reach::Here => {}
             Ok(folders) if below.components().count() < DEPTH_LIMIT => waiting.extend(folders),
@@ -140,7 +140,7 @@ impl Look {
     }
 
     /// Takes in what is in one folder; gives the folders in it.
-    fn into_folder(&mut self, inner: &Dir, root: &Path, below: &Path) -> io::Result<Vec<PathBuf>> {
+    fn take_folder(&mut self, inner: &Dir, root: &Path, below: &Path) -> io::Result<Vec<PathBuf>> {
         let mut folders = Vec::new();
         let mut owner = Owner::default();
         for entry in inner.entries()? {
@@ -329,7 +329,7 @@ fn is_old(changed: io::Result<SystemTime>) -> bool {
     matches!(age, Ok(Ok(age)) if age >= UNTOUCHED_FOR)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use std::fs::{self, File};
     use std::os::unix::fs::{PermissionsExt, symlink};

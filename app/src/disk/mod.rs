@@ -20,7 +20,7 @@ mod tests;
 pub use commit::{Committed, Content, Finished, Origin, commit, sync_folders};
 pub use folders::{Destination, Folder, Folders, is_narrow};
 pub use part::{ExistingFile, PartFile};
-pub use place::{free_space, has_part};
+pub use place::{free_space, has_part, part_name};
 pub use probe::name_rules;
 pub use reader::{Source, SourceReader};
 pub use reason::write_reason;

@@ -9,7 +9,8 @@ use super::folders::Folder;
 
 /// The name of the part file for the entry with this relative path. The same path has the same
 /// name in every transfer, so that what was kept is found again.
-pub(super) fn part_name(path: &SafeName<'_>) -> String {
+#[must_use]
+pub fn part_name(path: &SafeName<'_>) -> String {
     let hash = blake3::hash(path.as_bytes()).to_hex();
     format!("{PART_PREFIX}{}.part", &hash.as_str()[..32])
 }

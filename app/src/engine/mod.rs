@@ -13,6 +13,7 @@ pub mod handle;
 mod memory;
 mod networks;
 mod receive;
+mod recording;
 mod report;
 mod run;
 mod session;

@@ -14,6 +14,7 @@ use super::event::{
     OfferSummary, Outcome, Receipt, SessionEvent, SessionNumber, TaskEvent, TaskNumber,
 };
 use super::failures;
+use super::recording::{Recording, SeenOffer};
 use super::report::Reporter;
 use super::session::path::PathWatch;
 use super::session::view::{OfferView, offer_summary};
@@ -35,16 +36,21 @@ pub(super) async fn receive(
     let controls = context.register(session).await;
     let mut cancel = EitherCancel(stop.clone(), controls.cancel.clone());
     let on_left_out = options.on_left_out;
+    let mut recording = Recording::new(context.config.memory.clone(), &options);
     let receive = Receive {
         context: &context,
         task,
         session,
         options,
     };
-    let received = receive.run(code, controls, &mut cancel).await;
+    let received = receive.run(code, controls, &mut cancel, &mut recording);
+    let received = received.await;
     context.unregister(session).await;
-    let whole = matches!(&received, Ok((receipt, _)) if receipt.is_whole(on_left_out));
+    let receipt = received.as_ref().map(|(receipt, _)| *receipt);
+    let receipt = receipt.map_err(|_| ());
     context.reporter.tell_end(task, session, received).await;
+    recording.settle(receipt).await;
+    let whole = receipt.is_ok_and(|receipt| receipt.is_whole(on_left_out));
     if whole {
         Outcome::Succeeded
     } else if stop.is_cancelled() {
@@ -70,12 +76,14 @@ impl Receive<'_> {
         code: PairingCode,
         controls: SessionControls,
         cancel: &mut EitherCancel,
+        recording: &mut Recording,
     ) -> Result<Received, Failure> {
         let paired = cancel.unless(self.pair(code)).await;
         let pair = paired.unwrap_or_else(|| Err(failures::cancelled(Stage::Pairing)))?;
+        recording.meet(pair.peer.device());
         let connected = cancel.unless(session::connect(self.context, pair)).await;
         let (link, path) = connected.unwrap_or_else(|| Err(failures::cancelled(Stage::Path)))?;
-        self.take(link, path, controls, cancel).await
+        self.take(link, path, controls, cancel, recording).await
     }
 
     /// Finds the sender, and proves to it and has proved that both know the code.
@@ -130,6 +138,7 @@ impl Receive<'_> {
         mut path: PathWatch,
         controls: SessionControls,
         cancel: &mut EitherCancel,
+        recording: &mut Recording,
     ) -> Result<Received, Failure> {
         let handle = link.handle.clone();
         let (steering, mut watching) = session::watching(controls.pause, controls.pages);
@@ -139,14 +148,22 @@ impl Receive<'_> {
             session: self.session,
             view: watching.view.clone(),
             answers: controls.answers,
+            seen: recording.seen(),
         };
-        let work = transfer::receive(
+        recording.watch(steering.standing.subscribe(), steering.progress.subscribe());
+        let receive = transfer::receive(
             link,
             self.options.clone(),
             person,
             steering,
             cancel.cancelled(),
         );
+        let work = async {
+            tokio::select! {
+                result = receive => result,
+                never = recording.follow() => match never {},
+            }
+        };
         let summary =
             session::transfer(self.context, &mut path, &handle, work, &mut watching).await?;
         let receipt = session::settle(self.context, self.session, &summary, path.route()).await?;
@@ -161,12 +178,14 @@ struct Person {
     session: SessionNumber,
     view: watch::Sender<Option<Arc<OfferView>>>,
     answers: mpsc::Receiver<Answer>,
+    seen: SeenOffer,
 }
 
 impl Decide for Person {
     fn see(&mut self, offer: &ScannedOffer) {
         let view = OfferView::received(offer);
         self.view.send_replace(Some(Arc::new(view)));
+        self.seen.see(offer);
     }
 
     async fn decide(&mut self, offer: ScannedOffer) -> Answer {
@@ -181,7 +200,11 @@ impl Decide for Person {
         self.show(&offer).await;
         // Without an answer, whoever should have decided is gone.
         let gone = Answer::Decided(Decision::Decline);
-        self.answers.recv().await.unwrap_or(gone)
+        let answer = self.answers.recv().await.unwrap_or(gone);
+        if let Answer::Decided(Decision::Accept { on_conflict, .. }) = &answer {
+            self.seen.accept(*on_conflict);
+        }
+        answer
     }
 }
 

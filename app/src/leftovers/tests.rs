@@ -94,7 +94,8 @@ fn a_receive_is_known_from_its_begin_and_runs_until_it_is_dropped() {
     let again = place.begin("photos");
     assert_eq!(place.numbers(), [Some(1)]);
     again.end().unwrap();
-    let left = place.leftovers().list();
+    assert_eq!(place.leftovers().list(), Listing::default());
+    let left = place.leftovers().look_into(&place.folder()).unwrap();
     assert_eq!(
         left.kept[0].receive, None,
         "a part that is nobody's any more"
