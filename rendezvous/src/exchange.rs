@@ -22,31 +22,23 @@ pub(crate) struct Arrival<'a> {
     pub(crate) announce: &'a Announce,
 }
 
-/// Applies an announcement to the entry of its locator. `room` says whether one more party can be held; it
-/// is told how many receivers are there where the party is a receiver, and is called at most once, only for
-/// a new party.
+/// Applies an announcement to the entry of its locator. `room` says whether one more party can be held, and is
+/// asked only for a new one.
 ///
 /// Returns the reply to the announcement, then what is pushed: for each receiver one datagram at most to
 /// it and one about it.
 pub(crate) fn announce(
     entry: &mut LocatorEntry,
     arrival: &Arrival<'_>,
-    room: impl FnOnce(Option<usize>) -> bool,
+    room: bool,
 ) -> Vec<Datagram> {
     match arrival.announce.side {
-        Role::Sender => sender_announces(entry, arrival, || room(None)),
-        Role::Receiver => {
-            let others = entry.receivers.len();
-            receiver_announces(entry, arrival, || room(Some(others)))
-        }
+        Role::Sender => sender_announces(entry, arrival, room),
+        Role::Receiver => receiver_announces(entry, arrival, room),
     }
 }
 
-fn sender_announces(
-    entry: &mut LocatorEntry,
-    arrival: &Arrival<'_>,
-    room: impl FnOnce() -> bool,
-) -> Vec<Datagram> {
+fn sender_announces(entry: &mut LocatorEntry, arrival: &Arrival<'_>, room: bool) -> Vec<Datagram> {
     let announce = arrival.announce;
     let LocatorEntry { sender, receivers } = entry;
     let (sender, change) = match enter(sender.as_mut(), |known| &mut known.party, arrival, room) {
@@ -93,7 +85,7 @@ fn sender_announces(
 fn receiver_announces(
     entry: &mut LocatorEntry,
     arrival: &Arrival<'_>,
-    room: impl FnOnce() -> bool,
+    room: bool,
 ) -> Vec<Datagram> {
     let announce = arrival.announce;
     let LocatorEntry { sender, receivers } = entry;
@@ -145,7 +137,7 @@ fn enter<'a, T>(
     known: Option<&'a mut T>,
     party: impl FnOnce(&mut T) -> &mut Party,
     arrival: &Arrival<'_>,
-    room: impl FnOnce() -> bool,
+    room: bool,
 ) -> Result<Entrant<'a, T>, Reply> {
     let &Arrival {
         now,
@@ -162,7 +154,7 @@ fn enter<'a, T>(
             let change = party.hear(now, from, tag);
             Ok(Entrant::Known(known, change))
         }
-        None if room() => Ok(Entrant::New(Party::new(now, from, tag, announce))),
+        None if room => Ok(Entrant::New(Party::new(now, from, tag, announce))),
         None => Err(arrival.busy()),
     }
 }

@@ -10,8 +10,10 @@
 mod args;
 mod cookie;
 mod exchange;
+mod holders;
 mod limit;
 mod metrics;
+mod network;
 mod respond;
 mod run;
 mod serve;

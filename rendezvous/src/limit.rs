@@ -1,12 +1,14 @@
 //! How much one network may ask.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use fardrop_shared::limits::MAX_RECEIVERS_PER_LOCATOR;
 use hmac::{Hmac, Mac};
 use rand::{CryptoRng, RngCore};
 use sha2::Sha256;
+
+use crate::network::{Network, Width};
 
 /// A rate with some room for bursts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,9 @@ pub struct Bounds {
     pub parties: usize,
     /// Receivers at one locator.
     pub receivers: usize,
+    /// Receivers at one locator from one site, an IPv4 /24 or an IPv6 /48: half of all, so that nobody keeps the
+    /// others out alone.
+    pub receivers_in_one_network: usize,
     /// Unproved datagrams from one network: hellos, first packets of QUIC, requests in unknown versions. Apart from the
     /// others, so that forged sources cannot use up what their owners need.
     pub hellos: Rate,
@@ -43,6 +48,7 @@ impl Default for Bounds {
         Self {
             parties: 16_384,
             receivers: MAX_RECEIVERS_PER_LOCATOR,
+            receivers_in_one_network: MAX_RECEIVERS_PER_LOCATOR / 2,
             hellos: Rate {
                 per_second: 64,
                 burst: 256,
@@ -63,18 +69,31 @@ impl Default for Bounds {
     }
 }
 
-/// How many buckets a limiter has, which is local to it. Networks whose hashes meet share one, which at this size rarely
-/// matters, and the memory never grows: 16 bytes each.
+/// How many buckets a limiter has for networks of one width, which is local to it. Networks whose hashes meet share
+/// one, which at this size rarely matters, and the memory never grows: 16 bytes each.
 const BUCKETS: usize = 16_384;
 
-/// Holds each network to a rate, in fixed memory.
-///
-/// A network is an IPv4 /24 or an IPv6 /64: what one party usually controls as a whole.
+/// Networks that are held to a rate: how wide, and to how many times the rate of the narrowest. Somebody with a
+/// /48 has 65,536 /64s, and gets what four of them get.
+const WIDTHS: [(Width, u32); 4] = [
+    (Width::new(Some(24), Some(64)), 1),
+    (Width::new(None, Some(56)), 2),
+    (Width::new(None, Some(48)), 4),
+    (Width::new(Some(16), Some(32)), 16),
+];
+
+/// Holds each network to a rate, and each wider network to a few times as much, in fixed memory.
 pub(crate) struct Limiter {
-    rate: Rate,
     began: Instant,
     /// Keyed at random, so that nobody can choose networks that share a bucket with a victim's.
     hash: Hmac<Sha256>,
+    levels: [Level; WIDTHS.len()],
+}
+
+/// The networks of one width.
+struct Level {
+    width: Width,
+    rate: Rate,
     buckets: Box<[Bucket]>,
 }
 
@@ -91,41 +110,64 @@ impl Limiter {
     pub(crate) fn new(now: Instant, rate: Rate, rng: &mut (impl RngCore + CryptoRng)) -> Self {
         let mut key = [0; 32];
         rng.fill_bytes(&mut key);
-        let full = Bucket {
-            left_milli: i64::from(rate.burst) * 1000,
-            filled_ms: 0,
-        };
         Self {
-            rate,
             began: now,
             // HMAC takes a key of any length (RFC 2104, section 2).
             hash: Hmac::new_from_slice(&key).expect("HMAC takes any key"),
-            buckets: vec![full; BUCKETS].into_boxed_slice(),
+            levels: WIDTHS.map(|(width, times)| Level::new(width, rate.times(times))),
         }
     }
 
-    /// Takes one from the network's bucket, unless it is empty.
+    /// Takes one from the bucket of each network that the address is in, unless one of them is empty.
     pub(crate) fn admit(&mut self, now: Instant, from: SocketAddr) -> bool {
-        let bucket = self.filled_bucket(now, from);
-        let admitted = bucket.left_milli >= 1000;
+        let mut buckets = self.filled_buckets(now, from);
+        let admitted = buckets.iter().all(|bucket| bucket.left_milli >= 1000);
         if admitted {
-            bucket.left_milli -= 1000;
+            for bucket in &mut buckets {
+                bucket.left_milli -= 1000;
+            }
         }
         admitted
     }
 
     /// Takes more, for what was admitted and turned out to cost that.
     pub(crate) fn charge(&mut self, now: Instant, from: SocketAddr, more: usize) {
+        if more == 0 {
+            return;
+        }
         let more = i64::try_from(more).unwrap_or(i64::MAX / 1000);
-        let bucket = self.filled_bucket(now, from);
-        bucket.left_milli = bucket.left_milli.saturating_sub(more.saturating_mul(1000));
+        for bucket in self.filled_buckets(now, from) {
+            bucket.left_milli = bucket.left_milli.saturating_sub(more.saturating_mul(1000));
+        }
     }
 
-    fn filled_bucket(&mut self, now: Instant, from: SocketAddr) -> &mut Bucket {
-        let Rate { per_second, burst } = self.rate;
+    fn filled_buckets(&mut self, now: Instant, from: SocketAddr) -> Vec<&mut Bucket> {
         let now_ms = u64::try_from(now.saturating_duration_since(self.began).as_millis())
             .unwrap_or(u64::MAX);
-        let index = self.index(from);
+        let hash = &self.hash;
+        let filled = self.levels.iter_mut().filter_map(|level| {
+            let network = Network::of(from.ip(), level.width)?;
+            Some(level.filled_bucket(now_ms, index(hash, network)))
+        });
+        filled.collect()
+    }
+}
+
+impl Level {
+    fn new(width: Width, rate: Rate) -> Self {
+        let full = Bucket {
+            left_milli: i64::from(rate.burst) * 1000,
+            filled_ms: 0,
+        };
+        Self {
+            width,
+            rate,
+            buckets: vec![full; BUCKETS].into_boxed_slice(),
+        }
+    }
+
+    fn filled_bucket(&mut self, now_ms: u64, index: usize) -> &mut Bucket {
+        let Rate { per_second, burst } = self.rate;
         let bucket = &mut self.buckets[index];
         let elapsed_ms = i64::try_from(now_ms.saturating_sub(bucket.filled_ms)).unwrap_or(i64::MAX);
         bucket.left_milli = bucket
@@ -135,13 +177,23 @@ impl Limiter {
         bucket.filled_ms = now_ms.max(bucket.filled_ms);
         bucket
     }
+}
 
-    /// Below [`BUCKETS`].
-    fn index(&self, from: SocketAddr) -> usize {
-        let mut hash = self.hash.clone();
-        hash.update(&network(from).to_be_bytes());
-        let hash = hash.finalize().into_bytes();
-        usize::from(u16::from_be_bytes([hash[0], hash[1]])) % BUCKETS
+/// A network's bucket, below [`BUCKETS`].
+fn index(hash: &Hmac<Sha256>, network: Network) -> usize {
+    let mut hash = hash.clone();
+    hash.update(&network.to_bytes());
+    let hash = hash.finalize().into_bytes();
+    usize::from(u16::from_be_bytes([hash[0], hash[1]])) % BUCKETS
+}
+
+impl Rate {
+    /// So many times this rate.
+    const fn times(self, times: u32) -> Self {
+        Self {
+            per_second: self.per_second.saturating_mul(times),
+            burst: self.burst.saturating_mul(times),
+        }
     }
 }
 
@@ -149,16 +201,7 @@ impl std::fmt::Debug for Limiter {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Limiter")
-            .field("rate", &self.rate)
+            .field("rate", &self.levels[0].rate)
             .finish_non_exhaustive()
-    }
-}
-
-/// The network that an address is in: /24 or /64. The families cannot meet: no IPv6 address that is in
-/// use begins like a mapped one.
-fn network(from: SocketAddr) -> u64 {
-    match from.ip().to_canonical() {
-        IpAddr::V4(ip) => u64::from(ip.to_bits() >> 8),
-        IpAddr::V6(ip) => (ip.to_bits() >> 64) as u64,
     }
 }

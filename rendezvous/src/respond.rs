@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use fardrop_shared::Role;
 use fardrop_shared::wire::quic_probe::version_negotiation;
 use fardrop_shared::wire::rendezvous::{
     Announce, DecodeError, Reply, Request, Tag, VersionRange, Welcome,
@@ -205,32 +206,38 @@ impl State {
         }
         self.counters.announcements += 1;
         self.table.sweep(now);
-        let held = self.table.parties();
-        let Self {
-            bounds,
-            table,
-            parties_begun,
-            counters,
-            ..
-        } = self;
-        let room = |receivers: Option<usize>| {
-            let room = held < bounds.parties
-                && receivers.is_none_or(|receivers| receivers < bounds.receivers)
-                && parties_begun.admit(now, from.address);
-            counters.busy += u64::from(!room);
-            room
-        };
+        let room = self.room(now, from, announce);
         let arrival = Arrival {
             now,
             from,
             tag,
             announce,
         };
-        let replies = table.with_entry(now, announce.locator, |entry| {
+        let replies = self.table.with_entry(now, announce.locator, |entry| {
             exchange::announce(entry, &arrival, room)
         });
         let pushed = replies.len().saturating_sub(1);
         self.announcements.charge(now, from.address, pushed);
         replies
+    }
+    /// Whether this announcement's party is held, or can be from now on: its locator has room for it, its network
+    /// begins no more than its rate, and the table has a place or somebody who must give up theirs.
+    fn room(&mut self, now: Instant, from: Route, announce: &Announce) -> bool {
+        let address = from.address.ip();
+        let bounds = &self.bounds;
+        let (new, room_here) = self.table.with_entry(now, announce.locator, |entry| {
+            let room = announce.side == Role::Sender
+                || (entry.receivers.len() < bounds.receivers
+                    && bounds.receivers_in_one_network > entry.receivers_beside(address));
+            (entry.is_new(announce), room)
+        });
+        if !new {
+            return true;
+        }
+        let room = room_here
+            && self.parties_begun.admit(now, from.address)
+            && self.table.make_room(self.bounds.parties, address);
+        self.counters.busy += u64::from(!room);
+        room
     }
 }

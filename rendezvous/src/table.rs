@@ -4,16 +4,22 @@
 //! their order reaches the wire.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use fardrop_shared::PairingId;
 use fardrop_shared::limits::ANNOUNCEMENT_LIFETIME;
 use fardrop_shared::wire::rendezvous::{Announce, OwnerToken, Payload, Tag};
+use fardrop_shared::{PairingId, Role};
+
+use crate::holders::{Holders, Place};
+use crate::network::{Network, Width};
 
 /// How often all of it is looked through for what has expired. Local: a locator that is used is looked
 /// through every time, so that nobody can tell.
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// What one party usually has of addresses, and can take many of at one locator: a home or a site.
+const SITE: Width = Width::new(Some(24), Some(48));
 
 /// How a client is reached: its address, and the server's socket whose answers it accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +47,10 @@ pub(crate) struct Party {
     pub(crate) tag: Tag,
     pub(crate) route: Route,
     heard_at: Instant,
+    /// Where it was first heard from: what it holds is counted there.
+    begun_at: IpAddr,
+    /// While it has not met its peer.
+    waits: Option<Place>,
 }
 
 /// What a party says.
@@ -81,7 +91,17 @@ pub(crate) struct LocatorEntry {
 pub(crate) struct Table {
     entries: BTreeMap<u32, LocatorEntry>,
     parties: usize,
+    /// Those who wait for their peer.
+    waiting: Holders<PartyName>,
     swept_at: Instant,
+}
+
+/// Which party: the sender at a locator, or one of its receivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct PartyName {
+    locator: u32,
+    /// `None` for the sender.
+    receiver: Option<PairingId>,
 }
 
 /// How an announcement changed its party.
@@ -94,10 +114,11 @@ pub(crate) enum Change {
 }
 
 impl Table {
-    pub(crate) const fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
             entries: BTreeMap::new(),
             parties: 0,
+            waiting: Holders::new(),
             swept_at: now,
         }
     }
@@ -108,8 +129,9 @@ impl Table {
             return;
         }
         self.swept_at = now;
+        let waiting = &mut self.waiting;
         self.entries.retain(|_, entry| {
-            entry.expire(now);
+            entry.expire(now, waiting);
             entry.parties() > 0
         });
         self.parties = self.entries.values().map(LocatorEntry::parties).sum();
@@ -118,6 +140,37 @@ impl Table {
     /// Parties held.
     pub(crate) const fn parties(&self) -> usize {
         self.parties
+    }
+
+    /// Whether one more party can be held that is heard from `address`, of `most` in all. Where the table is
+    /// full, somebody who waits and whose network holds much more loses its place.
+    pub(crate) fn make_room(&mut self, most: usize, address: IpAddr) -> bool {
+        if self.parties < most {
+            return true;
+        }
+        let Some(name) = self.waiting.makes_room_for(address) else {
+            return false;
+        };
+        self.forget(name);
+        self.parties < most
+    }
+
+    fn forget(&mut self, name: PartyName) {
+        let Some(entry) = self.entries.get_mut(&name.locator) else {
+            return;
+        };
+        let before = entry.parties();
+        let party = match name.receiver {
+            None => entry.remove_sender(),
+            Some(pairing) => entry.receivers.remove(&pairing).map(|gone| gone.party),
+        };
+        self.parties -= before - entry.parties();
+        if entry.parties() == 0 {
+            self.entries.remove(&name.locator);
+        }
+        if let Some(place) = party.and_then(|party| party.waits) {
+            self.waiting.end(place);
+        }
     }
 
     /// Works on the entry of one locator, without those who have expired; one that is left empty is dropped.
@@ -129,8 +182,9 @@ impl Table {
     ) -> T {
         let entry = self.entries.entry(locator).or_default();
         let before = entry.parties();
-        entry.expire(now);
+        entry.expire(now, &mut self.waiting);
         let result = work(entry);
+        entry.note_waiting(locator, &mut self.waiting);
         let after = entry.parties();
         if after == 0 {
             self.entries.remove(&locator);
@@ -145,16 +199,67 @@ impl LocatorEntry {
         usize::from(self.sender.is_some()) + self.receivers.len()
     }
 
-    fn expire(&mut self, now: Instant) {
-        self.receivers
-            .retain(|_, receiver| !receiver.party.expired(now));
-        let gone = self.sender.take_if(|sender| sender.party.expired(now));
-        if gone.is_some() {
-            // The next to hold the locator is somebody else, who has said nothing yet.
-            for receiver in self.receivers.values_mut() {
-                receiver.answer = None;
-                receiver.unanswered = true;
+    /// Whether an announcement is of a party that is not held, under whatever token.
+    pub(crate) fn is_new(&self, announce: &Announce) -> bool {
+        match announce.side {
+            Role::Sender => self.sender.is_none(),
+            Role::Receiver => !self.receivers.contains_key(&announce.pairing),
+        }
+    }
+
+    /// How many receivers have come from the home or site that `address` is in.
+    pub(crate) fn receivers_beside(&self, address: IpAddr) -> usize {
+        let site = Network::of(address, SITE);
+        let beside = |other: &&Receiver| Network::of(other.party.begun_at, SITE) == site;
+        self.receivers.values().filter(beside).count()
+    }
+
+    fn expire(&mut self, now: Instant, waiting: &mut Holders<PartyName>) {
+        self.receivers.retain(|_, receiver| {
+            let expired = receiver.party.expired(now);
+            if let Some(place) = receiver.party.waits.take_if(|_| expired) {
+                waiting.end(place);
             }
+            !expired
+        });
+        if self
+            .sender
+            .as_ref()
+            .is_some_and(|sender| sender.party.expired(now))
+            && let Some(place) = self.remove_sender().and_then(|party| party.waits)
+        {
+            waiting.end(place);
+        }
+    }
+
+    fn remove_sender(&mut self) -> Option<Party> {
+        let gone = self.sender.take()?;
+        // The next to hold the locator is somebody else, who has said nothing yet.
+        for receiver in self.receivers.values_mut() {
+            receiver.answer = None;
+            receiver.unanswered = true;
+        }
+        Some(gone.party)
+    }
+
+    /// Counts again who waits: a receiver that has no answer, and a sender that has answered nobody here.
+    fn note_waiting(&mut self, locator: u32, waiting: &mut Holders<PartyName>) {
+        let mut met = false;
+        for (pairing, receiver) in &mut self.receivers {
+            let receiver_waits = receiver.answer.is_none();
+            met |= !receiver_waits;
+            let name = PartyName {
+                locator,
+                receiver: Some(*pairing),
+            };
+            receiver.party.note_waiting(receiver_waits, name, waiting);
+        }
+        if let Some(sender) = &mut self.sender {
+            let name = PartyName {
+                locator,
+                receiver: None,
+            };
+            sender.party.note_waiting(!met, name, waiting);
         }
     }
 }
@@ -167,6 +272,16 @@ impl Party {
             tag,
             route,
             heard_at: now,
+            begun_at: route.address.ip(),
+            waits: None,
+        }
+    }
+
+    fn note_waiting(&mut self, waits: bool, name: PartyName, waiting: &mut Holders<PartyName>) {
+        if waits && self.waits.is_none() {
+            self.waits = Some(waiting.begin(self.begun_at, name));
+        } else if let Some(place) = self.waits.take_if(|_| !waits) {
+            waiting.end(place);
         }
     }
 

@@ -691,3 +691,172 @@ fn a_network_is_answered_by_tcp_only_so_often_and_others_are_answered() {
     assert_eq!(fixture.state.counters().tcp_checks, 4);
     assert_eq!(fixture.state.counters().received, 0);
 }
+
+/// Somebody at this address, whose names are made from a number.
+#[derive(Clone, Copy)]
+struct Somebody {
+    address: SocketAddr,
+    number: u64,
+}
+
+impl Somebody {
+    fn request(self, fixture: &mut Fixture, announce: Announce) -> Vec<Datagram> {
+        let from = Route {
+            socket: MAIN,
+            address: self.address,
+        };
+        let replies = fixture.respond(from, &Request::Hello.encode(tag(1)));
+        let [reply] = &replies[..] else {
+            return Vec::new();
+        };
+        let Reply::Cookie(welcome) = read(reply) else {
+            panic!("{reply:?}")
+        };
+        let announce = Announce {
+            cookie: welcome.cookie,
+            owner: OwnerToken::random(&mut StdRng::seed_from_u64(self.number)),
+            pairing: self.pairing(),
+            ..announce
+        };
+        fixture.respond(from, &Request::Announce(announce).encode(tag(1)))
+    }
+
+    fn pairing(self) -> PairingId {
+        PairingId(u128::from(self.number).to_be_bytes())
+    }
+}
+
+/// Whether two who have done nothing else meet, on a server to which `flood` happens between any two of their steps.
+fn meet(fixture: &mut Fixture, number: u64, mut flood: impl FnMut(&mut Fixture)) -> bool {
+    let [_, _, high, low] = (number as u32).to_be_bytes();
+    let ada = Somebody {
+        address: SocketAddr::from(([81, high, low, 7], 5000)),
+        number: number * 2,
+    };
+    let bob = Somebody {
+        address: format!("[2a02:{number:x}::7]:5000").parse().unwrap(),
+        number: number * 2 + 1,
+    };
+    let locator = 100_000 + u32::try_from(number).unwrap();
+    let at = |announce: Announce| Announce {
+        locator,
+        ..announce
+    };
+    flood(fixture);
+    ada.request(fixture, at(sender(1, None, 1, "open")));
+    flood(fixture);
+    let heard = bob.request(fixture, at(receiver(2, 1, "one")));
+    let pushed = heard
+        .iter()
+        .any(|datagram| datagram.to.address == ada.address);
+    flood(fixture);
+    let answer = Announce {
+        to: Some(bob.pairing()),
+        ..at(sender(1, None, 2, "two"))
+    };
+    let answered = ada.request(fixture, answer);
+    // Once they have met, nobody takes their places.
+    flood(fixture);
+    let again = bob.request(fixture, at(receiver(2, 1, "one")));
+    let met = again.iter().any(|datagram| {
+        datagram.to.address == bob.address
+            && matches!(read(datagram), Reply::Peer(peer) if peer.revision == 2)
+    });
+    pushed && answered.len() == 2 && met
+}
+
+/// Floods from one IPv6 /48 and sixteen IPv4 /24s, as fast as it is let: how many of 200 pairs meet all the same.
+fn pairs_that_meet_in_a_flood(bounds: Bounds) -> usize {
+    let mut fixture = Fixture::new(bounds);
+    let mut number = 1_u64 << 32;
+    let mut flood = |fixture: &mut Fixture| {
+        fixture.pass(Duration::from_millis(25));
+        for step in 0..64_u16 {
+            number += 1;
+            let [.., high, low] = number.to_be_bytes();
+            let address = if step % 4 == 0 {
+                format!("[2001:db8:1:{high:02x}{low:02x}::1]:{}", 1024 + step).parse()
+            } else {
+                // Each of the sixteen in a network of its own provider.
+                format!("198.{}.1.{low}:{}", step % 16, 1024 + step).parse()
+            };
+            let flooder = Somebody {
+                address: address.unwrap(),
+                number,
+            };
+            let announce = Announce {
+                locator: (number % 50_000) as u32,
+                ..match step % 2 {
+                    0 => sender(1, None, 1, "mine"),
+                    _ => receiver(1, 1, "mine"),
+                }
+            };
+            flooder.request(fixture, announce);
+        }
+    };
+    // Until it has taken all that it can.
+    for _ in 0..400 {
+        flood(&mut fixture);
+    }
+    (0..200)
+        .filter(|pair| meet(&mut fixture, *pair, &mut flood))
+        .count()
+}
+
+#[test]
+fn floods_from_a_site_and_sixteen_networks_do_not_keep_others_from_meeting() {
+    let met = pairs_that_meet_in_a_flood(Bounds::default());
+    assert!(met >= 198, "{met} of 200");
+}
+
+#[test]
+fn a_table_that_a_flood_has_filled_still_has_room_for_others() {
+    let bounds = Bounds {
+        parties: 512,
+        ..Bounds::default()
+    };
+    let met = pairs_that_meet_in_a_flood(bounds);
+    assert!(met >= 198, "{met} of 200");
+}
+
+#[test]
+fn one_site_gets_what_four_of_its_networks_get() {
+    let mut fixture = Fixture::new(Bounds::default());
+    let mut begun = 0;
+    for number in 0..10_000_u64 {
+        let site = Somebody {
+            address: format!("[2001:db8:1:{number:x}::1]:5000").parse().unwrap(),
+            number,
+        };
+        let announce = Announce {
+            locator: number as u32,
+            ..sender(1, None, 1, "mine")
+        };
+        let replies = site.request(&mut fixture, announce);
+        begun += usize::from(
+            replies
+                .iter()
+                .any(|reply| matches!(read(reply), Reply::Waiting { .. })),
+        );
+    }
+    let burst = Bounds::default().parties_begun.burst as usize;
+    assert_eq!(begun, 4 * burst);
+    assert_eq!(fixture.state.parties(), begun);
+}
+
+#[test]
+fn one_site_holds_half_of_a_locator_at_most() {
+    let mut fixture = Fixture::new(Bounds::default());
+    let most = Bounds::default().receivers_in_one_network;
+    fixture.announce(1, sender(1, None, 1, "open"));
+    for number in 0..100_u64 {
+        let address = format!("[2001:db8:1:{number:x}::1]:5000");
+        let receivers = Somebody {
+            address: address.parse().unwrap(),
+            number: 1000 + number,
+        };
+        receivers.request(&mut fixture, receiver(2, 1, "mine"));
+    }
+    assert_eq!(fixture.state.parties(), 1 + most);
+    assert_eq!(fixture.announce(3, receiver(3, 1, "one")).len(), 2);
+}
