@@ -116,6 +116,10 @@ pub enum FailureKind {
     LinkInTheWay,
     /// Whoever runs the receiver has used up what they may have on the disk.
     Quota,
+    /// What a link leads to, or a second name stands for, is not at the receiver's.
+    TargetMissing,
+    /// The receiver's file system has no links.
+    NoLinks,
     /// There is nothing to send in what was named.
     NothingToSend,
     /// Too many files for one offer.
@@ -158,7 +162,9 @@ impl FailureKind {
             | Self::NameForbidden
             | Self::FileTooLarge
             | Self::TooManyOpen
-            | Self::LinkInTheWay => Self::WriteFailed,
+            | Self::LinkInTheWay
+            | Self::TargetMissing
+            | Self::NoLinks => Self::WriteFailed,
             Self::Quota => Self::NoSpace,
             Self::RendezvousUnreachable
             | Self::RendezvousBusy
@@ -245,6 +251,8 @@ impl FailureKind {
             Self::TooManyOpen => ("too-many-open-files", MaySucceed),
             Self::LinkInTheWay => ("link-in-the-way", Fails),
             Self::Quota => ("quota", Fails),
+            Self::TargetMissing => ("target-missing", Fails),
+            Self::NoLinks => ("no-links", Fails),
             Self::NothingToSend => ("nothing-to-send", Fails),
             Self::OfferTooLarge => ("offer-too-large", Fails),
             Self::Cancelled => ("cancelled", MaySucceed),

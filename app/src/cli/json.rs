@@ -39,6 +39,8 @@ enum Line<'a> {
     Scanned {
         files: u64,
         bytes: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        links: u64,
         left_out: u64,
         #[serde(skip_serializing_if = "is_zero")]
         closed_folders: u64,
@@ -72,6 +74,8 @@ enum Line<'a> {
         files: u64,
         bytes: u64,
         folders: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        links: u64,
         kept: u64,
         conflicts: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -272,10 +276,12 @@ fn share_line(event: &ShareEvent) -> Option<Line<'_>> {
         &ShareEvent::Scanned {
             files,
             bytes,
+            links,
             left_out,
         } => Some(Line::Scanned {
             files,
             bytes,
+            links,
             left_out: left_out.things,
             closed_folders: left_out.closed_folders,
         }),
@@ -351,6 +357,7 @@ fn offer_line(session: SessionNumber, offer: &OfferSummary) -> Line<'_> {
         files: offer.files,
         bytes: offer.bytes,
         folders: offer.folders,
+        links: offer.links,
         kept: offer.kept,
         conflicts: offer.conflicts,
         free: offer.free,

@@ -181,6 +181,7 @@ impl Human {
             &ShareEvent::Scanned {
                 files,
                 bytes,
+                links,
                 left_out,
             } => {
                 let listed = std::mem::take(&mut self.left_out).min(self.list_limit());
@@ -188,7 +189,7 @@ impl Human {
                 if more > 0 {
                     self.print(&text::left_out_more(more))?;
                 }
-                self.note(&text::scanned(files, bytes, left_out))
+                self.note(&text::scanned(files, bytes, links, left_out))
             }
             ShareEvent::LeftOut { name, reason } => {
                 self.left_out += 1;

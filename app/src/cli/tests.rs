@@ -246,6 +246,7 @@ fn offer(conflicts: u64) -> Event {
             files: 3,
             folders: 1,
             bytes: 12_400_000,
+            links: 0,
             top_names: vec!["h\u{1b}[2Joliday".to_owned()],
             kept: 0,
             conflicts,
@@ -352,6 +353,7 @@ fn one_of_each() -> Vec<Event> {
             TaskEvent::Share(ShareEvent::Scanned {
                 files: 3,
                 bytes: 12_400_000,
+                links: 0,
                 left_out: LeftOutCount {
                     things: 1,
                     closed_folders: 0,
@@ -560,6 +562,7 @@ fn long_list_of_what_is_left_out_is_cut_unless_all_of_it_is_asked_for() {
             let scanned = ShareEvent::Scanned {
                 files: 1,
                 bytes: 1,
+                links: 0,
                 left_out: LeftOutCount {
                     things: 25,
                     closed_folders: 0,

@@ -9,7 +9,7 @@ use cap_std::fs::{Dir, Metadata};
 use fardrop_shared::name::SafeName;
 use fardrop_shared::offer::{ModifiedTime, OthersAccess};
 
-use super::platform;
+use super::{platform, system_links};
 
 /// The folder that an offer is received into.
 #[derive(Debug)]
@@ -70,7 +70,8 @@ impl Folder {
     }
 
     /// Whether the two are the same handle.
-    pub(super) fn is(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
@@ -107,6 +108,24 @@ impl Folders {
         let folder = Folder(Arc::new(self.root.open_dir(path)?));
         self.cached = Some((path.clone().into_owned(), folder.clone()));
         Ok(folder)
+    }
+
+    /// The folder with this relative path, or the destination itself without one, if no link leads to it: what is
+    /// in it is where its path says.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::NotFound`] where it is not there, what is said of a link in the way, else what the system
+    /// says.
+    pub fn open_plain(&self, path: Option<&SafeName<'_>>) -> io::Result<Folder> {
+        let mut folder = Arc::clone(&self.root);
+        for component in path.iter().flat_map(|path| path.components()) {
+            folder = Arc::new(system_links::open_folder_no_follow(
+                &folder,
+                component.as_path(),
+            )?);
+        }
+        Ok(Folder(folder))
     }
 
     /// The folder with this relative path, or the destination itself without one, made if it is not there, with

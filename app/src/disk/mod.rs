@@ -8,17 +8,22 @@ mod commit;
 pub(crate) mod exfat;
 mod folders;
 pub mod leftovers;
+mod links;
 mod part;
 mod place;
 mod platform;
 mod probe;
 mod reader;
 mod reason;
+mod system_links;
 #[cfg(test)]
 mod tests;
 
 pub use commit::{Committed, Content, Finished, Origin, commit, sync_folders};
 pub use folders::{Destination, Folder, Folders, is_narrow};
+pub use links::{
+    Spot, copy, is_second_name, is_without_links, make_link, make_second_name, same_content,
+};
 pub use part::{ExistingFile, PartFile};
 pub use place::{free_space, has_part, part_name};
 pub use probe::name_rules;

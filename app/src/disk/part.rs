@@ -175,6 +175,14 @@ impl PartFile {
         self.file.write_all(data)
     }
 
+    /// Writes what is left of `source` at the present position; gives how much that was.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn copy_from(&mut self, source: &mut io::Take<&mut File>) -> io::Result<u64> {
+        io::copy(source, &mut self.file)
+    }
+
     /// The hash of the first `length` bytes, to be gone on with.
     ///
     /// # Errors

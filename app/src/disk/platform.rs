@@ -57,18 +57,10 @@ pub(super) fn sync_folder(folder: &Dir) -> io::Result<()> {
 pub(super) fn set_folder_modified(folder: &Dir, modified: ModifiedTime) -> io::Result<()> {
     #[cfg(unix)]
     {
-        use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_OMIT, utimensat};
-        let times = Timestamps {
-            last_access: Timespec {
-                tv_sec: 0,
-                tv_nsec: UTIME_OMIT,
-            },
-            last_modification: Timespec {
-                tv_sec: modified.seconds,
-                tv_nsec: modified.nanos.into(),
-            },
-        };
-        utimensat(folder, ".", &times, AtFlags::empty()).map_err(io::Error::from)
+        use rustix::fs::{AtFlags, utimensat};
+
+        use super::system_links::times_of;
+        utimensat(folder, ".", &times_of(modified), AtFlags::empty()).map_err(io::Error::from)
     }
     #[cfg(not(unix))]
     {

@@ -78,6 +78,8 @@ pub enum ShareEvent {
         files: u64,
         /// Their sizes added up.
         bytes: u64,
+        /// Links, and second names of files.
+        links: u64,
         /// How much was left out; each thing came as a [`ShareEvent::LeftOut`] before, the first hundred
         /// thousand of them.
         left_out: LeftOutCount,
@@ -210,6 +212,8 @@ pub enum LeftOut {
     LinkOutside,
     /// A symbolic link that leads back to a folder it is in.
     LinkLoop,
+    /// A symbolic link to something that is left out.
+    LinkLeftOut,
     /// A symbolic link to nothing.
     LinkBroken,
     /// A socket, pipe or device.
@@ -274,9 +278,11 @@ pub struct OfferRow {
     pub name: String,
     /// Whether it is a folder.
     pub folder: bool,
+    /// Whether it is a link, or a second name of a file.
+    pub link: bool,
     /// Whether the sender's machine takes it for a program.
     pub executable: bool,
-    /// 1, or regular files in the folder.
+    /// 1, or regular files in the folder; none for a link.
     pub files: u64,
     /// Its size, or that of all that is in the folder, in bytes.
     pub bytes: u64,
@@ -314,6 +320,8 @@ pub struct OfferSummary {
     pub files: u64,
     /// Folders.
     pub folders: u64,
+    /// Links, and second names of files.
+    pub links: u64,
     /// Sizes added up, in bytes.
     pub bytes: u64,
     /// What the sender named and does not offer.

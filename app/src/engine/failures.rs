@@ -98,6 +98,8 @@ pub(super) const fn file_failure(reason: FileReason) -> FailureKind {
         FileReason::TooManyOpen => FailureKind::TooManyOpen,
         FileReason::LinkInTheWay => FailureKind::LinkInTheWay,
         FileReason::Quota => FailureKind::Quota,
+        FileReason::TargetMissing => FailureKind::TargetMissing,
+        FileReason::NoLinks => FailureKind::NoLinks,
     }
 }
 
@@ -173,7 +175,7 @@ pub(super) fn scan_failure(error: &ScanError) -> Failure {
     let kind = match error {
         ScanError::Argument { error, .. } => unreadable(error),
         ScanError::ArgumentName(_) => FailureKind::UnsafeName,
-        ScanError::Offer(_) => FailureKind::OfferTooLarge,
+        ScanError::TooLarge { .. } => FailureKind::OfferTooLarge,
         ScanError::Stopped => FailureKind::Cancelled,
     };
     Failure::new(Stage::Files, kind).with_detail(error)

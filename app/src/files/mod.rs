@@ -2,6 +2,10 @@
 //!
 //! The numbers in here are local: how much of what was left out is told one by one.
 
+mod found;
+mod large;
+mod links;
+mod metadata;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -11,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 use fardrop_shared::offer::{LeftOutCount, Manifest};
 
-pub use scan::{ScanError, ScanWarning, Scanned, ScannedItem, scan, scan_in_background};
+pub use found::{ScanError, ScanWarning, Scanned, ScannedItem};
+pub use scan::{scan, scan_in_background};
 
 /// An offer and where its files are. One serves any number of receivers.
 #[derive(Debug)]
@@ -26,6 +31,8 @@ pub struct OfferSource {
 struct Root {
     /// Its canonical path.
     path: PathBuf,
+    /// The name that it is offered under.
+    name: Vec<u8>,
     /// Index of its first entry.
     first: u32,
 }

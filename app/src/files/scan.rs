@@ -4,92 +4,24 @@ use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::{io, thread, vec};
+use std::{io, iter, thread, vec};
 
+use fardrop_shared::limits::MAX_OFFER_ENTRIES;
 use fardrop_shared::name::{NameError, fold, lossy, numbered};
 use fardrop_shared::offer::{
-    Entry, EntryKind, LeftOutCount, ManifestBuilder, ModifiedTime, NameChecker, OfferError,
-    OthersAccess,
+    Entry, EntryKind, LeftOutCount, ManifestBuilder, NameChecker, OfferError,
 };
 use rand::rngs::OsRng;
-use thiserror::Error;
 use tokio::sync::oneshot;
 
+use super::found::{ScanError, ScanWarning, Scanned, ScannedItem};
+use super::large::LargeFolders;
+use super::links::{FoundLink, Links};
+use super::metadata::{is_executable, may_read, modified, others_access};
 use super::{OfferSource, Root, to_bytes};
 
 /// Most warnings kept, so that they can be listed: some ten megabytes. The rest are counted.
 const WARNINGS_KEPT: usize = 100_000;
-
-/// Something that is left out of an offer, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ScanWarning {
-    /// A link that leads out of the offer.
-    LinkOutside(PathBuf),
-    /// A link that leads nowhere.
-    LinkBroken(PathBuf),
-    /// A link that leads back to a folder it is in.
-    LinkLoop(PathBuf),
-    /// Neither a file nor a folder: a pipe, a socket, a device.
-    Special(PathBuf),
-    /// A name that only this system can have: on Windows, one that is not Unicode.
-    NameNotUnicode(PathBuf),
-    /// A name that a receiver would refuse, with the reason.
-    NameRefused(PathBuf, NameError),
-    /// Something that cannot be read.
-    Unreadable(PathBuf, io::ErrorKind),
-    /// A folder that cannot be listed, and so what is in it, which cannot be counted.
-    FolderUnreadable(PathBuf, io::ErrorKind),
-    /// Something in a folder that is left out, with the reason for the folder.
-    InLeftOut(PathBuf, NameError),
-}
-
-/// Why there is no offer.
-#[derive(Debug, Error)]
-pub enum ScanError {
-    /// One of the paths given cannot be sent at all.
-    #[error("cannot read {path}: {error}", path = .path.display())]
-    Argument {
-        /// The path as given.
-        path: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
-    /// One of the paths given has no name to send it under.
-    #[error("{} has no name that can be sent", .0.display())]
-    ArgumentName(PathBuf),
-    /// A bound was passed.
-    #[error(transparent)]
-    Offer(#[from] OfferError),
-    /// It was asked to stop.
-    #[error("stopped")]
-    Stopped,
-}
-
-/// What a walk found.
-#[derive(Debug)]
-pub struct Scanned {
-    /// The offer.
-    pub source: OfferSource,
-    /// What was left out, each thing by itself, the first hundred thousand.
-    pub warnings: Vec<ScanWarning>,
-    /// What came of each of the paths given, in their order.
-    pub items: Vec<ScannedItem>,
-}
-
-/// What came of one of the paths given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScannedItem {
-    /// The name it is offered under.
-    pub name: String,
-    /// Whether it is a folder.
-    pub folder: bool,
-    /// Regular files that are offered of it.
-    pub files: u32,
-    /// Their bytes together.
-    pub bytes: u64,
-    /// How many things in it are left out.
-    pub left_out: u64,
-}
 
 /// Walks `paths` on a thread of its own. Dropping the receiver stops the walk.
 ///
@@ -136,6 +68,8 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
         names: NameChecker::new(&mut OsRng),
         warnings: Vec::new(),
         left_out: LeftOutCount::default(),
+        links: Links::default(),
+        large: LargeFolders::default(),
         stopped,
     };
     let mut roots = Vec::with_capacity(paths.len());
@@ -154,11 +88,13 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
             .find(|name| taken.insert(fold(name, true, true).into_owned()));
         let name = free.unwrap_or(name);
         let (before, left_out) = (walker.builder.totals(), walker.left_out.things);
+        walker.links.begin_item();
         walker.argument(canonical, &name, metadata)?;
         let after = walker.builder.totals();
         if after.entries() > before.entries() {
             roots.push(Root {
                 path: canonical.clone(),
+                name: name.clone(),
                 first: before.entries(),
             });
         }
@@ -170,9 +106,13 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
             left_out: walker.left_out.things - left_out,
         });
     }
+    walker.add_links(&roots, &mut items)?;
+    let entries = walker.builder.totals().entries();
+    let manifest = walker.builder.finish();
+    let manifest = manifest.map_err(|limit| walker.large.refuse(limit, entries, iter::empty()))?;
     Ok(Scanned {
         source: OfferSource {
-            manifest: walker.builder.finish()?,
+            manifest,
             roots,
             left_out: walker.left_out,
         },
@@ -193,6 +133,8 @@ struct Walker<'a> {
     names: NameChecker,
     warnings: Vec<ScanWarning>,
     left_out: LeftOutCount,
+    links: Links,
+    large: LargeFolders,
     stopped: &'a dyn Fn() -> bool,
 }
 
@@ -200,55 +142,113 @@ struct Walker<'a> {
 struct Level {
     /// Names still to come, in order.
     names: vec::IntoIter<OsString>,
-    /// Its canonical path.
-    canonical: PathBuf,
     /// Bytes of the relative path that lead to it.
     relative_length: usize,
+    /// Entries that were found before what is in it.
+    before: u32,
 }
 
-/// What a name stands for once links are followed.
+/// What a name stands for.
 enum Found {
     File(Metadata),
-    Folder(Metadata, PathBuf),
+    Folder(Metadata),
+    /// A link to a file or folder of this path, which is inside what was named.
+    Link(Metadata, PathBuf),
+}
+
+/// Why a walk does not go on.
+enum Stop {
+    /// It was asked to stop.
+    Wished,
+    /// A bound was passed.
+    Bound(OfferError),
 }
 
 impl Walker<'_> {
     /// One of the given paths, with all that is in it, under `name`.
     fn argument(&mut self, path: &Path, name: &[u8], metadata: &Metadata) -> Result<(), ScanError> {
         let mut path = path.to_path_buf();
+        let mut levels = Vec::new();
+        let outcome = self.walk_argument(&mut path, name, metadata, &mut levels);
+        outcome.map_err(|stop| match stop {
+            Stop::Wished => ScanError::Stopped,
+            Stop::Bound(limit) => {
+                let found = self.found();
+                let folders = path.ancestors().skip(1).zip(levels.iter().rev());
+                let open = folders.map(|(folder, level)| (folder, found - level.before));
+                self.large.refuse(limit, found, open)
+            }
+        })
+    }
+
+    /// Goes through one of the given paths. `path` is where it is, and `levels` are the folders that it is in.
+    fn walk_argument(
+        &mut self,
+        path: &mut PathBuf,
+        name: &[u8],
+        metadata: &Metadata,
+        levels: &mut Vec<Level>,
+    ) -> Result<(), Stop> {
         let mut relative = name.to_owned();
         if metadata.is_file() {
-            if let Err(error) = may_read(&path) {
-                self.warn(ScanWarning::Unreadable(path, error.kind()));
+            if let Err(error) = may_read(path) {
+                self.warn(ScanWarning::Unreadable(path.clone(), error.kind()));
                 return Ok(());
             }
-            self.add(&path, &relative, metadata)?;
+            self.add(path, &relative, metadata)?;
             return Ok(());
         }
         if !metadata.is_dir() {
-            self.warn(ScanWarning::Special(path));
+            self.warn(ScanWarning::Special(path.clone()));
             return Ok(());
         }
-        let mut levels = Vec::new();
-        if self.add(&path, &relative, metadata)? {
-            levels.extend(self.enter(&path, path.clone(), relative.len()));
+        if self.add(path, &relative, metadata)? {
+            levels.extend(self.enter(path, relative.len()));
         }
         while let Some(level) = levels.last_mut() {
             if (self.stopped)() {
-                return Err(ScanError::Stopped);
+                return Err(Stop::Wished);
             }
             let Some(name) = level.names.next() else {
+                self.large.note(path, self.found() - level.before);
                 levels.pop();
                 path.pop();
                 continue;
             };
             relative.truncate(level.relative_length);
             path.push(&name);
-            let entered = self.name(&path, &name, &mut relative, &levels)?;
-            match entered {
+            match self.name(path, &name, &mut relative)? {
                 Some(level) => levels.push(level),
                 None => _ = path.pop(),
             }
+        }
+        Ok(())
+    }
+
+    /// Files, folders and links so far.
+    fn found(&self) -> u32 {
+        // The links are not more than entries may be.
+        self.builder.totals().entries() + self.links.count() as u32
+    }
+
+    /// Adds the links, behind all that they may lead to.
+    fn add_links(&mut self, roots: &[Root], items: &mut [ScannedItem]) -> Result<(), ScanError> {
+        let found = self.found();
+        for (item, link, target) in self.links.resolve(roots, &self.builder) {
+            let outcome = match target {
+                Some(target) => self
+                    .push(link.entry(target))
+                    .map(|added| added.map_err(Some)),
+                None => Ok(Err(None)),
+            };
+            let refused = match outcome {
+                Ok(Ok(())) => continue,
+                Ok(Err(Some(refused))) => ScanWarning::NameRefused(link.path, refused),
+                Ok(Err(None)) => ScanWarning::LinkLeftOut(link.path),
+                Err(limit) => return Err(self.large.refuse(limit, found, iter::empty())),
+            };
+            self.warn(refused);
+            items[item].left_out += 1;
         }
         Ok(())
     }
@@ -259,28 +259,37 @@ impl Walker<'_> {
         path: &Path,
         name: &OsString,
         relative: &mut Vec<u8>,
-        levels: &[Level],
-    ) -> Result<Option<Level>, ScanError> {
+    ) -> Result<Option<Level>, Stop> {
         let Some(name) = to_bytes(name) else {
             self.warn(ScanWarning::NameNotUnicode(path.to_path_buf()));
             return Ok(None);
         };
         relative.push(b'/');
         relative.extend(name);
-        match self.look(path, levels) {
+        match self.look(path) {
             Ok(Found::File(metadata)) => {
                 self.add(path, relative, &metadata)?;
                 Ok(None)
             }
-            Ok(Found::Folder(metadata, canonical)) => {
-                match self.check_and_add(path, relative, &metadata)? {
-                    Ok(()) => Ok(self.enter(path, canonical, relative.len())),
-                    Err(refused) => {
-                        self.leave_out_below(path, refused)?;
-                        Ok(None)
-                    }
+            Ok(Found::Link(metadata, target)) => {
+                if self.found() >= MAX_OFFER_ENTRIES {
+                    return Err(Stop::Bound(OfferError::TooManyEntries));
                 }
+                self.links.push(FoundLink {
+                    path: path.to_path_buf(),
+                    relative: relative.clone(),
+                    target,
+                    modified: modified(&metadata),
+                });
+                Ok(None)
             }
+            Ok(Found::Folder(metadata)) => match self.check_and_add(path, relative, &metadata)? {
+                Ok(()) => Ok(self.enter(path, relative.len())),
+                Err(refused) => {
+                    self.leave_out_below(path, refused)?;
+                    Ok(None)
+                }
+            },
             Err(warning) => {
                 self.warn(warning);
                 Ok(None)
@@ -288,41 +297,38 @@ impl Walker<'_> {
         }
     }
 
-    /// What stands under a name, links followed where they stay inside.
-    fn look(&self, path: &Path, levels: &[Level]) -> Result<Found, ScanWarning> {
+    /// What stands under a name: a link as one, where it leads to something inside.
+    fn look(&self, path: &Path) -> Result<Found, ScanWarning> {
         let unreadable =
             |error: io::Error| ScanWarning::Unreadable(path.to_path_buf(), error.kind());
         let metadata = path.symlink_metadata().map_err(unreadable)?;
-        let parent = levels.last().map(|level| level.canonical.as_path());
-        let (metadata, canonical) = if metadata.is_symlink() {
+        if metadata.is_symlink() {
             let target = path
                 .canonicalize()
                 .map_err(|_| ScanWarning::LinkBroken(path.to_path_buf()))?;
             if !self.roots.iter().any(|(root, _)| target.starts_with(root)) {
                 return Err(ScanWarning::LinkOutside(path.to_path_buf()));
             }
-            (target.metadata().map_err(unreadable)?, target)
-        } else {
-            let name = path.file_name().unwrap_or_default();
-            (
-                metadata,
-                parent.map_or_else(PathBuf::new, |parent| parent.join(name)),
-            )
-        };
-        if metadata.is_file() {
+            if path.starts_with(&target) {
+                return Err(ScanWarning::LinkLoop(path.to_path_buf()));
+            }
+            let there = target.metadata().map_err(unreadable)?;
+            if !there.is_file() && !there.is_dir() {
+                return Err(ScanWarning::Special(path.to_path_buf()));
+            }
+            Ok(Found::Link(metadata, target))
+        } else if metadata.is_file() {
             may_read(path).map_err(unreadable)?;
             Ok(Found::File(metadata))
-        } else if !metadata.is_dir() {
-            Err(ScanWarning::Special(path.to_path_buf()))
-        } else if levels.iter().any(|level| level.canonical == canonical) {
-            Err(ScanWarning::LinkLoop(path.to_path_buf()))
+        } else if metadata.is_dir() {
+            Ok(Found::Folder(metadata))
         } else {
-            Ok(Found::Folder(metadata, canonical))
+            Err(ScanWarning::Special(path.to_path_buf()))
         }
     }
 
     /// Counts what is in a folder that is left out, each thing by itself. No link is followed.
-    fn leave_out_below(&mut self, folder: &Path, refused: NameError) -> Result<(), ScanError> {
+    fn leave_out_below(&mut self, folder: &Path, refused: NameError) -> Result<(), Stop> {
         let mut folders = vec![folder.to_path_buf()];
         while let Some(folder) = folders.pop() {
             let entries = match fs::read_dir(&folder) {
@@ -334,7 +340,7 @@ impl Walker<'_> {
             };
             for entry in entries {
                 if (self.stopped)() {
-                    return Err(ScanError::Stopped);
+                    return Err(Stop::Wished);
                 }
                 match entry {
                     Ok(entry) => {
@@ -351,24 +357,22 @@ impl Walker<'_> {
     }
 
     /// Adds an entry, unless a receiver would refuse its name; whether it was added.
-    fn add(
-        &mut self,
-        path: &Path,
-        relative: &[u8],
-        metadata: &Metadata,
-    ) -> Result<bool, ScanError> {
+    fn add(&mut self, path: &Path, relative: &[u8], metadata: &Metadata) -> Result<bool, Stop> {
         Ok(self.check_and_add(path, relative, metadata)?.is_ok())
     }
 
-    /// Adds an entry, unless a receiver would refuse its name, and then says why.
+    /// Adds an entry, unless a receiver would refuse its name, and then says why. A file that is in the offer under
+    /// another name is added as that.
     fn check_and_add(
         &mut self,
         path: &Path,
         relative: &[u8],
         metadata: &Metadata,
-    ) -> Result<Result<(), NameError>, ScanError> {
+    ) -> Result<Result<(), NameError>, Stop> {
         let kind = if metadata.is_dir() {
             EntryKind::Folder
+        } else if let Some(first) = self.links.first_name(metadata) {
+            EntryKind::SameFile { first }
         } else {
             EntryKind::File {
                 size: metadata.len(),
@@ -378,22 +382,35 @@ impl Walker<'_> {
         let entry = Entry {
             path: relative,
             kind,
-            // Every system here says when; one that does not has it at 1970.
-            modified: metadata
-                .modified()
-                .map_or_else(|_| ModifiedTime::default(), ModifiedTime::from),
+            modified: modified(metadata),
             others: others_access(metadata),
         };
-        if let Err(refused) = self.names.check(entry) {
-            self.warn(ScanWarning::NameRefused(path.to_path_buf(), refused));
-            return Ok(Err(refused));
+        let index = self.builder.totals().entries();
+        match self.push(entry).map_err(Stop::Bound)? {
+            Ok(()) => {
+                if matches!(kind, EntryKind::File { .. }) {
+                    self.links.note_file(metadata, index);
+                }
+                Ok(Ok(()))
+            }
+            Err(refused) => {
+                self.warn(ScanWarning::NameRefused(path.to_path_buf(), refused));
+                Ok(Err(refused))
+            }
         }
-        self.builder.push(entry)?;
-        Ok(Ok(()))
+    }
+
+    /// Adds an entry, unless a receiver would refuse its name, and then says why.
+    fn push(&mut self, entry: Entry<'_>) -> Result<Result<(), NameError>, OfferError> {
+        match self.names.check(entry) {
+            Ok(()) => Ok(Ok(self.builder.push(entry)?)),
+            Err(NameError::TooMany) => Err(OfferError::TooManyEntries),
+            Err(refused) => Ok(Err(refused)),
+        }
     }
 
     /// Lists a folder; `None`, with a warning, if that cannot be done.
-    fn enter(&mut self, path: &Path, canonical: PathBuf, relative_length: usize) -> Option<Level> {
+    fn enter(&mut self, path: &Path, relative_length: usize) -> Option<Level> {
         let names: io::Result<Vec<_>> = fs::read_dir(path).and_then(|entries| {
             entries
                 .map(|entry| entry.map(|entry| entry.file_name()))
@@ -404,8 +421,8 @@ impl Walker<'_> {
                 names.sort_unstable();
                 Some(Level {
                     names: names.into_iter(),
-                    canonical,
                     relative_length,
+                    before: self.found(),
                 })
             }
             Err(error) => {
@@ -429,51 +446,5 @@ impl Walker<'_> {
         if self.warnings.len() < WARNINGS_KEPT {
             self.warnings.push(warning);
         }
-    }
-}
-
-/// Fails where this person may not read a file, as far as the system says so without opening it.
-fn may_read(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use rustix::fs::{Access, AtFlags, CWD, accessat};
-        match accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS) {
-            Err(error @ rustix::io::Errno::ACCESS) => Err(error.into()),
-            // Whatever else there is comes up when it is read.
-            _ => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        Ok(())
-    }
-}
-
-/// Whether the file's owner may execute it.
-fn is_executable(metadata: &Metadata) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        metadata.permissions().mode() & 0o100 != 0
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = metadata;
-        false
-    }
-}
-
-/// What others than its owner may do with it. Lists of access beyond the mode are not looked at.
-fn others_access(metadata: &Metadata) -> OthersAccess {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        OthersAccess::from_mode(metadata.permissions().mode())
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = metadata;
-        OthersAccess::ALL
     }
 }

@@ -25,7 +25,7 @@ pub use desktop::*;
 pub use diagnosis::{Disclosure, diagnosis, diagnosis_rows, hint, verdict};
 use failure::file_cause;
 pub use failure::{failure, file_failed};
-pub use units::{count, duration, grouped, rate, round_trip, size, time_left};
+pub use units::{and_links, count, duration, grouped, rate, round_trip, size, time_left};
 #[cfg(feature = "gui")]
 pub use window::*;
 pub use wrap::wrapped;
@@ -161,8 +161,11 @@ pub fn code_elsewhere(code: &ShownCode) -> Vec<String> {
 
 /// What a share holds.
 #[must_use]
-pub fn scanned(files: u64, bytes: u64, left_out: LeftOutCount) -> String {
-    let mut line = format!("Sharing {}, {}", count(files, "file", "files"), size(bytes));
+pub fn scanned(files: u64, bytes: u64, links: u64, left_out: LeftOutCount) -> String {
+    let mut line = format!("Sharing {}", count(files, "file", "files"));
+    line.push_str(&and_links(links));
+    line.push_str(", ");
+    line.push_str(&size(bytes));
     if !left_out.is_none() {
         line.push_str("; ");
         line.push_str(&left_out_in_all(left_out));
@@ -208,6 +211,7 @@ pub fn left_out(found: &str, reason: &LeftOut) -> String {
     let why = match reason {
         LeftOut::LinkOutside => "it is a link to something outside what you send".to_owned(),
         LeftOut::LinkLoop => "it is a link back to a folder it is in".to_owned(),
+        LeftOut::LinkLeftOut => "it is a link to something that is left out".to_owned(),
         LeftOut::LinkBroken => "it is a link to nothing".to_owned(),
         LeftOut::Special => "it is not a file or a folder".to_owned(),
         LeftOut::NotUnicode => "its name is not Unicode text".to_owned(),
@@ -287,6 +291,7 @@ pub fn offer(device: &str, offer: &OfferSummary) -> Vec<String> {
         what.push_str(" in ");
         what.push_str(&count(offer.folders, "folder", "folders"));
     }
+    what.push_str(&and_links(offer.links));
     let mut lines = vec![format!(
         "{} offers {what}, {}:",
         name(device),

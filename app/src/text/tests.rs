@@ -18,7 +18,7 @@ const STAGES: [Stage; 8] = [
     Stage::Disk,
 ];
 
-const KINDS: [FailureKind; 40] = [
+const KINDS: [FailureKind; 42] = [
     FailureKind::RendezvousUnreachable,
     FailureKind::RendezvousBusy,
     FailureKind::NoSuchCode,
@@ -54,6 +54,8 @@ const KINDS: [FailureKind; 40] = [
     FailureKind::TooManyOpen,
     FailureKind::LinkInTheWay,
     FailureKind::Quota,
+    FailureKind::TargetMissing,
+    FailureKind::NoLinks,
     FailureKind::NothingToSend,
     FailureKind::OfferTooLarge,
     FailureKind::Cancelled,
@@ -155,6 +157,7 @@ fn names_from_a_peer_are_harmless_wherever_they_are_shown() {
             files: 1,
             folders: 0,
             bytes: 1,
+            links: 0,
             top_names: vec![nasty.to_owned()],
             kept: 0,
             conflicts: 0,
@@ -181,6 +184,7 @@ fn other_lines_are_sentences() {
     for reason in [
         LeftOut::LinkOutside,
         LeftOut::LinkLoop,
+        LeftOut::LinkLeftOut,
         LeftOut::LinkBroken,
         LeftOut::Special,
         LeftOut::NotUnicode,
@@ -195,8 +199,8 @@ fn other_lines_are_sentences() {
         assert_sentence(&wrong_guess(left));
     }
     for line in [
-        scanned(3, 12_400_000, left_out_count(2, 0)),
-        scanned(3, 12_400_000, left_out_count(2, 1)),
+        scanned(3, 12_400_000, 0, left_out_count(2, 0)),
+        scanned(3, 12_400_000, 0, left_out_count(2, 1)),
         left_out_by_sender(left_out_count(1, 1)),
         left_out_more(7),
         paired("Ada's laptop"),
@@ -278,6 +282,7 @@ fn offer_names_count_size_room_and_conflicts() {
             files: 3,
             folders: 1,
             bytes: 12_400_000,
+            links: 0,
             top_names: vec!["holiday".to_owned()],
             kept: 1000,
             conflicts: 2,
@@ -329,6 +334,7 @@ fn what_did_not_arrive_is_said_first_with_its_count_and_cause() {
         files: 3,
         folders: 1,
         bytes: 12_400_000,
+        links: 0,
         left_out: left_out_count(1, 0),
         top_names: vec!["holiday".to_owned()],
         kept: 0,

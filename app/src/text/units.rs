@@ -86,6 +86,15 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
     format!("{} {noun}", grouped(number))
 }
 
+/// How many links there are, behind a count of other things; nothing if there are none.
+#[must_use]
+pub fn and_links(links: u64) -> String {
+    match links {
+        0 => String::new(),
+        links => format!(" and {}", count(links, "link", "links")),
+    }
+}
+
 /// A whole number with its thousands set apart: `12,345`.
 #[must_use]
 pub fn grouped(number: u64) -> String {

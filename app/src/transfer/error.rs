@@ -145,6 +145,7 @@ impl From<OfferError> for TransferError {
             OfferError::ManifestTooLong => "an offer of too many names",
             OfferError::PathLength => "an offer with a path too long",
             OfferError::TooManyBytes => "an offer of too many bytes",
+            OfferError::LinkTarget => "an offer with a link that leads where it may not",
             OfferError::Malformed => "a malformed offer",
         })
     }

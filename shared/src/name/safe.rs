@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::check::components;
 use super::{display_safe, lossy};
@@ -69,6 +69,38 @@ impl<'a> SafeName<'a> {
         self.0
             .strip_prefix(folder.as_bytes())
             .is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+    }
+
+    /// Another name in the same folder: that of what `name` ends in.
+    #[must_use]
+    pub fn beside(&self, name: &SafeName<'_>) -> SafeName<'static> {
+        let start = self.last_separator().map_or(0, |separator| separator + 1);
+        let name = name.file_name();
+        SafeName(Cow::Owned([&self.0[..start], name.as_bytes()].concat()))
+    }
+
+    /// The relative path that leads here from `folder`, or from the destination itself without one.
+    #[must_use]
+    pub fn path_from(&self, folder: Option<&SafeName<'_>>) -> PathBuf {
+        let mut here = self.components().peekable();
+        let mut there = folder
+            .iter()
+            .flat_map(|folder| folder.components())
+            .peekable();
+        while let (Some(one), Some(other)) = (here.peek(), there.peek())
+            && one == other
+        {
+            here.next();
+            there.next();
+        }
+        let mut path: PathBuf = there.map(|_| "..").collect();
+        for component in here {
+            path.push(component.as_path());
+        }
+        if path.as_os_str().is_empty() {
+            path.push(".");
+        }
+        path
     }
 
     /// The `number`th other name beside this one: `name (1).ext`.

@@ -760,3 +760,30 @@ proptest! {
         prop_assert_eq!(&display_safe(&shown, max_chars), &shown);
     }
 }
+
+#[test]
+fn what_a_link_says_leads_from_its_folder_to_the_name_and_never_above_both() {
+    let unix = |name| place(NameRules::new(Platform::Unix), name).unwrap();
+    for (to, from, text) in [
+        ("a", None, "a"),
+        ("a/b", None, "a/b"),
+        ("a/b", Some("a"), "b"),
+        ("a/b", Some("a/c"), "../b"),
+        ("a", Some("a/c"), ".."),
+        ("a", Some("a"), "."),
+        ("x/y", Some("a/b"), "../../x/y"),
+        ("ab/y", Some("a"), "../ab/y"),
+    ] {
+        let from = from.map(unix);
+        let path = unix(to).path_from(from.as_ref());
+        assert_eq!(path, Path::new(text), "{to}");
+        // As often up as there are folders to go up from, at most.
+        let up = path
+            .components()
+            .filter(|part| *part == Component::ParentDir);
+        let depth = from.map_or(0, |from| from.components().count());
+        assert!(up.count() <= depth, "{to}");
+    }
+    assert_eq!(unix("a/b").beside(&unix("c (1)")).as_bytes(), b"a/c (1)");
+    assert_eq!(unix("b").beside(&unix("x/c")).as_bytes(), b"c");
+}

@@ -130,14 +130,14 @@ pub struct PlacedManifest {
     plan: NamePlan,
 }
 
-/// One file or folder of an offer, and where it goes.
+/// One file, folder or link of an offer, and where it goes.
 #[derive(Debug, Clone)]
 pub struct PlacedEntry<'a> {
     /// Its relative path, as the sender has it.
     pub path: &'a [u8],
     /// Where it goes at the destination; `None` if it cannot be there, and is left out.
     pub place: Option<SafeName<'a>>,
-    /// File or folder.
+    /// What it is.
     pub kind: EntryKind,
     /// When it was last modified.
     pub modified: ModifiedTime,

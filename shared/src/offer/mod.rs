@@ -1,5 +1,8 @@
 //! The offer's manifest: names, sizes and times of what is proposed, compact and in pages.
 //!
+//! What a link leads to, and what has a second name, crosses once: a link and a second name are entries that
+//! say the index of another, which came before them. They are never the way to anything.
+//!
 //! The encoded pages are the wire form and the form in memory on both sides, so that a million
 //! entries cost what they cost on the wire. Entries stand in depth-first order, a folder before what
 //! is in it; entry `i` of the manifest is file or folder `i` of the whole protocol. A page can be
@@ -7,11 +10,14 @@
 //!
 //! ```text
 //! page   = entry*                           at most MAX_PAGE_BYTES bytes
-//! entry  = flags      u8                    bits 0-1 what it is: 0 file, 1 folder, 2 program; bits 2-7 what
-//!                                          others (2-4) and the group (5-7) may not do: execute, write, read
+//! entry  = flags      u8                    bits 0-1 what it is: 0 file, 1 folder, 2 program, 3 another; bits 2-7
+//!                                          of the first three: what
+//!                                          others (2-4) and the group (5-7) may not do: execute, write, read; of
+//!                                          another: 0 link, 1 the same file
 //!          shared     varint                bytes of the path taken from the entry before in this page
 //!          length     varint, bytes         the rest of the path, '/' between components
 //!          size       varint                files only, at most 2^63 - 1
+//!          index      varint                of another: the entry that it leads to, or is a name of
 //!          seconds    zigzag varint         modification time since 1970
 //!          nanos      varint                below 1,000,000,000
 //! varint = 7 bits a byte, least significant first, bit 7 set on all but the last
@@ -23,6 +29,7 @@
 
 mod access;
 mod checked;
+mod kinds;
 mod left_out;
 mod names;
 mod page;
@@ -36,6 +43,7 @@ pub use access::OthersAccess;
 pub use checked::{
     CheckedManifest, OfferReader, PageError, PlacedCursor, PlacedEntry, PlacedManifest,
 };
+use kinds::Kinds;
 pub use left_out::LeftOutCount;
 pub use names::NameChecker;
 use page::Decoder;
@@ -57,14 +65,24 @@ pub enum EntryKind {
     },
     /// A folder.
     Folder,
+    /// A symbolic link to another file or folder of the offer.
+    Link {
+        /// Index of the entry that it leads to: one before it, no link and no second name.
+        target: u32,
+    },
+    /// Another name of a file of the offer: a hard link.
+    SameFile {
+        /// Index of the entry of that file: one before it.
+        first: u32,
+    },
 }
 
-/// One file or folder of an offer.
+/// One file, folder or link of an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// Relative path, components separated by `/`; 1 to [`MAX_NAME_BYTES`] bytes.
     pub path: &'a [u8],
-    /// File or folder.
+    /// What it is.
     pub kind: EntryKind,
     /// When it was last modified.
     pub modified: ModifiedTime,
@@ -79,6 +97,8 @@ pub struct Totals {
     pub files: u32,
     /// Folders.
     pub folders: u32,
+    /// Links, and second names of files.
+    pub links: u32,
     /// Bytes in all the files together.
     pub bytes: u64,
     /// Those of the files that have no bytes.
@@ -86,10 +106,10 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Files and folders together.
+    /// Files, folders and links together.
     #[must_use]
     pub const fn entries(&self) -> u32 {
-        self.files + self.folders
+        self.files + self.folders + self.links
     }
 }
 
@@ -97,7 +117,7 @@ impl Totals {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum OfferError {
     /// More than [`MAX_OFFER_ENTRIES`] entries.
-    #[error("more than {MAX_OFFER_ENTRIES} files and folders")]
+    #[error("more than {MAX_OFFER_ENTRIES} files, folders and links")]
     TooManyEntries,
     /// The pages together pass [`MAX_MANIFEST_BYTES`].
     #[error("the list of names is longer than {MAX_MANIFEST_BYTES} bytes")]
@@ -108,6 +128,9 @@ pub enum OfferError {
     /// One file, or all of them together, pass [`MAX_FILE_BYTES`].
     #[error("the sizes add up to more than {MAX_FILE_BYTES} bytes")]
     TooManyBytes,
+    /// A link, or a second name, is of no entry that it can be of.
+    #[error("a link leads to nothing that it may lead to")]
+    LinkTarget,
     /// A page from a peer does not follow the format.
     #[error("a page of the offer is malformed")]
     Malformed,
@@ -118,6 +141,7 @@ pub enum OfferError {
 pub struct ManifestBuilder {
     pages: Vec<Page>,
     totals: Totals,
+    kinds: Kinds,
     /// Bytes in `pages`.
     page_bytes: usize,
     /// The page being written, and the path of its last entry.
@@ -142,6 +166,7 @@ impl ManifestBuilder {
         if entry.path.is_empty() || entry.path.len() > MAX_NAME_BYTES {
             return Err(OfferError::PathLength);
         }
+        self.kinds.check(entry.kind)?;
         let totals = count(self.totals, entry.kind)?;
         let before = self.open.len();
         page::encode(&mut self.open, &self.last_path, entry);
@@ -153,6 +178,7 @@ impl ManifestBuilder {
         self.last_path.clear();
         self.last_path.extend(entry.path);
         self.totals = totals;
+        self.kinds.push(entry.kind);
         Ok(())
     }
 
@@ -174,7 +200,9 @@ impl ManifestBuilder {
         let mut decoder = Decoder::new();
         while decoder.position() < bytes.len() {
             let entry = decoder.next(bytes)?;
+            self.kinds.check(entry.kind)?;
             self.totals = count(self.totals, entry.kind)?;
+            self.kinds.push(entry.kind);
             check(entry)?;
         }
         self.add_page(first, bytes.into()).map_err(E::from)
@@ -191,6 +219,20 @@ impl ManifestBuilder {
             pages: self.pages.into_boxed_slice(),
             totals: self.totals,
         })
+    }
+
+    /// Calls `visit` with the index and the entry of all that was added so far.
+    pub fn for_each(&self, mut visit: impl FnMut(u32, Entry<'_>)) {
+        let closed = self.pages.iter().map(|page| (page.first, &*page.bytes));
+        for (mut index, bytes) in closed.chain([(self.open_first, self.open.as_slice())]) {
+            let mut decoder = Decoder::new();
+            while decoder.position() < bytes.len()
+                && let Ok(entry) = decoder.next(bytes)
+            {
+                visit(index, entry);
+                index += 1;
+            }
+        }
     }
 
     /// What was added so far.
@@ -234,6 +276,7 @@ fn count(mut totals: Totals, kind: EntryKind) -> Result<Totals, OfferError> {
                 .ok_or(OfferError::TooManyBytes)?;
         }
         EntryKind::Folder => totals.folders += 1,
+        EntryKind::Link { .. } | EntryKind::SameFile { .. } => totals.links += 1,
     }
     Ok(totals)
 }

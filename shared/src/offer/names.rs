@@ -31,7 +31,10 @@ impl NameChecker {
     pub fn check(&mut self, entry: Entry<'_>) -> Result<(), NameError> {
         name::check(entry.path)?;
         let kind = match entry.kind {
-            EntryKind::File { .. } => name::EntryKind::File,
+            // Nothing may lie below a link: it is no folder, whatever it leads to.
+            EntryKind::File { .. } | EntryKind::Link { .. } | EntryKind::SameFile { .. } => {
+                name::EntryKind::File
+            }
             EntryKind::Folder => name::EntryKind::Folder,
         };
         self.seen.insert(entry.path, kind)

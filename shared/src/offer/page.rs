@@ -6,31 +6,42 @@ use crate::limits::{MAX_FILE_BYTES, MAX_NAME_BYTES};
 const FILE: u8 = 0;
 const FOLDER: u8 = 1;
 const PROGRAM: u8 = 2;
+/// A link, or a second name of a file.
+const ANOTHER: u8 = 3;
 /// The bits of a flags byte that say what an entry is.
 const KIND: u8 = 3;
 /// Where those begin that say what others may not do.
 const CLOSED_SHIFT: u32 = 2;
+/// The flags byte of a link, and that of a second name.
+const LINK: u8 = ANOTHER;
+const SAME_FILE: u8 = ANOTHER | 1 << CLOSED_SHIFT;
 const NANOS_PER_SECOND: u32 = 1_000_000_000;
 /// Bytes in the longest varint of 64 bits.
 const VARINT_LIMIT: u32 = 10;
 
 /// Appends `entry`, whose path follows `previous` in its page.
 pub(super) fn encode(page: &mut Vec<u8>, previous: &[u8], entry: Entry<'_>) {
-    let kind = match entry.kind {
-        EntryKind::Folder => FOLDER,
+    let closed = closed(entry.others) << CLOSED_SHIFT;
+    page.push(match entry.kind {
+        EntryKind::Folder => FOLDER | closed,
         EntryKind::File {
             executable: true, ..
-        } => PROGRAM,
-        EntryKind::File { .. } => FILE,
-    };
-    page.push(kind | closed(entry.others) << CLOSED_SHIFT);
+        } => PROGRAM | closed,
+        EntryKind::File { .. } => FILE | closed,
+        EntryKind::Link { .. } => LINK,
+        EntryKind::SameFile { .. } => SAME_FILE,
+    });
     let shared = shared_prefix(previous, entry.path);
     let rest = &entry.path[shared..];
     put_varint(page, shared as u64);
     put_varint(page, rest.len() as u64);
     page.extend_from_slice(rest);
-    if let EntryKind::File { size, .. } = entry.kind {
-        put_varint(page, size);
+    match entry.kind {
+        EntryKind::File { size, .. } => put_varint(page, size),
+        EntryKind::Link { target: index } | EntryKind::SameFile { first: index } => {
+            put_varint(page, index.into());
+        }
+        EntryKind::Folder => {}
     }
     let seconds = entry.modified.seconds;
     put_varint(page, ((seconds << 1) ^ (seconds >> 63)).cast_unsigned());
@@ -86,13 +97,25 @@ impl Decoder {
     pub(super) fn next(&mut self, page: &[u8]) -> Result<Entry<'_>, OfferError> {
         let flags = self.byte(page)?;
         self.read_path(page)?;
-        let kind = match flags & KIND {
-            FOLDER => EntryKind::Folder,
-            kind @ (FILE | PROGRAM) => EntryKind::File {
+        let kind = match (flags & KIND, flags) {
+            (FOLDER, _) => EntryKind::Folder,
+            (kind @ (FILE | PROGRAM), _) => EntryKind::File {
                 size: self.varint(page)?,
                 executable: kind == PROGRAM,
             },
+            (_, LINK) => EntryKind::Link {
+                target: self.index(page)?,
+            },
+            (_, SAME_FILE) => EntryKind::SameFile {
+                first: self.index(page)?,
+            },
             _ => return Err(OfferError::Malformed),
+        };
+        let others = match kind {
+            EntryKind::File { .. } | EntryKind::Folder => {
+                OthersAccess::from_mode(!u32::from(flags >> CLOSED_SHIFT))
+            }
+            EntryKind::Link { .. } | EntryKind::SameFile { .. } => OthersAccess::ALL,
         };
         if matches!(kind, EntryKind::File { size, .. } if size > MAX_FILE_BYTES) {
             return Err(OfferError::TooManyBytes);
@@ -107,7 +130,7 @@ impl Decoder {
             path: &self.path,
             kind,
             modified: ModifiedTime { seconds, nanos },
-            others: OthersAccess::from_mode(!u32::from(flags >> CLOSED_SHIFT)),
+            others,
         })
     }
 
@@ -134,6 +157,10 @@ impl Decoder {
             .ok()
             .filter(|length| *length <= MAX_NAME_BYTES)
             .ok_or(OfferError::PathLength)
+    }
+
+    fn index(&mut self, page: &[u8]) -> Result<u32, OfferError> {
+        u32::try_from(self.varint(page)?).map_err(|_| OfferError::LinkTarget)
     }
 
     fn varint(&mut self, page: &[u8]) -> Result<u64, OfferError> {

@@ -1,4 +1,6 @@
 use proptest::prelude::*;
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
 
 use super::*;
 
@@ -124,6 +126,96 @@ fn a_million_entries_are_the_most() {
     assert_eq!(builder.totals().entries(), MAX_OFFER_ENTRIES);
 }
 
+fn entry(path: &str, kind: EntryKind) -> Entry<'_> {
+    Entry {
+        kind,
+        ..folder(path)
+    }
+}
+
+const fn link(target: u32) -> EntryKind {
+    EntryKind::Link { target }
+}
+
+const fn same_file(first: u32) -> EntryKind {
+    EntryKind::SameFile { first }
+}
+
+#[test]
+fn links_and_second_names_survive_the_wire() {
+    let mut builder = ManifestBuilder::new();
+    for entry in [
+        folder("tree"),
+        file("tree/a", 7),
+        entry("tree/again", same_file(1)),
+        entry("tree/to a", link(1)),
+        entry("tree/to all", link(0)),
+    ] {
+        builder.push(entry).unwrap();
+    }
+    let totals = builder.totals();
+    assert_eq!((totals.files, totals.folders, totals.links), (1, 1, 3));
+    assert_eq!((totals.bytes, totals.entries()), (7, 5));
+    check_crosses(&builder.finish().unwrap());
+}
+
+#[test]
+fn what_leads_to_nothing_that_it_may_lead_to_is_refused_at_both_ends() {
+    for kind in [
+        // Itself, what follows, what is not there.
+        link(4),
+        same_file(4),
+        link(5),
+        same_file(u32::MAX),
+        // A link, a second name: no chains.
+        link(2),
+        link(3),
+        same_file(2),
+        same_file(3),
+        // A folder has one name.
+        same_file(0),
+    ] {
+        let mut builder = ManifestBuilder::new();
+        for entry in [
+            folder("tree"),
+            file("tree/a", 7),
+            entry("tree/again", same_file(1)),
+            entry("tree/to a", link(1)),
+        ] {
+            builder.push(entry).unwrap();
+        }
+        let hostile = entry("tree/hostile", kind);
+        assert_eq!(
+            builder.push(hostile),
+            Err(OfferError::LinkTarget),
+            "{kind:?}"
+        );
+        let manifest = builder.finish().unwrap();
+        let mut page = manifest.pages().next().unwrap().to_vec();
+        page::encode(&mut page, b"", hostile);
+        let mut builder = ManifestBuilder::new();
+        let outcome = builder.push_page(&page, |_| Ok::<_, OfferError>(()));
+        assert_eq!(outcome, Err(OfferError::LinkTarget), "{kind:?}");
+    }
+}
+
+#[test]
+fn nothing_lies_below_a_link() {
+    use crate::name::NameError;
+    let mut names = NameChecker::new(&mut ChaCha20Rng::seed_from_u64(1));
+    names.check(folder("tree")).unwrap();
+    names.check(entry("tree/link", link(0))).unwrap();
+    assert_eq!(
+        names.check(file("tree/link/x", 1)),
+        Err(NameError::Collision)
+    );
+    assert_eq!(names.check(folder("tree/link")), Err(NameError::Collision));
+    assert_eq!(
+        names.check(entry("tree/link/../../x", link(0))),
+        Err(NameError::Dots)
+    );
+}
+
 proptest! {
     #[test]
     fn any_entries_survive_the_wire(
@@ -161,7 +253,18 @@ proptest! {
         if outcome.is_ok() {
             let manifest = builder.finish().unwrap();
             let mut again = 0;
-            manifest.for_each(|_, _| again += 1);
+            let mut kinds: Vec<bool> = Vec::new();
+            manifest.for_each(|index, entry| {
+                again += 1;
+                let leads_to = match entry.kind {
+                    EntryKind::Link { target: index } | EntryKind::SameFile { first: index } => Some(index),
+                    EntryKind::File { .. } | EntryKind::Folder => None,
+                };
+                if let Some(other) = leads_to {
+                    assert!(other < index && !kinds[other as usize]);
+                }
+                kinds.push(leads_to.is_some());
+            });
             assert_eq!(again, seen);
         }
     }
@@ -171,6 +274,9 @@ proptest! {
         let mut builder = ManifestBuilder::new();
         for index in 0..20 {
             builder.push(file(&format!("folder/é{index}"), index)).unwrap();
+            let first = 2 * index as u32;
+            let kind = if index % 2 == 0 { link(first) } else { same_file(first) };
+            builder.push(entry(&format!("folder/l{index}"), kind)).unwrap();
         }
         let manifest = builder.finish().unwrap();
         let mut page = manifest.pages().next().unwrap().to_vec();

@@ -177,6 +177,7 @@ fn told(messages: Vec<ReceiverMessage>) -> Result<(), Violation> {
     let mut sending = Sending::new(Totals {
         files: 3,
         folders: 1,
+        links: 0,
         bytes: 8,
         empty: 1,
     });
@@ -201,6 +202,7 @@ fn impossible_books_are_not_believed() {
     let mut sending = Sending::new(Totals {
         files: 3,
         folders: 1,
+        links: 0,
         bytes: 8,
         empty: 1,
     });
@@ -247,6 +249,7 @@ fn what_was_accepted_is_what_is_wanted() {
     let offered = Totals {
         files: 3,
         folders: 0,
+        links: 0,
         bytes: 8,
         empty: 1,
     };

@@ -39,6 +39,8 @@ pub enum SenderMessage {
         files: u32,
         /// Folders.
         folders: u32,
+        /// Links, and second names of files.
+        links: u32,
         /// Bytes in all files together.
         bytes: u64,
         /// How many pages follow.
@@ -75,7 +77,7 @@ pub enum ReceiverMessage {
     },
     /// The offer is not taken.
     Decline(DeclineReason),
-    /// Entries `first` to `last`, both included, are wanted from their start; folders among them
+    /// Entries `first` to `last`, both included, are wanted from their start; folders and links among them
     /// are passed over. Each file may be wanted once in a transfer.
     Want {
         /// Index of the first entry.
@@ -165,11 +167,15 @@ pub enum FileReason {
     LinkInTheWay,
     /// Whoever runs the receiver has used up what they may have on the disk.
     Quota,
+    /// What it leads to, or is another name of, is not at the receiver's.
+    TargetMissing,
+    /// It is a link to a folder, and the receiver's file system has no links.
+    NoLinks,
 }
 
 impl FileReason {
     /// Every reason, in the order of their wire form.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::FileChanged,
         Self::FileUnreadable,
         Self::HashMismatch,
@@ -189,6 +195,8 @@ impl FileReason {
         Self::TooManyOpen,
         Self::LinkInTheWay,
         Self::Quota,
+        Self::TargetMissing,
+        Self::NoLinks,
     ];
 
     /// The byte in an abort frame.

@@ -34,13 +34,14 @@ pub(in crate::engine) fn offer_summary(manifest: &Manifest) -> OfferSummary {
     manifest.for_each(|_, entry| {
         let top = entry.path.split(|byte| *byte == b'/').next();
         let top = lossy(top.unwrap_or_default());
-        if top_names.len() < TOP_NAMES && top_names.last().is_none_or(|last| *last != top) {
+        if top_names.len() < TOP_NAMES && !top_names.iter().any(|name| *name == top) {
             top_names.push(top.into_owned());
         }
     });
     OfferSummary {
         files: totals.files.into(),
         folders: totals.folders.into(),
+        links: totals.links.into(),
         bytes: totals.bytes,
         left_out: LeftOutCount::default(),
         top_names,
@@ -143,6 +144,7 @@ impl OfferView {
         let (folder, executable, files, bytes) = match entry.kind {
             EntryKind::File { size, executable } => (false, executable, 1, size),
             EntryKind::Folder => (true, false, 0, 0),
+            EntryKind::Link { .. } | EntryKind::SameFile { .. } => (false, false, 0, 0),
         };
         let conflict = match self {
             Self::Sent(_) => None,
@@ -152,6 +154,7 @@ impl OfferView {
             index,
             name: lossy(entry.path).into_owned(),
             folder,
+            link: !folder && files == 0,
             executable,
             files,
             bytes,

@@ -48,6 +48,7 @@ pub(super) async fn tell(context: &Context, task: TaskNumber, scanned: &Scanned)
             ShareEvent::Scanned {
                 files: totals.files.into(),
                 bytes: totals.bytes,
+                links: totals.links.into(),
                 left_out: scanned.source.left_out(),
             },
         )
@@ -59,6 +60,7 @@ fn left_out(warning: &ScanWarning) -> (&PathBuf, LeftOut) {
         ScanWarning::LinkOutside(path) => (path, LeftOut::LinkOutside),
         ScanWarning::LinkBroken(path) => (path, LeftOut::LinkBroken),
         ScanWarning::LinkLoop(path) => (path, LeftOut::LinkLoop),
+        ScanWarning::LinkLeftOut(path) => (path, LeftOut::LinkLeftOut),
         ScanWarning::Special(path) => (path, LeftOut::Special),
         ScanWarning::NameNotUnicode(path) => (path, LeftOut::NotUnicode),
         ScanWarning::NameRefused(path, reason) => (path, LeftOut::UnsafeName(reason.to_string())),

@@ -212,6 +212,7 @@ impl Model {
                 files,
                 bytes,
                 left_out,
+                links: _,
             } => share.scanned = Some((files, bytes, left_out)),
             ShareEvent::LeftOut { name, reason } => share.handle_left_out(name, reason),
             ShareEvent::Contents(items) => {

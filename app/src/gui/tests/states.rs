@@ -265,6 +265,7 @@ pub(super) fn shared(desk: &mut Desk) {
         TaskEvent::Share(ShareEvent::Scanned {
             files: 12,
             bytes: 12_000_000,
+            links: 0,
             left_out: LeftOutCount {
                 things: 1,
                 closed_folders: 0,
@@ -353,6 +354,7 @@ pub(super) fn offer(session: u64, free: Option<u64>) -> Event {
             files: 12,
             folders: 1,
             bytes: 12_000_000,
+            links: 0,
             top_names: vec!["report.pdf".to_owned(), "photos".to_owned()],
             kept: 0,
             conflicts: 2,
@@ -402,6 +404,7 @@ pub(super) fn row(index: u32, name: &str) -> OfferRow {
         index,
         name: name.to_owned(),
         folder: false,
+        link: false,
         executable: false,
         files: 1,
         bytes: 1_000_000,

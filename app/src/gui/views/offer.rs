@@ -246,7 +246,11 @@ fn row_ui(
     let layout = egui::Layout::right_to_left(egui::Align::Center);
     ui.allocate_ui_with_layout(size, layout, |ui| {
         ui.set_min_height(theme::ROW_HEIGHT);
-        let amount = text::item_amount(row.folder, row.files, row.bytes);
+        let amount = if row.link {
+            text::A_LINK.to_owned()
+        } else {
+            text::item_amount(row.folder, row.files, row.bytes)
+        };
         ui.label(RichText::new(amount).small().color(palette.text_weak));
         if let Some(mark) = conflict_mark(row.conflict) {
             ui.label(RichText::new(mark).small().color(palette.warning));

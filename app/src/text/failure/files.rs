@@ -147,6 +147,24 @@ pub(super) const LINK_IN_THE_WAY: Words = Words::by_role(
 )
 .of_file("a link is in the way that leads out of the receiving folder");
 
+pub(super) const TARGET_MISSING: Words = Words::both(
+    "What links lead to did not arrive, so the links were not made",
+    "Take, or send, what they lead to as well",
+)
+.of_file("what it leads to, or is a second name of, is not in the receiving folder");
+
+pub(super) const NO_LINKS: Words = Words::by_role(
+    (
+        "The other machine's folder cannot have links to folders",
+        "Ask them to choose a folder on another disk, or send archives",
+    ),
+    (
+        "The folder you chose is on a disk that cannot have links to folders",
+        "Choose a folder on another disk with -o, then receive again",
+    ),
+)
+.of_file("it is a link to a folder, and the receiving disk has no links");
+
 pub(super) const QUOTA: Words = Words::by_role(
     (
         "The other person has used up what they may have on their disk",

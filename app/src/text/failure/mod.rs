@@ -5,9 +5,9 @@ mod files;
 use fardrop_shared::Role;
 
 use self::files::{
-    FILE_TOO_LARGE, FOLDER_IN_THE_WAY, LINK_IN_THE_WAY, NAME_FORBIDDEN, NAME_TOO_LONG,
-    NOT_A_FOLDER, QUOTA, READ_FORBIDDEN, READ_ONLY, SENDER_TOO_MANY_OPEN, TOO_MANY_OPEN,
-    WRITE_FORBIDDEN, WRONG_SIZE,
+    FILE_TOO_LARGE, FOLDER_IN_THE_WAY, LINK_IN_THE_WAY, NAME_FORBIDDEN, NAME_TOO_LONG, NO_LINKS,
+    NOT_A_FOLDER, QUOTA, READ_FORBIDDEN, READ_ONLY, SENDER_TOO_MANY_OPEN, TARGET_MISSING,
+    TOO_MANY_OPEN, WRITE_FORBIDDEN, WRONG_SIZE,
 };
 use super::shown;
 use crate::failure::{Failure, FailureKind, Stage};
@@ -150,6 +150,8 @@ const fn words(kind: FailureKind) -> Words {
         FailureKind::TooManyOpen => TOO_MANY_OPEN,
         FailureKind::LinkInTheWay => LINK_IN_THE_WAY,
         FailureKind::Quota => QUOTA,
+        FailureKind::TargetMissing => TARGET_MISSING,
+        FailureKind::NoLinks => NO_LINKS,
         FailureKind::NothingToSend => NOTHING_TO_SEND,
         FailureKind::OfferTooLarge => OFFER_TOO_LARGE,
         FailureKind::Cancelled => CANCELLED,

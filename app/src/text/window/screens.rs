@@ -329,6 +329,9 @@ pub fn offer_title(from: &str) -> String {
     format!("{} wants to send you files", device(from))
 }
 
+/// What a link is called in a list, where others have their size.
+pub const A_LINK: &str = "link";
+
 /// How much is offered.
 #[must_use]
 pub fn offer_amount(offer: &OfferSummary) -> String {
@@ -337,6 +340,7 @@ pub fn offer_amount(offer: &OfferSummary) -> String {
         amount.push_str(" in ");
         amount.push_str(&count(offer.folders, "folder", "folders"));
     }
+    amount.push_str(&crate::text::and_links(offer.links));
     amount.push_str(", ");
     amount.push_str(&size(offer.bytes));
     amount

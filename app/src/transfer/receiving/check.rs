@@ -7,6 +7,7 @@ use fardrop_shared::offer::{EntryKind, PlacedManifest};
 use fardrop_shared::transfer::Ranges;
 use fardrop_shared::wire::peer::{Claim, FileReason, ReceiverMessage};
 
+use super::landed::Landed;
 use super::scan::DestinationScan;
 use super::selection::{Acceptance, ConflictPolicy};
 use super::state::{Kept, ReceiveState};
@@ -22,13 +23,14 @@ pub(super) fn check(
     scan: &DestinationScan,
     acceptance: &Acceptance,
     folders: Folders,
-    state: &ReceiveState,
+    (state, landed): (&ReceiveState, &Landed),
 ) {
     let check = Check {
         manifest,
         scan,
         acceptance,
         state,
+        landed,
     };
     // Over means that the task that would hear has already ended with a reason.
     let _: Result<(), Over> = check.run(folders);
@@ -39,6 +41,7 @@ struct Check<'a> {
     scan: &'a DestinationScan,
     acceptance: &'a Acceptance,
     state: &'a ReceiveState,
+    landed: &'a Landed,
 }
 
 impl Check<'_> {
@@ -66,7 +69,10 @@ impl Check<'_> {
                         last: index,
                     })?;
                 }
-                Here::Empty => self.state.note_skipped(0),
+                Here::Empty => {
+                    self.landed.note(index, &place, &place.file_name());
+                    self.state.note_skipped(0);
+                }
                 Here::Kept(claims, kept) => {
                     let lengths = claims.iter().map(|claim| claim.length).collect();
                     self.state.requests().keep(index, lengths, kept);
@@ -116,7 +122,7 @@ impl Check<'_> {
             if !taken || !self.is_fresh(index) {
                 continue;
             }
-            // Folders join the runs of files around them.
+            // Folders and links join the runs of files around them.
             if matches!(entry.kind, EntryKind::File { .. }) {
                 self.state.requests().receiving.want(index);
             }

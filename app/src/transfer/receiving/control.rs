@@ -9,7 +9,7 @@ use fardrop_shared::wire::peer::{Message, ReceiverMessage, SenderMessage};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::write_loop::Job;
+use super::job::Job;
 use crate::link::{ControlReceiver, ControlSender};
 use crate::transfer::controls::{Controls, Tally};
 use crate::transfer::error::TransferError;

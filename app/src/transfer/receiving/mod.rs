@@ -4,6 +4,9 @@ mod asking;
 mod check;
 mod control;
 mod decision;
+mod job;
+mod landed;
+mod links;
 mod offered;
 mod scan;
 mod selection;
@@ -25,10 +28,12 @@ use tokio::time::timeout;
 use self::asking::{Offered, Taken, ask};
 use self::check::check;
 use self::control::Talk;
+use self::job::Job;
+use self::landed::Landed;
 use self::offered::read_offer;
 use self::state::ReceiveState;
 use self::threads::{Alive, on_thread};
-use self::write_loop::{Job, Piece, write_loop};
+use self::write_loop::{Piece, write_loop};
 use super::bounds::BUFFER_LENGTH;
 use super::controls::{Controls, Tally};
 use super::error::{DestinationError, TransferError, with_reason};
@@ -194,6 +199,7 @@ async fn take(
     let (say, messages) = mpsc::channel(MESSAGES_WAITING);
     let state = ReceiveState::new(manifest.totals().entries(), say);
     let job = Arc::new(Job {
+        landed: Landed::new(&manifest),
         manifest,
         scan,
         acceptance,
@@ -243,7 +249,7 @@ fn start_checking(
             &job.scan,
             &job.acceptance,
             folders,
-            &job.state,
+            (&job.state, &job.landed),
         )
     })
 }

@@ -22,6 +22,7 @@ pub(super) async fn read_offer(
     let SenderMessage::Offer {
         files,
         folders,
+        links,
         bytes,
         pages,
         left_out,
@@ -40,7 +41,8 @@ pub(super) async fn read_offer(
         return Err(TransferError::Protocol("the offer does not end"));
     }
     let totals = reader.totals();
-    if (totals.files, totals.folders, totals.bytes) != (files, folders, bytes) {
+    let told = (files, folders, links, bytes);
+    if (totals.files, totals.folders, totals.links, totals.bytes) != told {
         return Err(TransferError::Protocol("the offer does not add up"));
     }
     Ok((reader.finish()?, left_out))

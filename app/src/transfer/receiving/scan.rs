@@ -66,6 +66,8 @@ impl DestinationScan {
                     Some(_) => _ = scan.folders.insert(index),
                     None => absent = Some(place.into_owned()),
                 },
+                // What has the name of a link is looked at when it is made.
+                EntryKind::Link { .. } | EntryKind::SameFile { .. } => {}
                 EntryKind::File { size, .. } => {
                     if let Some(metadata) = metadata {
                         scan.taken.insert(index);

@@ -5,14 +5,15 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::{io, thread};
 
 use fardrop_shared::name::SafeName;
-use fardrop_shared::offer::{EntryKind, ModifiedTime, OthersAccess, PlacedCursor, PlacedManifest};
+use fardrop_shared::offer::{EntryKind, ModifiedTime, OthersAccess, PlacedCursor};
 use fardrop_shared::transfer::Violation;
 use fardrop_shared::transfer::frame::{Frame, FrameDecoder};
 use fardrop_shared::wire::peer::{FileReason, ReceiverMessage};
 use tokio::sync::mpsc;
 
-use super::scan::DestinationScan;
-use super::selection::{Acceptance, ConflictPolicy};
+use super::job::Job;
+use super::links::make_links;
+use super::selection::ConflictPolicy;
 use super::state::{Kept, ReceiveState};
 use crate::disk::{
     Content, ExistingFile, Finished, Folder, Folders, Origin, PartFile, commit, is_narrow,
@@ -25,15 +26,6 @@ const BATCH_LIMIT: usize = 32;
 const BATCHES_WAITING: usize = 1;
 /// Local: most files synced at once.
 const COMMIT_LIMIT: usize = 96;
-
-/// What one receiver writes and where.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) manifest: Arc<PlacedManifest>,
-    pub(super) scan: Arc<DestinationScan>,
-    pub(super) acceptance: Acceptance,
-    pub(super) state: ReceiveState,
-}
 
 /// A buffer, and how much of it is filled.
 #[derive(Debug)]
@@ -165,7 +157,7 @@ impl WriteLoop<'_> {
         let entry = self.cursor.entry(&self.job.manifest, file);
         let size = entry.as_ref().and_then(|entry| match entry.kind {
             EntryKind::File { size, .. } => Some(size),
-            EntryKind::Folder => None,
+            EntryKind::Folder | EntryKind::Link { .. } | EntryKind::SameFile { .. } => None,
         });
         let kept = {
             let mut requests = self.job.state.requests();
@@ -383,6 +375,7 @@ fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Folder>)>) {
                     tracing::trace!(%name, "verified and on disk");
                     let place = entry.place.as_ref().unwrap_or(&name);
                     job.state.note_place(place, &name);
+                    job.landed.note(committed.file, place, &name);
                     match origin {
                         Origin::Received => job.state.note_verified(),
                         Origin::There { bytes } => job.state.note_skipped(bytes),
@@ -427,6 +420,7 @@ fn finish_folders(job: &Job, folders: &mut Folders) {
             Err(error) => job.state.fail(index, entry.path, write_reason(&error)),
         }
     });
+    make_links(job, folders);
     let synced = sync_folders(&folders.take_touched());
     job.manifest.for_each(|index, entry| {
         let new = entry.kind == EntryKind::Folder
@@ -463,7 +457,9 @@ fn keep_or_discard(part: PartFile, why: FileReason) {
         | FileReason::NameTooLong
         | FileReason::NameForbidden
         | FileReason::TooManyOpen
-        | FileReason::LinkInTheWay => true,
+        | FileReason::LinkInTheWay
+        | FileReason::TargetMissing
+        | FileReason::NoLinks => true,
         FileReason::FileChanged
         | FileReason::WrongSize
         | FileReason::HashMismatch

@@ -130,6 +130,7 @@ async fn tell_offer(control: &mut ControlSender, offer: &OfferSource) -> Result<
     let header = SenderMessage::Offer {
         files: totals.files,
         folders: totals.folders,
+        links: totals.links,
         bytes: totals.bytes,
         // A manifest has fewer pages than entries, and those are counted in a u32.
         pages: manifest.pages().len() as u32,

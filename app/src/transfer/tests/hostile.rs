@@ -37,6 +37,7 @@ fn offer_of(files: &[(&str, u64)]) -> Vec<SenderMessage> {
         SenderMessage::Offer {
             files: totals.files,
             folders: totals.folders,
+            links: totals.links,
             bytes: totals.bytes,
             pages: manifest.pages().len() as u32,
             left_out: LeftOutCount::default(),
@@ -131,6 +132,7 @@ async fn offers_that_do_not_add_up_are_refused() {
         let header = SenderMessage::Offer {
             files,
             folders: 0,
+            links: 0,
             bytes,
             pages,
             left_out: LeftOutCount::default(),
@@ -357,4 +359,61 @@ async fn impossible_books_are_not_believed() {
             "{name}: {outcome:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_link_that_leads_where_it_may_not_refuses_the_whole_offer() {
+    // A file `a` of one byte, then a link or a second name `l`: no shared bytes of a path, its length, the path, a size
+    // or an index, a time.
+    let file: &[u8] = &[0, 0, 1, b'a', 1, 0, 0];
+    let (link, second) = (3, 7);
+    for (flags, index) in [(link, 1), (link, 2), (link, 100), (second, 1), (second, 2)] {
+        let page = [file, &[flags, 0, 1, b'l', index, 0, 0]].concat();
+        let to = tempfile::tempdir().unwrap();
+        let offer = vec![
+            SenderMessage::Hello {
+                version: TRANSFER_VERSION,
+            },
+            SenderMessage::Offer {
+                files: 1,
+                folders: 0,
+                links: 1,
+                bytes: 1,
+                pages: 1,
+                left_out: LeftOutCount::default(),
+            },
+            SenderMessage::Page(page),
+            SenderMessage::OfferEnd,
+        ];
+        let outcome = receive_from(offer, Vec::new(), to.path()).await;
+        let TransferError::Protocol(why) = outcome.unwrap_err() else {
+            panic!("{flags} {index}");
+        };
+        assert!(why.contains("link"), "{why}");
+        assert_eq!(names(to.path()), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn data_for_a_link_ends_the_transfer() {
+    let to = tempfile::tempdir().unwrap();
+    let file: &[u8] = &[0, 0, 1, b'a', 1, 0, 0];
+    let page = [file, &[3, 0, 1, b'l', 0, 0, 0]].concat();
+    let mut offer = offer_of(&[("a", 1)]);
+    offer[1] = SenderMessage::Offer {
+        files: 1,
+        folders: 0,
+        links: 1,
+        bytes: 1,
+        pages: 1,
+        left_out: LeftOutCount::default(),
+    };
+    offer[2] = SenderMessage::Page(page);
+    let right = *blake3::hash(b"x").as_bytes();
+    let stream = [self::file(0, 0, b"x", right), self::file(1, 0, b"x", right)].concat();
+    let outcome = receive_from(offer, stream, to.path()).await;
+    assert!(
+        matches!(outcome, Err(TransferError::Protocol(_))),
+        "{outcome:?}"
+    );
 }

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod interrupted;
+mod links;
 mod names;
 mod steered;
 

@@ -1,0 +1,59 @@
+//! What a file's metadata say of it that an offer carries.
+
+use std::fs::Metadata;
+use std::io;
+use std::path::Path;
+
+use fardrop_shared::offer::{ModifiedTime, OthersAccess};
+
+/// When something was last modified. Every system here says; one that does not has it at 1970.
+pub(super) fn modified(metadata: &Metadata) -> ModifiedTime {
+    let time = metadata.modified();
+    time.map_or_else(|_| ModifiedTime::default(), ModifiedTime::from)
+}
+
+/// Fails where this person may not read a file, as far as the system says so without opening it.
+pub(super) fn may_read(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, AtFlags, CWD, accessat};
+        match accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS) {
+            Err(error @ rustix::io::Errno::ACCESS) => Err(error.into()),
+            // Whatever else there is comes up when it is read.
+            _ => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        Ok(())
+    }
+}
+
+/// Whether the file's owner may execute it.
+pub(super) fn is_executable(metadata: &Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        metadata.permissions().mode() & 0o100 != 0
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        false
+    }
+}
+
+/// What others than its owner may do with it. Lists of access beyond the mode are not looked at.
+pub(super) fn others_access(metadata: &Metadata) -> OthersAccess {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        OthersAccess::from_mode(metadata.permissions().mode())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        OthersAccess::ALL
+    }
+}

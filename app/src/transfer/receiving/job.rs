@@ -1,0 +1,21 @@
+//! What one receiver does, as its threads share it.
+
+use std::sync::Arc;
+
+use fardrop_shared::offer::PlacedManifest;
+
+use super::landed::Landed;
+use super::scan::DestinationScan;
+use super::selection::Acceptance;
+use super::state::ReceiveState;
+
+/// What one receiver writes and where.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) manifest: Arc<PlacedManifest>,
+    pub(super) scan: Arc<DestinationScan>,
+    pub(super) acceptance: Acceptance,
+    pub(super) state: ReceiveState,
+    /// Which files are here that links lead to.
+    pub(super) landed: Landed,
+}
