@@ -49,7 +49,7 @@ impl Destination {
     pub fn folders(&self) -> Folders {
         Folders {
             root: Arc::clone(&self.root),
-            cached: None,
+            cached: Vec::new(),
             touched: Vec::new(),
         }
     }
@@ -80,12 +80,18 @@ impl Folder {
     }
 }
 
-/// The folders of a destination, the last one used held open: files of a folder come one after the
+/// Folders held open by those of a destination: the last, and the one that it is in or that was used before it.
+const CACHED: usize = 2;
+/// Folders with new ones in them that are held open, at most; those of many files come in a row.
+const TOUCHED_LIMIT: usize = 32;
+
+/// The folders of a destination, the last ones used held open: files of a folder come one after the
 /// other, and walking the path for each would cost more than opening it.
 #[derive(Debug)]
 pub struct Folders {
     root: Arc<Dir>,
-    cached: Option<(SafeName<'static>, Folder)>,
+    /// The last used first.
+    cached: Vec<(SafeName<'static>, Folder)>,
     /// Folders that got a new folder in them since [`Folders::take_touched`].
     touched: Vec<Folder>,
 }
@@ -100,13 +106,12 @@ impl Folders {
         let Some(path) = path else {
             return Ok(Folder(Arc::clone(&self.root)));
         };
-        if let Some((cached, folder)) = &self.cached
-            && cached == path
-        {
-            return Ok(folder.clone());
+        if let Some(found) = self.cached.iter().position(|(cached, _)| cached == path) {
+            self.cached[..=found].rotate_right(1);
+            return Ok(self.cached[0].1.clone());
         }
         let folder = Folder(Arc::new(self.root.open_dir(path)?));
-        self.cached = Some((path.clone().into_owned(), folder.clone()));
+        self.remember(path, &folder);
         Ok(folder)
     }
 
@@ -156,30 +161,35 @@ impl Folders {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             outcome => return outcome,
         }
-        let mut folder = Folder(Arc::clone(&self.root));
-        let last = path.components().count() - 1;
-        for (depth, component) in path.components().enumerate() {
-            let others = if depth == last {
-                others
-            } else {
-                OthersAccess::ALL
-            };
-            folder = match folder.0.open_dir(&component) {
-                Ok(inner) => Folder(Arc::new(inner)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    match platform::create_folder(&folder.0, component.as_path(), others) {
-                        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                            return Err(error);
-                        }
-                        _ => self.touched.push(folder.clone()),
-                    }
-                    Folder(Arc::new(folder.0.open_dir(&component)?))
-                }
-                Err(error) => return Err(error),
-            };
+        let parent = self.open_or_make(path.parent().as_ref())?;
+        let name = path.file_name();
+        match platform::create_folder(parent.dir(), name.as_path(), others) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => self.touch(&parent)?,
         }
-        self.cached = Some((path.clone().into_owned(), folder.clone()));
+        let folder = Folder(Arc::new(parent.dir().open_dir(&name)?));
+        self.remember(path, &folder);
         Ok(folder)
+    }
+
+    /// Takes note that a folder was made in `parent`.
+    fn touch(&mut self, parent: &Folder) -> io::Result<()> {
+        if !self.touched.last().is_some_and(|last| last.is(parent)) {
+            self.touched.push(parent.clone());
+        }
+        if self.touched.len() < TOUCHED_LIMIT {
+            return Ok(());
+        }
+        let touched = self.take_touched();
+        touched
+            .iter()
+            .try_for_each(|folder| platform::sync_folder(folder.dir()))
+    }
+
+    fn remember(&mut self, path: &SafeName<'_>, folder: &Folder) {
+        self.cached.truncate(CACHED - 1);
+        self.cached
+            .insert(0, (path.clone().into_owned(), folder.clone()));
     }
 
     /// Folders whose new names are not yet on disk.

@@ -269,3 +269,24 @@ fn what_exfat_cannot_hold_is_found_by_trying() {
     assert_eq!(rules, rules.clone().folding_case());
     assert_ne!(rules, rules.clone().folding_form());
 }
+
+/// How many files this process has open.
+fn open_files() -> usize {
+    fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+#[test]
+fn many_new_folders_are_not_held_open() {
+    let root = tempfile::tempdir().unwrap();
+    let mut folders = Destination::open(root.path()).unwrap().folders();
+    let before = open_files();
+    for index in 0..500 {
+        let path = format!("tree/{index}/deep/er");
+        folders.open_or_make(Some(&name(&path))).unwrap();
+    }
+    // Other tests run beside this one.
+    let held = open_files().saturating_sub(before);
+    assert!(held < 300, "{held}");
+    sync_folders(&folders.take_touched()).unwrap();
+    assert_eq!(fs::read_dir(root.path().join("tree")).unwrap().count(), 500);
+}
