@@ -1,6 +1,11 @@
 //! Reading an offered file, and noticing when it is no longer what was offered.
+//!
+//! A file that is changed in place while it is read would cross as a mixture that never was. Its length and time
+//! say so, but whoever changes it may set the time back. The system's own time of the last change to anything about
+//! it (ctime) cannot be set; it also moves where the file is renamed, linked or given another mode. So a file of
+//! which only that has moved is read once more, and has to be the same.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -27,8 +32,18 @@ pub struct SourceReader {
     file: File,
     size: u64,
     modified: ModifiedTime,
+    /// When anything about it last changed, as of its opening.
+    changed: Option<ChangeTime>,
     position: u64,
 }
+
+/// The system's own time of the last change to a file, in seconds and nanoseconds.
+type ChangeTime = (i64, i64);
+
+/// Bytes read at once where a file is read again.
+const PIECE: usize = 256 * 1024;
+/// How often a file is read again that is touched each time.
+const PROOFS: usize = 3;
 
 impl SourceReader {
     /// Opens the file and checks that it is still what was offered. Where its name is a link, that must
@@ -42,13 +57,14 @@ impl SourceReader {
         inside: impl FnOnce(&Path) -> bool,
     ) -> Result<Self, FileReason> {
         let file = open_inside(source.path, inside).map_err(|error| read_reason(&error))?;
-        let reader = Self {
+        let mut reader = Self {
             file,
             size: source.size,
             modified: source.modified,
+            changed: None,
             position: 0,
         };
-        reader.check()?;
+        reader.changed = reader.check()?;
         Ok(reader)
     }
 
@@ -87,12 +103,54 @@ impl SourceReader {
         self.size - self.position
     }
 
-    /// Checks, after the last byte, that nothing follows it: of some files (in `/proc`, on some network file
-    /// systems) the system says a length that is not theirs.
+    /// Checks, after the last byte, that what was read is all of the file, and that it was the same all the time:
+    /// `digest` is the BLAKE3 of all of it. Reads it again where only the system's time of the last change has moved.
     ///
     /// # Errors
-    /// [`FileReason::WrongSize`] if there is more, else why that cannot be read.
-    pub fn check_end(&mut self) -> Result<(), FileReason> {
+    /// [`FileReason::WrongSize`] if more bytes follow: of some files (in `/proc`, on some network file systems) the
+    /// system says a length that is not theirs. [`FileReason::FileChanged`] where its length, time or content is
+    /// another, or it is no file any more, and soon after `go_on` says no; else why it cannot be read.
+    pub fn check_whole(
+        &mut self,
+        digest: blake3::Hash,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<(), FileReason> {
+        let changed = self.check()?;
+        self.check_end()?;
+        if changed == self.changed {
+            return Ok(());
+        }
+        self.changed = changed;
+        for _ in 0..PROOFS {
+            if self.hash_again(go_on)? != digest {
+                break;
+            }
+            let changed = self.check()?;
+            if std::mem::replace(&mut self.changed, changed) == changed {
+                return Ok(());
+            }
+        }
+        Err(FileReason::FileChanged)
+    }
+
+    /// The BLAKE3 of all of it as it is now.
+    fn hash_again(&mut self, go_on: &dyn Fn() -> bool) -> Result<blake3::Hash, FileReason> {
+        self.seek(0)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut piece = vec![0; PIECE];
+        while self.left() > 0 {
+            if !go_on() {
+                return Err(FileReason::FileChanged);
+            }
+            let length = self.left().min(PIECE as u64) as usize;
+            self.read(&mut piece[..length])?;
+            hasher.update(&piece[..length]);
+        }
+        self.check_end()?;
+        Ok(hasher.finalize())
+    }
+
+    fn check_end(&mut self) -> Result<(), FileReason> {
         loop {
             match self.file.read(&mut [0]) {
                 Ok(0) => return Ok(()),
@@ -103,12 +161,8 @@ impl SourceReader {
         }
     }
 
-    /// Checks, after the last byte, that nothing changed meanwhile.
-    ///
-    /// # Errors
-    /// [`FileReason::FileChanged`] where its length or time is another, or it is no file any more;
-    /// [`FileReason::FileUnreadable`] where the system does not say.
-    pub fn check(&self) -> Result<(), FileReason> {
+    /// Checks its length and time; gives when anything about it last changed.
+    fn check(&self) -> Result<Option<ChangeTime>, FileReason> {
         let metadata = self.file.metadata().map_err(|error| read_reason(&error))?;
         let same = metadata.is_file()
             && metadata.len() == self.size
@@ -116,10 +170,24 @@ impl SourceReader {
                 .modified()
                 .is_ok_and(|time| ModifiedTime::from(time) == self.modified);
         if same {
-            Ok(())
+            Ok(change_time(&metadata))
         } else {
             Err(FileReason::FileChanged)
         }
+    }
+}
+
+/// When anything about a file last changed, where the system says so.
+fn change_time(metadata: &Metadata) -> Option<ChangeTime> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Some((metadata.ctime(), metadata.ctime_nsec()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        None
     }
 }
 
@@ -134,5 +202,88 @@ fn open_inside(path: &Path, inside: impl FnOnce(&Path) -> bool) -> io::Result<Fi
             platform::open_no_follow(&target)
         }
         outcome => outcome,
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+    use std::path::PathBuf;
+
+    use super::*;
+
+    const CONTENT: &[u8] = b"first half second half";
+
+    fn change_time_of(path: &Path) -> ChangeTime {
+        let metadata = fs::metadata(path).expect("it is there");
+        (metadata.ctime(), metadata.ctime_nsec())
+    }
+
+    /// What is said of a file that `change` does something to when half of it was read.
+    fn sent_while(change: impl Fn(&Path)) -> Result<(), FileReason> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        fs::write(&path, CONTENT).expect("it writes");
+        let modified = fs::metadata(&path).and_then(|found| found.modified());
+        let modified = modified.expect("it has a time");
+        let source = Source {
+            path: &path,
+            size: CONTENT.len() as u64,
+            modified: modified.into(),
+        };
+        let mut reader = SourceReader::open(&source, |_| false)?;
+        let mut read = vec![0; CONTENT.len()];
+        let (one, other) = read.split_at_mut(CONTENT.len() / 2);
+        reader.read(one)?;
+        // The system's clock for files goes in steps: until there is one, nothing can be told.
+        let before = change_time_of(&path);
+        while change_time_of(&path) == before {
+            change(&path);
+            let file = File::open(&path).expect("it opens");
+            file.set_modified(modified).expect("its time is set");
+        }
+        reader.read(other)?;
+        reader.check_whole(blake3::hash(&read), &|| true)
+    }
+
+    fn write_at(path: &Path, place: u64) {
+        let file = File::options().write(true).open(path).expect("it opens");
+        file.write_all_at(b"X", place).expect("it writes");
+    }
+
+    #[test]
+    fn a_file_changed_in_place_whose_time_was_set_back_has_changed() {
+        for place in [0, CONTENT.len() as u64 - 1] {
+            // What was read before is another file's beginning; what is read after would make up a mixture.
+            let outcome = sent_while(|path| write_at(path, place));
+            if place == 0 {
+                assert_eq!(outcome, Err(FileReason::FileChanged));
+            } else {
+                // All that was read is what is there now.
+                assert_eq!(outcome, Ok(()));
+            }
+        }
+        let both = |path: &Path| [0, 20].into_iter().for_each(|place| write_at(path, place));
+        assert_eq!(sent_while(both), Err(FileReason::FileChanged));
+    }
+
+    #[test]
+    fn a_file_that_is_only_linked_renamed_or_given_another_mode_is_the_same() {
+        let mode = |path: &Path| {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("it is ours");
+        };
+        assert_eq!(sent_while(mode), Ok(()));
+        let second: fn(&Path) -> PathBuf = |path| path.with_extension("again");
+        let link = |path: &Path| {
+            fs::hard_link(path, second(path)).expect("it links");
+            fs::remove_file(second(path)).expect("it goes");
+        };
+        assert_eq!(sent_while(link), Ok(()));
+        let rename = |path: &Path| {
+            fs::rename(path, second(path)).expect("it renames");
+            fs::rename(second(path), path).expect("it renames back");
+        };
+        assert_eq!(sent_while(rename), Ok(()));
     }
 }

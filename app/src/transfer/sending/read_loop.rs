@@ -149,10 +149,10 @@ impl ReadLoop<'_> {
             self.filled = start + length;
             self.state.sending().handle_read(length as u64);
         }
-        reader.check()?;
-        reader.check_end()?;
+        let digest = hasher.finalize();
+        reader.check_whole(digest, &|| !self.state.stopped())?;
         self.state.sending().handle_ended();
-        Ok(self.put(&frame::end(hasher.finalize().as_bytes()))?)
+        Ok(self.put(&frame::end(digest.as_bytes()))?)
     }
 
     /// What entry `index` says, and leaves its place in `path`; `None` if it is a folder.
