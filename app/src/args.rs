@@ -21,6 +21,7 @@ Examples:
   fardrop send big.iso --rendezvous rv.example.org:4840
                                         meet over a server of your own
   fardrop rendezvous                    run such a server
+  fardrop leftovers                     what was received in part, to go on with or remove
   fardrop doctor                        what this network allows, without another person
 
 Settings: a file in this system's settings folder, or the one that FARDROP_CONFIG names.
@@ -41,6 +42,18 @@ Examples:
   fardrop receive 417 aci lem           capitals, spaces and the rest of each word are optional
   echo 417-acid-lemon | fardrop receive --yes --on-conflict replace
   FARDROP_CODE=417-acid-lemon fardrop receive --yes --json";
+
+const LEFTOVERS_EXAMPLES: &str = "\
+Examples:
+  fardrop leftovers                     what was received in part, with numbers
+  fardrop leftovers resume 2            go on with number 2; asks for a code from its sender
+  fardrop leftovers remove 2            remove what number 2 has left, after a question
+  fardrop leftovers remove --all --yes
+  fardrop leftovers /media/usb          look into a folder that nothing is recorded of
+  fardrop leftovers remove /media/usb   remove what is left there
+
+Only unfinished files are removed, and only those that no receive uses. Exit codes: 0 done, 1 not
+all of it could be removed, 2 wrong usage.";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
@@ -76,6 +89,9 @@ pub enum Action {
     /// Take what is offered under a code
     #[command(visible_alias = "rx", alias = "recv", after_help = RECEIVE_EXAMPLES)]
     Receive(ReceiveArgs),
+    /// List what interrupted receives have left here, go on with it, or remove it
+    #[command(after_help = LEFTOVERS_EXAMPLES)]
+    Leftovers(LeftoversArgs),
     /// Find out what this network allows, without another person
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
@@ -135,6 +151,57 @@ pub struct ReceiveArgs {
     /// Print one JSON object a line on stdout, and nothing else there
     #[arg(long)]
     pub json: bool,
+}
+
+/// `fardrop leftovers`.
+#[derive(Debug, Args)]
+pub struct LeftoversArgs {
+    /// What to do about it; without anything, it is listed.
+    #[command(subcommand)]
+    pub action: Option<LeftoversAction>,
+    /// Look into this folder and all below it, whatever is recorded
+    #[arg(value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
+    /// Print one JSON object a line on stdout, and nothing else there
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to do about what was left behind.
+#[derive(Debug, Subcommand)]
+pub enum LeftoversAction {
+    /// Go on with a receive, into the same folder and with the same options
+    Resume(ResumeArgs),
+    /// Remove what receives have left, finished files aside
+    Remove(RemoveArgs),
+}
+
+/// `fardrop leftovers resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// Its number in the list
+    #[arg(value_name = "N")]
+    pub number: u32,
+    /// A code of the same sender, the old one or a new one; better typed at the prompt where others use this machine
+    #[arg(value_name = "CODE")]
+    pub code: Vec<String>,
+    /// Accept the offer without a question
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `fardrop leftovers remove`.
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// Numbers in the list, or folders to look into; `./3` is a folder
+    #[arg(value_name = "N|FOLDER", required_unless_present = "all")]
+    pub what: Vec<PathBuf>,
+    /// All that is listed
+    #[arg(long, conflicts_with = "what")]
+    pub all: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// `fardrop doctor`.
@@ -246,6 +313,16 @@ impl From<OnConflict> for ConflictPolicy {
     }
 }
 
+impl From<ConflictPolicy> for OnConflict {
+    fn from(policy: ConflictPolicy) -> Self {
+        match policy {
+            ConflictPolicy::Skip => Self::Skip,
+            ConflictPolicy::Rename => Self::Rename,
+            ConflictPolicy::Replace => Self::Replace,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -295,6 +372,10 @@ mod tests {
             "fardrop receive --on-conflict maybe",
             "fardrop receive --port 0",
             "fardrop receive --link tcp",
+            "fardrop leftovers remove",
+            "fardrop leftovers remove 1 --all",
+            "fardrop leftovers resume",
+            "fardrop leftovers resume one",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }
@@ -309,6 +390,36 @@ mod tests {
         assert_eq!(before.common.rendezvous, ["a:1"]);
         assert_eq!(after.common.rendezvous, ["a:1", "b:2", "c:3"]);
         assert_eq!(after.common.verbose, 2);
+    }
+
+    #[test]
+    fn leftovers_are_listed_resumed_and_removed_with_json_before_or_after() {
+        for (line, wanted) in [
+            ("fardrop leftovers", "list"),
+            (
+                "fardrop leftovers --json /media/usb",
+                "list json /media/usb",
+            ),
+            ("fardrop leftovers --json remove 1 /media", "remove json"),
+            ("fardrop leftovers remove --all --yes --json", "remove json"),
+            ("fardrop leftovers resume 2 417-acid-lemon", "resume"),
+        ] {
+            let Some(Action::Leftovers(arguments)) = parse(line).expect("it parses").action else {
+                panic!("{line}");
+            };
+            let mut got = match &arguments.action {
+                None => "list".to_owned(),
+                Some(LeftoversAction::Resume(_)) => "resume".to_owned(),
+                Some(LeftoversAction::Remove(_)) => "remove".to_owned(),
+            };
+            if arguments.json {
+                got.push_str(" json");
+            }
+            if let Some(folder) = arguments.folder {
+                got.push_str(&format!(" {}", folder.display()));
+            }
+            assert_eq!(got, wanted, "{line}");
+        }
     }
 
     #[test]

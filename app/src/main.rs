@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::{CommandFactory, Parser};
-use fardrop::args::{Action, Cli, CommonArgs};
+use fardrop::args::{Action, Cli, CommonArgs, LeftoversAction, LeftoversArgs};
 use fardrop::cli::{self, Console, Context, Exit, Output};
 use fardrop::config::{self, Settings};
 use fardrop::engine::{self, EngineHandle};
@@ -81,6 +81,14 @@ fn run(arguments: Cli) -> Result<Exit> {
                 cli::doctor(&doctor, context)
             })
         }
+        Some(Action::Leftovers(leftovers)) => {
+            let output = Output {
+                json: leftovers.json,
+                quiet: common.quiet,
+                verbose: common.verbose > 0,
+            };
+            see_to_leftovers(&leftovers, &common, output)
+        }
         Some(Action::Receive(receive)) => {
             let output = Output {
                 json: receive.json,
@@ -101,16 +109,8 @@ fn with_engine(
     role: Role,
     face: impl FnOnce(Context<'_>) -> Result<Exit>,
 ) -> Result<Exit> {
-    let settings = match load_settings() {
-        Ok(settings) => settings,
-        Err(error) => {
-            writeln!(
-                io::stderr(),
-                "{}",
-                text::settings_broken(&error.to_string())
-            )?;
-            return Ok(Exit::Usage);
-        }
+    let Some(settings) = load_or_tell()? else {
+        return Ok(Exit::Usage);
     };
     let stop = Stop::on_signals().context("signals cannot be watched")?;
     let console = Console::standard();
@@ -126,6 +126,37 @@ fn with_engine(
         output,
         stop: &stop,
     })
+}
+
+/// Lists or removes what interrupted receives have left, or goes on with one.
+fn see_to_leftovers(
+    arguments: &LeftoversArgs,
+    common: &CommonArgs,
+    output: Output,
+) -> Result<Exit> {
+    let Some(settings) = load_or_tell()? else {
+        return Ok(Exit::Usage);
+    };
+    let memory = settings.engine_config(common).memory;
+    if let Some(LeftoversAction::Resume(resume)) = &arguments.action {
+        return with_engine(common, output, Role::Receiver, |context| {
+            cli::resume(resume, memory, context)
+        });
+    }
+    let stop = Stop::on_signals().context("signals cannot be watched")?;
+    cli::leftovers(arguments, memory, Console::standard(), output, &stop)
+}
+
+/// The settings; `None` if they cannot be used, which has been said then.
+fn load_or_tell() -> Result<Option<Settings>> {
+    match load_settings() {
+        Ok(settings) => Ok(Some(settings)),
+        Err(error) => {
+            let line = text::settings_broken(&error.to_string());
+            writeln!(io::stderr(), "{line}")?;
+            Ok(None)
+        }
+    }
 }
 
 /// Opens the window, or hands what was named to the one that is open already.

@@ -7,6 +7,7 @@
 mod doctor;
 mod doctor_json;
 mod json;
+mod leftovers;
 mod progress;
 mod prompt;
 mod receive;
@@ -31,6 +32,7 @@ use json::Json;
 use progress::{Human, Verbosity};
 
 pub use doctor::doctor;
+pub use leftovers::{leftovers, resume};
 pub use receive::receive;
 pub use send::send;
 

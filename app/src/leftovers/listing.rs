@@ -145,6 +145,19 @@ impl Leftovers {
         finds.listing(receives, |_| true)
     }
 
+    /// The receive of this number, if it is recorded, without a look at what is there of it.
+    #[must_use]
+    pub fn find(&self, number: u32) -> Option<Kept> {
+        let mut recorded = self.recorded().into_iter();
+        let found = recorded.find(|known| known.receive.number == number)?;
+        Some(Kept {
+            folder: found.receive.folder.clone(),
+            running: found.running,
+            receive: Some(found.receive),
+            found: Vec::new(),
+        })
+    }
+
     /// What is left in `folder` and below it, whether or not anything is recorded of it.
     ///
     /// # Errors

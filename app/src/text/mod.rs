@@ -8,6 +8,7 @@
 mod desktop;
 mod diagnosis;
 mod failure;
+mod leftovers;
 mod units;
 #[cfg(feature = "gui")]
 mod window;
@@ -25,7 +26,8 @@ pub use desktop::*;
 pub use diagnosis::{Disclosure, diagnosis, diagnosis_rows, hint, verdict};
 use failure::file_cause;
 pub use failure::{failure, file_failed};
-pub use units::{and_links, count, duration, grouped, rate, round_trip, size, time_left};
+pub use leftovers::*;
+pub use units::{ago, and_links, count, duration, grouped, rate, round_trip, size, time_left};
 #[cfg(feature = "gui")]
 pub use window::*;
 pub use wrap::wrapped;

@@ -3,7 +3,7 @@
 use super::account;
 use crate::failure::FailureKind;
 use crate::history::Ending;
-use crate::text::{count, size};
+use crate::text::{ago, count, size};
 
 /// On the first screen.
 pub const RECENT_TITLE: &str = "Recent";
@@ -55,20 +55,4 @@ pub fn history_amount(now: u64, when: u64, files: u64, bytes: u64) -> String {
         size(bytes),
         ago(now, when)
     )
-}
-
-/// How long ago something was; both times in seconds since 1970.
-#[must_use]
-pub fn ago(now: u64, when: u64) -> String {
-    let minutes = now.saturating_sub(when) / 60;
-    let (hours, days) = (minutes / 60, minutes / 60 / 24);
-    let ago = match (days, hours, minutes) {
-        (0, 0, 0) => return "just now".to_owned(),
-        (0, 0, _) => count(minutes, "minute", "minutes"),
-        (0 | 1, ..) => count(hours, "hour", "hours"),
-        (2..60, ..) => count(days, "day", "days"),
-        (60..730, ..) => count(days / 30, "month", "months"),
-        (730.., ..) => count(days / 365, "year", "years"),
-    };
-    format!("{ago} ago")
 }

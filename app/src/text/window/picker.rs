@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::{account, ago};
-use crate::text::{count, grouped, shown, size};
+use super::account;
+use crate::text::{ago, count, grouped, shown, size};
 
 /// Longest name of a folder on a button, in characters.
 const CRUMB_LIMIT: usize = 24;
