@@ -10,6 +10,7 @@ mod lose_a_file_or_a_disk;
 mod read_json;
 mod receive_again;
 mod receive_onto_failing_disks;
+mod see_to_leftovers;
 mod send_and_receive;
 mod share_with_several;
 mod stop_midway;
