@@ -1,5 +1,6 @@
 //! What a receive that was cut off leaves behind: it is listed, gone on with, removed, and nothing else is.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -94,6 +95,7 @@ impl Place {
     fn listed(&self, arguments: &[&str]) -> Result<Vec<Value>> {
         let (exit, events) = self.leftovers(arguments)?;
         assert_eq!(exit, Some(0), "{events:?}");
+        assert_documented(&events);
         let listed = events.into_iter();
         Ok(listed
             .filter(|event| event["event"] == "leftover")
@@ -111,11 +113,50 @@ impl Place {
     }
 }
 
+/// Fields of each event that the README names.
+fn documented() -> BTreeMap<String, BTreeSet<String>> {
+    let words = |cell: &str| {
+        let quoted = cell.split('`').skip(1).step_by(2);
+        quoted.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let readme = include_str!("../../README.md");
+    let table = readme.split_once("| `event` of `leftovers` | fields | when |");
+    let (_, table) = table.expect("the README has the table");
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let rows = rows.map(|row| row.split('|').skip(1).collect::<Vec<_>>());
+    rows.map(|row| (words(row[0]).pop_first().expect("a name"), words(row[1])))
+        .collect()
+}
+
+/// Asserts that what was printed is what the README says; `ended` is the last line.
+#[track_caller]
+fn assert_documented(events: &[Value]) {
+    let documented = documented();
+    let (ended, events) = events.split_last().expect("a line");
+    assert_eq!(ended["event"], "ended");
+    for event in events {
+        let name = event["event"].as_str().expect("a name");
+        let mut fields = documented.get(name).cloned().unwrap_or_default();
+        if name == "leftover" && event["number"].is_null() {
+            for field in ["number", "device", "top_names", "files", "bytes", "when"] {
+                fields.remove(field);
+            }
+        }
+        fields.insert("event".to_owned());
+        let there = event.as_object().expect("an object").keys().cloned();
+        assert_eq!(there.collect::<BTreeSet<_>>(), fields, "{event}");
+    }
+}
+
 /// The one `removed` event of a run that removed all that it should.
 #[track_caller]
 fn assert_removed(run: &(Option<i32>, Vec<Value>)) -> &Value {
     let (exit, events) = run;
     assert_eq!(*exit, Some(0), "{events:?}");
+    assert_documented(events);
     last(events, "removed").expect("something was removed")
 }
 
@@ -244,6 +285,7 @@ fn the_parts_of_a_running_receive_are_not_removed() -> Result<()> {
     ] {
         let (exit, events) = place.leftovers_with(&memory, &["remove", what, "--yes"])?;
         assert_eq!(exit, Some(1), "{what}: {events:?}");
+        assert_documented(&events);
         let stayed = last(&events, "stayed").context("something stayed")?;
         assert_eq!(stayed["reason"], "in-use", "{what}: {stayed}");
         assert_eq!(place.parts("in")?.len(), 1, "{what}: {events:?}");

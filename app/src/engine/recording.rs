@@ -202,11 +202,10 @@ fn places(manifest: &PlacedManifest) -> Places {
         let Some(place) = entry.place else {
             return;
         };
-        let is_file = matches!(entry.kind, EntryKind::File { .. });
-        if is_file && place.parent().is_none() {
-            places.add_part(part_name(&place));
-        } else if let Some(top) = place.components().next() {
-            places.add_folder(top.as_path());
+        let is_folder = entry.kind == EntryKind::Folder;
+        match place.components().next() {
+            Some(top) if is_folder || place.parent().is_some() => places.add_folder(top.as_path()),
+            Some(_) | None => places.add_part(part_name(&place)),
         }
     });
     places
