@@ -20,6 +20,7 @@ if [ "$(uname -s)" = Linux ]; then
         needs+=("setpriv util-linux" "sysctl procps" "nft nftables" "conntrack conntrack" "ethtool ethtool")
         # File systems that lose bytes or lack what others have, and programs cut off at a call.
         needs+=("mkfs.ext4 e2fsprogs" "bindfs bindfs" "strace strace")
+        needs+=("mkfs.exfat exfatprogs" "mount.exfat-fuse exfat-fuse")
         # The lab's routers run it; nobody else does.
         needs+=("miniupnpd miniupnpd-nftables")
     fi

@@ -145,9 +145,9 @@ pub struct ReceiveArgs {
     /// Where a name is taken [default: as in the settings, or ask, or skip with --yes]
     #[arg(long, value_name = "POLICY")]
     pub on_conflict: Option<OnConflict>,
-    /// Where the folder cannot hold a name
-    #[arg(long, value_name = "POLICY", default_value = "skip")]
-    pub bad_names: OnBadName,
+    /// Where the folder cannot hold a name [default: as in the settings, or rename]
+    #[arg(long, value_name = "POLICY")]
+    pub bad_names: Option<OnBadName>,
     /// Print one JSON object a line on stdout, and nothing else there
     #[arg(long)]
     pub json: bool,
@@ -277,7 +277,7 @@ pub enum OnConflict {
 /// `--bad-names`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OnBadName {
-    /// Save under a name near to it: `what?` as `what%3F`
+    /// Save under a name near to it, `what?` as `what%3F`, and say so
     Rename,
     /// Leave the file out, and say so
     Skip,

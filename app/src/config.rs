@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fardrop_shared::limits::{MAX_WORDS, MIN_WORDS};
+use fardrop_shared::name::BadNames;
 use fardrop_shared::pairing::Transports;
 use ron::extensions::Extensions;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,8 @@ pub struct Settings {
     pub download: Option<PathBuf>,
     /// What to do where a received file's name is taken; the person is asked if it is missing.
     pub on_conflict: Option<ConflictPolicy>,
+    /// What becomes of a name that the folder cannot hold.
+    pub bad_names: BadNames,
     /// A fixed local UDP port.
     pub port: Option<u16>,
     /// Whether IPv6 is used.
@@ -156,6 +159,7 @@ impl Default for Settings {
             mdns: true,
             port_mapping: true,
             on_conflict: None,
+            bad_names: BadNames::default(),
             window: WindowSettings::default(),
         }
     }

@@ -11,6 +11,7 @@ mod read_json;
 mod receive_again;
 mod receive_onto_failing_disks;
 mod see_to_leftovers;
+mod save_under_other_names;
 mod send_and_receive;
 mod share_with_several;
 mod stop_midway;

@@ -11,8 +11,8 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 use super::{Report, Weight};
 use crate::engine::event::{
-    Event, OfferSummary, Outcome, PathKind, Progress, Receipt, SessionEvent, SessionNumber,
-    ShareEvent, TaskEvent, Transport,
+    Event, Listed, OfferSummary, Outcome, PathKind, Progress, Receipt, Renaming, SessionEvent,
+    SessionNumber, ShareEvent, TaskEvent, Transport,
 };
 use crate::failure::{Failure, FailureKind};
 use crate::text;
@@ -86,6 +86,11 @@ enum Line<'a> {
         closed_folders: u64,
         top_names: &'a [String],
     },
+    Renamed {
+        session: u64,
+        name: &'a str,
+        place: &'a str,
+    },
     Progress {
         session: u64,
         bytes: u64,
@@ -130,6 +135,8 @@ enum Line<'a> {
         link: &'a str,
         failed_files: u64,
         #[serde(skip_serializing_if = "is_zero")]
+        renamed: u64,
+        #[serde(skip_serializing_if = "is_zero")]
         left_out: u64,
         #[serde(skip_serializing_if = "is_zero")]
         closed_folders: u64,
@@ -158,6 +165,21 @@ impl Json {
             messages,
             reported: BTreeMap::new(),
         }
+    }
+
+    fn print_renamed(
+        &mut self,
+        session: SessionNumber,
+        renamed: &Listed<Renaming>,
+    ) -> io::Result<()> {
+        for Renaming { name, place } in &renamed.first {
+            self.print(&Line::Renamed {
+                session: session.0,
+                name,
+                place,
+            })?;
+        }
+        Ok(())
     }
 
     fn print(&mut self, line: &Line<'_>) -> io::Result<()> {
@@ -198,6 +220,9 @@ impl Report for Json {
         ) = event
         {
             self.reported.remove(session);
+        }
+        if let Event::Session(session, SessionEvent::Renamed(renamed)) = event {
+            return self.print_renamed(*session, renamed);
         }
         match line(self.role, event) {
             Some(line) => self.print(&line),
@@ -331,7 +356,8 @@ fn session_line(number: SessionNumber, event: &SessionEvent) -> Option<Line<'_>>
         SessionEvent::Resumed => Line::Resumed { session },
         SessionEvent::FileFailed { name, reason } => file_failed_line(number, name, *reason),
         SessionEvent::Done { receipt, .. } => done_line(number, receipt),
-        SessionEvent::OfferPage { .. } => return None,
+        // A list has a line for each thing in it.
+        SessionEvent::Renamed(_) | SessionEvent::OfferPage { .. } => return None,
     })
 }
 
@@ -388,6 +414,7 @@ fn done_line(session: SessionNumber, receipt: &Receipt) -> Line<'static> {
         kind: receipt.kind.name(),
         link: receipt.link.name(),
         failed_files: receipt.failed_files,
+        renamed: receipt.renamed,
         left_out: receipt.left_out.things,
         closed_folders: receipt.left_out.closed_folders,
     }

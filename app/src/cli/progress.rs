@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::{Report, Streams, Weight};
 use crate::engine::event::{
-    Event, PathKind, Progress, SessionEvent, SessionNumber, ShareEvent, ShownCode, TaskEvent,
-    Transport,
+    Event, Listed, PathKind, Progress, SessionEvent, SessionNumber, ShareEvent, ShownCode,
+    TaskEvent, Transport,
 };
 use crate::text;
 
@@ -21,8 +21,8 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// Bold on a terminal, and back.
 const BOLD: (&str, &str) = ("\u{1b}[1m", "\u{1b}[0m");
 
-/// Things left out that are listed unless all are asked for. Local: one screen has room for them.
-const LEFT_OUT_LISTED: u64 = 10;
+/// Things of a list that are shown unless all are asked for. Local: one screen has room for them.
+const LISTED: u64 = 10;
 
 /// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,11 +124,34 @@ impl Human {
         Ok(())
     }
 
-    /// How many things that are left out are listed.
+    /// A list under its heading: its beginning, or all of it that is known.
+    fn note_list<T>(
+        &mut self,
+        heading: &str,
+        listed: &Listed<T>,
+        line: impl Fn(&T) -> String,
+    ) -> io::Result<()> {
+        if listed.count == 0 {
+            return Ok(());
+        }
+        self.note(heading)?;
+        let limit = usize::try_from(self.list_limit()).unwrap_or(usize::MAX);
+        let shown = listed.first.len().min(limit);
+        for item in &listed.first[..shown] {
+            self.note(&line(item))?;
+        }
+        let more = listed.count.saturating_sub(shown as u64);
+        if more > 0 {
+            self.note(&text::list_goes_on(more, shown < listed.first.len()))?;
+        }
+        Ok(())
+    }
+
+    /// How many things of a list are shown.
     const fn list_limit(&self) -> u64 {
         match self.verbosity {
             Verbosity::Lists => u64::MAX,
-            Verbosity::Full | Verbosity::Errors => LEFT_OUT_LISTED,
+            Verbosity::Full | Verbosity::Errors => LISTED,
         }
     }
 
@@ -217,6 +240,9 @@ impl Human {
             } => {
                 self.sessions.entry(session).or_default().path = Some((kind, link));
                 self.note(&text::path(kind, link, rtt))
+            }
+            SessionEvent::Renamed(renamed) => {
+                self.note_list(&text::renamed(renamed.count), renamed, text::renaming)
             }
             SessionEvent::Interrupted { kept } => self.note(&text::interrupted(*kept)),
             SessionEvent::Paused(by) => self.note(text::paused(*by)),

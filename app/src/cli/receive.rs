@@ -50,7 +50,9 @@ pub fn receive(arguments: &ReceiveArgs, context: Context<'_>) -> Result<Exit> {
             .clone()
             .or_else(|| context.settings.download.clone())
             .unwrap_or_else(|| PathBuf::from(".")),
-        bad_names: arguments.bad_names.into(),
+        bad_names: arguments
+            .bad_names
+            .map_or(context.settings.bad_names, Into::into),
         on_left_out: on_left_out(arguments.allow_missing),
         tasks: 0,
     };

@@ -265,6 +265,7 @@ fn done() -> Event {
                 failed_files: 0,
                 refused_names: 0,
                 cause: None,
+                renamed: 0,
                 left_out: LeftOutCount::default(),
                 bytes: 12_400_000,
                 sent: 12_400_000,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use fardrop_shared::Transport;
@@ -12,8 +13,8 @@ pub use fardrop_shared::path::PathKind;
 use zeroize::ZeroizeOnDrop;
 
 use crate::failure::{Failure, FailureKind};
-pub use crate::transfer::Conflict;
 use crate::transfer::OnLeftOut;
+pub use crate::transfer::{Conflict, Listed, Renaming};
 
 /// A share or a receive that the person started. Chosen by whoever starts it; unique in one engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -147,6 +148,10 @@ pub enum SessionEvent {
         /// The rows, in the order of the offer.
         rows: Vec<OfferRow>,
     },
+    /// What cannot have its own name in the receiving folder and is saved under another: what would be, before
+    /// each [`SessionEvent::Offer`] to one who receives, unless that is nothing; what is, to one who sends, before
+    /// the transfer ends. It takes the place of what was told before.
+    Renamed(Arc<Listed<Renaming>>),
     /// The offer, or a part of it, was accepted, and its bytes begin to move.
     Accepted {
         /// Files that are wanted.
@@ -349,6 +354,8 @@ pub struct Receipt {
     pub refused_names: u64,
     /// Why most of them failed.
     pub cause: Option<FailureKind>,
+    /// How many names are others than in the offer, since the receiver's folder cannot have those.
+    pub renamed: u64,
     /// What the sender named and did not offer.
     pub left_out: LeftOutCount,
     /// Their bytes.

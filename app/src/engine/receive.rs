@@ -147,6 +147,7 @@ impl Receive<'_> {
             task: self.task,
             session: self.session,
             view: watching.view.clone(),
+            told_renamed: false,
             answers: controls.answers,
             seen: recording.seen(),
         };
@@ -177,6 +178,8 @@ struct Person {
     task: TaskNumber,
     session: SessionNumber,
     view: watch::Sender<Option<Arc<OfferView>>>,
+    /// Whether the face knows of anything that would be saved under another name.
+    told_renamed: bool,
     answers: mpsc::Receiver<Answer>,
     seen: SeenOffer,
 }
@@ -209,7 +212,13 @@ impl Decide for Person {
 }
 
 impl Person {
-    async fn show(&self, offer: &ScannedOffer) {
+    async fn show(&mut self, offer: &ScannedOffer) {
+        let renames = offer.renamed.count > 0;
+        if renames || self.told_renamed {
+            let renamed = SessionEvent::Renamed(Arc::clone(&offer.renamed));
+            self.reporter.tell_session(self.session, renamed).await;
+            self.told_renamed = renames;
+        }
         let summary = OfferSummary {
             left_out: offer.left_out,
             kept: offer.kept_bytes,

@@ -9,6 +9,7 @@ mod desktop;
 mod diagnosis;
 mod failure;
 mod leftovers;
+mod names;
 mod units;
 #[cfg(feature = "gui")]
 mod window;
@@ -24,9 +25,9 @@ use crate::engine::event::{
 #[cfg(feature = "gui")]
 pub use desktop::*;
 pub use diagnosis::{Disclosure, diagnosis, diagnosis_rows, hint, verdict};
-use failure::file_cause;
-pub use failure::{failure, file_failed};
+pub use failure::{failure, file_cause, file_failed};
 pub use leftovers::*;
+pub use names::{list_goes_on, renamed, renaming};
 pub use units::{ago, and_links, count, duration, grouped, rate, round_trip, size, time_left};
 #[cfg(feature = "gui")]
 pub use window::*;
@@ -210,7 +211,13 @@ pub fn left_out_more(more: u64) -> String {
 /// Why something is not offered.
 #[must_use]
 pub fn left_out(found: &str, reason: &LeftOut) -> String {
-    let why = match reason {
+    format!("Left out: {}: {}.", name(found), left_out_cause(reason))
+}
+
+/// Why something is not offered, without its name.
+#[must_use]
+pub fn left_out_cause(reason: &LeftOut) -> String {
+    match reason {
         LeftOut::LinkOutside => "it is a link to something outside what you send".to_owned(),
         LeftOut::LinkLoop => "it is a link back to a folder it is in".to_owned(),
         LeftOut::LinkLeftOut => "it is a link to something that is left out".to_owned(),
@@ -228,8 +235,7 @@ pub fn left_out(found: &str, reason: &LeftOut) -> String {
         LeftOut::InLeftOut(reason) => {
             format!("a folder that it is in is left out ({})", name(reason))
         }
-    };
-    format!("Left out: {}: {why}.", name(found))
+    }
 }
 
 /// Somebody guessed.
@@ -456,11 +462,18 @@ fn what_is_missing(receipt: &Receipt) -> String {
 }
 
 fn what_crossed(receipt: &Receipt) -> String {
-    format!(
+    let mut words = format!(
         "{}, {},",
         count(receipt.files, "file", "files"),
         size(receipt.bytes)
-    )
+    );
+    if receipt.renamed > 0 {
+        words.push_str(&format!(
+            " {} changed,",
+            count(receipt.renamed, "name", "names")
+        ));
+    }
+    words
 }
 
 fn how_it_went(receipt: &Receipt) -> String {

@@ -23,6 +23,8 @@ pub struct Summary {
     pub failures: Vec<FileFailure>,
     /// How many did not make it.
     pub failure_count: u32,
+    /// What is saved under another name than it is offered under.
+    pub renamed: Listed<Renaming>,
     /// What was not offered of what the sender named.
     pub left_out: LeftOutCount,
     /// From the receiver's yes to the last verification.
@@ -39,4 +41,38 @@ pub struct FileFailure {
     pub name: String,
     /// Why.
     pub reason: FileReason,
+}
+
+/// A list of which the beginning is here, and how long it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// Its first items.
+    pub first: Vec<T>,
+    /// How many it has in all.
+    pub count: u64,
+}
+
+impl<T> Listed<T> {
+    /// How many are not here.
+    #[must_use]
+    pub const fn more(&self) -> u64 {
+        self.count.saturating_sub(self.first.len() as u64)
+    }
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        let first = Vec::new();
+        Self { first, count: 0 }
+    }
+}
+
+/// Something that is saved under another name than it is offered under, since the receiving folder cannot hold
+/// that one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renaming {
+    /// Its relative path, as the sender named it: to be escaped before it is shown.
+    pub name: String,
+    /// Its relative path where it is received: to be escaped as well.
+    pub place: String,
 }

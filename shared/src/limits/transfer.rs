@@ -13,6 +13,10 @@ pub const CLAIMED_LIMIT: usize = 1024;
 /// Most failed files that a side remembers by name and reason; the rest are counted.
 pub const FAILURES_LIMIT: usize = 1000;
 
+/// Most bytes of paths that a receiver tells because they are others than in the offer, in all pages together:
+/// some fifty thousand of them. The rest are counted.
+pub const RENAMED_BYTES_LIMIT: usize = 4 * 1024 * 1024;
+
 /// How often a receiver says how far it is, at most: what a person can still see.
 pub const ACKNOWLEDGE_INTERVAL: Duration = Duration::from_millis(100);
 

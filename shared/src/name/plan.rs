@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 
+use serde::{Deserialize, Serialize};
+
 use super::check::components;
 use super::escape::escape;
 use super::prefixes::{Prefixes, chain, short};
@@ -11,12 +13,12 @@ use super::{NameRules, SafeName};
 use crate::limits::{MAX_NAME_BYTES, MAX_RENAME_ATTEMPTS};
 
 /// What becomes of a name that cannot be where it is received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum BadNames {
     /// It is given another name near to it.
+    #[default]
     Rename,
     /// It is left out.
-    #[default]
     Skip,
 }
 
@@ -33,7 +35,8 @@ pub(crate) struct NamePlan {
     settled: BTreeMap<u64, Fate>,
     /// Entries that go elsewhere than their path says.
     moved: BTreeSet<u32>,
-    /// Entries of which the last component changes.
+    /// Entries of which the last component changes, and those that are the first in a folder that changes its name
+    /// and is no entry before them.
     renamed: BTreeSet<u32>,
     /// Entries that go nowhere.
     left_out: BTreeSet<u32>,
@@ -96,7 +99,7 @@ impl NamePlan {
     }
 
     /// The entries whose own names change, in rising order. What is in a folder that changes its name keeps its
-    /// own.
+    /// own, and is not among them unless the folder is no entry.
     pub(crate) fn renamed(&self) -> impl ExactSizeIterator<Item = u32> {
         self.renamed.iter().copied()
     }
@@ -166,6 +169,7 @@ impl NamePlan {
         path: &[u8],
     ) {
         levels.truncate(prefixes.go_to(path));
+        let known = levels.len();
         for level in levels.len()..prefixes.len() {
             let component = prefixes.component(level);
             let exact = short(&prefixes.hash(level));
@@ -186,7 +190,7 @@ impl NamePlan {
             self.left_out.insert(index);
         } else if last.moved {
             self.moved.insert(index);
-            if last.renamed {
+            if last.renamed || levels[known..].iter().any(|level| level.renamed) {
                 self.renamed.insert(index);
             }
         }

@@ -521,6 +521,14 @@ fn a_name_that_cannot_be_is_left_out_where_that_is_wished() {
 }
 
 #[test]
+fn a_folder_that_is_no_entry_is_renamed_with_the_first_thing_in_it() {
+    let names = ["a:b/x", "a:b/y", "c:d", "c:d/x"].map(|name| name.as_bytes().to_vec());
+    let rules = NameRules::new(Platform::Windows);
+    let plan = plan(&rules, BadNames::Rename, &names);
+    assert_eq!(plan.renamed().collect::<Vec<_>>(), [0, 2]);
+}
+
+#[test]
 fn ordinary_names_are_possible_everywhere() {
     let everywhere = NameRules::everywhere();
     for name in ["a", "folder.x", "x (1).tar.gz", "Makefile", "100%"] {

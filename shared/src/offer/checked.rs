@@ -159,7 +159,7 @@ impl PlacedManifest {
     }
 
     /// The entries whose own names change, in rising order. What is in a folder that changes its name keeps its
-    /// own.
+    /// own, and is not among them unless the folder is no entry.
     pub fn renamed(&self) -> impl ExactSizeIterator<Item = u32> {
         self.plan.renamed()
     }

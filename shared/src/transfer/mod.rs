@@ -7,6 +7,7 @@
 mod account;
 pub mod frame;
 mod receiving;
+mod renamed;
 mod sending;
 mod set;
 mod standing;
@@ -17,6 +18,7 @@ use thiserror::Error;
 
 pub use crate::wire::peer::{Claim, FileReason};
 pub use receiving::Receiving;
+pub use renamed::{HeardNames, RenamedPages};
 pub use sending::{Sending, Wanted};
 pub use set::{IndexSet, Ranges};
 pub use standing::{Standing, Wish};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::account::Account;
-use super::{IndexSet, Violation};
+use super::{HeardNames, IndexSet, Violation};
 use crate::limits::{CLAIMED_LIMIT, CLAIMS_LIMIT, FAILURES_LIMIT};
 use crate::offer::Totals;
 use crate::wire::peer::{Acknowledged, Claim, FileReason, ReceiverMessage};
@@ -45,6 +45,8 @@ pub struct Sending {
     failed_files: u32,
     /// Why, for the first of `failed`.
     reasons: BTreeMap<u32, FileReason>,
+    /// Entries that the receiver saves under other names.
+    renamed: HeardNames,
     account: Account,
     accepted: Option<(u32, u64)>,
     acknowledged: Acknowledged,
@@ -73,6 +75,7 @@ impl Sending {
             failed: IndexSet::new(entries),
             failed_files: 0,
             reasons: BTreeMap::new(),
+            renamed: HeardNames::default(),
             account: Account::new(offered),
             accepted: None,
             acknowledged: Acknowledged::default(),
@@ -104,6 +107,10 @@ impl Sending {
                 self.expect(Phase::Wanting, "an end of wants out of turn")?;
                 self.phase = Phase::WantEnded;
                 Ok(())
+            }
+            ReceiverMessage::Renamed { names, more } => {
+                self.expect(Phase::Wanting, "new names out of turn")?;
+                self.renamed.handle_page(names, more, self.wanted.bound())
             }
             ReceiverMessage::Skip { file } => {
                 self.expect_wanted(file)?;
@@ -198,6 +205,12 @@ impl Sending {
     #[must_use]
     pub const fn acknowledged(&self) -> Acknowledged {
         self.acknowledged
+    }
+
+    /// The entries that the receiver saves under other names.
+    #[must_use]
+    pub const fn renamed(&self) -> &HeardNames {
+        &self.renamed
     }
 
     /// Whether the receiver said that it has nothing more to say.

@@ -5,7 +5,7 @@
 //!                                            Hello, Offer, Page*, OfferEnd
 //! Hello
 //! (asks the person)
-//! Accept, Failed*, Want*, WantFrom*, WantEnd          (data streams: see transfer::frame)
+//! Accept, Renamed*, Failed*, Want*, WantFrom*, WantEnd (data streams: see transfer::frame)
 //! Progress*, Skip*, Failed*
 //! Done                                       Done
 //! ```
@@ -114,6 +114,25 @@ pub enum ReceiverMessage {
     Pause,
     /// The receiver would go on.
     Resume,
+    /// Entries that get other names than they have in the offer, in rising order; said in as many pages as
+    /// it takes, and before anything is wanted.
+    Renamed {
+        /// Of them the next; those of all pages come to [`RENAMED_BYTES_LIMIT`](crate::limits::RENAMED_BYTES_LIMIT)
+        /// at most.
+        names: Vec<NewName>,
+        /// How many more there are, which are not told by name: this is the last page then.
+        more: u32,
+    },
+}
+
+/// The place of an entry that is not saved under its own name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewName {
+    /// Index of the entry.
+    pub file: u32,
+    /// Its relative path at the receiver, components separated by `/`.
+    #[serde(with = "page_bytes")]
+    pub place: Vec<u8>,
 }
 
 /// A receiver's claim to have the beginning of a file: its first `length` bytes hash to `hash`.

@@ -340,6 +340,7 @@ fn receipt(summary: &Summary, route: Route) -> Receipt {
         failed_files: summary.failure_count.into(),
         refused_names: refused_names(summary),
         cause: most_common(summary).map(file_failure),
+        renamed: summary.renamed.count,
         left_out: summary.left_out,
         bytes: summary.bytes,
         sent: summary.sent,

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use fardrop_shared::code::PairingCode;
-use fardrop_shared::name::BadNames;
 
 use super::{Closing, Dialog, Effect, Model, Pasting, Phase, Receive, ServerTest, Share, Task};
 use crate::config::{OnClose, Settings};
@@ -269,7 +268,7 @@ impl Model {
                 code,
                 options: ReceiveOptions {
                     destination,
-                    bad_names: BadNames::default(),
+                    bad_names: self.settings.bad_names,
                     on_left_out: OnLeftOut::default(),
                 },
             },

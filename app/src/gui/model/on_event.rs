@@ -252,6 +252,9 @@ impl Model {
                     view.handle_page(&search, matching, first, rows);
                 }
             }),
+            SessionEvent::Renamed(renamed) => {
+                self.with_session(number, |session| session.renamed = renamed);
+            }
             SessionEvent::Accepted { .. } => {
                 self.with_session(number, |session| session.handle_accepted(now));
             }

@@ -1,11 +1,13 @@
 //! One transfer with one other machine: what was heard of it, and what that means.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{OfferView, RateHistory};
 use crate::engine::event::{
-    OfferSummary, PathKind, Progress, RATE_SPAN, Receipt, RungState, SessionNumber, Transport, Who,
+    Listed, OfferSummary, PathKind, Progress, RATE_SPAN, Receipt, Renaming, RungState,
+    SessionNumber, Transport, Who,
 };
 use crate::failure::{Failure, FailureKind};
 
@@ -13,8 +15,8 @@ use crate::failure::{Failure, FailureKind};
 /// disk that wakes up.
 const STALLED_AFTER: Duration = Duration::from_secs(5);
 
-/// Files that failed are kept by name up to this many; the rest is counted.
-const FAILED_KEPT: usize = 100;
+/// Files that failed are kept by name up to this many, which is more than the engine tells; the rest is counted.
+const FAILED_KEPT: usize = 10_000;
 
 /// How often the time left is said anew: more often would be noise.
 const TIME_LEFT_EVERY: Duration = Duration::from_secs(1);
@@ -153,7 +155,9 @@ pub(crate) struct Session {
     pub(crate) rates: RateHistory,
     /// Time left, as it was last said.
     pub(crate) time_left: Option<Duration>,
-    /// Files that failed, by name, the first hundred.
+    /// What is saved under another name, as it was told last.
+    pub(crate) renamed: Arc<Listed<Renaming>>,
+    /// Files that failed, by name, as far as they are told.
     pub(crate) failed: Vec<(String, FailureKind)>,
     /// What crossed, when it is over.
     pub(crate) receipt: Option<Receipt>,
@@ -189,6 +193,7 @@ impl Session {
             progress: None,
             rates: RateHistory::default(),
             time_left: None,
+            renamed: Arc::default(),
             failed: Vec::new(),
             receipt: None,
             places: Vec::new(),

@@ -7,8 +7,8 @@ use super::Session;
 use crate::engine::event::{LeftOut, LeftOutCount, SessionNumber, ShareItem, ShownCode};
 use crate::failure::{Failure, FailureKind};
 
-/// Things left out that are kept by name; the rest is counted.
-const LEFT_OUT_KEPT: usize = 100;
+/// Things left out that are kept by name, as many as the engine tells; the rest is counted.
+const LEFT_OUT_KEPT: usize = 100_000;
 
 /// A share.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub(crate) struct Share {
     pub(crate) code: Option<ShownCode>,
     /// Files, bytes and how much is left out.
     pub(crate) scanned: Option<(u64, u64, LeftOutCount)>,
-    /// What is left out, the first hundred.
+    /// What is left out, as far as it is told by name.
     pub(crate) left_out: Vec<(String, LeftOut)>,
     /// Somebody typed wrong words; how many guesses are left.
     pub(crate) wrong_guess: Option<u8>,

@@ -536,6 +536,38 @@ fn a_share_that_fails_at_once_says_why_what_is_kept_and_what_to_do() {
 }
 
 #[test]
+fn a_long_list_is_shown_whole_where_the_person_wants_it() {
+    let mut desk = Desk::usual();
+    states::renamed(&mut desk, 50_000);
+    assert!(desk.says("photos/picture 2:00.jpg: saved as photos/picture 2%3A00.jpg"));
+    assert!(desk.says("and 49,997 more"));
+    assert!(!desk.says("picture 3"));
+    desk.click("Show all 50,000: Changed names");
+    assert!(desk.says("picture 3") && desk.says("saved as photos/picture 3%3A00.jpg"));
+    let drawn = |desk: &Desk| {
+        let nodes = desk.nodes();
+        let rows = nodes.iter().map(super::name_of);
+        rows.filter(|name| name.starts_with("saved as ")).count()
+    };
+    assert!((3..40).contains(&drawn(&desk)), "{}", drawn(&desk));
+    // To its end, and back over what follows it.
+    desk.harness.hover_at(egui::pos2(380.0, 310.0));
+    for _ in 0..4 {
+        scroll(&mut desk, 800_000.0);
+    }
+    let last = "picture 49999%3A00.jpg";
+    for _ in 0..6 {
+        if !desk.says(last) {
+            scroll(&mut desk, -200.0);
+        }
+    }
+    assert!(desk.says(last), "the last is not there");
+    assert!((1..40).contains(&drawn(&desk)), "{}", drawn(&desk));
+    desk.click("Show fewer: Changed names");
+    assert!(desk.says("and 49,997 more"));
+}
+
+#[test]
 fn files_that_failed_are_counted_beyond_those_known_by_name() {
     let mut desk = Desk::usual();
     received(&mut desk, 150);

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fardrop_shared::diagnosis::{
@@ -11,9 +12,9 @@ use fardrop_shared::diagnosis::{
 
 use super::{Desk, picker};
 use crate::engine::event::{
-    Conflict, Event, ItemNumber, LeftOut, LeftOutCount, OfferRow, OfferSummary, Outcome, PathKind,
-    Progress, Receipt, RungState, SessionEvent, SessionNumber, ShareEvent, ShareItem, ShownCode,
-    TaskEvent, TaskNumber, Transport, Who,
+    Conflict, Event, ItemNumber, LeftOut, LeftOutCount, Listed, OfferRow, OfferSummary, Outcome,
+    PathKind, Progress, Receipt, Renaming, RungState, SessionEvent, SessionNumber, ShareEvent,
+    ShareItem, ShownCode, TaskEvent, TaskNumber, Transport, Who,
 };
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::gui::action::{Action, FilesAction, WindowAction};
@@ -74,6 +75,7 @@ fn before_bytes_move() -> Vec<State> {
             desk.tell(offer(1, None));
         }),
         still("offer", offered),
+        still("offer-under-other-names", |desk| renamed(desk, 40)),
         still("offer-too-large", |desk| {
             looking(desk);
             paired(desk, 1, "Ada's laptop");
@@ -375,6 +377,24 @@ pub(super) fn offered(desk: &mut Desk) {
     desk.run();
 }
 
+/// An offer lies open, of which so many names cannot be in the folder.
+pub(super) fn renamed(desk: &mut Desk, names: u32) {
+    offered(desk);
+    let first = (0..names).map(|at| Renaming {
+        name: format!("photos/picture {at}:00.jpg"),
+        place: format!("photos/picture {at}%3A00.jpg"),
+    });
+    let renamed = Listed {
+        first: first.collect(),
+        count: names.into(),
+    };
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::Renamed(Arc::new(renamed)),
+    ));
+    desk.run();
+}
+
 /// A page with all of its rows.
 pub(super) fn page(rows: Vec<OfferRow>) -> Event {
     Event::Session(
@@ -476,6 +496,7 @@ fn receipt(failed_files: u64) -> Receipt {
         failed_files,
         refused_names: 0,
         cause: None,
+        renamed: 0,
         left_out: LeftOutCount::default(),
         bytes: 12_000_000,
         sent: 9_000_000,

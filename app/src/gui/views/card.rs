@@ -3,8 +3,9 @@
 use egui::{Color32, Ui};
 use fardrop_shared::Role;
 
+use super::list::List;
 use super::{Scene, card_ui, row_with_end_ui};
-use crate::engine::event::{RungState, TaskNumber, Who};
+use crate::engine::event::{Listed, Renaming, RungState, TaskNumber, Who};
 use crate::failure::Failure;
 use crate::gui::action::{
     Action, ClipboardAction, FilesAction, SessionAction, ShareAction, TaskAction,
@@ -16,9 +17,6 @@ use crate::gui::widgets::{
     Bar, Button, Icon, Weight, bar_ui, card_title_ui, graph_ui, sign_ui, text_ui, weak_ui,
 };
 use crate::text;
-
-/// Files that failed and are named on a card.
-const FAILED_SHOWN: usize = 3;
 
 /// A share's card.
 pub(super) fn share_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Share) {
@@ -191,6 +189,9 @@ fn course_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, session: &Ses
         weak_ui(ui, &text::path_in_words(path.kind, path.link, path.rtt));
     }
     failed_files_ui(ui, session);
+    if session.phase != Phase::Deciding {
+        renamed_ui(ui, &session.renamed);
+    }
     buttons_ui(ui, scene, task, session, title);
 }
 
@@ -356,23 +357,39 @@ fn progress_ui(ui: &mut Ui, session: &Session, title: &str) {
 
 fn failed_files_ui(ui: &mut Ui, session: &Session) {
     let palette = Palette::of(ui);
-    for (name, reason) in session.failed.iter().take(FAILED_SHOWN) {
-        sign_ui(
-            ui,
-            Icon::Warning,
-            palette.warning,
-            &text::file_failed(name, *reason),
-        );
-    }
     // Not all of them are known by name.
     let failed = session.receipt.map_or(0, |receipt| receipt.failed_files);
-    let shown = session.failed.len().min(FAILED_SHOWN);
-    let more = failed
-        .max(session.failed.len() as u64)
-        .saturating_sub(shown as u64);
-    if more > 0 {
-        weak_ui(ui, &text::more_failed(more));
+    let count = failed.max(session.failed.len() as u64);
+    if count == 0 {
+        return;
     }
+    let title = text::failed_files(count);
+    sign_ui(ui, Icon::Warning, palette.warning, &title);
+    let list = List {
+        title: text::FAILED_LIST,
+        items: &session.failed,
+        count,
+    };
+    list.show_ui(ui, |(name, reason)| {
+        (name.clone(), text::file_cause(*reason).to_owned())
+    });
+}
+
+/// What is saved under another name than it was offered under.
+pub(super) fn renamed_ui(ui: &mut Ui, renamed: &Listed<Renaming>) {
+    if renamed.count == 0 {
+        return;
+    }
+    let palette = Palette::of(ui);
+    sign_ui(ui, Icon::File, palette.text, &text::renamed(renamed.count));
+    let list = List {
+        title: text::RENAMED_LIST,
+        items: &renamed.first,
+        count: renamed.count,
+    };
+    list.show_ui(ui, |renaming| {
+        (renaming.name.clone(), text::saved_as(&renaming.place))
+    });
 }
 
 /// A failure: what happened, what to do, and a button that copies it.

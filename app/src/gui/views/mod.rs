@@ -5,6 +5,7 @@ mod card;
 mod dialog;
 mod history;
 mod home;
+mod list;
 mod network;
 mod offer;
 mod picker;

@@ -2,12 +2,13 @@
 
 use egui::{Checkbox, Margin, Panel, Rect, RichText, TextEdit, Ui, UiBuilder, vec2};
 
+use super::card::renamed_ui;
 use super::{Column, Scene, back_title_ui, card_ui, page_ui, tall_row_with_end_ui};
 use crate::desktop::request::FolderUse;
 use crate::engine::command::ConflictPolicy;
 use crate::engine::event::{Conflict, OfferRow, OfferSummary, SessionNumber};
 use crate::gui::action::{Action, FilesAction, SessionAction};
-use crate::gui::model::{OfferView, Phase};
+use crate::gui::model::{OfferView, Phase, Session};
 use crate::gui::screen::Screen;
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{
@@ -59,7 +60,7 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>, number: SessionNumber)
     page_ui(ui, Screen::Offer(number), |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE_WIDE;
         back_title_ui(ui, scene, &text::offer_title(&session.device));
-        place_ui(ui, scene, offer);
+        place_ui(ui, scene, offer, session);
         list_ui(ui, scene, offer);
     });
 }
@@ -103,7 +104,7 @@ fn answer_ui(ui: &mut Ui, scene: &mut Scene<'_>, offer: OpenOffer<'_>) {
 }
 
 /// Where to, and what about what is there already: before the list, which may be long.
-fn place_ui(ui: &mut Ui, scene: &mut Scene<'_>, offer: OpenOffer<'_>) {
+fn place_ui(ui: &mut Ui, scene: &mut Scene<'_>, offer: OpenOffer<'_>, session: &Session) {
     let palette = Palette::of(ui);
     card_ui(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE;
@@ -137,6 +138,7 @@ fn place_ui(ui: &mut Ui, scene: &mut Scene<'_>, offer: OpenOffer<'_>) {
             let words = text::left_out_by_sender(offer.summary.left_out);
             sign_ui(ui, Icon::Warning, palette.warning, &words);
         }
+        renamed_ui(ui, &session.renamed);
         if let (Some(free), Some(fits)) = (offer.summary.free, offer.view.fits(offer.summary)) {
             let (icon, color) = if fits {
                 (Icon::Check, palette.good)

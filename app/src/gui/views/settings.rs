@@ -1,6 +1,7 @@
 //! The screen of the settings.
 
 use egui::{Margin, TextEdit, Ui, vec2};
+use fardrop_shared::name::BadNames;
 
 use super::offer::POLICIES;
 use super::{Scene, card_ui, page_ui, row_with_end_ui, tall_row_with_end_ui};
@@ -103,6 +104,15 @@ fn transfers_ui(ui: &mut Ui, scene: &mut Scene<'_>, settings: &mut Settings) {
     for (policy, label) in std::iter::once(ask).chain(policies) {
         if ui.radio(settings.on_conflict == policy, label).clicked() {
             settings.on_conflict = policy;
+        }
+    }
+    label_ui(ui, text::BAD_NAMES_LABEL);
+    for (policy, label) in [
+        (BadNames::Rename, text::BAD_NAMES_RENAME),
+        (BadNames::Skip, text::BAD_NAMES_SKIP),
+    ] {
+        if ui.radio(settings.bad_names == policy, label).clicked() {
+            settings.bad_names = policy;
         }
     }
 }

@@ -3,6 +3,7 @@
 use egui::{Label, Response, RichText, Ui};
 use fardrop_shared::Role;
 
+use super::list::List;
 use super::{Scene, back_title_ui, card, card_ui, page_ui, row_with_end_ui, tall_row_with_end_ui};
 use crate::desktop::request::FolderUse;
 use crate::engine::event::{ShareItem, ShownCode, TaskNumber};
@@ -15,9 +16,6 @@ use crate::gui::widgets::{
     text_ui, weak_ui,
 };
 use crate::text;
-
-/// Things left out that are named; the rest is counted.
-const LEFT_OUT_SHOWN: usize = 5;
 
 /// Draws the screen of a share.
 pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber) {
@@ -273,11 +271,12 @@ fn left_out_ui(ui: &mut Ui, share: &Share) {
     let palette = Palette::of(ui);
     let count = text::left_out_count(left_out);
     sign_ui(ui, Icon::Warning, palette.warning, &count);
-    for (name, reason) in share.left_out.iter().take(LEFT_OUT_SHOWN) {
-        weak_ui(ui, &text::left_out(name, reason));
-    }
-    let more = left_out.things.saturating_sub(LEFT_OUT_SHOWN as u64);
-    if more > 0 {
-        weak_ui(ui, &text::more_failed(more));
-    }
+    let list = List {
+        title: text::LEFT_OUT_LIST,
+        items: &share.left_out,
+        count: left_out.things,
+    };
+    list.show_ui(ui, |(name, reason)| {
+        (name.clone(), text::left_out_cause(reason))
+    });
 }

@@ -108,7 +108,8 @@ pub fn file_failed(name: &str, reason: FailureKind) -> String {
 }
 
 /// Why one file did not cross, without its name.
-pub(super) const fn file_cause(reason: FailureKind) -> &'static str {
+#[must_use]
+pub const fn file_cause(reason: FailureKind) -> &'static str {
     words(reason).file
 }
 

@@ -34,6 +34,12 @@ pub const MAPPING_LABEL: &str = "Ask routers to open a port";
 pub const CONFLICTS_LABEL: &str = "Where the name of a received file is taken";
 /// Settings: ask about conflicts.
 pub const CONFLICT_ASK: &str = "Ask each time";
+/// Settings: names that the folder cannot hold.
+pub const BAD_NAMES_LABEL: &str = "Where the folder cannot hold the name of a received file";
+/// Settings: such a file gets another name.
+pub const BAD_NAMES_RENAME: &str = "Save it under a name near to it, and say so";
+/// Settings: such a file is left out.
+pub const BAD_NAMES_SKIP: &str = "Leave it out, and say so";
 /// Settings: looks.
 pub const THEME_LABEL: &str = "Theme";
 /// Settings: the look of the window is the system's.

@@ -257,7 +257,44 @@ pub fn kept(kept: u64) -> String {
     )
 }
 
-/// More files failed than are named.
+/// Heads the list of the files that failed.
+#[must_use]
+pub fn failed_files(files: u64) -> String {
+    count(
+        files,
+        "file was not transferred",
+        "files were not transferred",
+    )
+}
+
+/// The list of what failed, to a screen reader.
+pub const FAILED_LIST: &str = "Files that failed";
+/// The list of what has other names, to a screen reader.
+pub const RENAMED_LIST: &str = "Changed names";
+/// The list of what is not offered, to a screen reader.
+pub const LEFT_OUT_LIST: &str = "Left out";
+/// A button.
+pub const SHOW_FEWER: &str = "Show fewer";
+
+/// A button.
+#[must_use]
+pub fn show_all(things: u64) -> String {
+    format!("Show all {}", grouped(things))
+}
+
+/// One thing of a list, and what is to be said of it.
+#[must_use]
+pub fn listed(name: &str, words: &str) -> String {
+    format!("{}: {words}", crate::text::name(name))
+}
+
+/// Under which other name something is saved.
+#[must_use]
+pub fn saved_as(place: &str) -> String {
+    format!("saved as {}", crate::text::name(place))
+}
+
+/// More there are than are named.
 #[must_use]
 pub fn more_failed(more: u64) -> String {
     format!("and {} more", grouped(more))

@@ -10,11 +10,13 @@ use fardrop_shared::wire::peer::DeclineReason;
 use rand::rngs::OsRng;
 
 use super::decision::{Answer, Decide, Decision, ReceiveOptions, ScannedOffer};
+use super::renamed::renamed;
 use super::scan::DestinationScan;
 use super::selection::{Acceptance, ConflictPolicy, Selection};
 use super::threads::{Alive, on_thread};
 use crate::disk::{Destination, free_space, name_rules};
 use crate::transfer::error::{DestinationError, TransferError};
+use crate::transfer::outcome::{Listed, Renaming};
 
 /// An offer as it arrived.
 pub(super) struct Offered {
@@ -87,6 +89,7 @@ struct Scanned {
     /// Which entry would go where.
     manifest: Arc<PlacedManifest>,
     scan: Arc<DestinationScan>,
+    renamed: Arc<Listed<Renaming>>,
     free_space: Option<u64>,
 }
 
@@ -97,6 +100,7 @@ impl Scanned {
             destination: self.destination.clone(),
             refused: None,
             left_out: LeftOutCount::default(),
+            renamed: Arc::clone(&self.renamed),
             free_space: self.free_space,
             conflicts: self.scan.taken.count(),
             kept_bytes: self.scan.kept_bytes,
@@ -132,6 +136,7 @@ async fn scan(
             }
         };
         Ok(Scanned {
+            renamed: Arc::new(renamed(&manifest, None)),
             manifest: Arc::new(manifest),
             scan: Arc::new(scan),
             free_space: free_space(&destination).ok(),

@@ -4,7 +4,7 @@ use std::io;
 
 use fardrop_shared::name::SafeName;
 use fardrop_shared::offer::{EntryKind, PlacedManifest};
-use fardrop_shared::transfer::Ranges;
+use fardrop_shared::transfer::{Ranges, RenamedPages};
 use fardrop_shared::wire::peer::{Claim, FileReason, ReceiverMessage};
 
 use super::landed::Landed;
@@ -46,6 +46,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn run(&self, mut folders: Folders) -> Result<(), Over> {
+        self.tell_renamed()?;
         self.tell_left_out();
         self.ask_for_fresh()?;
         let mut cursor = self.manifest.cursor();
@@ -84,6 +85,24 @@ impl Check<'_> {
             }
         }
         self.say(ReceiverMessage::WantEnd)
+    }
+
+    /// Says what gets another name here than it has in the offer, before anything crosses.
+    fn tell_renamed(&self) -> Result<(), Over> {
+        let mut pages = RenamedPages::default();
+        let mut cursor = self.manifest.cursor();
+        for index in self.manifest.renamed() {
+            if !self.acceptance.contains(index) {
+                continue;
+            }
+            let entry = cursor.entry(self.manifest, index);
+            if let Some(place) = entry.and_then(|entry| entry.place)
+                && let Some(page) = pages.push(index, place.as_bytes())
+            {
+                self.say(page)?;
+            }
+        }
+        pages.finish().map_or(Ok(()), |page| self.say(page))
     }
 
     /// Says what cannot be here, before anything crosses: every file, and every folder with nothing in it.

@@ -9,6 +9,7 @@ use fardrop_shared::offer::{LeftOutCount, PlacedManifest};
 use super::scan::DestinationScan;
 use super::selection::{ConflictPolicy, Selection};
 use crate::transfer::error::DestinationError;
+use crate::transfer::outcome::{Listed, Renaming};
 
 /// How to receive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub struct ScannedOffer {
     pub refused: Option<DestinationError>,
     /// What the sender named and does not offer.
     pub left_out: LeftOutCount,
+    /// What would be saved under another name.
+    pub renamed: Arc<Listed<Renaming>>,
     /// Bytes free at the destination; `None` if that cannot be told.
     pub free_space: Option<u64>,
     /// Files whose name is taken.

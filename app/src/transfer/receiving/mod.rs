@@ -8,6 +8,7 @@ mod job;
 mod landed;
 mod links;
 mod offered;
+mod renamed;
 mod scan;
 mod selection;
 mod state;
@@ -31,6 +32,7 @@ use self::control::Talk;
 use self::job::Job;
 use self::landed::Landed;
 use self::offered::read_offer;
+use self::renamed::renamed;
 use self::state::ReceiveState;
 use self::threads::{Alive, on_thread};
 use self::write_loop::{Piece, write_loop};
@@ -232,6 +234,7 @@ async fn take(
     link.control_sender.send(&done.encode()).await?;
     Ok(Summary {
         elapsed: accepted_at.elapsed(),
+        renamed: renamed(&job.manifest, Some(&job.acceptance)),
         ..job.state.summary(&place)
     })
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fardrop_shared::name::lossy;
-use fardrop_shared::transfer::Wish;
+use fardrop_shared::transfer::{HeardNames, Wish};
 use fardrop_shared::wire::peer::{Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -19,7 +19,7 @@ use self::state::SendState;
 use super::controls::{Controls, Tally};
 use super::error::{TransferError, with_reason};
 use super::hear::hear;
-use super::outcome::{FileFailure, Summary};
+use super::outcome::{FileFailure, Listed, Renaming, Summary};
 use crate::files::OfferSource;
 use crate::link::{ControlReceiver, ControlSender, Link, LinkHandle};
 
@@ -240,6 +240,7 @@ fn take_in(
         | ReceiverMessage::Want { .. }
         | ReceiverMessage::WantFrom { .. }
         | ReceiverMessage::WantEnd
+        | ReceiverMessage::Renamed { .. }
         | ReceiverMessage::Skip { .. }
         | ReceiverMessage::Progress(_)
         | ReceiverMessage::Failed { .. }
@@ -270,6 +271,7 @@ fn summary(offer: &OfferSource, state: &SendState, elapsed: Duration) -> Summary
     });
     Summary {
         left_out: offer.left_out(),
+        renamed: renamed(offer, sending.renamed()),
         failures: failures.collect(),
         failure_count,
         files: sending.acknowledged().files,
@@ -279,5 +281,21 @@ fn summary(offer: &OfferSource, state: &SendState, elapsed: Duration) -> Summary
         skipped: 0,
         elapsed,
         places: Vec::new(),
+    }
+}
+
+/// What the receiver says that it saves under another name.
+fn renamed(offer: &OfferSource, heard: &HeardNames) -> Listed<Renaming> {
+    let mut cursor = offer.manifest().cursor();
+    let first = heard.names().iter().filter_map(|renamed| {
+        let entry = cursor.entry(offer.manifest(), renamed.file)?;
+        Some(Renaming {
+            name: lossy(entry.path).into_owned(),
+            place: lossy(&renamed.place).into_owned(),
+        })
+    });
+    Listed {
+        first: first.collect(),
+        count: heard.count().into(),
     }
 }

@@ -92,8 +92,19 @@ async fn what_cannot_be_at_the_receiver_gets_a_name_near_to_it_where_that_is_wis
     let Some((sent, received, names)) = cross_to_exfat(BadNames::Rename).await else {
         return;
     };
+    let renamed = [
+        ("tree/a:b", "tree/a%3Ab"),
+        ("tree/makefile", "tree/%6Dakefile"),
+        ("tree/what?", "tree/what%3F"),
+    ];
+    let first = renamed.map(|(name, place)| Renaming {
+        name: name.to_owned(),
+        place: place.to_owned(),
+    });
     for summary in [sent, received] {
         assert_eq!((summary.files, summary.failure_count), (6, 0));
+        assert_eq!(summary.renamed.first, first);
+        assert_eq!(summary.renamed.count, 3);
     }
     let expected = [
         "tree",

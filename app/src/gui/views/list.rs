@@ -1,0 +1,89 @@
+//! Lists of names, each with what there is to say of it: a few at first, and all where the person wants to see
+//! them.
+
+use egui::{Id, Label, Rect, RichText, Ui, UiBuilder, vec2};
+
+use crate::gui::theme::{self, Palette};
+use crate::gui::widgets::{Button, Weight, name_ui, safe, weak_ui};
+use crate::text;
+
+/// Things of a list that are shown before all of them are asked for.
+const FEW: usize = 3;
+
+/// Height of a row, which has the name on one line and what there is to say on the next.
+const HEIGHT: f32 = theme::ROW_HEIGHT * 2.0;
+
+/// A list of which the beginning is known.
+pub(super) struct List<'a, T> {
+    /// What it is a list of: one on a screen is told by it from another.
+    pub(super) title: &'a str,
+    /// What is known of it.
+    pub(super) items: &'a [T],
+    /// How many things it has in all.
+    pub(super) count: u64,
+}
+
+impl<T> List<'_, T> {
+    /// Draws it; `line` gives a name and what is to be said of it.
+    pub(super) fn show_ui(&self, ui: &mut Ui, line: impl Fn(&T) -> (String, String)) {
+        let id = ui.scope_id().with(("list", self.title));
+        let longer = self.items.len() > FEW;
+        let all = longer && ui.data(|data| data.get_temp(id).unwrap_or(false));
+        // Before the list, so that it stays where it is pressed.
+        if longer {
+            let label = if all {
+                text::SHOW_FEWER.to_owned()
+            } else {
+                text::show_all(self.items.len() as u64)
+            };
+            let toggle = Button::new(&label)
+                .known_by(("list", self.title))
+                .weight(Weight::Plain)
+                .described(text::button_of(&label, self.title));
+            if toggle.show_ui(ui) {
+                ui.data_mut(|data| data.insert_temp(id, !all));
+            }
+        }
+        let shown = if all {
+            self.items.len()
+        } else {
+            self.items.len().min(FEW)
+        };
+        if all {
+            self.rows_ui(ui, id, &line);
+        } else {
+            for item in &self.items[..shown] {
+                let (name, words) = line(item);
+                weak_ui(ui, &text::listed(&name, &words));
+            }
+        }
+        let hidden = self.count.saturating_sub(shown as u64);
+        if hidden > 0 {
+            weak_ui(ui, &text::more_failed(hidden));
+        }
+    }
+
+    /// All of it. The rows are part of the page and scroll with it; only those in sight are drawn.
+    fn rows_ui(&self, ui: &mut Ui, id: Id, line: &impl Fn(&T) -> (String, String)) {
+        let step = HEIGHT + theme::SPACE_TIGHT;
+        let size = vec2(ui.available_width(), step * self.items.len() as f32);
+        let (_, list) = ui.allocate_space(size);
+        let sight = ui.clip_rect();
+        let above = ((sight.top() - list.top()) / step).floor().max(0.0) as usize;
+        let below = ((sight.bottom() - list.top()) / step).ceil().max(0.0) as usize;
+        let last = below.min(self.items.len());
+        for at in above.min(last)..last {
+            let corner = list.min + vec2(0.0, step * at as f32);
+            let place = Rect::from_min_size(corner, vec2(list.width(), HEIGHT));
+            // A row stays itself wherever it has been scrolled to.
+            let place = UiBuilder::new().max_rect(place).scope_id(id.with(at));
+            let mut row = ui.new_child(place);
+            row.spacing_mut().item_spacing.y = 0.0;
+            let (name, words) = line(&self.items[at]);
+            name_ui(&mut row, &name);
+            let words = RichText::new(safe(&row, &words));
+            let words = words.small().color(Palette::of(&row).text_weak);
+            row.add(Label::new(words).truncate());
+        }
+    }
+}
