@@ -9,6 +9,7 @@ mod desktop;
 mod diagnosis;
 mod failure;
 mod leftovers;
+mod left_out;
 mod names;
 mod units;
 #[cfg(feature = "gui")]
@@ -18,8 +19,7 @@ mod wrap;
 use fardrop_shared::name::display_safe;
 
 use crate::engine::event::{
-    LeftOut, LeftOutCount, OfferSummary, Outcome, PathKind, Progress, Receipt, ShownCode,
-    Transport, Who,
+    LeftOutCount, OfferSummary, Outcome, PathKind, Progress, Receipt, ShownCode, Transport, Who,
 };
 
 #[cfg(feature = "gui")]
@@ -27,6 +27,7 @@ pub use desktop::*;
 pub use diagnosis::{Disclosure, diagnosis, diagnosis_rows, hint, verdict};
 pub use failure::{failure, file_cause, file_failed};
 pub use leftovers::*;
+pub use left_out::{left_out, left_out_by_sender, left_out_cause, left_out_in_all, left_out_more};
 pub use names::{list_goes_on, renamed, renaming};
 pub use units::{ago, and_links, count, duration, grouped, rate, round_trip, size, time_left};
 #[cfg(feature = "gui")]
@@ -175,67 +176,6 @@ pub fn scanned(files: u64, bytes: u64, links: u64, left_out: LeftOutCount) -> St
     }
     line.push('.');
     line
-}
-
-/// How much is left out, without an end.
-#[must_use]
-pub fn left_out_in_all(left_out: LeftOutCount) -> String {
-    let mut words = count(left_out.things, "thing is", "things are");
-    words.push_str(" left out");
-    if left_out.closed_folders > 0 {
-        words.push_str(", and what is in ");
-        words.push_str(&count(left_out.closed_folders, "folder", "folders"));
-        words.push_str(" that cannot be read");
-    }
-    words
-}
-
-/// How much the sender leaves out, to the one who receives.
-#[must_use]
-pub fn left_out_by_sender(left_out: LeftOutCount) -> String {
-    format!(
-        "Not all of it: {} on the sender's machine, which lists it.",
-        left_out_in_all(left_out)
-    )
-}
-
-/// More is left out than was listed.
-#[must_use]
-pub fn left_out_more(more: u64) -> String {
-    format!(
-        "And {} left out: --verbose lists all.",
-        count(more, "more thing is", "more things are")
-    )
-}
-
-/// Why something is not offered.
-#[must_use]
-pub fn left_out(found: &str, reason: &LeftOut) -> String {
-    format!("Left out: {}: {}.", name(found), left_out_cause(reason))
-}
-
-/// Why something is not offered, without its name.
-#[must_use]
-pub fn left_out_cause(reason: &LeftOut) -> String {
-    match reason {
-        LeftOut::LinkOutside => "it is a link to something outside what you send".to_owned(),
-        LeftOut::LinkLoop => "it is a link back to a folder it is in".to_owned(),
-        LeftOut::LinkLeftOut => "it is a link to something that is left out".to_owned(),
-        LeftOut::LinkBroken => "it is a link to nothing".to_owned(),
-        LeftOut::Special => "it is not a file or a folder".to_owned(),
-        LeftOut::NotUnicode => "its name is not Unicode text".to_owned(),
-        LeftOut::UnsafeName(reason) => format!(
-            "its name could do harm on another machine ({})",
-            name(reason)
-        ),
-        LeftOut::Unreadable(error) => format!("it cannot be read ({})", name(error)),
-        LeftOut::FolderUnreadable(error) => {
-            format!("it cannot be read ({}), and what is in it", name(error))
-        }
-        LeftOut::InLeftOut(reason) => {
-            format!("a folder that it is in is left out ({})", name(reason))
-        }
-    }
 }
 
 /// Somebody guessed.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fardrop_shared::Role;
 
 use super::*;
+use crate::engine::event::LeftOut;
 use crate::failure::{Failure, FailureKind, Stage};
 
 const STAGES: [Stage; 8] = [

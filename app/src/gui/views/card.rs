@@ -3,9 +3,9 @@
 use egui::{Color32, Ui};
 use fardrop_shared::Role;
 
-use super::list::List;
+use super::list::{failed_files_ui, renamed_ui};
 use super::{Scene, card_ui, row_with_end_ui};
-use crate::engine::event::{Listed, Renaming, RungState, TaskNumber, Who};
+use crate::engine::event::{RungState, TaskNumber, Who};
 use crate::failure::Failure;
 use crate::gui::action::{
     Action, ClipboardAction, FilesAction, SessionAction, ShareAction, TaskAction,
@@ -353,43 +353,6 @@ fn progress_ui(ui: &mut Ui, session: &Session, title: &str) {
             graph_ui(ui, &rates, RATES_KEPT, text::RATE_GRAPH);
         }
     }
-}
-
-fn failed_files_ui(ui: &mut Ui, session: &Session) {
-    let palette = Palette::of(ui);
-    // Not all of them are known by name.
-    let failed = session.receipt.map_or(0, |receipt| receipt.failed_files);
-    let count = failed.max(session.failed.len() as u64);
-    if count == 0 {
-        return;
-    }
-    let title = text::failed_files(count);
-    sign_ui(ui, Icon::Warning, palette.warning, &title);
-    let list = List {
-        title: text::FAILED_LIST,
-        items: &session.failed,
-        count,
-    };
-    list.show_ui(ui, |(name, reason)| {
-        (name.clone(), text::file_cause(*reason).to_owned())
-    });
-}
-
-/// What is saved under another name than it was offered under.
-pub(super) fn renamed_ui(ui: &mut Ui, renamed: &Listed<Renaming>) {
-    if renamed.count == 0 {
-        return;
-    }
-    let palette = Palette::of(ui);
-    sign_ui(ui, Icon::File, palette.text, &text::renamed(renamed.count));
-    let list = List {
-        title: text::RENAMED_LIST,
-        items: &renamed.first,
-        count: renamed.count,
-    };
-    list.show_ui(ui, |renaming| {
-        (renaming.name.clone(), text::saved_as(&renaming.place))
-    });
 }
 
 /// A failure: what happened, what to do, and a button that copies it.

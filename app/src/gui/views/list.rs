@@ -3,8 +3,10 @@
 
 use egui::{Id, Label, Rect, RichText, Ui, UiBuilder, vec2};
 
+use crate::engine::event::{Listed, Renaming};
+use crate::gui::model::Session;
 use crate::gui::theme::{self, Palette};
-use crate::gui::widgets::{Button, Weight, name_ui, safe, weak_ui};
+use crate::gui::widgets::{Button, Icon, Weight, name_ui, safe, sign_ui, weak_ui};
 use crate::text;
 
 /// Things of a list that are shown before all of them are asked for.
@@ -86,4 +88,42 @@ impl<T> List<'_, T> {
             row.add(Label::new(words).truncate());
         }
     }
+}
+
+/// What of a transfer failed.
+pub(super) fn failed_files_ui(ui: &mut Ui, session: &Session) {
+    let palette = Palette::of(ui);
+    // Not all of them are known by name.
+    let failed = session.receipt.map_or(0, |receipt| receipt.failed_files);
+    let count = failed.max(session.failed.len() as u64);
+    if count == 0 {
+        return;
+    }
+    let title = text::failed_files(count);
+    sign_ui(ui, Icon::Warning, palette.warning, &title);
+    let list = List {
+        title: text::FAILED_LIST,
+        items: &session.failed,
+        count,
+    };
+    list.show_ui(ui, |(name, reason)| {
+        (name.clone(), text::file_cause(*reason).to_owned())
+    });
+}
+
+/// What is saved under another name than it was offered under.
+pub(super) fn renamed_ui(ui: &mut Ui, renamed: &Listed<Renaming>) {
+    if renamed.count == 0 {
+        return;
+    }
+    let palette = Palette::of(ui);
+    sign_ui(ui, Icon::File, palette.text, &text::renamed(renamed.count));
+    let list = List {
+        title: text::RENAMED_LIST,
+        items: &renamed.first,
+        count: renamed.count,
+    };
+    list.show_ui(ui, |renaming| {
+        (renaming.name.clone(), text::saved_as(&renaming.place))
+    });
 }

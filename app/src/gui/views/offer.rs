@@ -2,7 +2,7 @@
 
 use egui::{Checkbox, Margin, Panel, Rect, RichText, TextEdit, Ui, UiBuilder, vec2};
 
-use super::card::renamed_ui;
+use super::list::renamed_ui;
 use super::{Column, Scene, back_title_ui, card_ui, page_ui, tall_row_with_end_ui};
 use crate::desktop::request::FolderUse;
 use crate::engine::command::ConflictPolicy;
