@@ -8,8 +8,8 @@
 mod desktop;
 mod diagnosis;
 mod failure;
-mod leftovers;
 mod left_out;
+mod leftovers;
 mod names;
 mod units;
 #[cfg(feature = "gui")]
@@ -26,8 +26,8 @@ use crate::engine::event::{
 pub use desktop::*;
 pub use diagnosis::{Disclosure, diagnosis, diagnosis_rows, hint, verdict};
 pub use failure::{failure, file_cause, file_failed};
-pub use leftovers::*;
 pub use left_out::{left_out, left_out_by_sender, left_out_cause, left_out_in_all, left_out_more};
+pub use leftovers::*;
 pub use names::{list_goes_on, renamed, renaming};
 pub use units::{ago, and_links, count, duration, grouped, rate, round_trip, size, time_left};
 #[cfg(feature = "gui")]
