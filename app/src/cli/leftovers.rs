@@ -99,9 +99,9 @@ fn again(arguments: &ResumeArgs, unfinished: &Unfinished, output: Output) -> Rec
         allow_missing: options.allow_missing,
         on_conflict: Some(options.on_conflict.into()),
         bad_names: if options.rename_bad_names {
-            OnBadName::Rename
+            Some(OnBadName::Rename)
         } else {
-            OnBadName::Skip
+            Some(OnBadName::Skip)
         },
         json: output.json,
     }
