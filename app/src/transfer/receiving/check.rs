@@ -7,7 +7,6 @@ use fardrop_shared::offer::{EntryKind, PlacedManifest};
 use fardrop_shared::transfer::{Ranges, RenamedPages};
 use fardrop_shared::wire::peer::{Claim, FileReason, ReceiverMessage};
 
-use super::landed::Landed;
 use super::scan::DestinationScan;
 use super::selection::{Acceptance, ConflictPolicy};
 use super::state::{Kept, ReceiveState};
@@ -23,14 +22,13 @@ pub(super) fn check(
     scan: &DestinationScan,
     acceptance: &Acceptance,
     folders: Folders,
-    (state, landed): (&ReceiveState, &Landed),
+    state: &ReceiveState,
 ) {
     let check = Check {
         manifest,
         scan,
         acceptance,
         state,
-        landed,
     };
     // Over means that the task that would hear has already ended with a reason.
     let _: Result<(), Over> = check.run(folders);
@@ -41,7 +39,6 @@ struct Check<'a> {
     scan: &'a DestinationScan,
     acceptance: &'a Acceptance,
     state: &'a ReceiveState,
-    landed: &'a Landed,
 }
 
 impl Check<'_> {
@@ -54,7 +51,7 @@ impl Check<'_> {
             let (EntryKind::File { size, .. }, Some(place)) = (entry.kind, entry.place) else {
                 continue;
             };
-            if !self.acceptance.contains(index) || self.is_fresh(index) {
+            if !self.acceptance.contains(index) || self.is_fresh(index, size) {
                 continue;
             }
             if !self.state.wait_for_room() {
@@ -69,10 +66,6 @@ impl Check<'_> {
                         first: index,
                         last: index,
                     })?;
-                }
-                Here::Empty => {
-                    self.landed.note(index, &place, &place.file_name());
-                    self.state.note_skipped(0);
                 }
                 Here::Kept(claims, kept) => {
                     let lengths = claims.iter().map(|claim| claim.length).collect();
@@ -138,7 +131,11 @@ impl Check<'_> {
         let mut cursor = self.manifest.cursor();
         while let Some((index, entry)) = cursor.next(self.manifest) {
             let taken = entry.place.is_some() && self.acceptance.contains(index);
-            if !taken || !self.is_fresh(index) {
+            let size = match entry.kind {
+                EntryKind::File { size, .. } => size,
+                EntryKind::Folder | EntryKind::Link { .. } | EntryKind::SameFile { .. } => 0,
+            };
+            if !taken || !self.is_fresh(index, size) {
                 continue;
             }
             // Folders and links join the runs of files around them.
@@ -155,8 +152,12 @@ impl Check<'_> {
         }
     }
 
-    /// Whether nothing is here that could save sending this entry.
-    fn is_fresh(&self, index: u32) -> bool {
+    /// Whether nothing is here that could save sending this entry. What has no bytes is asked for like that as
+    /// well: whether it has none is found by reading it.
+    fn is_fresh(&self, index: u32, size: u64) -> bool {
+        if size == 0 {
+            return true;
+        }
         let identical = self.scan.same_size.contains(index)
             && self.acceptance.on_conflict != ConflictPolicy::Rename;
         !identical && !self.scan.parts.contains(index)
@@ -185,10 +186,7 @@ impl Check<'_> {
             && let Some(mut there) = ExistingFile::open(&folder, &place.file_name(), size)?
         {
             let claim = there.claim(&go_on)?;
-            return Ok(match claim.length {
-                0 => Here::Empty,
-                _ => Here::Kept(vec![claim], Kept::Whole(claim)),
-            });
+            return Ok(Here::Kept(vec![claim], Kept::Whole(claim)));
         }
         Ok(Here::Nothing)
     }
@@ -207,8 +205,6 @@ impl Check<'_> {
 enum Here {
     #[default]
     Nothing,
-    /// All of it, since it has no bytes.
-    Empty,
     /// Something to be proved.
     Kept(Vec<Claim>, Kept),
 }

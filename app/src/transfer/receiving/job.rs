@@ -6,7 +6,7 @@ use fardrop_shared::offer::PlacedManifest;
 
 use super::landed::Landed;
 use super::scan::DestinationScan;
-use super::selection::Acceptance;
+use super::selection::{Acceptance, ConflictPolicy};
 use super::state::ReceiveState;
 
 /// What one receiver writes and where.
@@ -18,4 +18,11 @@ pub(super) struct Job {
     pub(super) state: ReceiveState,
     /// Which files are here that links lead to.
     pub(super) landed: Landed,
+}
+
+impl Job {
+    /// Whether a file of its name and size is at the destination that may be the one offered.
+    pub(super) fn may_be_here(&self, file: u32) -> bool {
+        self.scan.same_size.contains(file) && self.acceptance.on_conflict != ConflictPolicy::Rename
+    }
 }

@@ -252,7 +252,7 @@ fn start_checking(
             &job.scan,
             &job.acceptance,
             folders,
-            (&job.state, &job.landed),
+            &job.state,
         )
     })
 }

@@ -191,7 +191,7 @@ impl WriteLoop<'_> {
             others: entry.others,
             sink: Sink::Nowhere,
         };
-        match self.sink(&current.place, start, size, kept) {
+        match self.sink(&current, start, kept) {
             Ok(sink) => {
                 if !matches!(sink, Sink::Whole(_)) {
                     self.job.state.note_resumed(start);
@@ -204,13 +204,8 @@ impl WriteLoop<'_> {
         Ok(())
     }
 
-    fn sink(
-        &mut self,
-        place: &SafeName<'_>,
-        start: u64,
-        size: u64,
-        kept: Option<Kept>,
-    ) -> io::Result<Sink> {
+    fn sink(&mut self, current: &Current, start: u64, kept: Option<Kept>) -> io::Result<Sink> {
+        let (place, size) = (&current.place, current.size);
         match kept {
             Some(Kept::Whole(claim)) if start == size => return Ok(Sink::Whole(claim.hash)),
             Some(Kept::Part {
@@ -224,6 +219,10 @@ impl WriteLoop<'_> {
                 }
                 part.resume_at(start)?;
                 return Ok(Sink::Part { part, hasher });
+            }
+            // Nothing of an empty file was to be claimed; it may be here all the same.
+            None if size == 0 && self.job.may_be_here(current.file) => {
+                return Ok(Sink::Whole(blake3::hash(&[]).into()));
             }
             Some(Kept::Whole(_)) | None => {}
         }

@@ -210,6 +210,32 @@ async fn an_empty_folder_and_an_empty_file_need_no_data() {
     assert_eq!(again.skipped, 1);
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_with_more_in_it_than_its_size_says_is_not_the_empty_one_that_is_there() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let zero = from.path().join("zero");
+    write(&zero, "");
+    write(&to.path().join("zero"), "");
+    write(&to.path().join("version"), "");
+    for on_conflict in [ConflictPolicy::Skip, ConflictPolicy::Replace] {
+        // Its length is 0, says the system.
+        let (sent, received) =
+            cross(&[Path::new("/proc/version"), &zero], to.path(), on_conflict).await;
+        let failed = [FileFailure {
+            name: "version".to_owned(),
+            reason: FileReason::WrongSize,
+        }];
+        for summary in [&sent, &received] {
+            assert_eq!((summary.files, summary.failure_count), (1, 1));
+            assert_eq!(summary.failures, failed);
+        }
+        assert_eq!(received.skipped, 1);
+        assert_eq!(names(to.path()), ["version", "zero"]);
+        assert_eq!(fs::read(to.path().join("version")).unwrap(), b"");
+    }
+}
+
 #[tokio::test]
 async fn conflicts_are_skipped_renamed_or_replaced() {
     for (on_conflict, expected, skipped) in [
