@@ -50,6 +50,8 @@ pub enum FailureKind {
     RendezvousUnreachable,
     /// The rendezvous is full or limits this network's rate.
     RendezvousBusy,
+    /// The code names a server that a code may not name: this machine itself, or an address of its own cable.
+    ServerRefused,
     /// Nobody offers files under this code: mistyped digits, ended, or expired.
     NoSuchCode,
     /// No rendezvous is configured, and nobody on this machine or network has the code's digits.
@@ -168,6 +170,7 @@ impl FailureKind {
             Self::Quota => Self::NoSpace,
             Self::RendezvousUnreachable
             | Self::RendezvousBusy
+            | Self::ServerRefused
             | Self::NoSuchCode
             | Self::NobodyNearby
             | Self::WrongCode
@@ -218,6 +221,7 @@ impl FailureKind {
         match self {
             Self::RendezvousUnreachable => ("rendezvous-unreachable", MaySucceed),
             Self::RendezvousBusy => ("rendezvous-busy", MaySucceed),
+            Self::ServerRefused => ("server-refused", Fails),
             Self::NoSuchCode => ("no-such-code", MaySucceed),
             Self::NobodyNearby => ("nobody-nearby", MaySucceed),
             Self::WrongCode => ("wrong-code", MaySucceed),

@@ -95,6 +95,7 @@ impl Report for DoctorReport {
             // A diagnosis has no share, no peer, and nothing that could be refused.
             TaskEvent::Share(_)
             | TaskEvent::Refused(_)
+            | TaskEvent::NamesServer { .. }
             | TaskEvent::Paired { .. }
             | TaskEvent::RendezvousTested(_)
             | TaskEvent::Ended(_) => Ok(()),

@@ -58,6 +58,10 @@ enum Line<'a> {
     WrongGuess {
         attempts_left: u8,
     },
+    Server {
+        server: &'a str,
+        known: bool,
+    },
     Paired {
         session: u64,
         device: &'a str,
@@ -282,6 +286,10 @@ fn line(role: Role, event: &Event) -> Option<Line<'_>> {
 fn task_line(role: Role, event: &TaskEvent) -> Option<Line<'_>> {
     match event {
         TaskEvent::Share(event) => share_line(event),
+        TaskEvent::NamesServer { server, known } => Some(Line::Server {
+            server,
+            known: *known,
+        }),
         TaskEvent::Paired { session, device } => Some(Line::Paired {
             session: session.0,
             device,

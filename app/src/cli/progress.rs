@@ -173,6 +173,10 @@ impl Human {
     fn handle_task_event(&mut self, event: &TaskEvent) -> io::Result<()> {
         match event {
             TaskEvent::Share(event) => self.handle_share_event(event),
+            TaskEvent::NamesServer { known: true, .. } => Ok(()),
+            TaskEvent::NamesServer { server, .. } => {
+                self.say(Weight::Needed, &text::names_server(server))
+            }
             TaskEvent::Paired { session, device } => {
                 self.sessions
                     .entry(*session)

@@ -284,6 +284,7 @@ impl Consent<'_, '_> {
             TaskEvent::Failed { failure, .. } => self.failure = Some(failure.kind),
             TaskEvent::Ended(_) => self.question = Question::None,
             TaskEvent::Share(_)
+            | TaskEvent::NamesServer { .. }
             | TaskEvent::Refused(_)
             | TaskEvent::Diagnosed(_)
             | TaskEvent::RendezvousTested(_) => {}

@@ -10,6 +10,7 @@ use super::config::EngineConfig;
 use super::event::SessionNumber;
 use super::networks::Networks;
 use super::report::Reporter;
+use super::servers::KnownServers;
 use super::tries::Tries;
 use crate::link::LinkHandle;
 use crate::net::{LocalEndpointOptions, MappingPermit};
@@ -25,6 +26,8 @@ pub(super) struct Context {
     pub(super) reporter: Arc<Reporter>,
     /// Networks in which QUIC did not come through.
     pub(super) networks: Networks,
+    /// Servers at which somebody was met who had named them.
+    pub(super) known_servers: KnownServers,
     /// What is left to whoever poses as a code's sender.
     pub(super) tries: Arc<Tries>,
     pub(super) notices: mpsc::Sender<Notice>,

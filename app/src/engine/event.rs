@@ -44,6 +44,13 @@ pub enum TaskEvent {
     Share(ShareEvent),
     /// Something that was asked of the task cannot be done. It goes on as it was.
     Refused(Failure),
+    /// The code names a server that is not in the settings. Nothing was sent there yet.
+    NamesServer {
+        /// The server, as the code names it.
+        server: String,
+        /// Whether somebody was met there before.
+        known: bool,
+    },
     /// A peer proved that it knows the code.
     Paired {
         /// The new session.

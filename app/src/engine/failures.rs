@@ -117,6 +117,7 @@ pub(super) fn introduction_failure(error: &IntroductionError) -> Failure {
     let (stage, kind) = match error {
         IntroductionError::Unreachable => (Stage::Rendezvous, FailureKind::RendezvousUnreachable),
         IntroductionError::UdpBlocked => (Stage::Rendezvous, FailureKind::UdpBlocked),
+        IntroductionError::ServerRefused => (Stage::Rendezvous, FailureKind::ServerRefused),
         IntroductionError::Busy | IntroductionError::Taken => {
             (Stage::Rendezvous, FailureKind::RendezvousBusy)
         }
@@ -134,6 +135,7 @@ pub(super) fn introduction_failure(error: &IntroductionError) -> Failure {
         IntroductionError::Socket(error) => failure.with_detail(error),
         IntroductionError::Unreachable
         | IntroductionError::UdpBlocked
+        | IntroductionError::ServerRefused
         | IntroductionError::Busy
         | IntroductionError::Taken
         | IntroductionError::NoSuchCode

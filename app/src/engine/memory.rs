@@ -29,6 +29,27 @@ pub(super) struct Kind {
     pub(super) hash_length: usize,
 }
 
+/// Whether a line for `secret` was added within the last [`Kind::remembered`]. Reads a file.
+pub(super) fn knows(kind: &'static Kind, folder: &Path, secret: &[u8], now: u64) -> bool {
+    let memory = Memory::load(kind, folder, now);
+    // A clock that was put back makes a line of the future.
+    memory.is_some_and(|memory| memory.times(secret).any(|when| when <= now))
+}
+
+/// Adds a line for `secret`, in place of an older one. Writes a file.
+pub(super) fn remember(
+    kind: &'static Kind,
+    folder: &Path,
+    secret: &[u8],
+    now: u64,
+) -> io::Result<()> {
+    let memory = Memory::load(kind, folder, now);
+    let mut memory = memory.unwrap_or_else(|| Memory::fresh(kind));
+    memory.remove_newest(secret);
+    memory.add(secret, now);
+    memory.save(folder)
+}
+
 /// The content of a memory.
 #[derive(Debug)]
 pub(super) struct Memory {

@@ -16,6 +16,7 @@ mod receive;
 mod recording;
 mod report;
 mod run;
+mod servers;
 mod session;
 mod share;
 #[cfg(test)]

@@ -2,11 +2,10 @@
 //! transfer there. What is known of a network is kept as a hash, so that the file tells nobody at a glance
 //! where this machine has been.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::memory::{Kind, Memory, seconds_now};
+use super::memory::{self, Kind, seconds_now};
 use crate::net::NetworkName;
 
 /// One line for each network: networks are mended, and machines move; 32 are more than a day has.
@@ -32,7 +31,9 @@ impl Networks {
     /// Whether QUIC did not come through in `network` within the last day. Reads a file.
     pub(super) fn lack_quic(&self, network: &NetworkName) -> bool {
         let folder = self.folder.as_ref();
-        folder.is_some_and(|folder| knows(folder, network, seconds_now()))
+        folder.is_some_and(|folder| {
+            memory::knows(&NETWORKS, folder, network.as_bytes(), seconds_now())
+        })
     }
 
     /// Remembers that QUIC did not come through in `network`, if that can be. Writes a file.
@@ -40,29 +41,18 @@ impl Networks {
         let Some(folder) = &self.folder else {
             return;
         };
-        if let Err(error) = remember(folder, network, seconds_now()) {
+        let remembered = memory::remember(&NETWORKS, folder, network.as_bytes(), seconds_now());
+        if let Err(error) = remembered {
             tracing::debug!(%error, "a network without QUIC is not remembered");
         }
     }
 }
 
-fn knows(folder: &Path, network: &NetworkName, now: u64) -> bool {
-    let memory = Memory::load(&NETWORKS, folder, now);
-    // A clock that was put back makes a line of the future.
-    memory.is_some_and(|memory| memory.times(network.as_bytes()).any(|when| when <= now))
-}
-
-fn remember(folder: &Path, network: &NetworkName, now: u64) -> io::Result<()> {
-    let memory = Memory::load(&NETWORKS, folder, now);
-    let mut memory = memory.unwrap_or_else(|| Memory::fresh(&NETWORKS));
-    memory.remove_newest(network.as_bytes());
-    memory.add(network.as_bytes(), now);
-    memory.save(folder)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io;
+    use std::path::Path;
 
     use super::*;
 
@@ -74,7 +64,11 @@ mod tests {
     }
 
     fn knows(folder: &Path, number: u8, now: u64) -> bool {
-        super::knows(folder, &network(number), now)
+        memory::knows(&NETWORKS, folder, network(number).as_bytes(), now)
+    }
+
+    fn remember(folder: &Path, network: &NetworkName, now: u64) -> io::Result<()> {
+        memory::remember(&NETWORKS, folder, network.as_bytes(), now)
     }
 
     #[test]

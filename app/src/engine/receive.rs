@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
+use fardrop_shared::rendezvous::may_be_named;
 use tokio::sync::{mpsc, watch};
 
 use super::cancel::{Cancel, EitherCancel};
@@ -97,6 +98,7 @@ impl Receive<'_> {
         let join = Join {
             code: &code,
             servers: &config.rendezvous,
+            may_lead: may_be_named,
             fingerprint: identity.fingerprint(),
             device: &config.device,
             endpoint: self.context.endpoint_options(),
@@ -104,6 +106,10 @@ impl Receive<'_> {
             transports: config.transports,
             tries: self.context.tries.clone(),
         };
+        let strange = code.server().filter(|_| join.names_strange_server());
+        if let Some(server) = strange {
+            self.tell_server(server).await;
+        }
         let met = match join.meet().await {
             Ok(met) => met,
             // What would come of another try is known.
@@ -112,6 +118,11 @@ impl Receive<'_> {
             }
             Err(error) => return Err(failures::introduction_failure(&error)),
         };
+        if let Some(server) = strange {
+            let (servers, server) = (self.context.known_servers.clone(), server.to_owned());
+            // It writes a file; whether that succeeds changes nothing here.
+            let _ = tokio::task::spawn_blocking(move || servers.remember(&server)).await;
+        }
         Ok(Pair {
             task: self.task,
             session: self.session,
@@ -122,6 +133,17 @@ impl Receive<'_> {
             key: met.key,
             peer: met.peer,
         })
+    }
+
+    /// Says where the code leads, before anything is sent there.
+    async fn tell_server(&self, server: &str) {
+        let (servers, name) = (self.context.known_servers.clone(), server.to_owned());
+        let known = tokio::task::spawn_blocking(move || servers.know(&name)).await;
+        let event = TaskEvent::NamesServer {
+            server: server.to_owned(),
+            known: known.unwrap_or(false),
+        };
+        self.context.reporter.tell_task(self.task, event).await;
     }
 
     /// Whether the code may be tried again on this machine.

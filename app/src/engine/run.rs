@@ -16,6 +16,7 @@ use super::context::{Context, Notice, SessionEntry};
 use super::event::{Outcome, SessionNumber, TaskEvent, TaskNumber};
 use super::networks::Networks;
 use super::report::Reporter;
+use super::servers::KnownServers;
 use super::tries::Tries;
 use super::{doctor, receive, share};
 use crate::net::PortMappers;
@@ -66,6 +67,7 @@ pub(super) async fn run(
     let mut run = Run {
         context: Context {
             networks: Networks::new(config.memory.clone()),
+            known_servers: KnownServers::new(config.memory.clone()),
             tries: Arc::new(Tries::new(config.memory.clone())),
             config: Arc::new(config),
             reporter: Arc::clone(&reporter),

@@ -94,6 +94,7 @@ async fn join_within(
     let wish = Join {
         code,
         servers,
+        may_lead: |_| true,
         fingerprint: [2; 32],
         device: "receiver",
         endpoint: options(),

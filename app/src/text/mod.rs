@@ -193,6 +193,12 @@ pub fn wrong_guess(attempts_left: u8) -> String {
     }
 }
 
+/// Where a code leads that names a server which the person has not set.
+#[must_use]
+pub fn names_server(server: &str) -> String {
+    format!("This code names a server: {}.", name(server))
+}
+
 /// A peer proved that it knows the code.
 #[must_use]
 pub fn paired(device: &str) -> String {

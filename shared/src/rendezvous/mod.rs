@@ -6,6 +6,7 @@
 //! from a server that was restarted, from a NAT that moved the client to another address.
 
 mod client;
+mod named;
 mod order;
 mod query;
 mod retry;
@@ -18,6 +19,7 @@ use crate::PairingId;
 use crate::wire::rendezvous::{Payload, VersionRange};
 
 pub use client::{Announcement, Client, Config, TooManyAnnouncements};
+pub use named::{is_configured, may_be_named};
 pub use order::order;
 pub use query::AddressQuery;
 

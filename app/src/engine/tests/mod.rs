@@ -5,6 +5,7 @@
     reason = "a test waits for one event and passes over all others"
 )]
 
+mod named_server;
 mod steered;
 mod tries;
 

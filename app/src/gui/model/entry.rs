@@ -69,6 +69,12 @@ impl CodeEntry {
         }
     }
 
+    /// The server that a whole code names.
+    pub(crate) fn server(&self) -> Option<String> {
+        let code = PairingCode::parse(&self.typed).ok()?;
+        code.server().map(ToOwned::to_owned)
+    }
+
     /// What is typed.
     pub(crate) fn typed(&self) -> &str {
         &self.typed

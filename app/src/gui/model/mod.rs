@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fardrop_shared::rendezvous::is_configured;
+
 pub(super) use entry::{CodeEntry, code_in};
 pub(super) use network::{Network, ServerTest};
 pub(super) use offer::OfferView;
@@ -257,6 +259,14 @@ impl Model {
     /// Whether nothing is to move that does not have to: as it is set for this window or for all.
     pub(super) const fn reduced_motion(&self) -> bool {
         self.settings.window.reduced_motion || self.looks.reduced_motion
+    }
+
+    /// The server to which the typed code leads, if that is none that the person has set.
+    pub(crate) fn strange_server(&self) -> Option<String> {
+        let server = self.entry.server()?;
+        let is_set = |servers: &[String]| is_configured(&server, servers);
+        let strange = !is_set(&self.settings.rendezvous) && !is_set(&self.common.rendezvous);
+        strange.then_some(server)
     }
 
     /// Whether a rendezvous beyond this network is named.

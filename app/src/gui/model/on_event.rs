@@ -190,6 +190,8 @@ impl Model {
                 share.renewing = false;
                 share.refused = Some(failure);
             }),
+            // The code field has said so.
+            TaskEvent::NamesServer { .. } => {}
             TaskEvent::Paired { session, device } => self.handle_paired(task, session, device),
             TaskEvent::Diagnosed(diagnosis) => self.network.diagnosis = Some(diagnosis),
             TaskEvent::RendezvousTested(result) => {

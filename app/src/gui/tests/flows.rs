@@ -232,6 +232,14 @@ fn an_unknown_word_is_flagged_and_costs_no_attempt() {
 }
 
 #[test]
+fn where_a_code_with_a_server_leads_stands_beneath_it_before_it_is_used() {
+    let mut desk = Desk::usual();
+    desk.type_text("417-acid-lemon@ada.example.org:4840");
+    assert!(desk.says("This code names a server: ada.example.org:4840."));
+    assert!(desk.asked().is_empty());
+}
+
+#[test]
 fn an_input_method_in_the_middle_of_a_word_submits_nothing() {
     let mut desk = Desk::usual();
     desk.type_text("417-acid-lemon");

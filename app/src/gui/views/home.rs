@@ -118,6 +118,9 @@ fn receive_ui(ui: &mut Ui, scene: &mut Scene<'_>, height: f32) {
         text_ui(ui, text::CODE_LABEL);
         let fresh = scene.fresh && scene.model.dialog.is_none();
         let ready = code_field_ui(ui, &scene.model.entry, fresh, &mut scene.actions);
+        if let Some(server) = scene.model.strange_server() {
+            weak_ui(ui, &text::names_server(&server));
+        }
         if Button::new(text::RECEIVE)
             .icon(Icon::Down)
             .weight(Weight::Main)

@@ -10,7 +10,7 @@ use fardrop_shared::pairing::{
     Hello, PairingFailure, PeerKey, ReceiverEvent, ReceiverPairing, Transports,
 };
 use fardrop_shared::path::Nat;
-use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, order};
+use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, is_configured, order};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
 use fardrop_shared::{PairingId, Role};
 use tokio::task::JoinSet;
@@ -68,6 +68,8 @@ pub struct Join<'a> {
     /// Configured servers; the code's own goes before them. None at all: whoever is found on this
     /// machine and this network.
     pub servers: &'a [String],
+    /// Where a server may be that the code names and `servers` does not have.
+    pub may_lead: fn(SocketAddr) -> bool,
     /// SHA-256 of our certificate for the session.
     pub fingerprint: [u8; 32],
     /// What this machine is called.
@@ -99,6 +101,13 @@ impl Join<'_> {
     /// Whether no server is named, so that the sender can only be on this machine or network.
     fn is_nearby(&self) -> bool {
         self.servers.is_empty() && self.code.server().is_none()
+    }
+
+    /// Whether the code names a server that is not configured.
+    #[must_use]
+    pub fn names_strange_server(&self) -> bool {
+        let named = self.code.server();
+        named.is_some_and(|named| !is_configured(named, self.servers))
     }
 
     /// Finds the sender and pairs with it.
@@ -177,7 +186,7 @@ impl Joining<'_> {
         let search = (nearby && self.join.mdns)
             .then(|| Browse::start(locator, self.join.endpoint.ipv6))
             .flatten();
-        let mut waiting = self.servers_to_ask(nearby).await;
+        let mut waiting = self.servers_to_ask(nearby).await?;
         if nearby {
             waiting.drain(..).for_each(|server| self.ask(server));
         }
@@ -227,19 +236,26 @@ impl Joining<'_> {
         }
     }
 
-    /// The servers' addresses, in the order in which they are asked.
-    async fn servers_to_ask(&self, nearby: bool) -> Vec<SocketAddr> {
+    /// The servers' addresses, in the order in which they are asked. One that the code names, and that is not
+    /// configured, is asked where a code may lead.
+    async fn servers_to_ask(&self, nearby: bool) -> Result<Vec<SocketAddr>, IntroductionError> {
         if nearby {
-            return on_this_machine().collect();
+            return Ok(on_this_machine().collect());
         }
         let named = self.join.code.server().map(ToOwned::to_owned);
+        let is_strange = self.join.names_strange_server();
         let configured = order(self.join.servers, self.join.code.locator().value());
         let names = named.into_iter().chain(configured.into_iter().cloned());
-        let resolved = resolve_all(names.collect(), self.join.endpoint.ipv6).await;
-        resolved
-            .into_iter()
-            .flat_map(|(_, addresses)| addresses)
-            .collect()
+        let mut resolved = resolve_all(names.collect(), self.join.endpoint.ipv6).await;
+        if let Some((_, addresses)) = resolved.first_mut().filter(|_| is_strange) {
+            let were_none = addresses.is_empty();
+            addresses.retain(|address| (self.join.may_lead)(*address));
+            if addresses.is_empty() && !were_none {
+                return Err(IntroductionError::ServerRefused);
+            }
+        }
+        let addresses = resolved.into_iter().flat_map(|(_, addresses)| addresses);
+        Ok(addresses.collect())
     }
 
     /// Asks a server whether the sender is there, saying nothing yet.

@@ -118,6 +118,7 @@ const fn words(kind: FailureKind) -> Words {
     match kind {
         FailureKind::RendezvousUnreachable => RENDEZVOUS_UNREACHABLE,
         FailureKind::RendezvousBusy => RENDEZVOUS_BUSY,
+        FailureKind::ServerRefused => SERVER_REFUSED,
         FailureKind::NoSuchCode => NO_SUCH_CODE,
         FailureKind::NobodyNearby => NOBODY_NEARBY,
         FailureKind::WrongCode => WRONG_CODE,
@@ -169,6 +170,11 @@ const RENDEZVOUS_UNREACHABLE: Words = Words::both(
 const RENDEZVOUS_BUSY: Words = Words::both(
     "The rendezvous server has too much to do",
     "Wait a minute and try again",
+);
+
+const SERVER_REFUSED: Words = Words::both(
+    "The code names a server that no code may name: this machine itself, or an address without a router",
+    "Type the part before the @ alone, or set that server in the settings if it is yours",
 );
 
 const NO_SUCH_CODE: Words = Words::by_role(
