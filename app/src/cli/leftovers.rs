@@ -70,9 +70,7 @@ pub fn resume(
         None => (text::leftover_unknown(arguments.number), Exit::Usage),
         Some(kept) if kept.running => (text::leftover_running(arguments.number), Exit::Failed),
         // Whoever mounts the disk later would find two halves.
-        Some(kept) if !kept.folder.is_dir() => {
-            (text::leftovers_folder_gone(&kept.folder), Exit::Failed)
-        }
+        Some(kept) if kept.missing => (text::leftovers_folder_gone(&kept.folder), Exit::Failed),
         Some(Kept {
             receive: Some(unfinished),
             ..

@@ -9,6 +9,7 @@ use crate::desktop::request::{FolderUse, Hidden};
 use crate::engine::command::ConflictPolicy;
 use crate::engine::event::{ItemNumber, SessionNumber, TaskNumber};
 use crate::history::EntryNumber;
+use crate::leftovers::Kept;
 
 /// Something that the person did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub(super) enum Action {
     Network(NetworkAction),
     /// Something with the history.
     History(HistoryAction),
+    /// Something with what was received in part.
+    Leftovers(LeftoversAction),
     /// Something with the window itself.
     Window(WindowAction),
 }
@@ -183,6 +186,19 @@ pub(super) enum HistoryAction {
     Clear,
     /// Take all out of it, asked and answered.
     ConfirmClear,
+}
+
+/// Something that the person did with what was received in part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum LeftoversAction {
+    /// Go on with the receive of this number: the next code is for it.
+    Resume(u32),
+    /// Leave that: the next code is for something else.
+    LeaveResume,
+    /// Remove what one has left; asks first.
+    Remove(Box<Kept>),
+    /// Remove it, asked and answered.
+    ConfirmRemove,
 }
 
 /// Something that the person did with the window itself.

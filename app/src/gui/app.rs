@@ -14,6 +14,7 @@ use crate::desktop::request::{Appearance, Desktop, DesktopRequest};
 use crate::engine::handle::{EngineHandle, Wait};
 use crate::history;
 use crate::instance::StartRequests;
+use crate::leftovers::LeftoversKeeper;
 use crate::signals::Stop;
 use crate::text;
 
@@ -40,6 +41,7 @@ pub(super) struct App {
     desktop: Desktop,
     settings_writer: SettingsWriter,
     history: Option<history::HistoryWriter>,
+    leftovers: Option<LeftoversKeeper>,
     start_requests: Option<StartRequests>,
     stop: Stop,
     model: Model,
@@ -67,6 +69,7 @@ impl App {
             desktop: opening.desktop,
             settings_writer: opening.settings_writer,
             history: opening.history,
+            leftovers: opening.leftovers,
             start_requests: opening.start_requests,
             stop: opening.stop,
             model,
@@ -129,6 +132,12 @@ impl App {
                 self.history_problem = Some(problem);
             }
         }
+        if let Some(leftovers) = &self.leftovers {
+            self.model.leftovers = leftovers.listing();
+            if let Some(removed) = leftovers.take_removed() {
+                self.model.handle_removed(&removed);
+            }
+        }
         while let Some(written) = self.settings_writer.poll() {
             match written {
                 Written::Unsaved(problem) => {
@@ -156,6 +165,17 @@ impl App {
                     self.change_history(|history| history.remove(number));
                 }
                 Effect::ClearHistory => self.change_history(history::HistoryWriter::clear),
+                Effect::LookForLeftovers => {
+                    if let Some(leftovers) = &self.leftovers {
+                        leftovers.look();
+                    }
+                }
+                Effect::RemoveLeftover(kept) => {
+                    let leftovers = self.leftovers.as_ref();
+                    if leftovers.is_some_and(|leftovers| !leftovers.remove(*kept)) {
+                        self.model.notice = Some(text::LEFTOVERS_BEHIND.to_owned());
+                    }
+                }
                 Effect::AddFonts(fonts) => {
                     for font in fonts {
                         theme::add_font(context, font);

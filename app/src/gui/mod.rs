@@ -33,6 +33,7 @@ use crate::failure::Failure;
 use crate::history;
 use crate::instance::{StartRequest, StartRequests};
 use crate::launch::Launch;
+use crate::leftovers::LeftoversKeeper;
 use crate::signals::Stop;
 use crate::text;
 use app::App;
@@ -82,6 +83,8 @@ struct Opening {
     settings_writer: SettingsWriter,
     /// Keeps the history; `None` where there is no place for one.
     history: Option<history::HistoryWriter>,
+    /// Looks for what was received in part; `None` where nothing is remembered.
+    leftovers: Option<LeftoversKeeper>,
     /// Requests of later starts.
     start_requests: Option<StartRequests>,
     /// The person's settings.
@@ -107,11 +110,9 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
         .ok_or(WindowError::NoDisplay)?;
     let context = egui::Context::default();
     let wake = waker(&context);
-    let engine = start(
-        launch.settings.engine_config(&launch.arguments),
-        Arc::clone(&wake),
-    )
-    .map_err(WindowError::Engine)?;
+    let config = launch.settings.engine_config(&launch.arguments);
+    let memory = config.memory.clone();
+    let engine = start(config, Arc::clone(&wake)).map_err(WindowError::Engine)?;
     let (surroundings, service) = desktop::request::channels();
     desktop::serve(service, Arc::clone(&wake))?;
     // Settings that are not understood are not written over.
@@ -121,6 +122,9 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
     let history = launch
         .history_file
         .map(|file| history::HistoryWriter::start(file, Arc::clone(&wake)))
+        .transpose()?;
+    let leftovers = memory
+        .map(|memory| LeftoversKeeper::start(Some(memory), Arc::clone(&wake)))
         .transpose()?;
     let start_requests = launch
         .instance
@@ -136,6 +140,7 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
         display,
         settings_writer: SettingsWriter::start(settings_file, wake)?,
         history,
+        leftovers,
         start_requests,
         settings: launch.settings,
         settings_problem: launch.settings_problem.map(|error| error.to_string()),

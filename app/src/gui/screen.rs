@@ -13,6 +13,8 @@ pub(super) enum Screen {
     Offer(SessionNumber),
     /// What was sent and received.
     History,
+    /// What was received in part.
+    Leftovers,
     /// How the window and the engine are set.
     Settings,
     /// What this network allows.

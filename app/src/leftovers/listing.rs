@@ -32,6 +32,8 @@ pub struct Kept {
     pub folder: PathBuf,
     /// Whether the receive is running now.
     pub running: bool,
+    /// Whether that folder is not there now: it may be on a disk that is not connected.
+    pub missing: bool,
     /// What is there of it, finished files aside.
     pub found: Vec<Leftover>,
 }
@@ -105,6 +107,13 @@ impl Kept {
         self.receive.as_ref().map(|receive| receive.number)
     }
 
+    /// Whether the other is the same receive or folder, perhaps looked at later.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        let id = |kept: &Self| kept.receive.as_ref().map(|receive| receive.id);
+        id(self) == id(other) && self.folder == other.folder
+    }
+
     /// Whether it was cut off and there is something of it.
     #[must_use]
     pub fn is_interrupted(&self) -> bool {
@@ -153,6 +162,7 @@ impl Leftovers {
         Some(Kept {
             folder: found.receive.folder.clone(),
             running: found.running,
+            missing: found.folder.is_none(),
             receive: Some(found.receive),
             found: Vec::new(),
         })
@@ -320,6 +330,7 @@ impl Finds {
             kept.push(Kept {
                 folder: of.receive.folder.clone(),
                 running: of.running,
+                missing: of.folder.is_none(),
                 receive: Some(of.receive),
                 found,
             });
@@ -328,6 +339,7 @@ impl Finds {
             receive: None,
             folder,
             running: false,
+            missing: false,
             found,
         }));
         Listing {

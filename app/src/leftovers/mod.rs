@@ -5,6 +5,7 @@
 //! becomes of the record, the parts are found in the folders that a person names, and a receive into such a
 //! folder goes on with them.
 
+mod keeper;
 mod listing;
 mod record;
 mod store;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use store::{Running, Store, Weight, seconds_now};
 
+pub use keeper::LeftoversKeeper;
 pub use listing::{Kept, Leftovers, Listing, Removed, Stayed, Why};
 pub use record::{Options, Places, Unfinished};
 

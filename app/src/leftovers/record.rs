@@ -129,6 +129,36 @@ impl Unfinished {
             })
     }
 
+    /// Whether it is one into this folder of an offer with these names at the top.
+    #[must_use]
+    pub fn is_of(&self, folder: Option<&Path>, names: &[String]) -> bool {
+        let names = names.iter().take(NAMES_LIMIT);
+        let names = names.map(|name| display_safe(name, NAME_LIMIT));
+        folder == Some(self.folder.as_path()) && names.eq(self.names.iter().map(String::as_str))
+    }
+
+    /// One for a test of a face: so many of a gigabyte's bytes are here.
+    #[cfg(test)]
+    pub(crate) fn example(number: u32, device: &str, names: &[&str], kept: u64) -> Self {
+        Self {
+            number,
+            id: number.into(),
+            folder: PathBuf::from("/home/ada/Downloads"),
+            device: device.to_owned(),
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            files: 12,
+            bytes: 1_000_000_000,
+            kept,
+            when: 1_699_990_000,
+            options: Options {
+                on_conflict: ConflictPolicy::Replace,
+                rename_bad_names: true,
+                allow_missing: false,
+            },
+            places: Places::default(),
+        }
+    }
+
     /// Whether the other is the same receive, begun once more.
     fn is_again(&self, other: &Self) -> bool {
         (&self.folder, &self.device, &self.names) == (&other.folder, &other.device, &other.names)

@@ -252,6 +252,30 @@ fn what_a_running_receive_may_use_is_not_removed_though_nothing_holds_it() {
 }
 
 #[test]
+fn whoever_keeps_looking_removes_what_is_there_and_tells_of_it_once() {
+    let place = Place::new();
+    drop(place.begin("photos"));
+    let part = place.part(&format!("photos/{PART}"), 10);
+    let (wake, woken) = std::sync::mpsc::sync_channel(8);
+    let keeper = LeftoversKeeper::start(
+        Some(place.memory()),
+        std::sync::Arc::new(move || wake.send(()).unwrap()),
+    );
+    let keeper = keeper.unwrap();
+    woken.recv().unwrap();
+    let kept = keeper.listing().kept[0].clone();
+    assert!(keeper.remove(kept));
+    woken.recv().unwrap();
+    assert_eq!(keeper.take_removed().map(|removed| removed.bytes), Some(10));
+    assert_eq!(keeper.take_removed(), None);
+    assert!(keeper.listing().kept.is_empty() && !part.exists());
+    drop(place.begin("films"));
+    keeper.look();
+    woken.recv().unwrap();
+    assert_eq!(keeper.listing().kept.len(), 1);
+}
+
+#[test]
 fn marks_of_processes_that_were_killed_do_not_pile_up() {
     let place = Place::new();
     drop(place.begin("photos"));

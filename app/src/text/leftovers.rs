@@ -95,7 +95,9 @@ pub fn leftover(kept: &Kept, now: u64) -> Vec<String> {
         count(receive.files, "file", "files"),
         leftover_path(&kept.folder)
     );
-    if kept.running {
+    if kept.missing {
+        line.push_str(", which is not there now");
+    } else if kept.running {
         line.push_str("; it is being received right now");
     } else if !kept.found.is_empty() {
         line.push_str(&format!(

@@ -2,6 +2,7 @@
 //! does, and by nothing else; it knows nothing of egui, and time is an argument.
 
 mod entry;
+mod leftovers;
 mod memory;
 mod network;
 mod offer;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use fardrop_shared::rendezvous::is_configured;
 
 pub(super) use entry::{CodeEntry, code_in};
+pub(super) use leftovers::Resumed;
 pub(super) use network::{Network, ServerTest};
 pub(super) use offer::OfferView;
 pub(super) use picker::{Picker, Reading};
@@ -38,6 +40,7 @@ use crate::engine::command::Command;
 use crate::engine::event::{SessionNumber, TaskNumber};
 use crate::gui::screen::Screen;
 use crate::history::{Entry, EntryNumber};
+use crate::leftovers::{Kept, Listing};
 use crate::text;
 
 /// Transfers that are over and still shown; the oldest makes way.
@@ -54,6 +57,8 @@ pub(super) enum Dialog {
     Close,
     /// The history is to be cleared.
     ClearHistory,
+    /// What a receive has left is to be removed: [`Model::removing`].
+    RemoveLeftover,
     /// A share is to be stopped while somebody receives it.
     StopShare(TaskNumber),
     /// Files or a folder are to be chosen, on a desktop that has no dialog for it: [`Model::picker`].
@@ -88,6 +93,10 @@ pub(super) enum Effect {
     ForgetEntry(EntryNumber),
     /// Take all out of it.
     ClearHistory,
+    /// Look for what was received in part.
+    LookForLeftovers,
+    /// Remove what one receive has left.
+    RemoveLeftover(Box<Kept>),
     /// Draw with these fonts too.
     AddFonts(Vec<FoundFont>),
     /// Bring the window to the front.
@@ -140,6 +149,12 @@ pub(super) struct Model {
     pub(super) server_draft: String,
     /// What was sent and received, oldest first.
     pub(super) history: Arc<Vec<(EntryNumber, Entry)>>,
+    /// What was received in part, as it was found last.
+    pub(super) leftovers: Arc<Listing>,
+    /// The receive that the next code is for, if it is for one that was begun.
+    pub(super) resuming: Option<Resumed>,
+    /// What [`Dialog::RemoveLeftover`] is about.
+    pub(super) removing: Option<Box<Kept>>,
     /// What is known of the network.
     pub(super) network: Network,
     /// What the person has set for all windows.
@@ -195,6 +210,9 @@ impl Model {
             settings,
             server_draft: String::new(),
             history: Arc::default(),
+            leftovers: Arc::default(),
+            resuming: None,
+            removing: None,
             network: Network::default(),
             looks: Looks::default(),
             searched: BTreeSet::new(),
@@ -236,9 +254,9 @@ impl Model {
 
     /// Where received files go unless an offer says otherwise.
     pub(super) fn destination(&self) -> PathBuf {
-        self.settings
-            .download
-            .clone()
+        let resumed = self.resuming.as_ref().map(Resumed::folder);
+        resumed
+            .or_else(|| self.settings.download.clone())
             .unwrap_or_else(|| self.folders.downloads.clone())
     }
 

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use fardrop_shared::code::PairingCode;
+use fardrop_shared::name::BadNames;
 
-use super::{Closing, Dialog, Effect, Model, Pasting, Phase, Receive, ServerTest, Share, Task};
+use super::{
+    Closing, Dialog, Effect, Model, Pasting, Phase, Receive, Resumed, ServerTest, Share, Task,
+};
 use crate::config::{OnClose, Settings};
 use crate::desktop::request::DesktopRequest;
 use crate::engine::command::{
@@ -24,7 +27,7 @@ impl Model {
     /// The person did something.
     pub(crate) fn handle_action(&mut self, action: Action) {
         match action {
-            Action::Show(screen) => self.screen = screen,
+            Action::Show(screen) => self.show(screen),
             Action::Code(action) => self.handle_code_action(action),
             Action::Files(action) => self.handle_files_action(action),
             Action::Clipboard(action) => self.handle_clipboard_action(action),
@@ -35,7 +38,16 @@ impl Model {
             Action::Settings(action) => self.handle_settings_action(action),
             Action::Network(action) => self.handle_network_action(action),
             Action::History(action) => self.handle_history_action(action),
+            Action::Leftovers(action) => self.handle_leftovers_action(action),
             Action::Window(action) => self.handle_window_action(action),
+        }
+    }
+
+    fn show(&mut self, screen: Screen) {
+        self.screen = screen;
+        if screen == Screen::Leftovers {
+            // Another program may have gone on with some of it.
+            self.effects.push_back(Effect::LookForLeftovers);
         }
     }
 
@@ -256,23 +268,40 @@ impl Model {
             return;
         };
         self.entry.clear();
-        self.start_receive(code);
+        let resumed = self.resuming.take();
+        self.start_receive(code, resumed);
     }
 
-    fn start_receive(&mut self, code: PairingCode) {
-        let destination = self.destination();
-        let task = self.start(Task::Receive(Box::new(Receive::new(code.clone()))));
-        self.ask(Command::Start(
-            task,
-            NewTask::Receive {
-                code,
-                options: ReceiveOptions {
-                    destination,
-                    bad_names: self.settings.bad_names,
-                    on_left_out: OnLeftOut::default(),
-                },
+    fn start_receive(&mut self, code: PairingCode, resumed: Option<Resumed>) {
+        let options = self.receive_options(resumed.as_ref());
+        let receive = Receive::new(code.clone(), resumed);
+        let task = self.start(Task::Receive(Box::new(receive)));
+        self.ask(Command::Start(task, NewTask::Receive { code, options }));
+    }
+
+    /// How something is received, or was when it was begun.
+    fn receive_options(&self, resumed: Option<&Resumed>) -> ReceiveOptions {
+        let Some(resumed) = resumed else {
+            return ReceiveOptions {
+                destination: self.destination(),
+                bad_names: self.settings.bad_names,
+                on_left_out: OnLeftOut::default(),
+            };
+        };
+        let options = resumed.receive.options;
+        ReceiveOptions {
+            destination: resumed.folder(),
+            bad_names: if options.rename_bad_names {
+                BadNames::Rename
+            } else {
+                BadNames::Skip
             },
-        ));
+            on_left_out: if options.allow_missing {
+                OnLeftOut::Allow
+            } else {
+                OnLeftOut::Fail
+            },
+        }
     }
 
     fn accept(&mut self, number: SessionNumber) {
@@ -350,7 +379,7 @@ impl Model {
                 self.screen = Screen::Home;
                 self.send(paths);
             }
-            Some(Task::Receive(receive)) => self.start_receive(receive.code),
+            Some(Task::Receive(receive)) => self.start_receive(receive.code, receive.resumed),
             Some(other @ (Task::Diagnose | Task::TestRendezvous)) => {
                 self.tasks.insert(task, other);
             }

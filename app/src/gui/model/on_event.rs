@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use super::session::InUse;
 use super::{
-    Closing, Direction, Effect, LETTERS_LIMIT, Model, Moment, OfferView, Pasting, Phase, Session,
-    Task,
+    Closing, Direction, Effect, LETTERS_LIMIT, Model, Moment, OfferView, Pasting, Phase, Resumed,
+    Session, Task,
 };
 use crate::desktop::request::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::engine::command::{
@@ -288,7 +288,9 @@ impl Model {
     }
 
     fn handle_offer(&mut self, number: SessionNumber, offer: OfferSummary) {
-        let on_conflict = self.settings.on_conflict.unwrap_or(ConflictPolicy::Skip);
+        let resumed = self.resumed_in(number).map(Resumed::on_conflict);
+        let on_conflict = resumed.or(self.settings.on_conflict);
+        let on_conflict = on_conflict.unwrap_or(ConflictPolicy::Skip);
         let Some(session) = self.session_mut(number) else {
             return;
         };
@@ -371,6 +373,7 @@ impl Model {
             }
             Some(Task::Receive(receive)) => {
                 receive.ended = true;
+                self.effects.push_back(Effect::LookForLeftovers);
                 let stopped = outcome == Outcome::Interrupted && receive.session.is_none();
                 if stopped && receive.failure.is_none() {
                     receive.failure = Some(Failure::new(Stage::Pairing, FailureKind::Cancelled));

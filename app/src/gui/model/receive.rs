@@ -2,7 +2,7 @@
 
 use fardrop_shared::code::PairingCode;
 
-use super::Session;
+use super::{Resumed, Session};
 use crate::failure::Failure;
 
 /// A code that was typed.
@@ -10,6 +10,8 @@ use crate::failure::Failure;
 pub(crate) struct Receive {
     /// The code, to try again with.
     pub(crate) code: PairingCode,
+    /// What it goes on with, if that was chosen.
+    pub(crate) resumed: Option<Resumed>,
     /// The transfer, once the sender is found.
     pub(crate) session: Option<Session>,
     /// Why it came to nothing before there was one.
@@ -20,9 +22,10 @@ pub(crate) struct Receive {
 
 impl Receive {
     /// A code that was typed just now.
-    pub(crate) const fn new(code: PairingCode) -> Self {
+    pub(crate) const fn new(code: PairingCode, resumed: Option<Resumed>) -> Self {
         Self {
             code,
+            resumed,
             session: None,
             failure: None,
             ended: false,

@@ -10,7 +10,7 @@ use crate::args::Cli;
 use crate::engine::event::{
     Event, LeftOutCount, OfferRow, Outcome, SessionEvent, ShareEvent, ShownCode, TaskEvent,
 };
-use crate::gui::action::{Action, CodeAction, FilesAction, SessionAction};
+use crate::gui::action::{Action, CodeAction, FilesAction, LeftoversAction, SessionAction};
 use crate::history::Ending;
 
 fn model() -> Model {
@@ -24,6 +24,31 @@ fn model() -> Model {
 
 fn effects(model: &mut Model) -> Vec<Effect> {
     std::iter::from_fn(|| model.poll_effect()).collect()
+}
+
+#[test]
+fn what_is_to_be_removed_is_asked_about_and_then_removed_once() {
+    let mut model = model();
+    let kept = Box::new(Kept {
+        folder: PathBuf::from("/downloads"),
+        running: false,
+        missing: false,
+        receive: None,
+        found: Vec::new(),
+    });
+    let remove = LeftoversAction::Remove(kept.clone());
+    model.handle_action(Action::Leftovers(remove));
+    assert_eq!(model.dialog, Some(Dialog::RemoveLeftover));
+    assert!(effects(&mut model).is_empty());
+    for _ in 0..2 {
+        let confirmed = Action::Leftovers(LeftoversAction::ConfirmRemove);
+        model.handle_action(confirmed);
+    }
+    match effects(&mut model).as_slice() {
+        [Effect::RemoveLeftover(removed)] => assert_eq!(*removed, kept),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(model.dialog, None);
 }
 
 fn row(index: u32, name: &str, folder: bool) -> OfferRow {

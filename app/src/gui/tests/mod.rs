@@ -5,6 +5,7 @@ mod flows;
 mod font;
 mod hostile;
 mod keyboard;
+mod leftovers;
 mod letters;
 mod looks;
 mod paint;
@@ -77,6 +78,7 @@ impl Desk {
             display: Display::X11,
             settings_writer: SettingsWriter::start(None, Arc::new(|| {})).expect("a thread"),
             history: None,
+            leftovers: None,
             start_requests: None,
             settings,
             settings_problem: None,

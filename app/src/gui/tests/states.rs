@@ -11,6 +11,7 @@ use fardrop_shared::diagnosis::{
 };
 
 use super::{Desk, picker};
+use crate::disk::leftovers::{Leftover, LeftoverKind};
 use crate::engine::event::{
     Conflict, Event, ItemNumber, LeftOut, LeftOutCount, Listed, OfferRow, OfferSummary, Outcome,
     PathKind, Progress, Receipt, Renaming, RungState, SessionEvent, SessionNumber, ShareEvent,
@@ -19,6 +20,7 @@ use crate::engine::event::{
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::gui::action::{Action, FilesAction, WindowAction};
 use crate::gui::screen::Screen;
+use crate::leftovers::{Kept, Listing, Unfinished};
 
 /// A state: what it is called, and how it comes about.
 pub(super) struct State {
@@ -208,6 +210,18 @@ fn when_it_is_over() -> Vec<State> {
 fn elsewhere() -> Vec<State> {
     vec![
         still("history", |desk| show(desk, Screen::History)),
+        still("interrupted-before", interrupted),
+        still("interrupted-transfers", |desk| {
+            interrupted(desk);
+            show(desk, Screen::Leftovers);
+        }),
+        still("interrupted-none", |desk| show(desk, Screen::Leftovers)),
+        still("resuming", resuming),
+        still("remove-leftover", |desk| {
+            interrupted(desk);
+            show(desk, Screen::Leftovers);
+            desk.click("Remove: From Ada's laptop");
+        }),
         still("settings", |desk| show(desk, Screen::Settings)),
         still("network", |desk| show(desk, Screen::Network)),
         still("network-known", |desk| {
@@ -234,6 +248,56 @@ fn elsewhere() -> Vec<State> {
             moving: true,
         },
     ]
+}
+
+/// Two receives were cut off, and something is left of one that is not recorded.
+pub(super) fn interrupted(desk: &mut Desk) {
+    let part = |name: &str, bytes| Leftover {
+        path: PathBuf::from("/home/ada/Downloads").join(name),
+        kind: LeftoverKind::Part,
+        bytes,
+    };
+    let kept = |receive: Option<Unfinished>, found: Vec<Leftover>| Kept {
+        folder: PathBuf::from("/home/ada/Downloads"),
+        running: false,
+        missing: false,
+        receive,
+        found,
+    };
+    let names = [
+        "report.pdf",
+        "photos",
+        "a film with a rather long name, as films have.mkv",
+    ];
+    let mut listing = Listing {
+        kept: vec![
+            kept(
+                Some(Unfinished::example(2, "Ada's laptop", &names, 700_000_000)),
+                vec![part(".fardrop-1.part", 600_000_000)],
+            ),
+            kept(
+                Some(Unfinished::example(
+                    1,
+                    "Grace\\u{202e}",
+                    &["a.iso"],
+                    2_400_000,
+                )),
+                Vec::new(),
+            ),
+            kept(None, vec![part(".fardrop-2.part", 5_000)]),
+        ],
+        incomplete: false,
+    };
+    listing.kept[1].missing = true;
+    desk.harness.state_mut().model_mut().leftovers = Arc::new(listing);
+    desk.run();
+}
+
+/// One of them is chosen to be gone on with.
+pub(super) fn resuming(desk: &mut Desk) {
+    interrupted(desk);
+    show(desk, Screen::Leftovers);
+    desk.click("Resume: From Ada's laptop");
 }
 
 /// Turns to a screen.

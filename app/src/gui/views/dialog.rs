@@ -3,7 +3,7 @@
 use egui::{Id, Modal, Ui};
 
 use super::{Scene, picker};
-use crate::gui::action::{Action, HistoryAction, ShareAction, WindowAction};
+use crate::gui::action::{Action, HistoryAction, LeftoversAction, ShareAction, WindowAction};
 use crate::gui::model::Dialog;
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{Button, Weight, card_title_ui, text_ui};
@@ -47,6 +47,7 @@ pub(super) fn show_ui(ui: &Ui, scene: &mut Scene<'_>) {
                 Action::History(HistoryAction::ConfirmClear),
             )],
         ),
+        Some(Dialog::RemoveLeftover) => remove_leftover_ui(ui, scene),
         Some(Dialog::StopShare(task)) => ask_ui(
             ui,
             scene,
@@ -60,6 +61,27 @@ pub(super) fn show_ui(ui: &Ui, scene: &mut Scene<'_>) {
         ),
         Some(Dialog::Choose) => picker::show_ui(ui, scene),
     }
+}
+
+fn remove_leftover_ui(ui: &Ui, scene: &mut Scene<'_>) {
+    let Some(kept) = &scene.model.removing else {
+        return;
+    };
+    let folder = scene.model.path_shown(&kept.folder);
+    ask_ui(
+        ui,
+        scene,
+        text::REMOVE_LEFTOVER_TITLE,
+        &text::remove_leftover_question(kept, &folder),
+        (
+            text::CLEAR_KEEP,
+            Action::Window(WindowAction::DismissDialog),
+        ),
+        &[(
+            text::REMOVE_LEFTOVER,
+            Action::Leftovers(LeftoversAction::ConfirmRemove),
+        )],
+    );
 }
 
 /// A question with answers; the focus begins on the one that changes nothing.

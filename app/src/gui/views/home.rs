@@ -2,7 +2,7 @@
 
 use egui::{Sense, Stroke, Ui};
 
-use super::{Dropping, Scene, card, card_ui, history, page_ui, row_with_end_ui};
+use super::{Dropping, Scene, card, card_ui, history, leftovers, page_ui, row_with_end_ui};
 use crate::desktop::request::FolderUse;
 use crate::gui::action::{Action, ClipboardAction, CodeAction, FilesAction};
 use crate::gui::model::{Model, Task};
@@ -34,6 +34,7 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
             });
         }
         transfers_ui(ui, scene);
+        leftovers::line_ui(ui, scene);
         if !scene.model.has_rendezvous() {
             without_rendezvous_ui(ui, scene);
         }
@@ -130,6 +131,7 @@ fn receive_ui(ui: &mut Ui, scene: &mut Scene<'_>, height: f32) {
         {
             scene.actions.push(Action::Code(CodeAction::Receive));
         }
+        leftovers::resuming_ui(ui, scene);
         weak_ui(
             ui,
             &text::goes_into(&scene.model.path_shown(&scene.model.destination())),

@@ -5,6 +5,7 @@ mod card;
 mod dialog;
 mod history;
 mod home;
+mod leftovers;
 mod list;
 mod network;
 mod offer;
@@ -55,6 +56,7 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
         Screen::Share(task) => share::show_ui(ui, scene, task),
         Screen::Offer(session) => offer::show_ui(ui, scene, session),
         Screen::History => history::show_ui(ui, scene),
+        Screen::Leftovers => leftovers::show_ui(ui, scene),
         Screen::Settings => settings::show_ui(ui, scene),
         Screen::Network => network::show_ui(ui, scene),
         Screen::About => about::show_ui(ui),
@@ -62,7 +64,10 @@ pub(super) fn show_ui(ui: &mut Ui, scene: &mut Scene<'_>) {
     dialog::show_ui(ui, scene);
     held_files_ui(ui);
     ring_ui(ui);
-    let away = matches!(scene.model.screen, Screen::Share(_) | Screen::Offer(_));
+    let away = matches!(
+        scene.model.screen,
+        Screen::Share(_) | Screen::Offer(_) | Screen::Leftovers
+    );
     let escaped = scene.model.dialog.is_none() && ui.input(|input| input.key_pressed(Key::Escape));
     if away && escaped && !ui.ctx().any_popup_open() {
         scene.actions.push(Action::Show(Screen::Home));

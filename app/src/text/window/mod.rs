@@ -1,12 +1,14 @@
 //! What the window says.
 
 mod history;
+mod leftovers;
 mod picker;
 mod screens;
 mod settings;
 mod transfers;
 
 pub use history::*;
+pub use leftovers::*;
 pub use picker::*;
 pub use screens::*;
 pub use settings::*;
