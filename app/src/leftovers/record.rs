@@ -152,7 +152,7 @@ impl Unfinished {
             when: 1_699_990_000,
             options: Options {
                 on_conflict: ConflictPolicy::Replace,
-                rename_bad_names: true,
+                rename_bad_names: false,
                 allow_missing: false,
             },
             places: Places::default(),
