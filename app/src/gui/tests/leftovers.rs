@@ -79,11 +79,14 @@ fn a_resumed_receive_treats_taken_names_as_it_did_before() {
     offered(&mut desk);
     desk.asked();
     desk.click("Accept");
-    let decided = desk.asked().into_iter().find_map(|command| match command {
-        Command::Session(_, SessionCommand::Decide(Decision::Accept { on_conflict, .. })) => {
-            Some(on_conflict)
+    let decided = desk.asked().into_iter().find_map(|command| {
+        let Command::Session(_, SessionCommand::Decide(decision)) = command else {
+            return None;
+        };
+        match decision {
+            Decision::Accept { on_conflict, .. } => Some(on_conflict),
+            Decision::Decline => None,
         }
-        _ => None,
     });
     assert_eq!(decided, Some(ConflictPolicy::Replace));
 }
