@@ -17,6 +17,8 @@ const OPTIONAL: [(&str, &str); 10] = [
     ("failed", "reason"),
     ("file-failed", "reason"),
     ("scanned", "closed_folders"),
+    ("scanned", "links"),
+    ("offer", "links"),
     ("offer", "left_out"),
     ("offer", "closed_folders"),
     ("done", "left_out"),
