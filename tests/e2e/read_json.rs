@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{workplace, wrong};
 
 /// Fields that the README says may be absent: with their event.
-const OPTIONAL: [(&str, &str); 10] = [
+const OPTIONAL: [(&str, &str); 12] = [
     ("offer", "free"),
     ("failed", "session"),
     ("failed", "reason"),

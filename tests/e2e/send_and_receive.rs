@@ -1,9 +1,13 @@
 //! One sender, one receiver: what crosses, and what both are told.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use fardrop_tests::namespace::Namespace;
 use fardrop_tests::peer::{PeerCommand, last};
+use fardrop_tests::tree;
 
 use super::{Share, assert_done, assert_identical, workplace};
 
@@ -117,5 +121,58 @@ fn a_maildir_and_names_that_only_linux_has_cross_whole() -> Result<()> {
         );
     }
     assert_identical(&out, &work.path().join("in/out"));
+    Ok(())
+}
+
+/// A tenth of what a file of ten gibibytes would take over loopback, were it sent.
+const SPARSE_PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn hole_of_ten_gibibytes_is_neither_sent_nor_stored_nor_refused_for_space() -> Result<()> {
+    let test = "hole_of_ten_gibibytes";
+    let Some(namespace) = Namespace::enter(test)? else {
+        return Ok(());
+    };
+    let work = tempfile::tempdir()?;
+    let (file, folder) = (work.path().join("disk.img"), work.path().join("in"));
+    fs::create_dir(&folder)?;
+    let disk = fs::File::create(&file)?;
+    disk.set_len(10 << 30)?;
+    disk.write_all_at(&tree::noise(1, 1_000_000), 5 << 30)?;
+    disk.sync_all()?;
+    let mount = format!("mount -t tmpfs -o size=16m memory {}", folder.display());
+    namespace.run_with("sh -e", &mount)?;
+    let started = Instant::now();
+    let mut sender = PeerCommand::new("send")?
+        .arg("--once")
+        .arg(&file)
+        .within(&namespace)
+        .start()?;
+    let code = sender.code()?;
+    let receiver = PeerCommand::new("receive")?
+        .into_folder(&folder)
+        .arg("--yes")
+        .arg(&code)
+        .within(&namespace);
+    let (exit, events) = receiver.start()?.finish()?;
+    let (sent, _) = sender.finish()?;
+    assert_eq!((exit, sent), (Some(0), Some(0)), "{events:?}");
+    assert!(
+        started.elapsed() < SPARSE_PATIENCE,
+        "{:?}",
+        started.elapsed()
+    );
+    let done = last(&events, "done").context("it is done")?;
+    assert_eq!(done["bytes"], 10_u64 << 30);
+    let crossed = done["sent"].as_u64().context("a number")?;
+    assert!((1_000_000..2_000_000).contains(&crossed), "{crossed}");
+    let look = format!("stat -c '%s %b' {}/disk.img", folder.display());
+    let stat = namespace.run_with("sh -e", &look)?;
+    let numbers: Vec<u64> = stat
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    assert_eq!(numbers[0], 10 << 30);
+    assert!(numbers[1] * 512 < 2_000_000, "{numbers:?}");
     Ok(())
 }

@@ -246,6 +246,7 @@ fn offer(conflicts: u64) -> Event {
             files: 3,
             folders: 1,
             bytes: 12_400_000,
+            holes: 0,
             links: 0,
             top_names: vec!["h\u{1b}[2Joliday".to_owned()],
             kept: 0,

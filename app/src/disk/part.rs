@@ -10,6 +10,7 @@ use fardrop_shared::offer::{ModifiedTime, OthersAccess};
 use fardrop_shared::transfer::Claim;
 
 use super::folders::Folder;
+use super::holes;
 use super::place;
 use super::platform::{self, Access, FinalMode, Stage};
 
@@ -173,6 +174,25 @@ impl PartFile {
     /// What the system says.
     pub fn write(&mut self, data: &[u8]) -> io::Result<()> {
         self.file.write_all(data)
+    }
+
+    /// Leaves a hole of `length` bytes at the present position, and goes behind it. Where the file system has none,
+    /// zeros are written.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write_hole(&mut self, length: u64) -> io::Result<()> {
+        let start = self.file.stream_position()?;
+        let end = start.saturating_add(length);
+        let there = self.file.metadata()?.len();
+        if there > start {
+            holes::clear(&mut self.file, start, there.min(end))?;
+        }
+        if there < end {
+            self.file.set_len(end)?;
+        }
+        self.file.seek(SeekFrom::Start(end))?;
+        Ok(())
     }
 
     /// Writes what is left of `source` at the present position; gives how much that was.

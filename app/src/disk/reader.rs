@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use fardrop_shared::offer::ModifiedTime;
 use fardrop_shared::transfer::FileReason;
 
+use super::holes::{self, Run};
 use super::platform;
 use super::reason::read_reason;
 
@@ -35,6 +36,10 @@ pub struct SourceReader {
     /// When anything about it last changed, as of its opening.
     changed: Option<ChangeTime>,
     position: u64,
+    /// Whether it may have holes.
+    sparse: bool,
+    /// Where the data that is known to be at the present position ends, if it is.
+    data_end: u64,
 }
 
 /// The system's own time of the last change to a file, in seconds and nanoseconds.
@@ -63,8 +68,12 @@ impl SourceReader {
             modified: source.modified,
             changed: None,
             position: 0,
+            sparse: false,
+            data_end: 0,
         };
         reader.changed = reader.check()?;
+        let metadata = reader.file.metadata();
+        reader.sparse = metadata.is_ok_and(|metadata| holes::may_have(&metadata));
         Ok(reader)
     }
 
@@ -85,6 +94,34 @@ impl SourceReader {
         Ok(())
     }
 
+    /// What follows at the present position, up to the size offered.
+    ///
+    /// # Errors
+    /// What a failure of the system says about the file.
+    pub fn next_run(&mut self) -> Result<Run, FileReason> {
+        if !self.sparse {
+            return Ok(Run::Data(self.left()));
+        }
+        if self.position < self.data_end {
+            return Ok(Run::Data(self.data_end - self.position));
+        }
+        let run = holes::next_run(&self.file, self.position, self.size);
+        let run = run.map_err(|error| read_reason(&error))?;
+        self.seek(self.position)?;
+        if let Run::Data(length) = run {
+            self.data_end = self.position + length;
+        }
+        Ok(run)
+    }
+
+    /// Goes behind a hole of `length` bytes at the present position.
+    ///
+    /// # Errors
+    /// What a failure of the system says about the file.
+    pub fn skip_hole(&mut self, length: u64) -> Result<(), FileReason> {
+        self.seek(self.position + length)
+    }
+
     /// Moves the present position to `position`.
     ///
     /// # Errors
@@ -94,6 +131,7 @@ impl SourceReader {
             .seek(SeekFrom::Start(position))
             .map_err(|error| read_reason(&error))?;
         self.position = position;
+        self.data_end = 0;
         Ok(())
     }
 

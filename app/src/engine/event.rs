@@ -336,6 +336,8 @@ pub struct OfferSummary {
     pub links: u64,
     /// Sizes added up, in bytes.
     pub bytes: u64,
+    /// How many of them need no room on a disk, since they are in holes.
+    pub holes: u64,
     /// What the sender named and does not offer.
     pub left_out: LeftOutCount,
     /// Names at the top of the offer, at most ten; not escaped.

@@ -57,3 +57,23 @@ pub(super) fn others_access(metadata: &Metadata) -> OthersAccess {
         OthersAccess::ALL
     }
 }
+
+/// How many bytes of a file are in holes, as far as its metadata say so. File systems that compress have files that
+/// look as if they had some.
+pub(super) fn holes(metadata: &Metadata) -> u64 {
+    /// Local: bytes in holes that are worth saying: not those that a file system saves in its own records.
+    const LEAST_HOLES: u64 = 64 * 1024;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        const BLOCK: u64 = 512;
+        let stored = metadata.blocks().saturating_mul(BLOCK);
+        let holes = metadata.len().saturating_sub(stored);
+        if holes < LEAST_HOLES { 0 } else { holes }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (metadata, LEAST_HOLES);
+        0
+    }
+}

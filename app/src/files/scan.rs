@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use super::found::{ScanError, ScanWarning, Scanned, ScannedItem};
 use super::large::LargeFolders;
 use super::links::{FoundLink, Links};
-use super::metadata::{is_executable, may_read, modified, others_access};
+use super::metadata::{holes, is_executable, may_read, modified, others_access};
 use super::{OfferSource, Root, to_bytes};
 
 /// Most warnings kept, so that they can be listed: some ten megabytes. The rest are counted.
@@ -376,6 +376,7 @@ impl Walker<'_> {
         } else {
             EntryKind::File {
                 size: metadata.len(),
+                holes: holes(metadata),
                 executable: is_executable(metadata),
             }
         };

@@ -20,7 +20,7 @@ pub struct Controls {
 pub struct Tally {
     /// Bytes at the receiver, those that were there before among them.
     pub bytes: u64,
-    /// Bytes that were there before, as far as that is proved.
+    /// Bytes that need not cross: they were there before, as far as that is proved, or are in holes.
     pub kept: u64,
     /// Bytes of all the files that are taken.
     pub total_bytes: u64,

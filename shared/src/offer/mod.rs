@@ -16,7 +16,8 @@
 //!                                          another: 0 link, 1 the same file
 //!          shared     varint                bytes of the path taken from the entry before in this page
 //!          length     varint, bytes         the rest of the path, '/' between components
-//!          size       varint                files only, at most 2^63 - 1
+//!          size       varint                files only: twice the size, at most 2^63 - 1, and 1 more with holes
+//!          holes      varint                files with holes only: how many bytes of it are in them
 //!          index      varint                of another: the entry that it leads to, or is a name of
 //!          seconds    zigzag varint         modification time since 1970
 //!          nanos      varint                below 1,000,000,000
@@ -60,6 +61,9 @@ pub enum EntryKind {
     File {
         /// Its length in bytes, at most [`MAX_FILE_BYTES`].
         size: u64,
+        /// How many of them are in holes, as far as its sender knows: zeros that need no room on a disk. A hint, at
+        /// most `size`.
+        holes: u64,
         /// Whether its owner may execute it.
         executable: bool,
     },
@@ -101,6 +105,8 @@ pub struct Totals {
     pub links: u32,
     /// Bytes in all the files together.
     pub bytes: u64,
+    /// How many of them are in holes.
+    pub holes: u64,
     /// Those of the files that have no bytes.
     pub empty: u32,
 }
@@ -266,8 +272,9 @@ fn count(mut totals: Totals, kind: EntryKind) -> Result<Totals, OfferError> {
         return Err(OfferError::TooManyEntries);
     }
     match kind {
-        EntryKind::File { size, .. } => {
+        EntryKind::File { size, holes, .. } => {
             totals.files += 1;
+            totals.holes = totals.holes.saturating_add(holes);
             totals.empty += u32::from(size == 0);
             totals.bytes = totals
                 .bytes

@@ -37,7 +37,12 @@ pub(super) fn encode(page: &mut Vec<u8>, previous: &[u8], entry: Entry<'_>) {
     put_varint(page, rest.len() as u64);
     page.extend_from_slice(rest);
     match entry.kind {
-        EntryKind::File { size, .. } => put_varint(page, size),
+        EntryKind::File { size, holes, .. } => {
+            put_varint(page, size << 1 | u64::from(holes > 0));
+            if holes > 0 {
+                put_varint(page, holes);
+            }
+        }
         EntryKind::Link { target: index } | EntryKind::SameFile { first: index } => {
             put_varint(page, index.into());
         }
@@ -99,10 +104,15 @@ impl Decoder {
         self.read_path(page)?;
         let kind = match (flags & KIND, flags) {
             (FOLDER, _) => EntryKind::Folder,
-            (kind @ (FILE | PROGRAM), _) => EntryKind::File {
-                size: self.varint(page)?,
-                executable: kind == PROGRAM,
-            },
+            (kind @ (FILE | PROGRAM), _) => {
+                let (size, holes) = self.size(page)?;
+                let executable = kind == PROGRAM;
+                EntryKind::File {
+                    size,
+                    holes,
+                    executable,
+                }
+            }
             (_, LINK) => EntryKind::Link {
                 target: self.index(page)?,
             },
@@ -117,9 +127,6 @@ impl Decoder {
             }
             EntryKind::Link { .. } | EntryKind::SameFile { .. } => OthersAccess::ALL,
         };
-        if matches!(kind, EntryKind::File { size, .. } if size > MAX_FILE_BYTES) {
-            return Err(OfferError::TooManyBytes);
-        }
         let zigzag = self.varint(page)?;
         let seconds = (zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed());
         let nanos = u32::try_from(self.varint(page)?)
@@ -157,6 +164,24 @@ impl Decoder {
             .ok()
             .filter(|length| *length <= MAX_NAME_BYTES)
             .ok_or(OfferError::PathLength)
+    }
+
+    /// The size of a file, and how much of it is in holes.
+    fn size(&mut self, page: &[u8]) -> Result<(u64, u64), OfferError> {
+        let told = self.varint(page)?;
+        let size = told >> 1;
+        if size > MAX_FILE_BYTES {
+            return Err(OfferError::TooManyBytes);
+        }
+        let holes = match told & 1 {
+            0 => 0,
+            _ => self.varint(page)?,
+        };
+        // One that says that there are some has some.
+        if holes > size || (holes == 0 && told & 1 == 1) {
+            return Err(OfferError::Malformed);
+        }
+        Ok((size, holes))
     }
 
     fn index(&mut self, page: &[u8]) -> Result<u32, OfferError> {

@@ -9,6 +9,7 @@ fn file(path: &str, size: u64) -> Entry<'_> {
         path: path.as_bytes(),
         kind: EntryKind::File {
             size,
+            holes: size / 3,
             executable: size % 2 == 1,
         },
         modified: ModifiedTime {
@@ -64,6 +65,31 @@ fn entries_survive_the_wire() {
     assert_eq!(manifest.totals().folders, 1);
     assert_eq!(manifest.totals().bytes, MAX_FILE_BYTES);
     check_crosses(&manifest);
+}
+
+#[test]
+fn holes_are_no_more_than_the_file() {
+    for (holes, outcome) in [(6, Ok(())), (7, Ok(())), (8, Err(OfferError::Malformed))] {
+        let mut page = Vec::new();
+        let kind = EntryKind::File {
+            size: 7,
+            holes,
+            executable: false,
+        };
+        page::encode(&mut page, b"", entry("sparse", kind));
+        let mut builder = ManifestBuilder::new();
+        let read = builder.push_page(&page, |_| Ok::<_, OfferError>(()));
+        assert_eq!(read, outcome, "{holes}");
+    }
+    // Twice the size, and a bit that says that there are some.
+    let none = [0, 0, 1, b'a', 15, 0, 0, 0];
+    let mut builder = ManifestBuilder::new();
+    let read = builder.push_page(&none, |_| Ok::<_, OfferError>(()));
+    assert_eq!(read, Err(OfferError::Malformed));
+    let mut builder = ManifestBuilder::new();
+    let too_large = [&[0, 0, 1, b'a'], &[0xff; 9][..], &[1, 0, 0]].concat();
+    let read = builder.push_page(&too_large, |_| Ok::<_, OfferError>(()));
+    assert!(read.is_err());
 }
 
 #[test]
@@ -226,7 +252,8 @@ proptest! {
     ) {
         let mut builder = ManifestBuilder::new();
         for (path, size, executable, seconds, nanos, others) in &entries {
-            let kind = EntryKind::File { size: *size, executable: *executable };
+            let holes = if *executable { size / 2 } else { 0 };
+            let kind = EntryKind::File { size: *size, holes, executable: *executable };
             let modified = ModifiedTime { seconds: *seconds, nanos: *nanos };
             let others = OthersAccess::from_mode(*others);
             builder.push(Entry { path: path.as_bytes(), kind, modified, others }).unwrap();

@@ -13,6 +13,7 @@ pub(super) struct Account {
     /// Files that were sent to their end.
     ended: u32,
     sent: u64,
+    holes: u64,
     resumed: u64,
 }
 
@@ -24,6 +25,7 @@ impl Account {
             begun: Totals::default(),
             ended: 0,
             sent: 0,
+            holes: 0,
             resumed: 0,
         }
     }
@@ -41,6 +43,11 @@ impl Account {
         self.sent += bytes;
     }
 
+    /// Counts bytes of a file in a hole, which do not go out.
+    pub(super) const fn pass_over(&mut self, bytes: u64) {
+        self.holes = self.holes.saturating_add(bytes);
+    }
+
     /// The file that was begun is sent to its end.
     pub(super) const fn end(&mut self) {
         self.ended += 1;
@@ -49,6 +56,11 @@ impl Account {
     /// Bytes of files that went out.
     pub(super) const fn sent(&self) -> u64 {
         self.sent
+    }
+
+    /// Bytes in holes, which did not go out.
+    pub(super) const fn holes(&self) -> u64 {
+        self.holes
     }
 
     /// Bytes that the receiver proved to have.
@@ -66,7 +78,8 @@ impl Account {
 
     /// Whether a receiver can have so much by now.
     pub(super) fn check_acknowledged(&self, told: Acknowledged) -> Result<(), Violation> {
-        if told.bytes > self.sent.saturating_add(self.resumed)
+        let known = self.resumed.saturating_add(self.holes);
+        if told.bytes > self.sent.saturating_add(known)
             || told.files > self.ended.saturating_add(self.empty_passed_over())
         {
             return Err(Violation("more acknowledged than was sent"));

@@ -5,8 +5,9 @@
 //! data   0x02  length u32 LE  bytes          more of it, at least one byte
 //! end    0x03  digest 32 bytes               it is whole: BLAKE3 of all of it, from offset 0
 //! abort  0x04  reason u8                     it cannot be whole: see FileReason
+//! hole   0x05  length u64 LE                 so many bytes of it, at least one, are zero and in a hole
 //!
-//! file   = begin data* (end | abort)
+//! file   = begin (data | hole)* (end | abort)
 //! stream = file*
 //! ```
 //!
@@ -19,6 +20,7 @@ const BEGIN: u8 = 1;
 const DATA: u8 = 2;
 const END: u8 = 3;
 const ABORT: u8 = 4;
+const HOLE: u8 = 5;
 
 /// Bytes in a begin frame.
 pub const BEGIN_LENGTH: usize = 13;
@@ -28,6 +30,8 @@ pub const DATA_HEADER_LENGTH: usize = 5;
 pub const END_LENGTH: usize = 33;
 /// Bytes in an abort frame.
 pub const ABORT_LENGTH: usize = 2;
+/// Bytes in a hole frame.
+pub const HOLE_LENGTH: usize = 9;
 
 /// The bytes of a begin frame.
 #[must_use]
@@ -60,6 +64,14 @@ pub const fn abort(reason: FileReason) -> [u8; ABORT_LENGTH] {
     [ABORT, reason.to_wire()]
 }
 
+/// The bytes of a frame for a hole of `length` bytes, at least 1.
+#[must_use]
+pub fn hole(length: u64) -> [u8; HOLE_LENGTH] {
+    let mut frame = [HOLE; HOLE_LENGTH];
+    frame[1..].copy_from_slice(&length.to_le_bytes());
+    frame
+}
+
 /// A frame, or a piece of one, as it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame<'a> {
@@ -72,6 +84,11 @@ pub enum Frame<'a> {
     },
     /// Some of its bytes: as many of a data frame as were at hand.
     Data(&'a [u8]),
+    /// A hole: so many bytes, which are zero.
+    Hole {
+        /// How many, at least 1.
+        length: u64,
+    },
     /// It is whole.
     End {
         /// BLAKE3 of all of it.
@@ -114,7 +131,7 @@ impl FrameDecoder {
     /// and then `input` is used up.
     ///
     /// # Errors
-    /// [`Violation`] where the kind of frame or the reason to abort is not known, or a data frame is empty.
+    /// [`Violation`] where the kind of frame or the reason to abort is not known, or a data or hole frame is empty.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Violation> {
         if self.data_left > 0 {
             return Ok(self.take_data(input));
@@ -127,6 +144,7 @@ impl FrameDecoder {
             DATA => DATA_HEADER_LENGTH,
             END => END_LENGTH,
             ABORT => ABORT_LENGTH,
+            HOLE => HOLE_LENGTH,
             _ => return Err(Violation("an unknown kind of frame")),
         };
         let Some(header) = self.fill(input, length) else {
@@ -143,6 +161,10 @@ impl FrameDecoder {
             ABORT => Frame::Abort {
                 reason: FileReason::from_wire(header[1])
                     .ok_or(Violation("an unknown reason to abort"))?,
+            },
+            HOLE => match u64::from_le_bytes(array(&header[1..HOLE_LENGTH])) {
+                0 => return Err(Violation("an empty hole")),
+                length => Frame::Hole { length },
             },
             _ => {
                 self.data_left = u32::from_le_bytes(array(&header[1..DATA_HEADER_LENGTH])) as usize;

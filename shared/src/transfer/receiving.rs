@@ -88,8 +88,16 @@ impl Receiving {
     /// # Errors
     /// [`Violation`] where no file is open, or it is longer than was offered.
     pub fn handle_data(&mut self, length: usize) -> Result<(), Violation> {
+        self.handle_hole(length as u64)
+    }
+
+    /// Takes in a hole of `length` bytes of the open file.
+    ///
+    /// # Errors
+    /// [`Violation`] where no file is open, or it is longer than was offered.
+    pub fn handle_hole(&mut self, length: u64) -> Result<(), Violation> {
         let open = self.open.as_mut().ok_or(Violation("data of no file"))?;
-        open.position = open.position.saturating_add(length as u64);
+        open.position = open.position.saturating_add(length);
         if open.position > open.size {
             return Err(Violation("more data than the file has"));
         }

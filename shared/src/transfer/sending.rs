@@ -164,6 +164,11 @@ impl Sending {
         self.account.send(bytes);
     }
 
+    /// Takes note that so many bytes of the file that was begun are in a hole that is about to be told.
+    pub const fn handle_hole(&mut self, bytes: u64) {
+        self.account.pass_over(bytes);
+    }
+
     /// Takes note that the file that was begun is about to end, whole.
     pub const fn handle_ended(&mut self) {
         self.account.end();
@@ -173,6 +178,12 @@ impl Sending {
     #[must_use]
     pub const fn sent(&self) -> u64 {
         self.account.sent()
+    }
+
+    /// Bytes of files that were in holes, and did not go out.
+    #[must_use]
+    pub const fn holes(&self) -> u64 {
+        self.account.holes()
     }
 
     /// Bytes that the receiver proved to have of files that it has in part.

@@ -57,9 +57,70 @@ fn frames_are_the_same_wherever_the_stream_is_cut() {
 }
 
 #[test]
+fn a_hole_is_the_same_wherever_the_stream_is_cut() {
+    let stream = [
+        &frame::begin(7, 0)[..],
+        &frame::hole(1 << 40),
+        &frame::data_header(1),
+        b"x",
+        &frame::end(&[5; 32]),
+    ];
+    let stream = stream.concat();
+    let whole = decode(&[&stream]).unwrap();
+    assert_eq!(whole.len(), 4);
+    for cut in 0..stream.len() {
+        let (left, right) = stream.split_at(cut);
+        assert_eq!(decode(&[left, right]).unwrap(), whole, "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_hole_counts_for_its_file_and_never_beyond_it() {
+    let mut receiving = Receiving::new(2);
+    receiving.want(0);
+    receiving.handle_hole(1).unwrap_err();
+    receiving.handle_begin(0, 0, Some(1 << 40)).unwrap();
+    receiving.handle_data(5).unwrap();
+    receiving.handle_hole((1 << 40) - 5).unwrap();
+    receiving.handle_end().unwrap();
+    for beyond in [1, u64::MAX] {
+        let mut receiving = Receiving::new(2);
+        receiving.want(0);
+        receiving.handle_begin(0, 0, Some(1 << 40)).unwrap();
+        receiving.handle_hole(1 << 40).unwrap();
+        receiving.handle_hole(beyond).unwrap_err();
+    }
+}
+
+#[test]
+fn what_is_in_holes_is_believed_to_be_at_the_receiver_and_no_more() {
+    let offered = Totals {
+        files: 1,
+        bytes: 1000,
+        ..Totals::default()
+    };
+    for (bytes, sound) in [(1000, true), (1001, false)] {
+        let mut sending = Sending::new(offered);
+        let accept = ReceiverMessage::Accept {
+            files: 1,
+            bytes: 1000,
+        };
+        sending.handle_message(accept).unwrap();
+        sending.handle_begun(0, 1000, 0);
+        sending.handle_read(10);
+        sending.handle_hole(990);
+        let told = Acknowledged { bytes, files: 0 };
+        let outcome = sending.handle_message(ReceiverMessage::Progress(told));
+        assert_eq!(outcome.is_ok(), sound, "{bytes}");
+        assert_eq!((sending.sent(), sending.holes()), (10, 990));
+    }
+}
+
+#[test]
 fn unknown_frames_and_reasons_are_violations() {
     decode(&[&[0]]).unwrap_err();
-    decode(&[&[5]]).unwrap_err();
+    decode(&[&[77]]).unwrap_err();
+    decode(&[&[5, 0, 0, 0, 0, 0, 0, 0, 0]]).unwrap_err();
     decode(&[&[4, FileReason::ALL.len() as u8]]).unwrap_err();
     decode(&[&[2, 0, 0, 0, 0]]).unwrap_err();
 }
@@ -178,6 +239,7 @@ fn told(messages: Vec<ReceiverMessage>) -> Result<(), Violation> {
         files: 3,
         folders: 1,
         links: 0,
+        holes: 0,
         bytes: 8,
         empty: 1,
     });
@@ -203,6 +265,7 @@ fn impossible_books_are_not_believed() {
         files: 3,
         folders: 1,
         links: 0,
+        holes: 0,
         bytes: 8,
         empty: 1,
     });
@@ -250,6 +313,7 @@ fn what_was_accepted_is_what_is_wanted() {
         files: 3,
         folders: 0,
         links: 0,
+        holes: 0,
         bytes: 8,
         empty: 1,
     };

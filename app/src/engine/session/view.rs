@@ -43,6 +43,7 @@ pub(in crate::engine) fn offer_summary(manifest: &Manifest) -> OfferSummary {
         folders: totals.folders.into(),
         links: totals.links.into(),
         bytes: totals.bytes,
+        holes: totals.holes,
         left_out: LeftOutCount::default(),
         top_names,
         kept: 0,
@@ -142,7 +143,9 @@ impl OfferView {
 
     fn row(&self, index: u32, entry: Entry<'_>) -> OfferRow {
         let (folder, executable, files, bytes) = match entry.kind {
-            EntryKind::File { size, executable } => (false, executable, 1, size),
+            EntryKind::File {
+                size, executable, ..
+            } => (false, executable, 1, size),
             EntryKind::Folder => (true, false, 0, 0),
             EntryKind::Link { .. } | EntryKind::SameFile { .. } => (false, false, 0, 0),
         };

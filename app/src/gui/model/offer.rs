@@ -152,7 +152,8 @@ impl OfferView {
     /// the engine has the last word.
     pub(crate) fn fits(&self, summary: &OfferSummary) -> Option<bool> {
         let free = summary.free?;
-        let wanted = summary.bytes.saturating_sub(self.unwanted.0);
+        let stored = summary.bytes.saturating_sub(summary.holes);
+        let wanted = stored.saturating_sub(self.unwanted.0);
         Some(wanted.saturating_sub(summary.kept) <= free)
     }
 

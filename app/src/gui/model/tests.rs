@@ -169,6 +169,7 @@ fn a_transfer_is_remembered_once() {
         files: 1,
         folders: 0,
         bytes: 10,
+        holes: 0,
         links: 0,
         top_names: vec!["a.txt".to_owned()],
         kept: 0,

@@ -420,6 +420,7 @@ pub(super) fn offer(session: u64, free: Option<u64>) -> Event {
             files: 12,
             folders: 1,
             bytes: 12_000_000,
+            holes: 0,
             links: 0,
             top_names: vec!["report.pdf".to_owned(), "photos".to_owned()],
             kept: 0,

@@ -22,6 +22,8 @@ pub(super) struct DestinationScan {
     pub(super) folders: IndexSet,
     /// Bytes in the part files, each counted up to the size offered.
     pub(super) kept_bytes: u64,
+    /// Those of them that take up room, at most.
+    kept_stored: u64,
 }
 
 impl DestinationScan {
@@ -33,6 +35,7 @@ impl DestinationScan {
             parts: IndexSet::new(entries),
             folders: IndexSet::new(entries),
             kept_bytes: 0,
+            kept_stored: 0,
         }
     }
 
@@ -68,7 +71,7 @@ impl DestinationScan {
                 },
                 // What has the name of a link is looked at when it is made.
                 EntryKind::Link { .. } | EntryKind::SameFile { .. } => {}
-                EntryKind::File { size, .. } => {
+                EntryKind::File { size, holes, .. } => {
                     if let Some(metadata) = metadata {
                         scan.taken.insert(index);
                         if metadata.is_file() && metadata.len() == size {
@@ -78,6 +81,7 @@ impl DestinationScan {
                     if let Some(length) = has_part(&folder, &place) {
                         scan.parts.insert(index);
                         scan.kept_bytes += length.min(size);
+                        scan.kept_stored += length.min(size - holes);
                     }
                 }
             }
@@ -86,19 +90,19 @@ impl DestinationScan {
     }
 
     /// Bytes that `acceptance` will need at the destination, as far as that can be told before
-    /// anything is hashed: what may be identical, or resumed, is taken to be.
+    /// anything is hashed: what may be identical, or resumed, is taken to be, and so is what the sender says of holes.
     pub(super) fn needed(&self, manifest: &PlacedManifest, acceptance: &Acceptance) -> u64 {
         let mut needed: u64 = 0;
         manifest.for_each(|index, entry| {
-            let EntryKind::File { size, .. } = entry.kind else {
+            let EntryKind::File { size, holes, .. } = entry.kind else {
                 return;
             };
             let identical =
                 self.same_size.contains(index) && acceptance.on_conflict != ConflictPolicy::Rename;
             if acceptance.contains(index) && entry.place.is_some() && !identical {
-                needed = needed.saturating_add(size);
+                needed = needed.saturating_add(size - holes);
             }
         });
-        needed.saturating_sub(self.kept_bytes)
+        needed.saturating_sub(self.kept_stored)
     }
 }

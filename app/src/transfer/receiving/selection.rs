@@ -119,6 +119,7 @@ mod tests {
     fn with_a_folder_goes_everything_in_it() {
         let file = EntryKind::File {
             size: 4,
+            holes: 0,
             executable: false,
         };
         let mut builder = ManifestBuilder::new();

@@ -79,6 +79,8 @@ pub(super) struct ReceiveState {
     /// Bytes of files that crossed the link.
     sent: AtomicU64,
     resumed: AtomicU64,
+    /// Bytes in holes of files.
+    holes: AtomicU64,
     files: AtomicU32,
     skipped: AtomicU32,
 }
@@ -98,6 +100,7 @@ impl ReceiveState {
             bytes: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             resumed: AtomicU64::new(0),
+            holes: AtomicU64::new(0),
             files: AtomicU32::new(0),
             skipped: AtomicU32::new(0),
         }
@@ -142,6 +145,11 @@ impl ReceiveState {
 
     pub(super) fn note_here(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn note_hole(&self, bytes: u64) {
+        self.holes.fetch_add(bytes, Ordering::Relaxed);
+        self.note_here(bytes);
     }
 
     pub(super) fn note_resumed(&self, bytes: u64) {
@@ -198,7 +206,10 @@ impl ReceiveState {
         let Acknowledged { bytes, files } = self.acknowledged();
         Tally {
             bytes,
-            kept: self.resumed.load(Ordering::Relaxed),
+            kept: self
+                .resumed
+                .load(Ordering::Relaxed)
+                .saturating_add(self.holes.load(Ordering::Relaxed)),
             files,
             ..total
         }

@@ -16,8 +16,8 @@ use super::links::make_links;
 use super::selection::ConflictPolicy;
 use super::state::{Kept, ReceiveState};
 use crate::disk::{
-    Content, ExistingFile, Finished, Folder, Folders, Origin, PartFile, commit, is_narrow,
-    sync_folders, write_reason,
+    Content, ExistingFile, Finished, Folder, Folders, Origin, PartFile, commit, hash_zeros,
+    is_narrow, sync_folders, write_reason,
 };
 
 /// Local: most files in one message to the committing thread, and messages waiting: each file is an open
@@ -148,6 +148,7 @@ impl WriteLoop<'_> {
         match frame {
             Frame::Begin { file, start } => self.begin(file, start),
             Frame::Data(data) => self.data(data),
+            Frame::Hole { length } => self.hole(length),
             Frame::End { digest } => self.end(&digest),
             Frame::Abort { reason } => self.abort(reason),
         }
@@ -247,12 +248,38 @@ impl WriteLoop<'_> {
             state.note_sent(data.len());
             return Ok(());
         };
-        let sink = std::mem::replace(&mut current.sink, Sink::Nowhere);
-        give_up(state, current, &error, true);
-        if let Sink::Part { part, .. } = sink {
-            keep_or_discard(part, write_reason(&error));
+        self.lose(&error);
+        Ok(())
+    }
+
+    fn hole(&mut self, length: u64) -> Result<(), Violation> {
+        let state = &self.job.state;
+        state.requests().receiving.handle_hole(length)?;
+        let Some(current) = &mut self.current else {
+            return Ok(());
+        };
+        let Sink::Part { part, hasher } = &mut current.sink else {
+            return Ok(());
+        };
+        match part.write_hole(length) {
+            Err(error) => self.lose(&error),
+            Ok(()) if hash_zeros(hasher, length, &|| !state.over()) => state.note_hole(length),
+            // The transfer is over.
+            Ok(()) => self.put_down(),
         }
         Ok(())
+    }
+
+    /// The present file cannot be written: what is here of it may be of use another time.
+    fn lose(&mut self, error: &io::Error) {
+        let Some(current) = &mut self.current else {
+            return;
+        };
+        let sink = std::mem::replace(&mut current.sink, Sink::Nowhere);
+        give_up(&self.job.state, current, error, true);
+        if let Sink::Part { part, .. } = sink {
+            keep_or_discard(part, write_reason(error));
+        }
     }
 
     fn end(&mut self, digest: &[u8; 32]) -> Result<(), Violation> {

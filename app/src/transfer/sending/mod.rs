@@ -175,7 +175,7 @@ async fn listen(
             let acknowledged = sending.acknowledged();
             let now = Tally {
                 bytes: acknowledged.bytes,
-                kept: sending.resumed(),
+                kept: sending.resumed().saturating_add(sending.holes()),
                 total_bytes,
                 files: acknowledged.files,
                 total_files,

@@ -12,12 +12,15 @@ use tokio::sync::mpsc;
 
 use super::pool::Pool;
 use super::state::SendState;
-use crate::disk::{Source, SourceReader};
+use crate::disk::{Run, Source, SourceReader, hash_zeros};
 use crate::files::OfferSource;
 use crate::transfer::bounds::BUFFER_LENGTH;
 
 /// Local: room that is worth a read of its own; with less, the buffer is sent as it is.
 const LEAST_READ: usize = 4096;
+
+/// Local: a hole from which on the receiver is told of it before it is hashed here, so that both do that at once.
+const LONG_HOLE: u64 = 1 << 20;
 
 /// The receiving end of the buffers is gone: the transfer is over.
 struct Over;
@@ -129,8 +132,15 @@ impl ReadLoop<'_> {
             if self.state.stopped() {
                 return Err(Stop::Over);
             }
+            let left = match reader.next_run()? {
+                Run::Data(length) => usize::try_from(length).unwrap_or(usize::MAX),
+                Run::Hole(length) => {
+                    self.hole(file, length, &mut hasher)?;
+                    reader.skip_hole(length)?;
+                    continue;
+                }
+            };
             let room = BUFFER_LENGTH.saturating_sub(self.filled + DATA_HEADER_LENGTH);
-            let left = usize::try_from(reader.left()).unwrap_or(usize::MAX);
             if room < left.min(LEAST_READ) {
                 self.flush()?;
                 if self.state.sending().skipped(file.index) {
@@ -153,6 +163,23 @@ impl ReadLoop<'_> {
         reader.check_whole(digest, &|| !self.state.stopped())?;
         self.state.sending().handle_ended();
         Ok(self.put(&frame::end(digest.as_bytes()))?)
+    }
+
+    /// Tells of a hole, and takes its zeros into the hash.
+    fn hole(&mut self, file: &Found, length: u64, hasher: &mut blake3::Hasher) -> Result<(), Stop> {
+        self.state.sending().handle_hole(length);
+        self.put(&frame::hole(length))?;
+        if length >= LONG_HOLE {
+            self.flush()?;
+        }
+        let skipped = || self.state.sending().skipped(file.index);
+        if hash_zeros(hasher, length, &|| !self.state.stopped() && !skipped()) {
+            Ok(())
+        } else if skipped() {
+            Err(Stop::File(FileReason::Skipped))
+        } else {
+            Err(Stop::Over)
+        }
     }
 
     /// What entry `index` says, and leaves its place in `path`; `None` if it is a folder.

@@ -16,6 +16,7 @@ fn offer_of(files: &[(&str, u64)]) -> Vec<SenderMessage> {
     for (path, size) in files {
         let kind = EntryKind::File {
             size: *size,
+            holes: 0,
             executable: false,
         };
         let modified = ModifiedTime::default();
@@ -190,6 +191,16 @@ async fn frames_that_break_the_rules_end_the_transfer() {
         file(0, 0, b"fou", right),
         [good.clone(), good.clone()].concat(),
         frame::end(&right).to_vec(),
+        frame::hole(4).to_vec(),
+        [&frame::begin(0, 0)[..], &frame::hole(5)].concat(),
+        [&frame::begin(0, 0)[..], &frame::hole(u64::MAX)].concat(),
+        [&frame::begin(0, 0)[..], &frame::hole(0)].concat(),
+        [
+            &frame::begin(0, 0)[..],
+            &frame::hole(3),
+            &frame::hole(u64::MAX - 2),
+        ]
+        .concat(),
         frame::abort(FileReason::Skipped).to_vec(),
         [frame::begin(0, 0), frame::begin(1, 0)].concat(),
         vec![77; 1000],
@@ -365,7 +376,7 @@ async fn impossible_books_are_not_believed() {
 async fn a_link_that_leads_where_it_may_not_refuses_the_whole_offer() {
     // A file `a` of one byte, then a link or a second name `l`: no shared bytes of a path, its length, the path, a size
     // or an index, a time.
-    let file: &[u8] = &[0, 0, 1, b'a', 1, 0, 0];
+    let file: &[u8] = &[0, 0, 1, b'a', 2, 0, 0];
     let (link, second) = (3, 7);
     for (flags, index) in [(link, 1), (link, 2), (link, 100), (second, 1), (second, 2)] {
         let page = [file, &[flags, 0, 1, b'l', index, 0, 0]].concat();
@@ -397,7 +408,7 @@ async fn a_link_that_leads_where_it_may_not_refuses_the_whole_offer() {
 #[tokio::test]
 async fn data_for_a_link_ends_the_transfer() {
     let to = tempfile::tempdir().unwrap();
-    let file: &[u8] = &[0, 0, 1, b'a', 1, 0, 0];
+    let file: &[u8] = &[0, 0, 1, b'a', 2, 0, 0];
     let page = [file, &[3, 0, 1, b'l', 0, 0, 0]].concat();
     let mut offer = offer_of(&[("a", 1)]);
     offer[1] = SenderMessage::Offer {

@@ -4,6 +4,7 @@ mod hostile;
 mod interrupted;
 mod links;
 mod names;
+mod sparse;
 mod steered;
 
 use std::collections::BTreeMap;
