@@ -4,6 +4,7 @@ mod asking;
 mod check;
 mod control;
 mod decision;
+mod folders;
 mod job;
 mod landed;
 mod links;
