@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{workplace, wrong};
 
 /// Fields that the README says may be absent: with their event.
-const OPTIONAL: [(&str, &str); 12] = [
+const OPTIONAL: [(&str, &str); 13] = [
     ("offer", "free"),
     ("failed", "session"),
     ("failed", "reason"),
@@ -24,6 +24,7 @@ const OPTIONAL: [(&str, &str); 12] = [
     ("done", "left_out"),
     ("done", "closed_folders"),
     ("done", "renamed"),
+    ("left-out", "session"),
 ];
 
 /// The words in backquotes of one cell of a table.

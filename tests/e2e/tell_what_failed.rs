@@ -230,9 +230,20 @@ fn make(file: &Path) -> Result<()> {
 /// exit code.
 #[track_caller]
 fn assert_left_out(runs: &Runs, things: u64, closed: Option<u64>, exits: [i32; 2]) {
-    let [(_, sent), _] = runs;
+    let [(_, sent), (_, received)] = runs;
     let listed = sent.iter().filter(|event| event["event"] == "left-out");
     assert_eq!(listed.count() as u64, things, "{sent:?}");
+    // The receiver gets every name, as it would be in the offer, before the offer.
+    let there: Vec<_> = received
+        .iter()
+        .take_while(|event| event["event"] != "offer")
+        .filter(|event| event["event"] == "left-out" && event["session"].is_u64())
+        .collect();
+    assert_eq!(there.len() as u64, things, "{received:?}");
+    for event in there {
+        let name = event["name"].as_str().expect("a name");
+        assert!(name.starts_with("out/"), "{event}");
+    }
     let scanned = last(sent, "scanned").expect("it was looked through");
     assert_eq!(scanned["left_out"], things, "{scanned}");
     for ((exit, events), expected) in runs.iter().zip(exits) {

@@ -11,8 +11,8 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 use super::{Report, Weight};
 use crate::engine::event::{
-    Event, Listed, OfferSummary, Outcome, PathKind, Progress, Receipt, Renaming, SessionEvent,
-    SessionNumber, ShareEvent, TaskEvent, Transport,
+    Event, OfferSummary, Outcome, PathKind, Progress, Receipt, SessionEvent, SessionNumber,
+    ShareEvent, TaskEvent, Transport,
 };
 use crate::failure::{Failure, FailureKind};
 use crate::text;
@@ -46,6 +46,8 @@ enum Line<'a> {
         closed_folders: u64,
     },
     LeftOut {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        session: Option<u64>,
         name: &'a str,
         message: String,
     },
@@ -171,21 +173,6 @@ impl Json {
         }
     }
 
-    fn print_renamed(
-        &mut self,
-        session: SessionNumber,
-        renamed: &Listed<Renaming>,
-    ) -> io::Result<()> {
-        for Renaming { name, place } in &renamed.first {
-            self.print(&Line::Renamed {
-                session: session.0,
-                name,
-                place,
-            })?;
-        }
-        Ok(())
-    }
-
     fn print(&mut self, line: &Line<'_>) -> io::Result<()> {
         print_line(&mut *self.output, line)
     }
@@ -225,8 +212,10 @@ impl Report for Json {
         {
             self.reported.remove(session);
         }
-        if let Event::Session(session, SessionEvent::Renamed(renamed)) = event {
-            return self.print_renamed(*session, renamed);
+        if let Event::Session(session, event) = event
+            && let Some(lines) = lines(*session, event)
+        {
+            return lines.iter().try_for_each(|line| self.print(line));
         }
         match line(self.role, event) {
             Some(line) => self.print(&line),
@@ -319,6 +308,7 @@ fn share_line(event: &ShareEvent) -> Option<Line<'_>> {
             closed_folders: left_out.closed_folders,
         }),
         ShareEvent::LeftOut { name, reason } => Some(Line::LeftOut {
+            session: None,
             name,
             message: text::left_out(name, reason),
         }),
@@ -365,8 +355,32 @@ fn session_line(number: SessionNumber, event: &SessionEvent) -> Option<Line<'_>>
         SessionEvent::FileFailed { name, reason } => file_failed_line(number, name, *reason),
         SessionEvent::Done { receipt, .. } => done_line(number, receipt),
         // A list has a line for each thing in it.
-        SessionEvent::Renamed(_) | SessionEvent::OfferPage { .. } => return None,
+        SessionEvent::Renamed(_) | SessionEvent::LeftOut(_) | SessionEvent::OfferPage { .. } => {
+            return None;
+        }
     })
+}
+
+/// The lines of an event that is a list: one for each thing in it.
+fn lines(session: SessionNumber, event: &SessionEvent) -> Option<Vec<Line<'_>>> {
+    let session = session.0;
+    if let SessionEvent::Renamed(renamed) = event {
+        let lines = renamed.first.iter().map(|renaming| Line::Renamed {
+            session,
+            name: &renaming.name,
+            place: &renaming.place,
+        });
+        Some(lines.collect())
+    } else if let SessionEvent::LeftOut(left_out) = event {
+        let lines = left_out.first.iter().map(|left_out| Line::LeftOut {
+            session: Some(session),
+            name: &left_out.name,
+            message: text::left_out_there_cause(left_out.reason).to_owned(),
+        });
+        Some(lines.collect())
+    } else {
+        None
+    }
 }
 
 fn path_line(

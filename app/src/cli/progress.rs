@@ -245,6 +245,9 @@ impl Human {
                 self.sessions.entry(session).or_default().path = Some((kind, link));
                 self.note(&text::path(kind, link, rtt))
             }
+            SessionEvent::LeftOut(left_out) => {
+                self.note_list(text::LEFT_OUT_BY_SENDER, left_out, text::left_out_there)
+            }
             SessionEvent::Renamed(renamed) => {
                 self.note_list(&text::renamed(renamed.count), renamed, text::renaming)
             }

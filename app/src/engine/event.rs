@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub use fardrop_shared::Transport;
 use fardrop_shared::diagnosis::Diagnosis;
-pub use fardrop_shared::offer::LeftOutCount;
+pub use fardrop_shared::offer::{LeftOutCount, LeftOutReason};
 pub use fardrop_shared::path::PathKind;
 use zeroize::ZeroizeOnDrop;
 
@@ -159,6 +159,9 @@ pub enum SessionEvent {
     /// each [`SessionEvent::Offer`] to one who receives, unless that is nothing; what is, to one who sends, before
     /// the transfer ends. It takes the place of what was told before.
     Renamed(Arc<Listed<Renaming>>),
+    /// What the sender does not offer of what it named, to one who receives: once, before the first
+    /// [`SessionEvent::Offer`], unless that is nothing.
+    LeftOut(Arc<Listed<PeerLeftOut>>),
     /// The offer, or a part of it, was accepted, and its bytes begin to move.
     Accepted {
         /// Files that are wanted.
@@ -240,6 +243,15 @@ pub enum LeftOut {
     FolderUnreadable(String),
     /// It is in a folder that is left out; the reason for that, in words.
     InLeftOut(String),
+}
+
+/// Something that the sender does not offer of what it named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerLeftOut {
+    /// Where it would be in the offer; not escaped.
+    pub name: String,
+    /// Why.
+    pub reason: LeftOutReason,
 }
 
 /// Whose wish something is.

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
 use fardrop_shared::rendezvous::may_be_named;
+use fardrop_shared::name::lossy;
 use tokio::sync::{mpsc, watch};
 
 use super::cancel::{Cancel, EitherCancel};
 use super::command::{Decision, ReceiveOptions};
 use super::context::{Context, SessionControls};
 use super::event::{
-    OfferSummary, Outcome, Receipt, SessionEvent, SessionNumber, TaskEvent, TaskNumber,
+    Listed, OfferSummary, Outcome, PeerLeftOut, Receipt, SessionEvent, SessionNumber, TaskEvent,
+    TaskNumber,
 };
 use super::failures;
 use super::recording::{Recording, SeenOffer};
@@ -170,6 +172,7 @@ impl Receive<'_> {
             session: self.session,
             view: watching.view.clone(),
             told_renamed: false,
+            told_left_out: false,
             answers: controls.answers,
             seen: recording.seen(),
         };
@@ -202,6 +205,8 @@ struct Person {
     view: watch::Sender<Option<Arc<OfferView>>>,
     /// Whether the face knows of anything that would be saved under another name.
     told_renamed: bool,
+    /// Whether it was told what the sender leaves out.
+    told_left_out: bool,
     answers: mpsc::Receiver<Answer>,
     seen: SeenOffer,
 }
@@ -235,6 +240,11 @@ impl Decide for Person {
 
 impl Person {
     async fn show(&mut self, offer: &ScannedOffer) {
+        if !self.told_left_out && !offer.left_out.is_none() {
+            self.told_left_out = true;
+            let left_out = SessionEvent::LeftOut(Arc::new(left_out(offer)));
+            self.reporter.tell_session(self.session, left_out).await;
+        }
         let renames = offer.renamed.count > 0;
         if renames || self.told_renamed {
             let renamed = SessionEvent::Renamed(Arc::clone(&offer.renamed));
@@ -253,5 +263,18 @@ impl Person {
         self.reporter
             .tell_session(session, SessionEvent::Offer(offer))
             .await;
+    }
+}
+
+/// What the sender does not offer of what it named.
+fn left_out(offer: &ScannedOffer) -> Listed<PeerLeftOut> {
+    let names = offer.left_out_names.names().iter();
+    let first = names.map(|name| PeerLeftOut {
+        name: lossy(&name.path).into_owned(),
+        reason: name.reason,
+    });
+    Listed {
+        first: first.collect(),
+        count: offer.left_out.things,
     }
 }

@@ -4,6 +4,7 @@
 
 mod found;
 mod large;
+mod left_out;
 mod links;
 mod metadata;
 mod scan;
@@ -13,7 +14,7 @@ mod tests;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use fardrop_shared::offer::{LeftOutCount, Manifest};
+use fardrop_shared::offer::{LeftOutCount, LeftOutNames, Manifest};
 
 pub use found::{ScanError, ScanWarning, Scanned, ScannedItem};
 pub use scan::{scan, scan_in_background};
@@ -24,6 +25,7 @@ pub struct OfferSource {
     manifest: Manifest,
     roots: Vec<Root>,
     left_out: LeftOutCount,
+    left_out_names: LeftOutNames,
 }
 
 /// One of the paths that were given.
@@ -48,6 +50,12 @@ impl OfferSource {
     #[must_use]
     pub const fn left_out(&self) -> LeftOutCount {
         self.left_out
+    }
+
+    /// The names of that, as far as a receiver is told them.
+    #[must_use]
+    pub const fn left_out_names(&self) -> &LeftOutNames {
+        &self.left_out_names
     }
 
     /// Counts `things` that were named and are not there.

@@ -1,5 +1,6 @@
 //! Walking the given paths. Only metadata is looked at; no file is opened.
 
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::found::{ScanError, ScanWarning, Scanned, ScannedItem};
 use super::large::LargeFolders;
+use super::left_out::left_out_names;
 use super::links::{FoundLink, Links};
 use super::metadata::{holes, is_executable, may_read, modified, others_access};
 use super::{OfferSource, Root, to_bytes};
@@ -74,7 +76,8 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
     };
     let mut roots = Vec::with_capacity(paths.len());
     let mut items = Vec::with_capacity(paths.len());
-    let mut taken = std::collections::HashSet::new();
+    let mut taken = HashSet::new();
+    let mut offered = HashMap::new();
     for (path, (canonical, metadata)) in paths.iter().zip(&arguments) {
         let name =
             argument_name(path, canonical).ok_or_else(|| ScanError::ArgumentName(path.clone()))?;
@@ -87,6 +90,7 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
             .take(paths.len())
             .find(|name| taken.insert(fold(name, true, true).into_owned()));
         let name = free.unwrap_or(name);
+        offered.insert(canonical.clone(), name.clone());
         let (before, left_out) = (walker.builder.totals(), walker.left_out.things);
         walker.links.begin_item();
         walker.argument(canonical, &name, metadata)?;
@@ -115,6 +119,7 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
             manifest,
             roots,
             left_out: walker.left_out,
+            left_out_names: left_out_names(&walker.warnings, &offered),
         },
         warnings: walker.warnings,
         items,

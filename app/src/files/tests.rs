@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
 use fardrop_shared::name::{NameError, lossy};
-use fardrop_shared::offer::{EntryKind, OfferError};
+use fardrop_shared::offer::{EntryKind, LeftOutReason, OfferError};
 
 use super::*;
 
@@ -299,4 +299,25 @@ fn a_limit_that_is_hit_refuses_the_whole_offer_and_names_the_folder() {
     assert_eq!(limit, OfferError::ManifestTooLong);
     assert_eq!(folder, big.canonicalize().unwrap());
     assert!(there > 100_000 && found - there < 10, "{there} of {found}");
+}
+
+#[test]
+fn a_receiver_is_told_what_is_left_out_by_its_place_in_the_offer() {
+    let work = tempfile::tempdir().unwrap();
+    let folders = ["one/same", "two/same"].map(|folder| work.path().join(folder));
+    for folder in &folders {
+        fs::create_dir_all(folder.join("deep")).unwrap();
+        symlink("/nowhere/at/all", folder.join("deep/broken")).unwrap();
+    }
+    let scanned = scan(&folders, &false.into()).unwrap();
+    let names = scanned.source.left_out_names().names().iter();
+    let names: Vec<_> = names
+        .map(|name| (name.path.as_slice(), name.reason))
+        .collect();
+    let broken = LeftOutReason::LinkBroken;
+    let expected: [(&[u8], _); 2] = [
+        (b"same/deep/broken", broken),
+        (b"same (1)/deep/broken", broken),
+    ];
+    assert_eq!(names, expected);
 }

@@ -1,6 +1,6 @@
 //! What is said of things that are named and not offered.
 
-use crate::engine::event::{LeftOut, LeftOutCount};
+use crate::engine::event::{LeftOut, LeftOutCount, LeftOutReason, PeerLeftOut};
 use crate::text::{count, name};
 
 /// How much is left out, without an end.
@@ -61,5 +61,34 @@ pub fn left_out_cause(reason: &LeftOut) -> String {
         LeftOut::InLeftOut(reason) => {
             format!("a folder that it is in is left out ({})", name(reason))
         }
+    }
+}
+
+/// Heads the list of what the sender leaves out, to the one who receives.
+pub const LEFT_OUT_BY_SENDER: &str = "The sender leaves out of what it named:";
+
+/// What the sender leaves out and why, in a list.
+#[must_use]
+pub fn left_out_there(left_out: &PeerLeftOut) -> String {
+    format!(
+        "    {}: {}",
+        name(&left_out.name),
+        left_out_there_cause(left_out.reason)
+    )
+}
+
+/// Why the sender leaves something out.
+#[must_use]
+pub const fn left_out_there_cause(reason: LeftOutReason) -> &'static str {
+    match reason {
+        LeftOutReason::LinkOutside => "it is a link to something outside what is sent",
+        LeftOutReason::LinkBroken => "it is a link to nothing",
+        LeftOutReason::LinkLoop => "it is a link back to a folder it is in",
+        LeftOutReason::LinkLeftOut => "it is a link to something that is left out",
+        LeftOutReason::Special => "it is not a file or a folder",
+        LeftOutReason::Name => "its name cannot be sent",
+        LeftOutReason::Unreadable => "it cannot be read",
+        LeftOutReason::FolderUnreadable => "it cannot be read, and what is in it",
+        LeftOutReason::InLeftOut => "a folder that it is in is left out",
     }
 }

@@ -26,7 +26,7 @@ use crate::engine::event::{
 pub use desktop::*;
 pub use diagnosis::{Disclosure, diagnosis, diagnosis_rows, hint, verdict};
 pub use failure::{failure, file_cause, file_failed};
-pub use left_out::{left_out, left_out_by_sender, left_out_cause, left_out_in_all, left_out_more};
+pub use left_out::*;
 pub use leftovers::*;
 pub use names::{list_goes_on, renamed, renaming};
 pub use units::{ago, and_links, count, duration, grouped, rate, round_trip, size, time_left};

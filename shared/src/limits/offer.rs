@@ -26,5 +26,9 @@ pub const MAX_MANIFEST_BYTES: usize = 32 * 1024 * 1024;
 /// Most bytes in one page of a manifest: small against a control message, and the cost of a seek (some 20 µs).
 pub const MAX_PAGE_BYTES: usize = 16 * 1024;
 
+/// Most bytes of the names of what is not offered, as a sender tells them: some ten thousand of them. They are
+/// counted all the same.
+pub const LEFT_OUT_BYTES_LIMIT: usize = 1024 * 1024;
+
 /// Largest file, in bytes: the largest offset that file systems can express.
 pub const MAX_FILE_BYTES: u64 = i64::MAX as u64;

@@ -45,7 +45,7 @@ pub use checked::{
     CheckedManifest, OfferReader, PageError, PlacedCursor, PlacedEntry, PlacedManifest,
 };
 use kinds::Kinds;
-pub use left_out::LeftOutCount;
+pub use left_out::{LeftOutCount, LeftOutName, LeftOutNames, LeftOutReason};
 pub use names::NameChecker;
 use page::Decoder;
 pub use time::ModifiedTime;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! receiver                                   sender
-//!                                            Hello, Offer, Page*, OfferEnd
+//!                                            Hello, Offer, Page*, LeftOut*, OfferEnd
 //! Hello
 //! (asks the person)
 //! Accept, Renamed*, Failed*, Want*, WantFrom*, WantEnd (data streams: see transfer::frame)
@@ -20,7 +20,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::offer::LeftOutCount;
+use crate::offer::{LeftOutCount, LeftOutName};
 
 /// The version of everything said between peers after the pairing.
 pub const TRANSFER_VERSION: u16 = 3;
@@ -58,6 +58,9 @@ pub enum SenderMessage {
     Pause,
     /// The sender would go on.
     Resume,
+    /// What is not offered of what the sender named, a page of it: as many as come to
+    /// [`LEFT_OUT_BYTES_LIMIT`](crate::limits::LEFT_OUT_BYTES_LIMIT) in all pages.
+    LeftOut(Vec<LeftOutName>),
 }
 
 /// What a receiver says.
@@ -291,14 +294,14 @@ message!(SenderMessage);
 message!(ReceiverMessage);
 
 /// Pages as one slice rather than number by number.
-mod page_bytes {
+pub(crate) mod page_bytes {
     use serde::{Deserializer, Serializer, de};
 
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(bytes)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<u8>, D::Error> {
         struct Bytes;

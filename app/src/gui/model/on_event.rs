@@ -254,6 +254,9 @@ impl Model {
                     view.handle_page(&search, matching, first, rows);
                 }
             }),
+            SessionEvent::LeftOut(left_out) => {
+                self.with_session(number, |session| session.left_out = left_out);
+            }
             SessionEvent::Renamed(renamed) => {
                 self.with_session(number, |session| session.renamed = renamed);
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{OfferView, RateHistory};
 use crate::engine::event::{
-    Listed, OfferSummary, PathKind, Progress, RATE_SPAN, Receipt, Renaming, RungState,
+    Listed, OfferSummary, PathKind, PeerLeftOut, Progress, RATE_SPAN, Receipt, Renaming, RungState,
     SessionNumber, Transport, Who,
 };
 use crate::failure::{Failure, FailureKind};
@@ -155,6 +155,8 @@ pub(crate) struct Session {
     pub(crate) rates: RateHistory,
     /// Time left, as it was last said.
     pub(crate) time_left: Option<Duration>,
+    /// What the sender leaves out.
+    pub(crate) left_out: Arc<Listed<PeerLeftOut>>,
     /// What is saved under another name, as it was told last.
     pub(crate) renamed: Arc<Listed<Renaming>>,
     /// Files that failed, by name, as far as they are told.
@@ -193,6 +195,7 @@ impl Session {
             progress: None,
             rates: RateHistory::default(),
             time_left: None,
+            left_out: Arc::default(),
             renamed: Arc::default(),
             failed: Vec::new(),
             receipt: None,

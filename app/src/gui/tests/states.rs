@@ -13,9 +13,10 @@ use fardrop_shared::diagnosis::{
 use super::{Desk, picker};
 use crate::disk::leftovers::{Leftover, LeftoverKind};
 use crate::engine::event::{
-    Conflict, Event, ItemNumber, LeftOut, LeftOutCount, Listed, OfferRow, OfferSummary, Outcome,
-    PathKind, Progress, Receipt, Renaming, RungState, SessionEvent, SessionNumber, ShareEvent,
-    ShareItem, ShownCode, TaskEvent, TaskNumber, Transport, Who,
+    Conflict, Event, ItemNumber, LeftOut, LeftOutCount, LeftOutReason, Listed, OfferRow,
+    OfferSummary, Outcome, PathKind, PeerLeftOut, Progress, Receipt, Renaming, RungState,
+    SessionEvent, SessionNumber, ShareEvent, ShareItem, ShownCode, TaskEvent, TaskNumber,
+    Transport, Who,
 };
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::gui::action::{Action, FilesAction, WindowAction};
@@ -78,6 +79,7 @@ fn before_bytes_move() -> Vec<State> {
         }),
         still("offer", offered),
         still("offer-under-other-names", |desk| renamed(desk, 40)),
+        still("offer-without-some", left_out_there),
         still("offer-too-large", |desk| {
             looking(desk);
             paired(desk, 1, "Ada's laptop");
@@ -457,6 +459,36 @@ pub(super) fn renamed(desk: &mut Desk, names: u32) {
         SessionNumber(1),
         SessionEvent::Renamed(Arc::new(renamed)),
     ));
+    desk.run();
+}
+
+/// An offer lies open of which the sender leaves something out.
+fn left_out_there(desk: &mut Desk) {
+    offered(desk);
+    let names = [
+        ("photos/locked", LeftOutReason::FolderUnreadable),
+        ("photos/pipe", LeftOutReason::Special),
+    ];
+    let first = names.map(|(name, reason)| PeerLeftOut {
+        name: name.to_owned(),
+        reason,
+    });
+    let left_out = Listed {
+        first: first.to_vec(),
+        count: 2,
+    };
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::LeftOut(Arc::new(left_out)),
+    ));
+    let mut offer = offer(1, Some(50_000_000_000));
+    if let Event::Session(_, SessionEvent::Offer(summary)) = &mut offer {
+        summary.left_out = LeftOutCount {
+            things: 2,
+            closed_folders: 1,
+        };
+    }
+    desk.tell(offer);
     desk.run();
 }
 

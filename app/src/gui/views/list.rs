@@ -3,7 +3,7 @@
 
 use egui::{Id, Label, Rect, RichText, Ui, UiBuilder, vec2};
 
-use crate::engine::event::{Listed, Renaming};
+use crate::engine::event::{Listed, PeerLeftOut, Renaming};
 use crate::gui::model::Session;
 use crate::gui::theme::{self, Palette};
 use crate::gui::widgets::{Button, Icon, Weight, name_ui, safe, sign_ui, weak_ui};
@@ -108,6 +108,23 @@ pub(super) fn failed_files_ui(ui: &mut Ui, session: &Session) {
     };
     list.show_ui(ui, |(name, reason)| {
         (name.clone(), text::file_cause(*reason).to_owned())
+    });
+}
+
+/// What the sender leaves out.
+pub(super) fn left_out_there_ui(ui: &mut Ui, left_out: &Listed<PeerLeftOut>) {
+    // Without names, the count has been said.
+    if left_out.first.is_empty() {
+        return;
+    }
+    let list = List {
+        title: text::LEFT_OUT_LIST,
+        items: &left_out.first,
+        count: left_out.count,
+    };
+    list.show_ui(ui, |left_out| {
+        let cause = text::left_out_there_cause(left_out.reason);
+        (left_out.name.clone(), cause.to_owned())
     });
 }
 

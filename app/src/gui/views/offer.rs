@@ -2,7 +2,7 @@
 
 use egui::{Checkbox, Margin, Panel, Rect, RichText, TextEdit, Ui, UiBuilder, vec2};
 
-use super::list::renamed_ui;
+use super::list::{left_out_there_ui, renamed_ui};
 use super::{Column, Scene, back_title_ui, card_ui, page_ui, tall_row_with_end_ui};
 use crate::desktop::request::FolderUse;
 use crate::engine::command::ConflictPolicy;
@@ -137,6 +137,7 @@ fn place_ui(ui: &mut Ui, scene: &mut Scene<'_>, offer: OpenOffer<'_>, session: &
         if !offer.summary.left_out.is_none() {
             let words = text::left_out_by_sender(offer.summary.left_out);
             sign_ui(ui, Icon::Warning, palette.warning, &words);
+            left_out_there_ui(ui, &session.left_out);
         }
         renamed_ui(ui, &session.renamed);
         if let (Some(free), Some(fits)) = (offer.summary.free, offer.view.fits(offer.summary)) {

@@ -10,6 +10,7 @@ use fardrop_shared::wire::peer::DeclineReason;
 use rand::rngs::OsRng;
 
 use super::decision::{Answer, Decide, Decision, ReceiveOptions, ScannedOffer};
+use super::offered::Offered;
 use super::renamed::renamed;
 use super::scan::DestinationScan;
 use super::selection::{Acceptance, ConflictPolicy, Selection};
@@ -17,12 +18,6 @@ use super::threads::{Alive, on_thread};
 use crate::disk::{Destination, free_space, name_rules};
 use crate::transfer::error::{DestinationError, TransferError};
 use crate::transfer::outcome::{Listed, Renaming};
-
-/// An offer as it arrived.
-pub(super) struct Offered {
-    pub(super) manifest: Arc<CheckedManifest>,
-    pub(super) left_out: LeftOutCount,
-}
 
 /// What the person takes of an offer, and into which folder.
 pub(super) struct Taken {
@@ -40,7 +35,12 @@ pub(super) async fn ask(
     person: &mut impl Decide,
     alive: &Alive,
 ) -> Result<Taken, TransferError> {
-    let Offered { manifest, left_out } = offered;
+    let Offered {
+        manifest,
+        left_out,
+        left_out_names,
+    } = offered;
+    let left_out_names = Arc::new(left_out_names);
     let ReceiveOptions {
         destination,
         bad_names,
@@ -54,6 +54,7 @@ pub(super) async fn ask(
         let offer = ScannedOffer {
             refused: refused.take(),
             left_out,
+            left_out_names: Arc::clone(&left_out_names),
             ..scanned.offer()
         };
         let (elsewhere, accepted) = match person.decide(offer).await {
@@ -100,6 +101,7 @@ impl Scanned {
             destination: self.destination.clone(),
             refused: None,
             left_out: LeftOutCount::default(),
+            left_out_names: Arc::default(),
             renamed: Arc::clone(&self.renamed),
             free_space: self.free_space,
             conflicts: self.scan.taken.count(),

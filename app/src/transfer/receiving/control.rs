@@ -92,6 +92,7 @@ async fn listen(
             | SenderMessage::Offer { .. }
             | SenderMessage::Page(_)
             | SenderMessage::OfferEnd
+            | SenderMessage::LeftOut(_)
             | SenderMessage::Done => {
                 return Err(TransferError::Protocol("a message out of turn"));
             }

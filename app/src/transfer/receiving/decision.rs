@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fardrop_shared::name::BadNames;
-use fardrop_shared::offer::{LeftOutCount, PlacedManifest};
+use fardrop_shared::offer::{LeftOutCount, LeftOutNames, PlacedManifest};
 
 use super::scan::DestinationScan;
 use super::selection::{ConflictPolicy, Selection};
@@ -56,6 +56,8 @@ pub struct ScannedOffer {
     pub refused: Option<DestinationError>,
     /// What the sender named and does not offer.
     pub left_out: LeftOutCount,
+    /// The names of that, as far as the sender tells them.
+    pub left_out_names: Arc<LeftOutNames>,
     /// What would be saved under another name.
     pub renamed: Arc<Listed<Renaming>>,
     /// Bytes free at the destination; `None` if that cannot be told.

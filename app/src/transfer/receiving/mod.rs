@@ -27,7 +27,7 @@ use fardrop_shared::wire::peer::{DeclineReason, Message, ReceiverMessage, TRANSF
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use self::asking::{Offered, Taken, ask};
+use self::asking::{Taken, ask};
 use self::check::check;
 use self::control::Talk;
 use self::job::Job;
@@ -143,11 +143,8 @@ async fn run(
         version: TRANSFER_VERSION,
     };
     link.control_sender.send(&hello.encode()).await?;
-    let (manifest, left_out) = read_offer(&mut link.control_receiver).await?;
-    let offered = Offered {
-        manifest: Arc::new(manifest),
-        left_out,
-    };
+    let offered = read_offer(&mut link.control_receiver).await?;
+    let left_out = offered.left_out;
     let taken = ask(offered, options, person, alive).await?;
     let needed = taken.scan.needed(&taken.manifest, &taken.acceptance);
     if let Some(free) = taken.free_space.filter(|free| *free < needed) {

@@ -1,7 +1,9 @@
 //! Reading what is offered: the names of a stranger, all of them checked before anything is done with one.
 
+use std::sync::Arc;
+
 use fardrop_shared::name::lossy;
-use fardrop_shared::offer::{CheckedManifest, LeftOutCount, OfferReader, PageError};
+use fardrop_shared::offer::{CheckedManifest, LeftOutCount, LeftOutNames, OfferReader, PageError};
 use fardrop_shared::wire::peer::{SenderMessage, TRANSFER_VERSION};
 use rand::rngs::OsRng;
 
@@ -9,10 +11,17 @@ use crate::link::ControlReceiver;
 use crate::transfer::error::TransferError;
 use crate::transfer::hear::hear;
 
-/// Reads the whole offer, and how much is not in it. One name that is dangerous refuses all of it.
-pub(super) async fn read_offer(
-    control: &mut ControlReceiver,
-) -> Result<(CheckedManifest, LeftOutCount), TransferError> {
+/// An offer as it arrived.
+pub(super) struct Offered {
+    pub(super) manifest: Arc<CheckedManifest>,
+    /// How much is not in it.
+    pub(super) left_out: LeftOutCount,
+    /// And what, as far as the sender tells it.
+    pub(super) left_out_names: LeftOutNames,
+}
+
+/// Reads the whole offer, and what is not in it. One name that is dangerous refuses all of it.
+pub(super) async fn read_offer(control: &mut ControlReceiver) -> Result<Offered, TransferError> {
     let SenderMessage::Hello { version } = hear(control).await? else {
         return Err(TransferError::Protocol("no hello"));
     };
@@ -37,15 +46,31 @@ pub(super) async fn read_offer(
         };
         reader.push_page(&page)?;
     }
-    if hear::<SenderMessage>(control).await? != SenderMessage::OfferEnd {
-        return Err(TransferError::Protocol("the offer does not end"));
+    let mut left_out_names = LeftOutNames::default();
+    loop {
+        match hear(control).await? {
+            SenderMessage::LeftOut(page) => left_out_names.push_page(page, left_out.things)?,
+            SenderMessage::OfferEnd => break,
+            SenderMessage::Hello { .. }
+            | SenderMessage::Offer { .. }
+            | SenderMessage::Page(_)
+            | SenderMessage::Done
+            | SenderMessage::Pause
+            | SenderMessage::Resume => {
+                return Err(TransferError::Protocol("the offer does not end"));
+            }
+        }
     }
     let totals = reader.totals();
     let told = (files, folders, links, bytes);
     if (totals.files, totals.folders, totals.links, totals.bytes) != told {
         return Err(TransferError::Protocol("the offer does not add up"));
     }
-    Ok((reader.finish()?, left_out))
+    Ok(Offered {
+        manifest: Arc::new(reader.finish()?),
+        left_out,
+        left_out_names,
+    })
 }
 
 impl From<PageError> for TransferError {

@@ -143,6 +143,11 @@ async fn tell_offer(control: &mut ControlSender, offer: &OfferSource) -> Result<
             .send(&SenderMessage::Page(page.to_vec()).encode())
             .await?;
     }
+    for page in offer.left_out_names().pages() {
+        control
+            .send(&SenderMessage::LeftOut(page.to_vec()).encode())
+            .await?;
+    }
     Ok(control.send(&SenderMessage::OfferEnd.encode()).await?)
 }
 
