@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use fardrop_shared::Role;
 use fardrop_shared::code::PairingCode;
-use fardrop_shared::rendezvous::may_be_named;
 use fardrop_shared::name::lossy;
+use fardrop_shared::rendezvous::may_be_named;
 use tokio::sync::{mpsc, watch};
 
 use super::cancel::{Cancel, EitherCancel};
