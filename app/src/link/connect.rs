@@ -1,6 +1,7 @@
 //! From a path to a link: which transport carries it, and that transport's connection.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use fardrop_shared::choice::LinkChooser;
@@ -39,6 +40,8 @@ pub async fn connect(
 ) -> Result<Connected, LinkError> {
     let transports = credentials.transports;
     let quic_fits = path.payload_limit >= LEAST_PAYLOAD;
+    // Whether QUIC's other end was not the peer, or somebody has made it look like that.
+    let refused = AtomicBool::new(false);
     let connecting = async {
         if !transports.contains(Transports::QUIC) {
             let core = core(&credentials, &path);
@@ -46,7 +49,7 @@ pub async fn connect(
         }
         if transports.contains(Transports::GO_BACK_N) {
             let first = if quic_fits { first } else { Transport::GoBackN };
-            return choose(path, credentials, first).await;
+            return choose(path, credentials, first, &refused).await;
         }
         if !quic_fits {
             return Err(LinkError::QuicBlocked);
@@ -59,16 +62,21 @@ pub async fn connect(
         Ok(Err(LinkError::TimedOut)) | Err(_) if transports == Transports::QUIC => {
             Err(LinkError::QuicBlocked)
         }
+        Ok(Err(LinkError::TimedOut)) | Err(_) if refused.load(Ordering::Relaxed) => {
+            Err(LinkError::Unauthenticated)
+        }
         Ok(outcome) => outcome,
         Err(_) => Err(LinkError::TimedOut),
     }
 }
 
-/// Tries QUIC and listens for Go-Back-N, or the other way round, until it is settled which it is.
+/// Tries QUIC and listens for Go-Back-N, or the other way round, until it is settled which it is. Notes in `refused`
+/// that QUIC's other end did not prove to be the peer.
 async fn choose(
     path: Path,
     credentials: Credentials,
     first: Transport,
+    refused: &AtomicBool,
 ) -> Result<Connected, LinkError> {
     let core = core(&credentials, &path);
     let mut chooser = LinkChooser::new(credentials.role, first, path.rtt, Instant::now());
@@ -80,7 +88,8 @@ async fn choose(
         let switch = Arc::clone(&switch);
         move |socket| HandshakeDemux::new(socket, &switch)
     })?;
-    match settle(&path, &mut chooser, &mut attempt, &switch, &core).await? {
+    let settling = settle(&path, &mut chooser, &mut attempt, &switch, &core, refused);
+    match settling.await? {
         Settled::Quic(ready) => {
             switch.leave_to_quic();
             over_quic(attempt, *ready, path).await
@@ -110,6 +119,7 @@ async fn settle(
     attempt: &mut Attempt,
     switch: &Switch,
     core: &Core,
+    refused: &AtomicBool,
 ) -> Result<Settled, LinkError> {
     let mut follower = path.follow();
     let mut socket: Arc<dyn AsyncUdpSocket> = path.socket();
@@ -130,10 +140,14 @@ async fn settle(
                     chooser.handle_quic_ready();
                     return Ok(Settled::Quic(Box::new(ready)));
                 }
-                // Somebody else holds the other end of the path, or wants it to look like that.
-                Err(LinkError::Unauthenticated) => return Err(LinkError::Unauthenticated),
+                // Even a certificate that is not the peer's says nothing of the peer: until its end, a
+                // handshake can be answered or closed by whoever sees it pass. Go-Back-N believes nothing
+                // but the pairing's keys.
                 Err(error) => {
                     tracing::debug!(%error, "QUIC failed");
+                    if matches!(error, LinkError::Unauthenticated) {
+                        refused.store(true, Ordering::Relaxed);
+                    }
                     chooser.handle_quic_failed();
                 }
             },

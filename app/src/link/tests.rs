@@ -1,6 +1,7 @@
 //! Links between two sockets on loopback.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use fardrop_shared::limits::CONTROL_MESSAGE_LIMIT;
 use fardrop_shared::pairing::Cipher;
 use fardrop_shared::path::{Candidate, CandidateKind, Nat, PathKeys, Whereabouts};
 use fardrop_shared::{Role, Transport, Transports};
+use quinn::crypto::rustls::QuicServerConfig;
 
 use super::{CloseCode, Connected, Credentials, Identity, Link, LinkError, connect};
 use crate::net::{
@@ -371,4 +373,93 @@ fn other_keys_make_no_go_back_n() {
         assert!(matches!(left, Err(LinkError::TimedOut)), "{left:?}");
         assert!(matches!(right, Err(LinkError::TimedOut)), "{right:?}");
     });
+}
+
+/// A handshake that somebody else answers in the sender's place, from the sender's address, then the sender itself;
+/// the receiver all the while. Checks that they come to Go-Back-N.
+fn somebody_else_answers(forger: rustls::ServerConfig) {
+    run(async {
+        let (left, right) = paths().await;
+        let (a, b) = (Identity::generate().unwrap(), Identity::generate().unwrap());
+        let (pin_a, pin_b) = (a.fingerprint(), b.fingerprint());
+        let end = |role, identity, pin| Credentials {
+            transports: Transports::ALL,
+            ..credentials(role, identity, pin)
+        };
+        let sender = async {
+            let crypto = QuicServerConfig::try_from(forger).unwrap();
+            let endpoint = quinn::Endpoint::new_with_abstract_socket(
+                quinn::EndpointConfig::default(),
+                Some(quinn::ServerConfig::with_crypto(Arc::new(crypto))),
+                left.socket(),
+                Arc::new(quinn::TokioRuntime),
+            )
+            .unwrap();
+            let incoming = endpoint.accept().await.unwrap();
+            if let Ok(connecting) = incoming.accept() {
+                assert!(connecting.await.is_err());
+            }
+            // It takes packets for as long as it is there.
+            endpoint.wait_idle().await;
+            drop(endpoint);
+            connect(left, end(Role::Sender, a, pin_b), Transport::Quic).await
+        };
+        let (left, right) = tokio::join!(
+            sender,
+            connect(right, end(Role::Receiver, b, pin_a), Transport::Quic)
+        );
+        assert_eq!(left.unwrap().link.handle.transport(), Transport::GoBackN);
+        assert_eq!(right.unwrap().link.handle.transport(), Transport::GoBackN);
+    });
+}
+
+#[test]
+fn a_handshake_answered_by_somebody_else_leads_on_to_go_back_n() {
+    let forger = Identity::generate().unwrap();
+    somebody_else_answers(forger.server_config([0; 32]).unwrap());
+}
+
+#[test]
+fn a_handshake_closed_by_somebody_else_leads_on_to_go_back_n() {
+    let forger = Identity::generate().unwrap();
+    let mut forger = forger.server_config([0; 32]).unwrap();
+    // Without a certificate to show it closes with a TLS alert, before there are keys.
+    forger.cert_resolver = Arc::new(NoCertificate);
+    somebody_else_answers(forger);
+}
+
+#[test]
+fn an_impostor_without_the_keys_is_told_as_one_in_the_end() {
+    run(async {
+        let (left, right) = paths().await;
+        let (a, b) = (Identity::generate().unwrap(), Identity::generate().unwrap());
+        let both = Transports::ALL;
+        let mut impostor = credentials(Role::Sender, a, b.fingerprint());
+        impostor.transports = both;
+        impostor.go_back_n =
+            Keys::from_roots([1; 32], [9; 32], Role::Sender, Cipher::ChaCha20Poly1305);
+        let mut receiver = credentials(Role::Receiver, b, [0; 32]);
+        receiver.transports = both;
+        let (_, right) = tokio::join!(
+            connect(left, impostor, Transport::Quic),
+            connect(right, receiver, Transport::Quic),
+        );
+        assert!(
+            matches!(right, Err(LinkError::Unauthenticated)),
+            "{right:?}"
+        );
+    });
+}
+
+/// Resolves to none.
+#[derive(Debug)]
+struct NoCertificate;
+
+impl rustls::server::ResolvesServerCert for NoCertificate {
+    fn resolve(
+        &self,
+        _: rustls::server::ClientHello<'_>,
+    ) -> Option<Arc<rustls::sign::CertifiedKey>> {
+        None
+    }
 }
