@@ -1,7 +1,8 @@
 //! One sender, one receiver: what crosses, and what both are told.
 
 use std::fs;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt, symlink};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -174,5 +175,94 @@ fn hole_of_ten_gibibytes_is_neither_sent_nor_stored_nor_refused_for_space() -> R
         .collect::<Result<_, _>>()?;
     assert_eq!(numbers[0], 10 << 30);
     assert!(numbers[1] * 512 < 2_000_000, "{numbers:?}");
+    Ok(())
+}
+
+#[test]
+fn links_cross_as_links_and_both_ends_are_told_how_many() -> Result<()> {
+    let work = tempfile::tempdir()?;
+    let (out, folder) = (work.path().join("packages"), work.path().join("in"));
+    for package in 0..24 {
+        let modules = out.join(format!("p{package:02}/node_modules"));
+        fs::create_dir_all(&modules)?;
+        fs::write(modules.with_file_name("index.js"), format!("// {package}"))?;
+        for next in 1..=3 {
+            let name = format!("p{:02}", (package + next) % 24);
+            symlink(Path::new("../..").join(&name), modules.join(&name))?;
+        }
+    }
+    fs::hard_link(out.join("p00/index.js"), out.join("p01/same.js"))?;
+    let mut sender = PeerCommand::new("send")?.arg("--once").arg(&out).start()?;
+    let code = sender.code()?;
+    let receiver = PeerCommand::new("receive")?
+        .into_folder(&folder)
+        .arg("--yes")
+        .arg(&code)
+        .start()?;
+    let received = receiver.finish()?;
+    let done = assert_done(&received);
+    assert_eq!(
+        (&done["files"], &done["failed_files"]),
+        (&24.into(), &0.into())
+    );
+    let offer = last(&received.1, "offer").context("an offer")?;
+    assert_eq!((&offer["files"], &offer["links"]), (&24.into(), &73.into()));
+    assert!(offer.get("left_out").is_none(), "{offer}");
+    let sent = sender.finish()?;
+    assert_done(&sent);
+    let scanned = last(&sent.1, "scanned").context("a scan")?;
+    assert_eq!(
+        (&scanned["links"], &scanned["left_out"]),
+        (&73.into(), &0.into())
+    );
+    let arrived = folder.join("packages");
+    assert_identical_files(&out, &arrived)?;
+    let link = fs::read_link(arrived.join("p23/node_modules/p01"))?;
+    assert_eq!(link, Path::new("../../p01"));
+    let inode = |name: &str| Ok::<_, anyhow::Error>(fs::metadata(arrived.join(name))?.ino());
+    assert_eq!(inode("p00/index.js")?, inode("p01/same.js")?);
+    Ok(())
+}
+
+/// Asserts that the regular files of the packages are the same: a walk that follows links would not end.
+fn assert_identical_files(out: &Path, arrived: &Path) -> Result<()> {
+    for package in 0..24 {
+        let file = format!("p{package:02}/index.js");
+        assert_eq!(fs::read(out.join(&file))?, fs::read(arrived.join(&file))?);
+    }
+    Ok(())
+}
+
+#[test]
+fn offer_that_passes_a_limit_is_refused_whole_with_the_count_and_the_folder() -> Result<()> {
+    // In memory, where there is one, many names cost little.
+    let memory = tempfile::tempdir_in("/dev/shm");
+    let work = memory.or_else(|_| tempfile::tempdir())?;
+    let out = work.path().join("out");
+    let big = out.join("deep/big");
+    fs::create_dir_all(&big)?;
+    fs::write(out.join("deep/few"), "few")?;
+    // More than 32 MiB of names.
+    for index in 0..140_000_u32 {
+        let name = blake3::hash(&index.to_le_bytes()).to_hex().repeat(4);
+        let file = big.join(format!("file {}", index / 30_000));
+        if index % 30_000 == 0 {
+            fs::write(&file, "one")?;
+        }
+        fs::hard_link(file, big.join(&name[..250]))?;
+    }
+    let sender = PeerCommand::new("send")?.arg("--once").arg(&out).start()?;
+    let (exit, events) = sender.finish()?;
+    assert_eq!(exit, Some(1), "{events:?}");
+    let failed = last(&events, "failed").context("it fails")?;
+    assert_eq!(failed["kind"], "offer-too-large", "{failed}");
+    let message = failed["message"].as_str().context("a message")?;
+    assert!(message.contains("deep/big"), "{message}");
+    let numbers: Vec<u32> = message
+        .split(|letter: char| !letter.is_ascii_digit())
+        .filter_map(|number| number.parse().ok())
+        .collect();
+    assert!(numbers.iter().any(|count| *count > 100_000), "{message}");
+    assert!(last(&events, "left-out").is_none(), "{events:?}");
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use fardrop_shared::offer::ModifiedTime;
 use fardrop_shared::transfer::FileReason;
 
-use super::holes::{self, Run};
+use super::holes::{self, Run, hash_zeros};
 use super::platform;
 use super::reason::read_reason;
 
@@ -180,9 +180,19 @@ impl SourceReader {
             if !go_on() {
                 return Err(FileReason::FileChanged);
             }
-            let length = self.left().min(PIECE as u64) as usize;
-            self.read(&mut piece[..length])?;
-            hasher.update(&piece[..length]);
+            match self.next_run()? {
+                Run::Hole(length) => {
+                    if !hash_zeros(&mut hasher, length, go_on) {
+                        return Err(FileReason::FileChanged);
+                    }
+                    self.skip_hole(length)?;
+                }
+                Run::Data(length) => {
+                    let length = length.min(PIECE as u64) as usize;
+                    self.read(&mut piece[..length])?;
+                    hasher.update(&piece[..length]);
+                }
+            }
         }
         self.check_end()?;
         Ok(hasher.finalize())
