@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use fardrop_tests::namespace::Namespace;
 use fardrop_tests::peer::{Peer, PeerCommand, Rendezvous, last};
-use fardrop_tests::tree;
+use fardrop_tests::{tools, tree};
 use serde_json::Value;
 
 use super::{assert_done, assert_identical};
@@ -299,6 +300,39 @@ fn the_parts_of_a_running_receive_are_not_removed() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn where_nothing_can_be_locked_only_what_lay_untouched_for_a_day_is_removed() -> Result<()> {
+    let test = "where_nothing_can_be_locked";
+    if !tools::are_here(test, &["strace"])? {
+        return Ok(());
+    }
+    let place = Place::new()?;
+    let named = place.path("in").to_string_lossy().into_owned();
+    fs::create_dir(place.path("in"))?;
+    let part = part_in(&place.path("in"));
+    for error in ["ENOSYS", "ENOLCK", "EOPNOTSUPP"] {
+        let wrapper = tools::failing("flock", error);
+        let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
+        let remove = || {
+            let command = PeerCommand::new("leftovers")?.env("FARDROP_MEMORY", &place.memory());
+            let command = command.args(["remove", &named, "--yes"]).under(&wrapper);
+            command.start()?.finish()
+        };
+        fs::write(&part, "kept")?;
+        fs::set_permissions(&part, fs::Permissions::from_mode(0o600))?;
+        let (exit, events) = remove()?;
+        assert_eq!(exit, Some(1), "{error}: {events:?}");
+        let stayed = last(&events, "stayed").context("it stayed")?;
+        assert_eq!(stayed["reason"], "fresh", "{error}: {events:?}");
+        let day = std::time::Duration::from_secs(24 * 60 * 60);
+        let old = std::time::SystemTime::now() - day;
+        fs::File::open(&part)?.set_modified(old)?;
+        assert_eq!(assert_removed(&remove()?)["parts"], 1, "{error}");
+        assert!(!part.exists());
+    }
+    Ok(())
+}
+
 /// The name of a part that nobody asked for.
 fn part_in(folder: &Path) -> PathBuf {
     folder.join(".fardrop-0123456789abcdef0123456789abcdef.part")
@@ -306,7 +340,6 @@ fn part_in(folder: &Path) -> PathBuf {
 
 #[test]
 fn a_file_of_that_name_that_is_not_ours_is_not_removed() -> Result<()> {
-    use std::os::unix::fs::{PermissionsExt, chown, symlink};
     let place = Place::new()?;
     let folder = place.path("shared");
     let named = folder.to_string_lossy().into_owned();

@@ -28,6 +28,7 @@ pub use links::{
 };
 pub use part::{ExistingFile, PartFile};
 pub use place::{free_space, has_part, part_name};
+pub(crate) use platform::is_without_locks;
 pub use probe::name_rules;
 pub use reader::{Source, SourceReader};
 pub use reason::write_reason;

@@ -314,7 +314,7 @@ impl Identity {
 }
 
 /// Whether a lock failed since the file system, or the system that serves it, has none to give.
-pub(super) fn is_without_locks(error: &io::Error) -> bool {
+pub(crate) fn is_without_locks(error: &io::Error) -> bool {
     #[cfg(unix)]
     let unavailable = error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error());
     // ERROR_INVALID_FUNCTION and ERROR_NOT_SUPPORTED.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::record::{Decoded, RECORD_LIMIT, Record, Unfinished};
+use crate::disk::is_without_locks;
 use crate::disk::leftovers::UNTOUCHED_FOR;
 
 /// The record.
@@ -80,7 +81,7 @@ impl Store {
         let lock = lock.open(folder.join(LOCK))?;
         match lock.lock() {
             // Two apps at once may then lose one another's receives, no more.
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(error) if is_without_locks(&error) => {}
             locked => locked?,
         }
         let decoded = load(folder)?;
