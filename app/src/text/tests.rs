@@ -203,6 +203,7 @@ fn other_lines_are_sentences() {
     for line in [
         scanned(3, 12_400_000, 0, left_out_count(2, 0)),
         scanned(3, 12_400_000, 0, left_out_count(2, 1)),
+        scanned(3, 12_400_000, 1, left_out_count(0, 0)),
         left_out_by_sender(left_out_count(1, 1)),
         left_out_more(7),
         paired("Ada's laptop"),
@@ -367,4 +368,12 @@ fn receipt() -> Receipt {
         kind: PathKind::Local,
         link: Transport::Quic,
     }
+}
+
+#[test]
+fn links_are_counted_beside_files_where_there_are_any() {
+    assert_eq!(offered_total(24, 72, 1000), "24 files and 72 links, 1.0 kB");
+    assert_eq!(offered_total(1, 0, 1000), "1 file, 1.0 kB");
+    let line = scanned(24, 1000, 1, left_out_count(0, 0));
+    assert_eq!(line, "Sharing 24 files and 1 link, 1.0 kB.");
 }

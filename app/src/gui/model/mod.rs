@@ -31,7 +31,7 @@ pub(super) use picker::{Picker, Reading};
 pub(super) use rate::{RATES_KEPT, RateHistory};
 pub(super) use receive::Receive;
 pub(super) use session::{Direction, Phase, Session};
-pub(super) use share::Share;
+pub(super) use share::{Found, Share};
 
 use crate::args::CommonArgs;
 use crate::config::{Settings, Theme};

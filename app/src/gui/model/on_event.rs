@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use super::session::InUse;
 use super::{
-    Closing, Direction, Effect, LETTERS_LIMIT, Model, Moment, OfferView, Pasting, Phase, Resumed,
-    Session, Task,
+    Closing, Direction, Effect, Found, LETTERS_LIMIT, Model, Moment, OfferView, Pasting, Phase,
+    Resumed, Session, Task,
 };
 use crate::desktop::request::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::engine::command::{
@@ -213,9 +213,16 @@ impl Model {
             ShareEvent::Scanned {
                 files,
                 bytes,
+                links,
                 left_out,
-                links: _,
-            } => share.scanned = Some((files, bytes, left_out)),
+            } => {
+                share.scanned = Some(Found {
+                    files,
+                    bytes,
+                    links,
+                    left_out,
+                });
+            }
             ShareEvent::LeftOut { name, reason } => share.handle_left_out(name, reason),
             ShareEvent::Contents(items) => {
                 share.refused = None;

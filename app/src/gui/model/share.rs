@@ -19,8 +19,8 @@ pub(crate) struct Share {
     pub(crate) items: Option<Vec<ShareItem>>,
     /// The code.
     pub(crate) code: Option<ShownCode>,
-    /// Files, bytes and how much is left out.
-    pub(crate) scanned: Option<(u64, u64, LeftOutCount)>,
+    /// What was found when it was looked through.
+    pub(crate) scanned: Option<Found>,
     /// What is left out, as far as it is told by name.
     pub(crate) left_out: Vec<(String, LeftOut)>,
     /// Somebody typed wrong words; how many guesses are left.
@@ -37,6 +37,19 @@ pub(crate) struct Share {
     pub(crate) sessions: BTreeMap<SessionNumber, Session>,
     /// Whether it is over.
     pub(crate) ended: bool,
+}
+
+/// What was found in a share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    /// Regular files.
+    pub(crate) files: u64,
+    /// Their sizes added up.
+    pub(crate) bytes: u64,
+    /// Links, and second names of files.
+    pub(crate) links: u64,
+    /// How much is left out.
+    pub(crate) left_out: LeftOutCount,
 }
 
 impl Share {

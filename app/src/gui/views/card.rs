@@ -24,8 +24,9 @@ pub(super) fn share_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, sha
     card_ui(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE;
         title_row_ui(ui, scene, task, &title, share.ended);
-        if let Some((files, bytes, _)) = share.scanned {
-            weak_ui(ui, &text::offered_total(files, bytes));
+        if let Some(found) = share.scanned {
+            let total = text::offered_total(found.files, found.links, found.bytes);
+            weak_ui(ui, &total);
         }
         match (&share.code, &share.failure) {
             (_, Some(failure)) => share_failure_ui(ui, scene, share, failure),

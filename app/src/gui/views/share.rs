@@ -191,7 +191,10 @@ fn offered_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, share: &Shar
         ui.spacing_mut().item_spacing.y = theme::SPACE;
         card_title_ui(ui, text::OFFERED_TITLE);
         match share.scanned {
-            Some((files, bytes, _)) => weak_ui(ui, &text::offered_total(files, bytes)),
+            Some(found) => {
+                let total = text::offered_total(found.files, found.links, found.bytes);
+                weak_ui(ui, &total)
+            }
             None if share.ended => weak_ui(ui, text::NOT_LOOKED_THROUGH),
             None => weak_ui(ui, text::LOOKING_THROUGH),
         };
@@ -262,7 +265,7 @@ fn item_ui(
 }
 
 fn left_out_ui(ui: &mut Ui, share: &Share) {
-    let counted = share.scanned.map(|(_, _, left_out)| left_out);
+    let counted = share.scanned.map(|found| found.left_out);
     let mut left_out = counted.unwrap_or_default();
     left_out.things = left_out.things.max(share.left_out.len() as u64);
     if left_out.is_none() {

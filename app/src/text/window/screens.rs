@@ -297,15 +297,17 @@ pub const fn window_hint(hint: Hint) -> &'static str {
 
 /// What is offered in all.
 #[must_use]
-pub fn offered_total(files: u64, bytes: u64) -> String {
-    format!("{}, {}", count(files, "file", "files"), size(bytes))
+pub fn offered_total(files: u64, links: u64, bytes: u64) -> String {
+    let files = count(files, "file", "files");
+    let links = crate::text::and_links(links);
+    format!("{files}{links}, {}", size(bytes))
 }
 
 /// Something that was named: what is in it.
 #[must_use]
 pub fn item_amount(folder: bool, files: u64, bytes: u64) -> String {
     if folder {
-        offered_total(files, bytes)
+        offered_total(files, 0, bytes)
     } else {
         size(bytes)
     }
