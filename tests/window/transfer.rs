@@ -177,6 +177,26 @@ fn a_killed_receiver_is_missed_and_goes_on() -> Result<()> {
     })
 }
 
+#[test]
+fn an_interrupted_receive_is_shown_resumed_and_then_gone() -> Result<()> {
+    on_a_desktop(|stage| {
+        let (ada, bob, code) = moving(stage)?;
+        bob.kill()?;
+        let bob = Instance::start(stage, Person::Bob, &[])?;
+        bob.read("1 transfer was interrupted")?;
+        bob.press("Show")?;
+        bob.press("Resume")?;
+        bob.read("Going on with large.bin from Ada")?;
+        receive(&bob, &code)?;
+        bob.read("verified on this disk")?;
+        ensure!(large_arrived(&ada, &bob)?);
+        bob.wait("nothing is interrupted any more", |parts| {
+            let said = parts.iter().any(|part| part.name.contains("interrupted"));
+            (!said).then_some(())
+        })
+    })
+}
+
 /// Whether two files hold the same.
 fn same(one: &Path, other: &Path) -> Result<bool> {
     let hash = |path: &Path| -> Result<blake3::Hash> {
