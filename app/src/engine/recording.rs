@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use fardrop_shared::name::BadNames;
+use fardrop_shared::name::{BadNames, lossy};
 use fardrop_shared::offer::{EntryKind, PlacedManifest};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::command::{ConflictPolicy, OnLeftOut, ReceiveOptions};
 use super::event::Receipt;
-use super::session::view::offer_summary;
+use super::session::view::TOP_NAMES;
 use crate::disk::part_name;
 use crate::leftovers::{Begun, Options, Places, Recorded};
 use crate::transfer::{ScannedOffer, Standing, Tally};
@@ -159,14 +159,15 @@ impl Recording {
             allow_missing: self.on_left_out == OnLeftOut::Allow,
         };
         self.begun = Some(tokio::task::spawn_blocking(move || {
+            let (names, places) = outline(&seen.manifest);
             let begun = Begun {
                 folder: seen.folder,
                 device,
-                names: offer_summary(seen.manifest.manifest()).top_names,
+                names,
                 files: files.into(),
                 bytes,
                 options,
-                places: places(&seen.manifest),
+                places,
             };
             Recorded::begin(Some(&memory), begun).unwrap_or_else(|error| {
                 tracing::warn!(%error, "a receive is not recorded");
@@ -195,18 +196,27 @@ impl Recording {
     }
 }
 
-/// Where the part files of an offer will be.
-fn places(manifest: &PlacedManifest) -> Places {
-    let mut places = Places::default();
-    manifest.for_each(|_, entry| {
+/// The names at the top of an offer, and where its part files will be.
+fn outline(manifest: &PlacedManifest) -> (Vec<String>, Places) {
+    let (mut names, mut places) = (Vec::new(), Places::default());
+    let mut cursor = manifest.cursor();
+    // The rest of a million entries says nothing more.
+    while !(places.anywhere() && names.len() >= TOP_NAMES)
+        && let Some((_, entry)) = cursor.next(manifest)
+    {
+        let top = entry.path.split(|byte| *byte == b'/').next();
+        let top = lossy(top.unwrap_or_default());
+        if names.len() < TOP_NAMES && names.last().is_none_or(|last| *last != top) {
+            names.push(top.into_owned());
+        }
         let Some(place) = entry.place else {
-            return;
+            continue;
         };
         let is_folder = entry.kind == EntryKind::Folder;
         match place.components().next() {
             Some(top) if is_folder || place.parent().is_some() => places.add_folder(top.as_path()),
             Some(_) | None => places.add_part(part_name(&place)),
         }
-    });
-    places
+    }
+    (names, places)
 }

@@ -96,6 +96,12 @@ pub struct Places {
 }
 
 impl Places {
+    /// Whether they may be anywhere below that folder: more is not to be told of them.
+    #[must_use]
+    pub const fn anywhere(&self) -> bool {
+        self.anywhere
+    }
+
     /// Has them be in or below this folder, too.
     pub fn add_folder(&mut self, folder: &Path) {
         if self.folders.iter().any(|known| known == folder) {

@@ -16,7 +16,7 @@ use crate::files::OfferSource;
 use crate::transfer::{ConflictMap, ScannedOffer, folders_of};
 
 /// Names at the top of an offer that are shown.
-const TOP_NAMES: usize = 10;
+pub(in crate::engine) const TOP_NAMES: usize = 10;
 
 /// An offer to look at.
 #[derive(Debug)]
