@@ -5,6 +5,7 @@ mod call_it_wrongly;
 mod cross_marking_routers;
 mod find_each_other_nearby;
 mod give_a_code;
+mod have_few_handles;
 mod kill_and_try_again;
 mod lose_a_file_or_a_disk;
 mod read_json;

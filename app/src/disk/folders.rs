@@ -9,6 +9,7 @@ use cap_std::fs::{Dir, Metadata};
 use fardrop_shared::name::SafeName;
 use fardrop_shared::offer::{ModifiedTime, OthersAccess};
 
+use super::handles::file_handles;
 use super::{platform, system_links};
 
 /// The folder that an offer is received into.
@@ -51,6 +52,7 @@ impl Destination {
             root: Arc::clone(&self.root),
             cached: Vec::new(),
             touched: Vec::new(),
+            touched_limit: (file_handles() / TOUCHED_SHARE).clamp(1, TOUCHED_LIMIT),
         }
     }
 }
@@ -82,8 +84,10 @@ impl Folder {
 
 /// Folders held open by those of a destination: the last, and the one that it is in or that was used before it.
 const CACHED: usize = 2;
-/// Folders with new ones in them that are held open, at most; those of many files come in a row.
+/// Folders with new ones in them that are held open, at most, and of how many handles they may take one: those of
+/// many files come in a row.
 const TOUCHED_LIMIT: usize = 32;
+const TOUCHED_SHARE: usize = 16;
 
 /// The folders of a destination, the last ones used held open: files of a folder come one after the
 /// other, and walking the path for each would cost more than opening it.
@@ -94,6 +98,7 @@ pub struct Folders {
     cached: Vec<(SafeName<'static>, Folder)>,
     /// Folders that got a new folder in them since [`Folders::take_touched`].
     touched: Vec<Folder>,
+    touched_limit: usize,
 }
 
 impl Folders {
@@ -177,7 +182,7 @@ impl Folders {
         if !self.touched.last().is_some_and(|last| last.is(parent)) {
             self.touched.push(parent.clone());
         }
-        if self.touched.len() < TOUCHED_LIMIT {
+        if self.touched.len() < self.touched_limit {
             return Ok(());
         }
         let touched = self.take_touched();

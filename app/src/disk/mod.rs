@@ -7,6 +7,7 @@ mod commit;
 #[cfg(test)]
 pub(crate) mod exfat;
 mod folders;
+mod handles;
 mod holes;
 pub mod leftovers;
 mod links;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use commit::{Committed, Content, Finished, Origin, commit, sync_folders};
 pub use folders::{Destination, Folder, Folders, is_narrow};
+pub use handles::file_handles;
 pub use holes::{Run, hash_zeros};
 pub use links::{
     Spot, copy, is_second_name, is_without_links, make_link, make_second_name, same_content,

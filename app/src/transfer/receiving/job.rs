@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fardrop_shared::offer::PlacedManifest;
 
 use super::landed::Landed;
+use super::open_files::Committing;
 use super::scan::DestinationScan;
 use super::selection::{Acceptance, ConflictPolicy};
 use super::state::ReceiveState;
@@ -16,6 +17,7 @@ pub(super) struct Job {
     pub(super) scan: Arc<DestinationScan>,
     pub(super) acceptance: Acceptance,
     pub(super) state: ReceiveState,
+    pub(super) committing: Committing,
     /// Which files are here that links lead to.
     pub(super) landed: Landed,
 }

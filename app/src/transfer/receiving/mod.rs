@@ -9,6 +9,7 @@ mod job;
 mod landed;
 mod links;
 mod offered;
+mod open_files;
 mod renamed;
 mod scan;
 mod selection;
@@ -33,6 +34,7 @@ use self::control::Talk;
 use self::job::Job;
 use self::landed::Landed;
 use self::offered::read_offer;
+use self::open_files::Committing;
 use self::renamed::renamed;
 use self::state::ReceiveState;
 use self::threads::{Alive, on_thread};
@@ -199,6 +201,7 @@ async fn take(
     let (say, messages) = mpsc::channel(MESSAGES_WAITING);
     let state = ReceiveState::new(manifest.totals().entries(), say);
     let job = Arc::new(Job {
+        committing: Committing::default(),
         landed: Landed::new(&manifest),
         manifest,
         scan,

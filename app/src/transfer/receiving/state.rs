@@ -12,14 +12,12 @@ use fardrop_shared::transfer::Receiving;
 use fardrop_shared::wire::peer::{Acknowledged, Claim, FileReason, ReceiverMessage};
 use tokio::sync::mpsc;
 
-use crate::disk::PartFile;
+use super::open_files::OpenLimits;
+use crate::disk::{PartFile, file_handles};
 use crate::transfer::bounds::PLACES_KEPT;
 use crate::transfer::controls::Tally;
 use crate::transfer::outcome::{FileFailure, Summary};
 
-/// Local: part files held open while the sender has not said where it begins: few against the 256 that a
-/// process may have open on some systems.
-const PARTS_HELD: usize = 32;
 /// Local: how often a thread that waits for the sender looks whether there still is one.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -43,6 +41,8 @@ pub(super) struct Requests {
     pub(super) kept: HashMap<u32, Kept>,
     /// How many of `kept` are part files.
     parts: usize,
+    /// How many of these may be.
+    parts_limit: usize,
 }
 
 impl Requests {
@@ -61,7 +61,7 @@ impl Requests {
     }
 
     fn full(&self) -> bool {
-        self.parts >= PARTS_HELD || self.receiving.claimed() >= CLAIMED_LIMIT
+        self.parts >= self.parts_limit || self.receiving.claimed() >= CLAIMED_LIMIT
     }
 }
 
@@ -92,6 +92,7 @@ impl ReceiveState {
                 receiving: Receiving::new(entries),
                 kept: HashMap::new(),
                 parts: 0,
+                parts_limit: OpenLimits::within(file_handles()).parts,
             }),
             begun: Condvar::new(),
             messages,

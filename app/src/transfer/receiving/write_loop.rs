@@ -13,19 +13,16 @@ use tokio::sync::mpsc;
 
 use super::folders::{finish_folders, make_narrow_folders};
 use super::job::Job;
+use super::open_files::OpenLimits;
 use super::selection::ConflictPolicy;
 use super::state::{Kept, ReceiveState};
 use crate::disk::{
-    Content, ExistingFile, Finished, Folder, Folders, Origin, PartFile, commit, hash_zeros,
-    write_reason,
+    Content, ExistingFile, Finished, Folder, Folders, Origin, PartFile, commit, file_handles,
+    hash_zeros, write_reason,
 };
 
-/// Local: most files in one message to the committing thread, and messages waiting: each file is an open
-/// one, and a process may have 1,024 (256 on some systems) of them.
-const BATCH_LIMIT: usize = 32;
+/// Local: batches of files that wait for the committing thread.
 const BATCHES_WAITING: usize = 1;
-/// Local: most files synced at once.
-const COMMIT_LIMIT: usize = 96;
 
 /// A buffer, and how much of it is filled.
 #[derive(Debug)]
@@ -43,12 +40,13 @@ pub(super) fn write_loop(
     mut pieces: mpsc::Receiver<Piece>,
     back: &mpsc::Sender<Vec<u8>>,
 ) -> io::Result<Result<(), Violation>> {
+    let limits = OpenLimits::within(file_handles());
     let (batches, waiting) = sync_channel(BATCHES_WAITING);
     let committer = thread::Builder::new()
         .name("fardrop-commit".into())
         .spawn({
             let job = Arc::clone(job);
-            move || commit_batches(&job, &waiting)
+            move || commit_batches(&job, &waiting, limits)
         })?;
     let mut writing = WriteLoop {
         job,
@@ -57,6 +55,7 @@ pub(super) fn write_loop(
         current: None,
         batch: Vec::new(),
         batches,
+        limits,
     };
     make_narrow_folders(job, &mut writing.folders);
     let outcome = writing.run(&mut pieces, back);
@@ -116,6 +115,7 @@ struct WriteLoop<'a> {
     current: Option<Current>,
     batch: Vec<Finished>,
     batches: SyncSender<(Vec<Finished>, Vec<Folder>)>,
+    limits: OpenLimits,
 }
 
 impl WriteLoop<'_> {
@@ -192,7 +192,13 @@ impl WriteLoop<'_> {
             others: entry.others,
             sink: Sink::Nowhere,
         };
-        match self.sink(&current, start, kept) {
+        let mut sink = self.sink(&current, start, kept);
+        if matches!(&sink, Err(error) if write_reason(error) == FileReason::TooManyOpen) {
+            // What was kept is open already: it is a new part, or a folder, that could not be opened.
+            self.make_room();
+            sink = self.sink(&current, start, None);
+        }
+        match sink {
             Ok(sink) => {
                 if !matches!(sink, Sink::Whole(_)) {
                     self.job.state.note_resumed(start);
@@ -339,7 +345,7 @@ impl WriteLoop<'_> {
             content,
             name: place.file_name().into_owned(),
         });
-        if self.batch.len() >= BATCH_LIMIT {
+        if self.batch.len() >= self.limits.batch {
             self.hand_over();
         }
     }
@@ -359,12 +365,26 @@ impl WriteLoop<'_> {
         Ok(())
     }
 
+    /// Closes what is whole, by waiting until it is on disk.
+    fn make_room(&mut self) {
+        self.hand_over();
+        self.job.committing.wait();
+    }
+
     /// Gives what is whole to the committing thread, which takes all that waits as one batch.
     fn hand_over(&mut self) {
         if !self.batch.is_empty() {
             let batch = std::mem::take(&mut self.batch);
+            self.job.committing.add(batch.len());
             // It ends before this one only by a panic, which joining it brings to light.
-            let _ = self.batches.send((batch, self.folders.take_touched()));
+            let files = batch.len();
+            if self
+                .batches
+                .send((batch, self.folders.take_touched()))
+                .is_err()
+            {
+                drop(self.job.committing.closing(files));
+            }
         }
     }
 
@@ -382,16 +402,19 @@ impl WriteLoop<'_> {
 }
 
 /// The committing thread: takes what waits, puts it on disk, says what became of it.
-fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Folder>)>) {
+fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Folder>)>, limits: OpenLimits) {
     let mut cursor = job.manifest.cursor();
     while let Ok((mut batch, mut touched)) = waiting.recv() {
-        while batch.len() < COMMIT_LIMIT
+        while batch.len() < limits.commit
             && let Ok((more, folders)) = waiting.try_recv()
         {
             batch.extend(more);
             touched.extend(folders);
         }
-        for committed in commit(batch, touched) {
+        let closing = job.committing.closing(batch.len());
+        let committed = commit(batch, touched);
+        drop(closing);
+        for committed in committed {
             // It was begun, so it is there.
             let Some(entry) = cursor.entry(&job.manifest, committed.file) else {
                 continue;
