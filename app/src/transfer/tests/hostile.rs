@@ -54,7 +54,11 @@ fn offer_of(files: &[(&str, u64)]) -> Vec<SenderMessage> {
 }
 
 /// What a receiver makes of a sender that says this, and these bytes on the data stream.
-async fn receive_from(messages: Vec<SenderMessage>, data: Vec<u8>, destination: &Path) -> Outcome {
+pub(super) async fn receive_from(
+    messages: Vec<SenderMessage>,
+    data: Vec<u8>,
+    destination: &Path,
+) -> Outcome {
     let (mut left, right) = Link::pair();
     let handle = left.handle.clone();
     let hostile = async {

@@ -2,6 +2,10 @@
 
 use std::os::unix::fs::MetadataExt;
 
+use fardrop_shared::offer::LeftOutCount;
+use fardrop_shared::wire::peer::{SenderMessage, TRANSFER_VERSION};
+
+use super::hostile::receive_from;
 use super::*;
 use crate::disk::exfat::Exfat;
 
@@ -269,4 +273,35 @@ async fn a_link_on_the_way_at_the_destination_leads_no_link_out_of_it() {
         .filter(|(_, what)| what.starts_with("->"))
         .collect();
     assert_eq!(links.len(), 1, "{links:?}");
+}
+
+#[tokio::test]
+async fn a_link_to_a_folder_above_stays_inside() {
+    let to = tempfile::tempdir().unwrap();
+    // The folders `t` and `t/u`, and `t/u/l`, a link to the first: no shared bytes of a path or some, the length of the
+    // rest, the rest, an index, a time.
+    let folders: &[u8] = &[1, 0, 1, b't', 0, 0, 1, 1, 2, b'/', b'u', 0, 0];
+    let page = [folders, &[3, 3, 2, b'/', b'l', 0, 0, 0]].concat();
+    let offer = vec![
+        SenderMessage::Hello {
+            version: TRANSFER_VERSION,
+        },
+        SenderMessage::Offer {
+            files: 0,
+            folders: 2,
+            links: 1,
+            bytes: 0,
+            pages: 1,
+            left_out: LeftOutCount::default(),
+        },
+        SenderMessage::Page(page),
+        SenderMessage::OfferEnd,
+    ];
+    receive_from(offer, Vec::new(), to.path()).await.unwrap();
+    check_itself(
+        to.path(),
+        &[("t", "folder"), ("t/u", "folder"), ("t/u/l", "-> ..")],
+    );
+    let leads_to = to.path().join("t/u/l").canonicalize().unwrap();
+    assert_eq!(leads_to, to.path().join("t").canonicalize().unwrap());
 }
