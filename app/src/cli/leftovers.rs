@@ -344,7 +344,10 @@ impl Printer {
         match (folder, listing.kept.is_empty()) {
             (None, true) => self.note(text::LEFTOVERS_NONE)?,
             (Some(folder), true) => self.note(&text::leftovers_none_in(folder))?,
-            (_, false) => self.note(text::LEFTOVERS_HELP)?,
+            (_, false) if listing.kept.iter().any(|kept| kept.receive.is_some()) => {
+                self.note(text::LEFTOVERS_HELP)?;
+            }
+            (_, false) => self.note(text::LEFTOVERS_HELP_UNKNOWN)?,
         }
         if listing.incomplete {
             self.say(text::LEFTOVERS_INCOMPLETE)?;

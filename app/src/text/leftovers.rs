@@ -12,6 +12,10 @@ const PATH_LIMIT: usize = 300;
 pub const LEFTOVERS_HELP: &str = "`fardrop leftovers resume N` goes on with one, `fardrop leftovers remove N` removes \
      what it left. Finished files stay in any case.";
 
+/// Under a list in which nothing has a number.
+pub const LEFTOVERS_HELP_UNKNOWN: &str =
+    "`fardrop leftovers remove FOLDER` removes it; a receive into that folder goes on with it.";
+
 /// An empty list.
 pub const LEFTOVERS_NONE: &str = "No receive that was cut off is recorded here. `fardrop leftovers FOLDER` looks into a \
      folder for what one has left.";
