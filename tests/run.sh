@@ -20,7 +20,7 @@ if [ "$(uname -s)" = Linux ]; then
         needs+=("setpriv util-linux" "sysctl procps" "nft nftables" "conntrack conntrack" "ethtool ethtool")
         # File systems that lose bytes or lack what others have, and programs cut off at a call.
         needs+=("mkfs.ext4 e2fsprogs" "bindfs bindfs" "strace strace")
-        needs+=("mkfs.exfat exfatprogs" "mount.exfat-fuse exfat-fuse")
+        needs+=("mkfs.exfat exfatprogs" "mount.exfat-fuse exfat-fuse" "mkfs.xfs xfsprogs" "mkfs.btrfs btrfs-progs")
         # The lab's routers run it; nobody else does.
         needs+=("miniupnpd miniupnpd-nftables")
     fi
@@ -160,11 +160,12 @@ tier "natlab" ${lab[@]+"${lab[@]}"} cargo test --locked --workspace --test natla
 # One after the other: each has a whole desktop, and the figures are of a machine that does nothing else.
 tier "window" tests --test window -- --nocapture --test-threads=1
 
-# These count virtual time or the time that they compute, and the package waits for downloads.
+# These count virtual time, the time that they compute, or nothing at all, and the package waits for downloads.
 echo
 beside "tidy" tests --test tidy
 beside "sim" tests --test sim
 beside "fuzz" tests --test fuzz
+beside "crash" tests --test crash
 beside "package" tests/package.sh
 together
 

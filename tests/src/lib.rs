@@ -6,4 +6,6 @@ pub mod namespace;
 pub mod peer;
 pub mod sim;
 pub mod tools;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod tracer;
 pub mod tree;

@@ -16,6 +16,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::namespace::Namespace;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+use crate::tracer::{Call, Tracer, Verdict, Watch};
 
 /// How long anything may take before a test gives up. A loaded machine of two cores needs some.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -251,12 +253,7 @@ impl PeerCommand {
             .args(arguments)
             .arg(self.command.get_program())
             .args(self.command.get_args());
-        for (name, value) in self.command.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
+        copy_environment(&self.command, &mut command);
         Self { command }
     }
 
@@ -303,6 +300,34 @@ impl PeerCommand {
         let stderr = peer.process.child.stderr.take().context("no stderr")?;
         peer.errors = lines(stderr, |line| line)?;
         Ok(peer)
+    }
+
+    /// Starts it with nothing to read, `judge` deciding about every call of one sort on `folder`.
+    ///
+    /// # Errors
+    /// When it does not start, or may not be traced.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    pub fn start_traced(
+        self,
+        folder: &Path,
+        watch: Watch,
+        judge: impl FnMut(Call) -> Verdict + Send + 'static,
+    ) -> Result<(Peer, Tracer)> {
+        // It becomes the program once it is told to: then it is being traced.
+        let mut command = Command::new("sh");
+        command.args(["-c", "read _; exec \"$@\"", "sh"]);
+        command.arg(self.command.get_program());
+        command.args(self.command.get_args());
+        copy_environment(&self.command, &mut command);
+        command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut peer = Peer::spawn(command)?;
+        let tracer = Tracer::seize(peer.process.child.id(), folder, watch, judge)?;
+        let mut stdin = peer.process.child.stdin.take().context("no stdin")?;
+        stdin.write_all(b"\n")?;
+        drop(stdin);
+        let stderr = peer.process.child.stderr.take().context("no stderr")?;
+        peer.errors = lines(stderr, |line| line)?;
+        Ok((peer, tracer))
     }
 
     /// Starts it at a terminal, where a person is asked: [`Peer::answer`].
@@ -544,6 +569,16 @@ impl Peer {
 #[must_use]
 pub fn last<'a>(events: &'a [Value], name: &str) -> Option<&'a Value> {
     events.iter().rev().find(|event| event["event"] == name)
+}
+
+/// Gives `to` what was set for `from`.
+fn copy_environment(from: &Command, to: &mut Command) {
+    for (name, value) in from.get_envs() {
+        match value {
+            Some(value) => to.env(name, value),
+            None => to.env_remove(name),
+        };
+    }
 }
 
 /// A child process that does not outlive its owner.
