@@ -2,6 +2,7 @@
 //! compiler and clippy do not see.
 
 mod circles;
+mod documents;
 mod imports;
 mod modules;
 mod samples;
@@ -17,12 +18,45 @@ const PACKAGES: [&str; 4] = ["shared", "rendezvous", "app", "tests"];
 /// Reads another checkout than the one this was built from.
 const ROOT_VARIABLE: &str = "FARDROP_TIDY_ROOT";
 
+/// Documents whose names of tests and files are looked up.
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "deploy/README.md",
+    "tests/bench/README.md",
+];
+
 #[test]
 fn sources_keep_the_layout() {
-    let root = std::env::var_os(ROOT_VARIABLE).map_or_else(
+    let problems = check(&sources());
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+#[test]
+fn what_the_documents_name_is_there() {
+    let sources = sources();
+    let texts: Vec<&str> = sources.iter().map(|(_, text)| text.as_str()).collect();
+    let mut problems = Vec::new();
+    for document in DOCUMENTS {
+        let text = std::fs::read_to_string(root().join(document)).expect("a readable document");
+        let exists = |path: &Path| root().join(path).exists();
+        problems.extend(documents::check(document, &text, &texts, exists));
+    }
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+fn root() -> PathBuf {
+    std::env::var_os(ROOT_VARIABLE).map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".."),
         PathBuf::from,
-    );
+    )
+}
+
+/// Every source file: its path below the root, and its text.
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = root();
     let mut sources = Vec::new();
     for package in PACKAGES {
         for path in rust_files(&root.join(package)) {
@@ -32,8 +66,7 @@ fn sources_keep_the_layout() {
         }
     }
     assert!(sources.len() > 20, "only {} source files", sources.len());
-    let problems = check(&sources);
-    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+    sources
 }
 
 /// Everything that is wrong with these files, each with its place below the root.
