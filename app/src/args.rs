@@ -148,6 +148,9 @@ pub struct ReceiveArgs {
     /// Where the folder cannot hold a name [default: as in the settings, or rename]
     #[arg(long, value_name = "POLICY")]
     pub bad_names: Option<OnBadName>,
+    /// Try even if the disk says that it has too little room
+    #[arg(long)]
+    pub ignore_free_space: bool,
     /// Print one JSON object a line on stdout, and nothing else there
     #[arg(long)]
     pub json: bool,

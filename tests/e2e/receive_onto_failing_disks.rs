@@ -231,3 +231,46 @@ fn part_that_another_user_made_first_becomes_nobodys_file() -> Result<()> {
 fn same_owner(one: &Path, other: &Path) -> Result<bool> {
     Ok(fs::metadata(one)?.uid() == fs::metadata(other)?.uid())
 }
+
+#[test]
+fn disk_that_says_it_has_no_room_is_written_to_where_that_is_wished() -> Result<()> {
+    let test = "disk_that_says_it_has_no_room";
+    let Some(place) = Place::new(test, 1_000_000, &["mkfs.ext4"])? else {
+        return Ok(());
+    };
+    // Half of the blocks are for root alone, and everybody else's are used up: no room, says the system, and root
+    // can write.
+    place.run(
+        "truncate -s 32M $DIR/image/disk
+        mkfs.ext4 -q -m 50 -O ^has_journal $DIR/image/disk
+        mount -o loop $DIR/image/disk $DIR/in
+        while [ $(stat -f -c %a $DIR/in) -gt 0 ]; do head -c 1M /dev/zero >> $DIR/in/full; done",
+    )?;
+    let run = |arguments: &[&str]| -> Result<Vec<(Option<i32>, Vec<Value>)>> {
+        let mut sender = PeerCommand::new("send")?
+            .arg("--once")
+            .arg(place.work.path().join("out/f.bin"))
+            .within(&place.namespace)
+            .start()?;
+        let code = sender.code()?;
+        let receiver = PeerCommand::new("receive")?
+            .into_folder(&place.folder())
+            .arg("--yes")
+            .args(arguments.iter().copied())
+            .arg(&code)
+            .within(&place.namespace);
+        let received = receiver.start()?.finish()?;
+        if received.0 != Some(0) {
+            sender.terminate()?;
+        }
+        Ok(vec![received, sender.finish()?])
+    };
+    let refused = run(&[])?;
+    let failed = last(&refused[0].1, "failed").context("it is refused")?;
+    assert_eq!(failed["kind"], "no-space", "{failed}");
+    for account in run(&["--ignore-free-space"])? {
+        assert_done(&account);
+    }
+    assert_eq!(fs::read(place.seen("f.bin"))?, place.content);
+    Ok(())
+}

@@ -101,6 +101,7 @@ fn again(arguments: &ResumeArgs, unfinished: &Unfinished, output: Output) -> Rec
         } else {
             Some(OnBadName::Skip)
         },
+        ignore_free_space: false,
         json: output.json,
     }
 }

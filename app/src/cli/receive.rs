@@ -16,7 +16,8 @@ use super::{Context, Exit, Report, Style, TICK, Turn, Weight, follow, on_left_ou
 use crate::args::ReceiveArgs;
 use crate::engine::EngineHandle;
 use crate::engine::command::{
-    Command, ConflictPolicy, Decision, NewTask, OnLeftOut, ReceiveOptions, SessionCommand,
+    Command, ConflictPolicy, Decision, NewTask, OnLeftOut, ReceiveOptions, Room, Selection,
+    SessionCommand,
 };
 use crate::engine::event::{
     Event, OfferSummary, SessionEvent, SessionNumber, TaskEvent, TaskNumber,
@@ -50,6 +51,11 @@ pub fn receive(arguments: &ReceiveArgs, context: Context<'_>) -> Result<Exit> {
             .clone()
             .or_else(|| context.settings.download.clone())
             .unwrap_or_else(|| PathBuf::from(".")),
+        room: if arguments.ignore_free_space {
+            Room::Ignored
+        } else {
+            Room::Needed
+        },
         bad_names: arguments
             .bad_names
             .map_or(context.settings.bad_names, Into::into),
@@ -113,6 +119,7 @@ struct Receiving<'a> {
     on_conflict: Option<ConflictPolicy>,
     destination: PathBuf,
     bad_names: BadNames,
+    room: Room,
     on_left_out: OnLeftOut,
     tasks: u64,
 }
@@ -307,7 +314,7 @@ impl Consent<'_, '_> {
         }
         if self.receiving.accept_all {
             let on_conflict = self.receiving.on_conflict.unwrap_or(ConflictPolicy::Skip);
-            return self.decide(session, Decision::accept_all(on_conflict));
+            return self.decide(session, self.accept(on_conflict));
         }
         if !self.receiving.can_ask {
             report.say(Weight::Needed, text::CONSENT_MISSING)?;
@@ -365,7 +372,7 @@ impl Consent<'_, '_> {
             // With nothing in the way now, a file that comes there in the meantime is kept.
             policy => {
                 let on_conflict = policy.unwrap_or(ConflictPolicy::Skip);
-                self.decide(session, Decision::accept_all(on_conflict))
+                self.decide(session, self.accept(on_conflict))
             }
         }
     }
@@ -388,7 +395,17 @@ impl Consent<'_, '_> {
                 return Ok(());
             }
         };
-        self.decide(session, Decision::accept_all(on_conflict))
+        self.decide(session, self.accept(on_conflict))
+    }
+
+    /// Takes all of the offer.
+    const fn accept(&self, on_conflict: ConflictPolicy) -> Decision {
+        Decision::Accept {
+            on_conflict,
+            selection: Selection::All,
+            destination: None,
+            room: self.receiving.room,
+        }
     }
 
     fn decide(&mut self, session: SessionNumber, decision: Decision) -> Result<()> {

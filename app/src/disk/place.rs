@@ -1,6 +1,5 @@
 //! The names of part files, and what room there is at a destination.
 
-use std::io;
 use std::path::Path;
 
 use fardrop_shared::name::{PART_PREFIX, SafeName};
@@ -26,13 +25,13 @@ pub(super) fn spare_part_name() -> String {
     format!("{PART_PREFIX}{:032x}.part", rand::random::<u128>())
 }
 
-/// Bytes that may still be written at `folder`, or where it would be made.
-///
-/// # Errors
-///
-/// What the system says.
-pub fn free_space(folder: &Path) -> io::Result<u64> {
+/// Bytes that may still be written at `folder`, or where it would be made; `None` if that cannot be told. A file
+/// system that says it has no room at all, used or free, keeps no account of it.
+#[must_use]
+pub fn free_space(folder: &Path) -> Option<u64> {
     let there = folder.ancestors().find(|folder| folder.exists());
     // The last ancestor of a relative path is empty.
-    fs4::available_space(there.unwrap_or_else(|| Path::new(".")))
+    let there = there.filter(|folder| !folder.as_os_str().is_empty());
+    let room = fs4::statvfs(there.unwrap_or_else(|| Path::new("."))).ok()?;
+    (room.total_space() > 0).then(|| room.available_space())
 }

@@ -290,3 +290,10 @@ fn many_new_folders_are_not_held_open() {
     sync_folders(&folders.take_touched()).unwrap();
     assert_eq!(fs::read_dir(root.path().join("tree")).unwrap().count(), 500);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_system_that_keeps_no_account_of_its_room_has_as_much_as_it_takes() {
+    assert_eq!(free_space(Path::new("/proc")), None);
+    assert!(free_space(Path::new("/")).is_some_and(|free| free > 0));
+}

@@ -143,6 +143,8 @@ pub(super) enum SessionAction {
     SetWanted(u32, bool),
     /// What to do where names are taken.
     SetConflict(ConflictPolicy),
+    /// Try even if there seems to be too little room.
+    IgnoreRoom,
     /// Accept the offer.
     Accept,
     /// Decline the offer.

@@ -25,6 +25,6 @@ pub use outcome::{FileFailure, Listed, Renaming, Summary};
 pub(crate) use receiving::folders_of;
 pub use receiving::{
     Answer, Conflict, ConflictMap, ConflictPolicy, Decide, Decision, OnLeftOut, ReceiveOptions,
-    ScannedOffer, Selection, receive,
+    Room, ScannedOffer, Selection, receive,
 };
 pub use sending::send;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::super::command::{
-    Command, NewTask, PageRequest, Selection, SessionCommand, ShareCommand, TaskCommand,
+    Command, NewTask, PageRequest, Room, Selection, SessionCommand, ShareCommand, TaskCommand,
 };
 use super::super::event::{
     Conflict, Event, ItemNumber, LeftOut, OfferRow, OfferSummary, SessionEvent, SessionNumber,
@@ -290,6 +290,7 @@ fn part_of_an_offer_is_shown_and_taken_into_another_folder() {
         on_conflict: ConflictPolicy::Skip,
         selection: Selection::Except(BTreeSet::from([rows[2].index, rows[4].index])),
         destination: None,
+        room: Room::Needed,
     };
     assert!(receiver.send(Command::Session(session, SessionCommand::Decide(decision))));
     let accepted = |event| match event {
@@ -322,6 +323,7 @@ fn an_acceptance_into_another_folder_is_final_unless_that_cannot_be_used() {
             on_conflict: ConflictPolicy::Skip,
             selection: Selection::All,
             destination: Some(folder),
+            room: Room::Needed,
         };
         assert!(receiver.send(Command::Session(session, SessionCommand::Decide(decision))));
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::engine::command::{ConflictPolicy, OFFER_ROWS_LIMIT, Selection};
+use crate::engine::command::{ConflictPolicy, OFFER_ROWS_LIMIT, Room, Selection};
 use crate::engine::event::{OfferRow, OfferSummary};
 
 /// An offer that is being looked at.
@@ -21,6 +21,8 @@ pub(crate) struct OfferView {
     pub(crate) except: BTreeSet<u32>,
     /// What to do where a name is taken.
     pub(crate) on_conflict: ConflictPolicy,
+    /// Whether it has to fit.
+    pub(crate) room: Room,
     /// Where it goes, if the person chose another folder.
     pub(crate) destination: Option<PathBuf>,
     /// What was asked for last, so that it is not asked for twice.
@@ -39,6 +41,7 @@ impl OfferView {
             rows: Vec::new(),
             except: BTreeSet::new(),
             on_conflict,
+            room: Room::Needed,
             destination: None,
             asked: None,
             unwanted: (0, 0),
@@ -155,6 +158,11 @@ impl OfferView {
         let stored = summary.bytes.saturating_sub(summary.holes);
         let wanted = stored.saturating_sub(self.unwanted.0);
         Some(wanted.saturating_sub(summary.kept) <= free)
+    }
+
+    /// Whether it fits, or is to be tried even so.
+    pub(crate) fn may_go(&self, summary: &OfferSummary) -> bool {
+        self.room == Room::Ignored || self.fits(summary) != Some(false)
     }
 
     /// What is taken, as the engine is told.

@@ -11,8 +11,8 @@ use super::{
 use crate::config::{OnClose, Settings};
 use crate::desktop::request::DesktopRequest;
 use crate::engine::command::{
-    Command, Decision, NewTask, OnDeadCode, OnLeftOut, OnMissing, ReceiveOptions, SessionCommand,
-    ShareCommand, ShareLifetime, ShareOptions, TaskCommand,
+    Command, Decision, NewTask, OnDeadCode, OnLeftOut, OnMissing, ReceiveOptions, Room,
+    SessionCommand, ShareCommand, ShareLifetime, ShareOptions, TaskCommand,
 };
 use crate::engine::event::{SessionNumber, TaskNumber};
 use crate::gui::action::{
@@ -211,6 +211,11 @@ impl Model {
                     view.on_conflict = policy;
                 }
             }
+            SessionAction::IgnoreRoom => {
+                if let Some(view) = self.view_mut(number) {
+                    view.room = Room::Ignored;
+                }
+            }
             SessionAction::Accept => self.accept(number),
             SessionAction::Decline => self.answer(number, Decision::Decline),
             SessionAction::Pause => self.ask(Command::Session(number, SessionCommand::Pause)),
@@ -313,7 +318,7 @@ impl Model {
         };
         if session.phase != Phase::Deciding
             || !view.takes_something(summary)
-            || view.fits(summary) == Some(false)
+            || !view.may_go(summary)
         {
             return;
         }
@@ -321,6 +326,7 @@ impl Model {
             on_conflict: view.on_conflict,
             selection: view.selection(),
             destination: view.destination.clone(),
+            room: view.room,
         };
         self.answer(number, decision);
     }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::desktop::request::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::engine::command::{
-    Command, ConflictPolicy, OFFER_ROWS_LIMIT, PageRequest, SessionCommand,
+    Command, ConflictPolicy, OFFER_ROWS_LIMIT, PageRequest, Room, SessionCommand,
 };
 use crate::engine::event::{
     Event, OfferSummary, Outcome, Progress, SessionEvent, SessionNumber, ShareEvent, TaskEvent,
@@ -173,6 +173,7 @@ impl Model {
                 };
                 if let Some(view) = self.view_mut(number) {
                     view.destination = Some(destination.clone());
+                    view.room = Room::Needed;
                     view.forget_rows();
                     self.ask(Command::Session(
                         number,

@@ -15,8 +15,8 @@ use super::{Desk, Look};
 use crate::config::Settings;
 use crate::desktop::request::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::engine::command::{
-    Command, ConflictPolicy, Decision, NewTask, OnDeadCode, PageRequest, Selection, SessionCommand,
-    ShareCommand, TaskCommand,
+    Command, ConflictPolicy, Decision, NewTask, OnDeadCode, PageRequest, Room, Selection,
+    SessionCommand, ShareCommand, TaskCommand,
 };
 use crate::engine::event::{
     Event, ItemNumber, LeftOut, LeftOutCount, SessionEvent, SessionNumber, ShareEvent, TaskEvent,
@@ -324,6 +324,7 @@ fn an_offer_is_accepted_in_part_and_elsewhere() {
             on_conflict: ConflictPolicy::Replace,
             selection: Selection::Except([3].into()),
             destination: Some(PathBuf::from("/mnt/disk")),
+            room: Room::Needed,
         }
     );
 }
@@ -541,6 +542,28 @@ fn a_share_that_fails_at_once_says_why_what_is_kept_and_what_to_do() {
     desk.asked();
     desk.click("Send again: Sending report.pdf and 1 more");
     assert_eq!(shared_paths(&mut desk).len(), 2);
+}
+
+#[test]
+fn what_seems_not_to_fit_is_taken_where_the_person_wants_to_try() {
+    let mut desk = Desk::usual();
+    looking(&mut desk);
+    paired(&mut desk, 1, "Ada");
+    desk.tell(offer(1, Some(0)));
+    desk.run();
+    desk.asked();
+    desk.click("Accept");
+    assert!(
+        desk.asked()
+            .iter()
+            .all(|command| !matches!(command, Command::Session(_, SessionCommand::Decide(_))))
+    );
+    desk.click("Try anyway");
+    desk.click("Accept");
+    let Decision::Accept { room, .. } = decided(&mut desk) else {
+        panic!("declined");
+    };
+    assert_eq!(room, Room::Ignored);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use egui::{Checkbox, Margin, Panel, Rect, RichText, TextEdit, Ui, UiBuilder, vec
 use super::list::{left_out_there_ui, renamed_ui};
 use super::{Column, Scene, back_title_ui, card_ui, page_ui, tall_row_with_end_ui};
 use crate::desktop::request::FolderUse;
-use crate::engine::command::ConflictPolicy;
+use crate::engine::command::{ConflictPolicy, Room};
 use crate::engine::event::{Conflict, OfferRow, OfferSummary, SessionNumber};
 use crate::gui::action::{Action, FilesAction, SessionAction};
 use crate::gui::model::{OfferView, Phase, Session};
@@ -73,7 +73,7 @@ fn answer_ui(ui: &mut Ui, scene: &mut Scene<'_>, offer: OpenOffer<'_>) {
         .inner_margin(Margin::symmetric(0, 8));
     Panel::bottom("answer").frame(frame).show(ui, |ui| {
         let something = offer.view.takes_something(offer.summary);
-        let fits = offer.view.fits(offer.summary) != Some(false);
+        let fits = offer.view.may_go(offer.summary);
         Column::of(ui).show(ui, |ui| {
             ui.horizontal_wrapped(|ui| {
                 let decline = Button::new(text::DECLINE).icon(Icon::Cross).response_ui(ui);
@@ -147,6 +147,14 @@ fn place_ui(ui: &mut Ui, scene: &mut Scene<'_>, offer: OpenOffer<'_>, session: &
                 (Icon::Warning, palette.bad)
             };
             sign_ui(ui, icon, color, &text::room(free, fits));
+            if !fits && offer.view.room == Room::Needed {
+                let anyway = Button::new(text::TRY_ANYWAY).weight(Weight::Plain);
+                if anyway.show_ui(ui) {
+                    scene
+                        .actions
+                        .push(Action::Session(offer.number, SessionAction::IgnoreRoom));
+                }
+            }
         }
         if offer.summary.kept > 0 {
             sign_ui(

@@ -293,7 +293,7 @@ const NO_SPACE: Words = Words::by_role(
     ),
     (
         "There is not enough room in the folder you chose",
-        "Make room, or choose another folder with -o",
+        "Make room, choose another folder with -o, or try even so with --ignore-free-space",
     ),
 )
 .of_file("there is not enough room for it");

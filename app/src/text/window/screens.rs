@@ -354,6 +354,9 @@ pub fn offers_wait(number: usize) -> String {
     count(number as u64, "offer waits", "offers wait")
 }
 
+/// A button: a disk may have more room than it says.
+pub const TRY_ANYWAY: &str = "Try anyway";
+
 /// How much room the destination has, and whether the offer fits.
 #[must_use]
 pub fn room(free: u64, fits: bool) -> String {

@@ -9,7 +9,7 @@ use fardrop_shared::offer::{CheckedManifest, LeftOutCount, PlacedManifest};
 use fardrop_shared::wire::peer::DeclineReason;
 use rand::rngs::OsRng;
 
-use super::decision::{Answer, Decide, Decision, ReceiveOptions, ScannedOffer};
+use super::decision::{Answer, Decide, Decision, ReceiveOptions, Room, ScannedOffer};
 use super::offered::Offered;
 use super::renamed::renamed;
 use super::scan::DestinationScan;
@@ -25,6 +25,7 @@ pub(super) struct Taken {
     pub(super) scan: Arc<DestinationScan>,
     pub(super) acceptance: Acceptance,
     pub(super) destination: PathBuf,
+    /// Bytes that it has to fit into, if that is asked for.
     pub(super) free_space: Option<u64>,
 }
 
@@ -65,9 +66,10 @@ pub(super) async fn ask(
                 on_conflict,
                 selection,
                 destination,
+                room,
             }) => match destination.filter(|folder| *folder != scanned.destination) {
-                Some(folder) => (folder, Some((on_conflict, selection))),
-                None => return take(scanned, on_conflict, selection, alive).await,
+                Some(folder) => (folder, Some((on_conflict, selection, room))),
+                None => return take(scanned, on_conflict, selection, room, alive).await,
             },
             Answer::Elsewhere(folder) => (folder, None),
         };
@@ -75,8 +77,8 @@ pub(super) async fn ask(
             Ok(other) => {
                 scanned = other;
                 person.see(&scanned.offer());
-                if let Some((on_conflict, selection)) = accepted {
-                    return take(scanned, on_conflict, selection, alive).await;
+                if let Some((on_conflict, selection, room)) = accepted {
+                    return take(scanned, on_conflict, selection, room, alive).await;
                 }
             }
             Err(error) => refused = Some(error),
@@ -141,7 +143,7 @@ async fn scan(
             renamed: Arc::new(renamed(&manifest, None)),
             manifest: Arc::new(manifest),
             scan: Arc::new(scan),
-            free_space: free_space(&destination).ok(),
+            free_space: free_space(&destination),
             destination,
         })
     });
@@ -153,6 +155,7 @@ async fn take(
     scanned: Scanned,
     on_conflict: ConflictPolicy,
     selection: Selection,
+    room: Room,
     alive: &Alive,
 ) -> Result<Taken, TransferError> {
     let offered = Arc::clone(&scanned.manifest);
@@ -164,6 +167,6 @@ async fn take(
         scan: scanned.scan,
         acceptance: acceptance.await?,
         destination: scanned.destination,
-        free_space: scanned.free_space,
+        free_space: scanned.free_space.filter(|_| room == Room::Needed),
     })
 }

@@ -104,6 +104,16 @@ impl ConflictMap {
     }
 }
 
+/// Whether what is taken has to fit into the room that the file system says it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Room {
+    /// It has, or nothing is taken.
+    #[default]
+    Needed,
+    /// The person wants to try even so: a file system may say less than it has.
+    Ignored,
+}
+
 /// A person's decision about an offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
@@ -115,6 +125,8 @@ pub enum Decision {
         selection: Selection,
         /// Another folder than the one that was said before, if any.
         destination: Option<PathBuf>,
+        /// Whether it has to fit.
+        room: Room,
     },
     /// Refuse it; the sender is told.
     Decline,
@@ -128,6 +140,7 @@ impl Decision {
             on_conflict,
             selection: Selection::All,
             destination: None,
+            room: Room::Needed,
         }
     }
 }

@@ -47,7 +47,7 @@ use crate::disk::Destination;
 use crate::link::{CloseCode, Link, LinkError, LinkHandle};
 
 pub use self::decision::{
-    Answer, Conflict, ConflictMap, Decide, Decision, OnLeftOut, ReceiveOptions, ScannedOffer,
+    Answer, Conflict, ConflictMap, Decide, Decision, OnLeftOut, ReceiveOptions, Room, ScannedOffer,
 };
 pub(crate) use self::selection::folders_of;
 pub use self::selection::{ConflictPolicy, Selection};

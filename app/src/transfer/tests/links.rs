@@ -204,6 +204,7 @@ async fn a_link_to_what_was_not_taken_is_told_at_both_ends() {
         on_conflict: ConflictPolicy::Skip,
         selection: Selection::Except([one.unwrap()].into()),
         destination: None,
+        room: Room::Needed,
     });
     let (sent, received) = cross_over(Link::pair(), offer, to.path(), decision).await;
     let (sent, received) = (sent.unwrap(), received.unwrap());

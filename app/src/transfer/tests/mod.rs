@@ -410,6 +410,7 @@ async fn part_of_an_offer_can_be_taken() {
         on_conflict: ConflictPolicy::Skip,
         selection: Selection::Except([1, 3].into()),
         destination: None,
+        room: Room::Needed,
     });
     let (sent, received) = cross_over(Link::pair(), offer, to.path(), decision).await;
     assert_eq!(received.unwrap().files, 2);
