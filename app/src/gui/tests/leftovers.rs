@@ -45,7 +45,7 @@ fn what_was_interrupted_is_a_line_that_leads_to_a_list() {
         assert!(desk.says(said), "{said}");
     }
     // Where its disk is not connected, it is not begun anew beside it.
-    assert!(desk.says("which is not there now") && !desk.says("Resume: From Grace"));
+    assert!(desk.says("which is not there now") && !desk.says("Resume: a.iso"));
     desk.press(Key::Escape);
     assert!(desk.says(LINE));
 }
@@ -134,7 +134,7 @@ fn nothing_is_removed_before_the_person_has_said_so() {
     let mut desk = Desk::usual();
     interrupted(&mut desk);
     show(&mut desk, Screen::Leftovers);
-    desk.click("Remove: From Ada's laptop");
+    desk.click("Remove: report.pdf and more from Ada's laptop");
     assert!(
         desk.says(
             "600.0 MB in 1 unfinished file are removed from ~/Downloads. Finished files stay."
@@ -155,8 +155,8 @@ fn everything_is_reached_by_tab() {
     let order = tab_order(&mut desk);
     for button in [
         "Back",
-        "Resume: From Ada's laptop",
-        "Remove: From Ada's laptop",
+        "Resume: report.pdf and more from Ada's laptop",
+        "Remove: report.pdf and more from Ada's laptop",
         "Remove: From transfers that are not recorded",
     ] {
         assert!(
@@ -164,7 +164,7 @@ fn everything_is_reached_by_tab() {
             "{button}: {order:?}"
         );
     }
-    desk.tab_to("Resume: From Ada's laptop");
+    desk.tab_to("Resume: report.pdf and more from Ada's laptop");
     desk.press(Key::Enter);
     assert_eq!(desk.focused().as_deref(), Some(crate::text::CODE_LABEL));
 }

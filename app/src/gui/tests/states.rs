@@ -222,7 +222,7 @@ fn elsewhere() -> Vec<State> {
         still("remove-leftover", |desk| {
             interrupted(desk);
             show(desk, Screen::Leftovers);
-            desk.click("Remove: From Ada's laptop");
+            desk.click("Remove: report.pdf and more from Ada's laptop");
         }),
         still("settings", |desk| show(desk, Screen::Settings)),
         still("network", |desk| show(desk, Screen::Network)),
@@ -299,7 +299,7 @@ pub(super) fn interrupted(desk: &mut Desk) {
 pub(super) fn resuming(desk: &mut Desk) {
     interrupted(desk);
     show(desk, Screen::Leftovers);
-    desk.click("Resume: From Ada's laptop");
+    desk.click("Resume: report.pdf and more from Ada's laptop");
 }
 
 /// Turns to a screen.

@@ -86,6 +86,7 @@ fn kept_ui(ui: &mut Ui, scene: &mut Scene<'_>, kept: &Kept) {
         Some(receive) => text::from_device(&receive.device),
         None => text::LEFTOVERS_UNKNOWN.to_owned(),
     };
+    let called = text::leftover_called(kept);
     card_ui(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE_TIGHT;
         ui.horizontal(|ui| {
@@ -106,7 +107,7 @@ fn kept_ui(ui: &mut Ui, scene: &mut Scene<'_>, kept: &Kept) {
                 let resume = Button::new(text::RESUME)
                     .icon(Icon::Play)
                     .weight(Weight::Plain)
-                    .described(text::button_of(text::RESUME, &title));
+                    .described(text::button_of(text::RESUME, &called));
                 if resume.show_ui(ui) {
                     let resume = LeftoversAction::Resume(number);
                     scene.actions.push(Action::Leftovers(resume));
@@ -115,7 +116,7 @@ fn kept_ui(ui: &mut Ui, scene: &mut Scene<'_>, kept: &Kept) {
             let remove = Button::new(text::REMOVE_LEFTOVER)
                 .icon(Icon::Cross)
                 .weight(Weight::Plain)
-                .described(text::button_of(text::REMOVE_LEFTOVER, &title));
+                .described(text::button_of(text::REMOVE_LEFTOVER, &called));
             if remove.show_ui(ui) {
                 let remove = LeftoversAction::Remove(Box::new(kept.clone()));
                 scene.actions.push(Action::Leftovers(remove));

@@ -79,6 +79,17 @@ pub fn leftover_place(kept: &Kept, folder: &str) -> String {
 /// What a code is typed for.
 #[must_use]
 pub fn resuming(receive: &Unfinished) -> String {
+    format!("Going on with {}", called(receive))
+}
+
+/// What one of the list is called, to a screen reader: two may be from the same machine.
+#[must_use]
+pub fn leftover_called(kept: &Kept) -> String {
+    let unknown = || LEFTOVERS_UNKNOWN.to_owned();
+    kept.receive.as_ref().map_or_else(unknown, called)
+}
+
+fn called(receive: &Unfinished) -> String {
     let first = receive.names.first();
     let what = first.map_or_else(
         || count(receive.files, "file", "files"),
@@ -86,8 +97,5 @@ pub fn resuming(receive: &Unfinished) -> String {
     );
     let more = receive.names.len().saturating_sub(1);
     let more = if more == 0 { "" } else { " and more" };
-    format!(
-        "Going on with {what}{more} from {}",
-        super::device(&receive.device)
-    )
+    format!("{what}{more} from {}", super::device(&receive.device))
 }
