@@ -14,6 +14,8 @@
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod contents;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod interruptions;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod places;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod plan;
