@@ -51,7 +51,11 @@ impl Place {
     /// A sender, and the code that it shows.
     fn send(&self) -> Result<(Peer, String)> {
         let command = PeerCommand::send(&self.rendezvous, &self.path("photos"))?;
-        let mut sender = command.arg("--name").arg("Ada's laptop").start()?;
+        let command = command.arg("--name").arg("Ada's laptop");
+        // A sender that remembers is known again when it is started anew.
+        let memory = self.path("memory of the sender");
+        let command = command.env("FARDROP_MEMORY", &memory.to_string_lossy());
+        let mut sender = command.start()?;
         let code = sender.code()?;
         Ok((sender, code))
     }
