@@ -20,6 +20,9 @@ const POINT_VARIABLE: &str = "FARDROP_CRASH_POINT";
 /// Points that fail before a test gives up: one that fails is told at once, and does not hide the next.
 const MOST_FAILED: u32 = 20;
 
+/// After how many points it is said how far a test is.
+const TOLD: u32 = 100;
+
 /// What may be sent twice, in parts of the whole.
 const SENT_TWICE: f64 = 0.03;
 
@@ -90,7 +93,13 @@ pub(crate) fn check_points(kind: Kind, victim: Victim, points: u32) -> Result<()
             let call = 1 + u32::try_from(u64::from(index) * u64::from(all) / u64::from(wanted))?;
             let checked = (victim.check)(&mut share, Point { seed, call });
             match checked {
-                Ok(Some(name)) => *names.entry(name).or_default() += 1,
+                Ok(Some(name)) => {
+                    *names.entry(name).or_default() += 1;
+                    let killed = names.values().sum::<u32>();
+                    if killed.is_multiple_of(TOLD) {
+                        tell(&format!("{case}: {killed} of {points} so far, seed {seed}"))?;
+                    }
+                }
                 Ok(None) => {}
                 Err(error) => {
                     tell(&format!(
