@@ -73,7 +73,10 @@ impl Line {
     }
 
     fn send(&self, file: &std::path::Path) -> Result<(Peer, String)> {
+        // A machine that remembers itself, as a person's does.
+        let memory = self.work.path().join("memory");
         let mut sender = PeerCommand::send(&self.rendezvous, file)?
+            .env("FARDROP_MEMORY", memory.to_str().context("an odd name")?)
             .within(&self.far)
             .start()?;
         let code = sender.code()?;

@@ -132,7 +132,7 @@ impl Place {
         };
         // Images in memory: what is tested is the order of what is written, not a disk.
         let work = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
-        for folder in ["out", "in", "image"] {
+        for folder in ["out", "in", "image", "memory"] {
             fs::create_dir(work.path().join(folder))?;
         }
         let place = Self {
@@ -171,6 +171,12 @@ impl Place {
         self.work.path().join("out/tree")
     }
 
+    /// Where a machine keeps what it remembers.
+    pub(crate) fn memory(&self, of: &str) -> Result<String> {
+        let folder = self.work.path().join("memory").join(of);
+        Ok(folder.to_str().context("an odd name")?.to_owned())
+    }
+
     /// What is in the destination before anything is received.
     pub(crate) fn before(&self) -> PathBuf {
         self.work.path().join("before")
@@ -190,7 +196,8 @@ impl Place {
                 fs::remove_file(&path)?;
             }
         }
-        self.run("cp -a $DIR/before/. $DIR/in\nsync -f $DIR/in")?;
+        // What a receiver knows of an earlier point is not of this folder.
+        self.run("rm -rf $DIR/memory/receiver\ncp -a $DIR/before/. $DIR/in\nsync -f $DIR/in")?;
         Ok(())
     }
 

@@ -30,15 +30,19 @@ impl<'a> Share<'a> {
         }
     }
 
-    /// A command that sends everything.
+    /// A command that sends everything, from a machine that remembers itself, as a person's does.
     pub(crate) fn send(&self) -> Result<PeerCommand> {
-        let command = PeerCommand::new("send")?.arg(self.place.out());
+        let command = PeerCommand::new("send")?
+            .arg(self.place.out())
+            .env("FARDROP_MEMORY", &self.place.memory("sender")?);
         Ok(command.within(&self.place.namespace))
     }
 
     /// A command that receives under this code.
     pub(crate) fn receive(&self, code: &str) -> Result<PeerCommand> {
-        let command = PeerCommand::new("receive")?.into_folder(&self.place.folder());
+        let command = PeerCommand::new("receive")?
+            .into_folder(&self.place.folder())
+            .env("FARDROP_MEMORY", &self.place.memory("receiver")?);
         Ok(command.arg("--yes").arg(code).within(&self.place.namespace))
     }
 
