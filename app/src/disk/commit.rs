@@ -50,7 +50,12 @@ pub enum Content {
         others: OthersAccess,
     },
     /// In a file that was there before. Who wrote it may not have waited for the disk.
-    There(ExistingFile),
+    There {
+        /// The file.
+        file: ExistingFile,
+        /// A part of it, which is of no use any more.
+        part: Option<PartFile>,
+    },
 }
 
 /// What became of one file of a batch.
@@ -162,14 +167,20 @@ struct NamedFile {
 /// Gives a file that is on disk its name.
 fn finish(finished: Finished, sealed: io::Result<()>) -> io::Result<NamedFile> {
     match finished.content {
-        Content::There(there) => sealed.map(|()| NamedFile {
-            name: finished.name,
-            origin: Origin::There {
-                bytes: there.length(),
-            },
-            folder: there.into_folder(),
-            owned: false,
-        }),
+        Content::There { file, part } => {
+            sealed?;
+            if let Some(Err(error)) = part.map(PartFile::discard) {
+                tracing::debug!(%error, "a part of what is here could not be removed");
+            }
+            Ok(NamedFile {
+                name: finished.name,
+                origin: Origin::There {
+                    bytes: file.length(),
+                },
+                folder: file.into_folder(),
+                owned: false,
+            })
+        }
         Content::Part {
             part,
             replace,
@@ -212,7 +223,7 @@ impl Finished {
     /// Everything but the name.
     fn seal(&self) -> io::Result<()> {
         match &self.content {
-            Content::There(there) => there.sync(),
+            Content::There { file, .. } => file.sync(),
             Content::Part {
                 part,
                 replace,

@@ -6,6 +6,8 @@
 use std::fs::{File, Metadata};
 use std::io;
 
+use super::platform;
+
 /// Fewer bytes in holes than this are not looked for: file systems save some in their own records.
 const LEAST_HOLES: u64 = 64 * 1024;
 /// Zeros hashed at once: they stay in a processor's nearest memory but one.
@@ -70,20 +72,23 @@ pub(super) fn next_run(file: &File, position: u64, end: u64) -> io::Result<Run> 
 ///
 /// # Errors
 /// What the system says.
-pub(super) fn clear(file: &mut File, start: u64, end: u64) -> io::Result<()> {
-    use std::io::{Read, Seek, SeekFrom, Write};
+pub(super) fn clear(file: &File, start: u64, end: u64) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{FallocateFlags, fallocate};
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        if fallocate(&*file, flags, start, end - start).is_ok() {
+        if fallocate(file, flags, start, end - start).is_ok() {
             return Ok(());
         }
     }
-    file.seek(SeekFrom::Start(start))?;
-    let mut zeros = io::repeat(0).take(end - start);
-    io::copy(&mut zeros, file)?;
-    file.flush()
+    let zeros = vec![0; ZEROS];
+    let mut position = start;
+    while position < end {
+        let piece = (end - position).min(ZEROS as u64);
+        platform::write_all_at(file, &zeros[..piece as usize], position)?;
+        position += piece;
+    }
+    Ok(())
 }
 
 /// Takes `length` zeros into a hash; `false` soon after `go_on` says no, and then the hash is of no use.
@@ -115,8 +120,8 @@ mod tests {
         let path = folder.join("file");
         std::fs::write(&path, [b'x'; 100_000]).expect("it writes");
         let options = File::options().read(true).write(true).open(&path);
-        let mut file = options.expect("it opens");
-        clear(&mut file, 10, 90_000).expect("it clears");
+        let file = options.expect("it opens");
+        clear(&file, 10, 90_000).expect("it clears");
         let read = std::fs::read(&path).expect("it reads");
         assert_eq!(read.len(), 100_000);
         let zeros = read.iter().filter(|byte| **byte == 0).count();

@@ -10,6 +10,7 @@ use fardrop_shared::offer::ModifiedTime;
 
 use super::folders::Folder;
 use super::part::PartFile;
+use super::place::PartOwner;
 use super::platform::{self, Access};
 use super::{place, system_links};
 
@@ -89,11 +90,11 @@ pub fn is_without_links(error: &io::Error) -> bool {
 pub fn copy(
     from: Spot<'_>,
     into: &Folder,
-    place: &SafeName<'_>,
+    (owner, place): (PartOwner, &SafeName<'_>),
     go_on: &dyn Fn() -> bool,
 ) -> io::Result<PartFile> {
     let mut file = open(from)?;
-    let mut part = PartFile::create(into, place)?;
+    let mut part = PartFile::create(into, owner, place)?;
     loop {
         if !go_on() {
             part.discard()?;

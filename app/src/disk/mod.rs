@@ -28,8 +28,8 @@ pub use holes::{Run, hash_zeros};
 pub use links::{
     Spot, copy, is_second_name, is_without_links, make_link, make_second_name, same_content,
 };
-pub use part::{ExistingFile, PartFile};
-pub use place::{free_space, has_part, part_name};
+pub use part::{ExistingFile, KeptBytes, PartFile};
+pub use place::{PartOwner, free_space, has_part};
 pub(crate) use platform::is_without_locks;
 pub use probe::name_rules;
 pub use reader::{Source, SourceReader};

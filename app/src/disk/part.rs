@@ -1,17 +1,17 @@
 //! A part file: what a file is while it is not yet whole, verified and on disk.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use cap_std::fs::Dir;
 use fardrop_shared::name::SafeName;
 use fardrop_shared::offer::{ModifiedTime, OthersAccess};
-use fardrop_shared::transfer::Claim;
 
 use super::folders::Folder;
 use super::holes;
-use super::place;
+use super::place::{self, PartOwner};
 use super::platform::{self, Access, FinalMode, Stage};
 
 /// Bytes read at once when what was kept is hashed.
@@ -23,7 +23,9 @@ const HASH_PIECE: usize = 256 * 1024;
 pub struct PartFile {
     folder: Folder,
     name: String,
-    file: File,
+    file: Arc<File>,
+    /// Where the next bytes go.
+    position: u64,
     /// Whether the next transfer of the same path can find and lock it.
     findable: bool,
 }
@@ -31,13 +33,13 @@ pub struct PartFile {
 impl PartFile {
     /// A new part file for the entry with this path, in `folder`, the folder it will be in.
     ///
-    /// One of ours that is there already is used, emptied. Where another receiver holds that, or the file
+    /// One of ours that is there already is used, and keeps what it has until that is written over. Where another receiver holds that, or the file
     /// system has no locks to tell by, the new one has a random name.
     ///
     /// # Errors
     /// What the system says when a file is made.
-    pub fn create(folder: &Folder, path: &SafeName<'_>) -> io::Result<Self> {
-        if let Some(part) = Self::create_named(folder, path)? {
+    pub fn create(folder: &Folder, owner: PartOwner, path: &SafeName<'_>) -> io::Result<Self> {
+        if let Some(part) = Self::create_named(folder, &owner.part_name(path))? {
             return Ok(part);
         }
         let name = place::spare_part_name();
@@ -57,22 +59,21 @@ impl PartFile {
     }
 
     /// The part file under the name that the next transfer will look for; `None` where it is not to be had.
-    fn create_named(folder: &Folder, path: &SafeName<'_>) -> io::Result<Option<Self>> {
+    fn create_named(folder: &Folder, name: &str) -> io::Result<Option<Self>> {
         /// A name that somebody else keeps putting there is left to them.
         const TRIES: usize = 2;
-        let name = place::part_name(path);
         for _ in 0..TRIES {
-            match platform::create_private(folder.dir(), &name) {
+            match platform::create_private(folder.dir(), name) {
                 Ok(file) => {
                     return match lock(&file) {
-                        Ok(Lock::Had) => Ok(Some(Self::new(folder, name, file))),
+                        Ok(Lock::Had) => Ok(Some(Self::new(folder, name.to_owned(), file))),
                         Ok(Lock::HeldByAnother) => Ok(None),
                         Ok(Lock::Unsupported) => {
-                            folder.dir().remove_file(&name)?;
+                            folder.dir().remove_file(name)?;
                             Ok(None)
                         }
                         Err(error) => {
-                            folder.dir().remove_file(&name)?;
+                            folder.dir().remove_file(name)?;
                             Err(error)
                         }
                     };
@@ -80,11 +81,8 @@ impl PartFile {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
-            match Self::take(folder, &name)? {
-                Taken::Part(part) => {
-                    part.file.set_len(0)?;
-                    return Ok(Some(part));
-                }
+            match Self::take(folder, name)? {
+                Taken::Part(part) => return Ok(Some(part)),
                 Taken::Held => return Ok(None),
                 Taken::Nothing => {}
             }
@@ -99,8 +97,12 @@ impl PartFile {
     ///
     /// # Errors
     /// What the system says.
-    pub fn reopen(folder: &Folder, path: &SafeName<'_>) -> io::Result<Option<Self>> {
-        let Taken::Part(part) = Self::take(folder, &place::part_name(path))? else {
+    pub fn reopen(
+        folder: &Folder,
+        owner: PartOwner,
+        path: &SafeName<'_>,
+    ) -> io::Result<Option<Self>> {
+        let Taken::Part(part) = Self::take(folder, &owner.part_name(path))? else {
             return Ok(None);
         };
         // The system says once that it could not write something, and to whoever asks first. It is asked
@@ -139,7 +141,8 @@ impl PartFile {
         Self {
             folder: folder.clone(),
             name,
-            file,
+            file: Arc::new(file),
+            position: 0,
             findable: true,
         }
     }
@@ -158,13 +161,36 @@ impl PartFile {
         Ok(self.file.metadata()?.len())
     }
 
-    /// Makes it `length` bytes long, no more than it has, with the next write at that end.
+    /// Lengths of what it has that are worth a proof, of the first `most` bytes and of shorter prefixes: longest
+    /// first, each more than 0.
     ///
     /// # Errors
     /// What the system says.
-    pub fn resume_at(&mut self, length: u64) -> io::Result<()> {
-        self.file.set_len(length)?;
-        self.file.seek(SeekFrom::Start(length))?;
+    pub fn lengths(&self, most: u64) -> io::Result<Vec<u64>> {
+        let mut lengths = checkpoints(self.length()?.min(most));
+        lengths.reverse();
+        Ok(lengths)
+    }
+
+    /// What it has now, to be read while more is written to it.
+    #[must_use]
+    pub fn kept(&self) -> KeptBytes {
+        KeptBytes(Arc::clone(&self.file))
+    }
+
+    /// Has the next bytes go to `position`.
+    pub const fn seek(&mut self, position: u64) {
+        self.position = position;
+    }
+
+    /// Cuts what is behind the first `length` bytes, if it has more.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn cut(&self, length: u64) -> io::Result<()> {
+        if self.length()? > length {
+            self.file.set_len(length)?;
+        }
         Ok(())
     }
 
@@ -173,7 +199,9 @@ impl PartFile {
     /// # Errors
     /// What the system says.
     pub fn write(&mut self, data: &[u8]) -> io::Result<()> {
-        self.file.write_all(data)
+        platform::write_all_at(&self.file, data, self.position)?;
+        self.position += data.len() as u64;
+        Ok(())
     }
 
     /// Leaves a hole of `length` bytes at the present position, and goes behind it. Where the file system has none,
@@ -182,67 +210,28 @@ impl PartFile {
     /// # Errors
     /// What the system says.
     pub fn write_hole(&mut self, length: u64) -> io::Result<()> {
-        let start = self.file.stream_position()?;
-        let end = start.saturating_add(length);
-        let there = self.file.metadata()?.len();
-        if there > start {
-            holes::clear(&mut self.file, start, there.min(end))?;
+        let end = self.position.saturating_add(length);
+        let there = self.length()?;
+        if there > self.position {
+            holes::clear(&self.file, self.position, there.min(end))?;
         }
         if there < end {
             self.file.set_len(end)?;
         }
-        self.file.seek(SeekFrom::Start(end))?;
+        self.position = end;
         Ok(())
     }
 
-    /// Writes what is left of `source` at the present position; gives how much that was.
+    /// Writes what is left of `source` from the beginning on, or from where that was done before, and cuts what is
+    /// behind it; gives how much that was.
     ///
     /// # Errors
     /// What the system says.
     pub fn copy_from(&mut self, source: &mut io::Take<&mut File>) -> io::Result<u64> {
-        io::copy(source, &mut self.file)
-    }
-
-    /// The hash of the first `length` bytes, to be gone on with.
-    ///
-    /// # Errors
-    /// What the system says; [`io::ErrorKind::UnexpectedEof`] where it is shorter than `length`, and
-    /// [`io::ErrorKind::Interrupted`] soon after `go_on` says no.
-    pub fn hash_prefix(
-        &mut self,
-        length: u64,
-        go_on: &dyn Fn() -> bool,
-    ) -> io::Result<blake3::Hasher> {
-        let mut hasher = blake3::Hasher::new();
-        self.file.seek(SeekFrom::Start(0))?;
-        hash_up_to(&mut self.file, &mut hasher, length, go_on)?;
-        Ok(hasher)
-    }
-
-    /// Proof of what is here: claims of the first `most` bytes and of shorter prefixes, longest
-    /// first, and the hash of the longest, to be gone on with. Reads the file once.
-    ///
-    /// # Errors
-    /// What the system says; [`io::ErrorKind::Interrupted`] soon after `go_on` says no.
-    pub fn claims(
-        &mut self,
-        most: u64,
-        go_on: &dyn Fn() -> bool,
-    ) -> io::Result<(Vec<Claim>, blake3::Hasher)> {
-        let length = self.length()?.min(most);
-        let mut hasher = blake3::Hasher::new();
-        let mut claims = Vec::new();
-        self.file.seek(SeekFrom::Start(0))?;
-        for checkpoint in checkpoints(length) {
-            let missing = checkpoint - hasher.count();
-            hash_up_to(&mut self.file, &mut hasher, missing, go_on)?;
-            claims.push(Claim {
-                length: checkpoint,
-                hash: hasher.finalize().into(),
-            });
-        }
-        claims.reverse();
-        Ok((claims, hasher))
+        let copied = io::copy(source, &mut &*self.file)?;
+        self.position += copied;
+        self.cut(self.position)?;
+        Ok(copied)
     }
 
     /// Everything but the name: the mode, the time, and the bytes on disk.
@@ -395,22 +384,47 @@ fn checkpoints(length: u64) -> Vec<u64> {
     checkpoints
 }
 
+/// What a part had when it was found.
+#[derive(Debug)]
+pub struct KeptBytes(Arc<File>);
+
+impl KeptBytes {
+    /// The BLAKE3 of the first bytes, for each of `lengths`, which are given longest first. Reads them once.
+    ///
+    /// # Errors
+    /// What the system says; [`io::ErrorKind::Interrupted`] soon after `go_on` says no.
+    pub fn hashes(
+        &self,
+        lengths: &[u64],
+        go_on: &dyn Fn() -> bool,
+    ) -> io::Result<Vec<blake3::Hash>> {
+        let mut hasher = blake3::Hasher::new();
+        let mut hashes = Vec::with_capacity(lengths.len());
+        for length in lengths.iter().rev() {
+            hash_up_to(&self.0, &mut hasher, *length, go_on)?;
+            hashes.push(hasher.finalize());
+        }
+        hashes.reverse();
+        Ok(hashes)
+    }
+}
+
+/// Has `hasher`, which has as many bytes of `file` as it counts, go on up to `end`.
 fn hash_up_to(
-    file: &mut File,
+    file: &File,
     hasher: &mut blake3::Hasher,
-    length: u64,
+    end: u64,
     go_on: &dyn Fn() -> bool,
 ) -> io::Result<()> {
     let mut piece = vec![0; HASH_PIECE];
-    let mut left = length;
-    while left > 0 {
+    while hasher.count() < end {
         if !go_on() {
             return Err(io::ErrorKind::Interrupted.into());
         }
+        let left = end - hasher.count();
         let part = &mut piece[..left.min(HASH_PIECE as u64) as usize];
-        file.read_exact(part)?;
+        platform::read_exact_at(file, part, hasher.count())?;
         hasher.update(part);
-        left -= part.len() as u64;
     }
     Ok(())
 }
@@ -445,17 +459,14 @@ impl ExistingFile {
         self.length
     }
 
-    /// The claim that it is as many bytes as it was opened with, of this content.
+    /// The BLAKE3 of as many bytes as it was opened with.
     ///
     /// # Errors
     /// [`io::ErrorKind::Interrupted`] soon after `go_on` says no, else what the system says.
-    pub fn claim(&mut self, go_on: &dyn Fn() -> bool) -> io::Result<Claim> {
+    pub fn hash(&self, go_on: &dyn Fn() -> bool) -> io::Result<blake3::Hash> {
         let mut hasher = blake3::Hasher::new();
-        hash_up_to(&mut self.file, &mut hasher, self.length, go_on)?;
-        Ok(Claim {
-            length: self.length,
-            hash: hasher.finalize().into(),
-        })
+        hash_up_to(&self.file, &mut hasher, self.length, go_on)?;
+        Ok(hasher.finalize())
     }
 
     /// Returns once its bytes are on disk.

@@ -6,17 +6,32 @@ use fardrop_shared::name::{PART_PREFIX, SafeName};
 
 use super::folders::Folder;
 
-/// The name of the part file for the entry with this relative path. The same path has the same
-/// name in every transfer, so that what was kept is found again.
-#[must_use]
-pub fn part_name(path: &SafeName<'_>) -> String {
-    let hash = blake3::hash(path.as_bytes()).to_hex();
-    format!("{PART_PREFIX}{}.part", &hash.as_str()[..32])
+/// Whose the parts of an offer are: those of one sender and what it shares. Parts of others are neither found nor
+/// touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartOwner([u8; 32]);
+
+impl PartOwner {
+    /// That of an offer with this origin.
+    #[must_use]
+    pub const fn new(origin: [u8; 32]) -> Self {
+        Self(origin)
+    }
+
+    /// The name of the part file for the entry with this relative path. The same path has the same name in every
+    /// transfer of the same origin, so that what was kept is found again, whatever size and time it has by then.
+    #[must_use]
+    pub fn part_name(&self, path: &SafeName<'_>) -> String {
+        let hash = blake3::keyed_hash(&self.0, path.as_bytes()).to_hex();
+        format!("{PART_PREFIX}{}.part", &hash.as_str()[..32])
+    }
 }
 
 /// Bytes that an earlier transfer kept of the entry with this path; `None` without a part file.
-pub fn has_part(folder: &Folder, path: &SafeName<'_>) -> Option<u64> {
-    let metadata = folder.dir().symlink_metadata(part_name(path)).ok()?;
+#[must_use]
+pub fn has_part(folder: &Folder, owner: PartOwner, path: &SafeName<'_>) -> Option<u64> {
+    let name = owner.part_name(path);
+    let metadata = folder.dir().symlink_metadata(name).ok()?;
     metadata.is_file().then(|| metadata.len())
 }
 

@@ -100,7 +100,7 @@ impl SourceReader {
     /// What a failure of the system says about the file.
     pub fn next_run(&mut self) -> Result<Run, FileReason> {
         if !self.sparse {
-            return Ok(Run::Data(self.left()));
+            return Ok(Run::Data(self.size - self.position));
         }
         if self.position < self.data_end {
             return Ok(Run::Data(self.data_end - self.position));
@@ -135,21 +135,17 @@ impl SourceReader {
         Ok(())
     }
 
-    /// Bytes from the present position to the end.
-    #[must_use]
-    pub const fn left(&self) -> u64 {
-        self.size - self.position
-    }
-
-    /// Checks, after the last byte, that what was read is all of the file, and that it was the same all the time:
-    /// `digest` is the BLAKE3 of all of it. Reads it again where only the system's time of the last change has moved.
+    /// Checks, where reading ended, that what was read is the same all the time: `digest` is the BLAKE3 of everything
+    /// from `start` to here, and here is the end of the file if nothing is left. Reads it again where only the
+    /// system's time of the last change has moved.
     ///
     /// # Errors
     /// [`FileReason::WrongSize`] if more bytes follow: of some files (in `/proc`, on some network file systems) the
     /// system says a length that is not theirs. [`FileReason::FileChanged`] where its length, time or content is
     /// another, or it is no file any more, and soon after `go_on` says no; else why it cannot be read.
-    pub fn check_whole(
+    pub fn check_read(
         &mut self,
+        start: u64,
         digest: blake3::Hash,
         go_on: &dyn Fn() -> bool,
     ) -> Result<(), FileReason> {
@@ -160,7 +156,7 @@ impl SourceReader {
         }
         self.changed = changed;
         for _ in 0..PROOFS {
-            if self.hash_again(go_on)? != digest {
+            if self.hash_again(start, go_on)? != digest {
                 break;
             }
             let changed = self.check()?;
@@ -171,24 +167,30 @@ impl SourceReader {
         Err(FileReason::FileChanged)
     }
 
-    /// The BLAKE3 of all of it as it is now.
-    fn hash_again(&mut self, go_on: &dyn Fn() -> bool) -> Result<blake3::Hash, FileReason> {
-        self.seek(0)?;
+    /// The BLAKE3 of what is from `start` to the present position now.
+    fn hash_again(
+        &mut self,
+        start: u64,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<blake3::Hash, FileReason> {
+        let end = self.position;
+        self.seek(start)?;
         let mut hasher = blake3::Hasher::new();
         let mut piece = vec![0; PIECE];
-        while self.left() > 0 {
+        while self.position < end {
             if !go_on() {
                 return Err(FileReason::FileChanged);
             }
             match self.next_run()? {
                 Run::Hole(length) => {
+                    let length = length.min(end - self.position);
                     if !hash_zeros(&mut hasher, length, go_on) {
                         return Err(FileReason::FileChanged);
                     }
                     self.skip_hole(length)?;
                 }
                 Run::Data(length) => {
-                    let length = length.min(PIECE as u64) as usize;
+                    let length = length.min(end - self.position).min(PIECE as u64) as usize;
                     self.read(&mut piece[..length])?;
                     hasher.update(&piece[..length]);
                 }
@@ -199,6 +201,9 @@ impl SourceReader {
     }
 
     fn check_end(&mut self) -> Result<(), FileReason> {
+        if self.position < self.size {
+            return Ok(());
+        }
         loop {
             match self.file.read(&mut [0]) {
                 Ok(0) => return Ok(()),
@@ -292,7 +297,7 @@ mod tests {
             file.set_modified(modified).expect("its time is set");
         }
         reader.read(other)?;
-        reader.check_whole(blake3::hash(&read), &|| true)
+        reader.check_read(0, blake3::hash(&read), &|| true)
     }
 
     fn write_at(path: &Path, place: u64) {

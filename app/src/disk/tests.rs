@@ -11,6 +11,8 @@ use rand::rngs::OsRng;
 
 use super::*;
 
+const OWNER: PartOwner = PartOwner::new([7; 32]);
+
 const TIME: ModifiedTime = ModifiedTime {
     seconds: -1,
     nanos: 250_000_000,
@@ -42,7 +44,7 @@ fn name(path: &str) -> SafeName<'static> {
 fn finished(folders: &mut Folders, path: &str, contents: &[u8], replace: bool) -> Finished {
     let path = name(path);
     let folder = folders.open_or_make(path.parent().as_ref()).unwrap();
-    let mut part = PartFile::create(&folder, &path).unwrap();
+    let mut part = PartFile::create(&folder, OWNER, &path).unwrap();
     part.write(contents).unwrap();
     Finished {
         file: 7,
@@ -171,7 +173,11 @@ fn check_not_taken_for_a_part(spoil: impl FnOnce(&Path)) -> tempfile::TempDir {
     let part = part_in(root.path());
     spoil(&part);
     let folder = folders.open(None).unwrap();
-    assert!(PartFile::reopen(&folder, &name("f")).unwrap().is_none());
+    assert!(
+        PartFile::reopen(&folder, OWNER, &name("f"))
+            .unwrap()
+            .is_none()
+    );
     let one = finished(&mut folders, "f", b"one", false);
     let committed = commit(vec![one], Vec::new());
     let (name, _) = committed[0].outcome.as_ref().unwrap();

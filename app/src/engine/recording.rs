@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::command::{ConflictPolicy, OnLeftOut, ReceiveOptions};
 use super::event::Receipt;
 use super::session::view::TOP_NAMES;
-use crate::disk::part_name;
+use crate::disk::PartOwner;
 use crate::leftovers::{Begun, Options, Places, Recorded};
 use crate::transfer::{ScannedOffer, Standing, Tally};
 
@@ -40,6 +40,7 @@ pub(super) struct SeenOffer(Arc<Mutex<Option<Seen>>>);
 struct Seen {
     folder: PathBuf,
     manifest: Arc<PlacedManifest>,
+    owner: PartOwner,
     on_conflict: ConflictPolicy,
 }
 
@@ -51,6 +52,7 @@ impl SeenOffer {
         *seen = Some(Seen {
             folder: offer.destination.clone(),
             manifest: Arc::clone(&offer.manifest),
+            owner: offer.owner,
             on_conflict: on_conflict.unwrap_or(ConflictPolicy::Skip),
         });
     }
@@ -159,7 +161,7 @@ impl Recording {
             allow_missing: self.on_left_out == OnLeftOut::Allow,
         };
         self.begun = Some(tokio::task::spawn_blocking(move || {
-            let (names, places) = outline(&seen.manifest);
+            let (names, places) = outline(&seen.manifest, seen.owner);
             let begun = Begun {
                 folder: seen.folder,
                 device,
@@ -197,7 +199,7 @@ impl Recording {
 }
 
 /// The names at the top of an offer, and where its part files will be.
-fn outline(manifest: &PlacedManifest) -> (Vec<String>, Places) {
+fn outline(manifest: &PlacedManifest, owner: PartOwner) -> (Vec<String>, Places) {
     let (mut names, mut places) = (Vec::new(), Places::default());
     let mut cursor = manifest.cursor();
     // The rest of a million entries says nothing more.
@@ -215,7 +217,7 @@ fn outline(manifest: &PlacedManifest) -> (Vec<String>, Places) {
         let is_folder = entry.kind == EntryKind::Folder;
         match place.components().next() {
             Some(top) if is_folder || place.parent().is_some() => places.add_folder(top.as_path()),
-            Some(_) | None => places.add_part(part_name(&place)),
+            Some(_) | None => places.add_part(owner.part_name(&place)),
         }
     }
     (names, places)

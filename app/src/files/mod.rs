@@ -13,6 +13,7 @@ mod tests;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use fardrop_shared::offer::{LeftOutCount, LeftOutNames, Manifest};
 
@@ -26,6 +27,7 @@ pub struct OfferSource {
     roots: Vec<Root>,
     left_out: LeftOutCount,
     left_out_names: LeftOutNames,
+    origin: [u8; 32],
 }
 
 /// One of the paths that were given.
@@ -58,6 +60,18 @@ impl OfferSource {
         &self.left_out_names
     }
 
+    /// What a receiver knows this share by, if it comes again.
+    #[must_use]
+    pub const fn origin(&self) -> [u8; 32] {
+        self.origin
+    }
+
+    /// Makes it known to receivers as a share of the installation that has this secret: the same for the same paths,
+    /// and nobody without the secret can tell what paths those are, or say the same.
+    pub fn set_secret(&mut self, secret: &[u8; 32]) {
+        self.origin = origin(secret, &self.roots);
+    }
+
     /// Counts `things` that were named and are not there.
     pub const fn note_missing(&mut self, things: u64) {
         self.left_out.things += things;
@@ -80,6 +94,23 @@ impl OfferSource {
     pub fn contains(&self, path: &Path) -> bool {
         self.roots.iter().any(|root| path.starts_with(&root.path))
     }
+}
+
+/// What a share of these paths is known by.
+fn origin(secret: &[u8; 32], roots: &[Root]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_keyed(secret);
+    for root in roots {
+        let path = root.path.as_os_str().as_encoded_bytes();
+        hasher.update(&(path.len() as u64).to_le_bytes());
+        hasher.update(path);
+    }
+    hasher.finalize().into()
+}
+
+/// A secret that is another in each process, for shares that nothing longer-lived knows.
+fn process_secret() -> &'static [u8; 32] {
+    static SECRET: OnceLock<[u8; 32]> = OnceLock::new();
+    SECRET.get_or_init(rand::random)
 }
 
 /// The bytes under which a name of this system travels; `None` for one that no other system can have.

@@ -20,7 +20,7 @@ use super::large::LargeFolders;
 use super::left_out::left_out_names;
 use super::links::{FoundLink, Links};
 use super::metadata::{holes, is_executable, may_read, modified, others_access};
-use super::{OfferSource, Root, to_bytes};
+use super::{OfferSource, Root, origin, process_secret, to_bytes};
 
 /// Most warnings kept, so that they can be listed: some ten megabytes. The rest are counted.
 const WARNINGS_KEPT: usize = 100_000;
@@ -116,6 +116,7 @@ fn walk(paths: &[PathBuf], stopped: &dyn Fn() -> bool) -> Result<Scanned, ScanEr
     let manifest = manifest.map_err(|limit| walker.large.refuse(limit, entries, iter::empty()))?;
     Ok(Scanned {
         source: OfferSource {
+            origin: origin(process_secret(), &roots),
             manifest,
             roots,
             left_out: walker.left_out,

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-/// Most claims that a receiver makes about one file: prefixes of what it has that end at each quarter, and
-/// at four places near the end, where a power failure may have taken the last bytes.
+/// Most lengths that a receiver names of one file: prefixes of what it has that end at each quarter, and at four
+/// places near the end, where a power failure may have taken the last bytes.
 pub const CLAIMS_LIMIT: usize = 8;
 
-/// Most files of which something is claimed and that the sender has not yet begun. A receiver waits
-/// before it claims more; a sender that is told of more closes.
+/// Most files of which a receiver has said that it has something, and not yet how much of that was proved. A
+/// receiver waits before it says so of more; a sender that is told of more closes.
 pub const CLAIMED_LIMIT: usize = 1024;
 
 /// Most failed files that a side remembers by name and reason; the rest are counted.

@@ -30,12 +30,16 @@ impl Account {
         }
     }
 
-    /// A file of `size` bytes begins, of which the receiver has the first `start`.
-    pub(super) fn begin(&mut self, size: u64, start: u64) {
+    /// A file of `size` bytes begins.
+    pub(super) fn begin(&mut self, size: u64) {
         self.begun.files += 1;
         self.begun.bytes = self.begun.bytes.saturating_add(size);
         self.begun.empty += u32::from(size == 0);
-        self.resumed += start;
+    }
+
+    /// The receiver says that so many bytes of a file that was begun are there already, and right.
+    pub(super) const fn prove(&mut self, bytes: u64) {
+        self.resumed += bytes;
     }
 
     /// Counts bytes of a file that go out.
@@ -48,7 +52,7 @@ impl Account {
         self.holes = self.holes.saturating_add(bytes);
     }
 
-    /// The file that was begun is sent to its end.
+    /// A file that was begun is sent to its end, or was there.
     pub(super) const fn end(&mut self) {
         self.ended += 1;
     }

@@ -1,15 +1,22 @@
 //! The format of a data stream: files, one behind the other.
 //!
 //! ```text
-//! begin  0x01  file u32 LE  start u64 LE     this file follows, from this offset
+//! begin  0x01  file u32 LE  start u64 LE     a run of this file follows, from this offset
 //! data   0x02  length u32 LE  bytes          more of it, at least one byte
-//! end    0x03  digest 32 bytes               it is whole: BLAKE3 of all of it, from offset 0
-//! abort  0x04  reason u8                     it cannot be whole: see FileReason
+//! end    0x03  digest 32 bytes               the run is over: BLAKE3 of all that was in it
+//! abort  0x04  reason u8                     the file cannot be whole: see FileReason
 //! hole   0x05  length u64 LE                 so many bytes of it, at least one, are zero and in a hole
+//! refuse 0x06  file u32 LE  reason u8        this file cannot be whole, and nothing of it follows
 //!
-//! file   = begin (data | hole)* (end | abort)
-//! stream = file*
+//! run    = begin (data | hole)* (end | abort)
+//! stream = (run | refuse)*
 //! ```
+//!
+//! A file that is wanted from its start is one run, and the digest is that of all of it. Of a file of which the
+//! receiver has something, the first run goes from the longest length that it named to the end of the file (there
+//! is none if that is the file's size); what is in front of it is proved by the sender's `Prefix`. Both together
+//! prove the whole. Where less of it is proved than the receiver has, a second run goes from there to where the
+//! first one began.
 //!
 //! The order of frames is checked by [`Receiving`](super::Receiving), not here.
 
@@ -21,6 +28,7 @@ const DATA: u8 = 2;
 const END: u8 = 3;
 const ABORT: u8 = 4;
 const HOLE: u8 = 5;
+const REFUSE: u8 = 6;
 
 /// Bytes in a begin frame.
 pub const BEGIN_LENGTH: usize = 13;
@@ -32,6 +40,8 @@ pub const END_LENGTH: usize = 33;
 pub const ABORT_LENGTH: usize = 2;
 /// Bytes in a hole frame.
 pub const HOLE_LENGTH: usize = 9;
+/// Bytes in a refuse frame.
+pub const REFUSE_LENGTH: usize = 6;
 
 /// The bytes of a begin frame.
 #[must_use]
@@ -72,10 +82,19 @@ pub fn hole(length: u64) -> [u8; HOLE_LENGTH] {
     frame
 }
 
+/// The bytes of a refuse frame.
+#[must_use]
+pub fn refuse(file: u32, reason: FileReason) -> [u8; REFUSE_LENGTH] {
+    let mut frame = [REFUSE; REFUSE_LENGTH];
+    frame[1..5].copy_from_slice(&file.to_le_bytes());
+    frame[5] = reason.to_wire();
+    frame
+}
+
 /// A frame, or a piece of one, as it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame<'a> {
-    /// A file begins.
+    /// A run of a file begins.
     Begin {
         /// Index of its entry.
         file: u32,
@@ -89,13 +108,20 @@ pub enum Frame<'a> {
         /// How many, at least 1.
         length: u64,
     },
-    /// It is whole.
+    /// The run is over.
     End {
-        /// BLAKE3 of all of it.
+        /// BLAKE3 of all that was in it.
         digest: [u8; 32],
     },
     /// It cannot be whole.
     Abort {
+        /// Why.
+        reason: FileReason,
+    },
+    /// A file of which no run is open cannot be whole.
+    Refuse {
+        /// Index of its entry.
+        file: u32,
         /// Why.
         reason: FileReason,
     },
@@ -145,6 +171,7 @@ impl FrameDecoder {
             END => END_LENGTH,
             ABORT => ABORT_LENGTH,
             HOLE => HOLE_LENGTH,
+            REFUSE => REFUSE_LENGTH,
             _ => return Err(Violation("an unknown kind of frame")),
         };
         let Some(header) = self.fill(input, length) else {
@@ -159,8 +186,11 @@ impl FrameDecoder {
                 digest: array(&header[1..]),
             },
             ABORT => Frame::Abort {
-                reason: FileReason::from_wire(header[1])
-                    .ok_or(Violation("an unknown reason to abort"))?,
+                reason: reason(header[1])?,
+            },
+            REFUSE => Frame::Refuse {
+                file: u32::from_le_bytes(array(&header[1..5])),
+                reason: reason(header[5])?,
             },
             HOLE => match u64::from_le_bytes(array(&header[1..HOLE_LENGTH])) {
                 0 => return Err(Violation("an empty hole")),
@@ -204,6 +234,10 @@ impl FrameDecoder {
         *input = rest;
         (self.filled >= length).then_some(&self.header)
     }
+}
+
+fn reason(byte: u8) -> Result<FileReason, Violation> {
+    FileReason::from_wire(byte).ok_or(Violation("an unknown reason to abort"))
 }
 
 /// The first `N` bytes of a slice that has them.

@@ -5,6 +5,7 @@
 //! when the rule of pausing changes.
 
 mod account;
+mod claims;
 pub mod frame;
 mod receiving;
 mod renamed;
@@ -16,10 +17,10 @@ mod tests;
 
 use thiserror::Error;
 
-pub use crate::wire::peer::{Claim, FileReason};
-pub use receiving::Receiving;
+pub use crate::wire::peer::FileReason;
+pub use receiving::{Receiving, Run};
 pub use renamed::{HeardNames, RenamedPages};
-pub use sending::{Sending, Wanted};
+pub use sending::{Sending, Unproved, Wanted};
 pub use set::{IndexSet, Ranges};
 pub use standing::{Standing, Wish};
 

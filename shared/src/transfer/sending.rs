@@ -3,24 +3,57 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::account::Account;
+use super::claims::{Answered, Claims};
 use super::{HeardNames, IndexSet, Violation};
-use crate::limits::{CLAIMED_LIMIT, CLAIMS_LIMIT, FAILURES_LIMIT};
+use crate::limits::FAILURES_LIMIT;
 use crate::offer::Totals;
-use crate::wire::peer::{Acknowledged, Claim, FileReason, ReceiverMessage};
+use crate::wire::peer::{Acknowledged, FileReason, ReceiverMessage};
 
 /// What to send next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// This entry, if it is a file, from the longest of the claims that holds; from 0 without one.
+    /// This entry, if it is a file, to its end.
     Entry {
         /// Index of the entry.
         index: u32,
-        /// What the receiver says it has, longest first.
-        claims: Vec<Claim>,
+        /// Where to begin.
+        start: u64,
+    },
+    /// What a file that was sent from somewhere in it has in front of that.
+    Missing {
+        /// Index of the entry.
+        index: u32,
+        /// Where to begin.
+        start: u64,
+        /// Where to end.
+        end: u64,
+    },
+    /// Nothing: this file is to be refused.
+    Refusal {
+        /// Index of the entry.
+        index: u32,
+        /// Why.
+        reason: FileReason,
     },
     /// Nothing at present.
     Wait,
     /// Nothing any more.
+    End,
+}
+
+/// Which file to hash next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unproved {
+    /// This file.
+    File {
+        /// Index of the entry.
+        index: u32,
+        /// The lengths at which its hash is to be told, longest first.
+        lengths: Vec<u64>,
+    },
+    /// None at present.
+    Wait,
+    /// None any more.
     End,
 }
 
@@ -35,7 +68,14 @@ pub struct Sending {
     wanted: IndexSet,
     /// Each run took at least one index out of the offer, so there are no more than entries.
     runs: VecDeque<(u32, u32)>,
-    claimed: VecDeque<(u32, Vec<Claim>)>,
+    claims: Claims,
+    /// Files of which the rest is to be sent, the receiver having something in front of it.
+    rests: VecDeque<u32>,
+    /// Files that the receiver has to be told the hashes of.
+    unproved: VecDeque<u32>,
+    /// Files of which something in front of the rest is missing.
+    missing: VecDeque<u32>,
+    refusals: VecDeque<(u32, FileReason)>,
     phase: Phase,
     skipped: IndexSet,
     /// Files that were begun; a wanted entry that never is must be a folder.
@@ -68,7 +108,11 @@ impl Sending {
         Self {
             wanted: IndexSet::new(entries),
             runs: VecDeque::new(),
-            claimed: VecDeque::new(),
+            claims: Claims::new(entries),
+            rests: VecDeque::new(),
+            unproved: VecDeque::new(),
+            missing: VecDeque::new(),
+            refusals: VecDeque::new(),
             phase: Phase::Offered,
             skipped: IndexSet::new(entries),
             begun: IndexSet::new(entries),
@@ -83,12 +127,16 @@ impl Sending {
     }
 
     /// Takes in one message. `Decline`, `Pause` and `Resume` are the caller's to look at: they change
-    /// nothing here.
+    /// nothing here. `size_of` gives the size of an entry that is a file.
     ///
     /// # Errors
     /// [`Violation`] where the protocol does not allow the message, or not now, and where a figure in it
     /// cannot be.
-    pub fn handle_message(&mut self, message: ReceiverMessage) -> Result<(), Violation> {
+    pub fn handle_message(
+        &mut self,
+        message: ReceiverMessage,
+        size_of: impl FnOnce(u32) -> Option<u64>,
+    ) -> Result<(), Violation> {
         match message {
             ReceiverMessage::Hello { .. } => Err(Violation("a second hello")),
             ReceiverMessage::Decline(_) | ReceiverMessage::Pause | ReceiverMessage::Resume => {
@@ -102,7 +150,10 @@ impl Sending {
                 Ok(())
             }
             ReceiverMessage::Want { first, last } => self.want(first, last),
-            ReceiverMessage::WantFrom { file, claims } => self.want_from(file, claims),
+            ReceiverMessage::WantFrom { file, lengths } => {
+                self.want_from(file, lengths, size_of(file))
+            }
+            ReceiverMessage::Proved { file, length } => self.take_proof(file, length),
             ReceiverMessage::WantEnd => {
                 self.expect(Phase::Wanting, "an end of wants out of turn")?;
                 self.phase = Phase::WantEnded;
@@ -134,8 +185,20 @@ impl Sending {
     /// What to send next: files of which the receiver has something come first, since it holds
     /// them open.
     pub fn poll_wanted(&mut self) -> Wanted {
-        if let Some((index, claims)) = self.claimed.pop_front() {
-            return Wanted::Entry { index, claims };
+        while let Some((index, reason)) = self.refusals.pop_front() {
+            if self.claims.contains(index) {
+                return Wanted::Refusal { index, reason };
+            }
+        }
+        while let Some(index) = self.missing.pop_front() {
+            if let Some((start, end)) = self.claims.missing(index) {
+                return Wanted::Missing { index, start, end };
+            }
+        }
+        while let Some(index) = self.rests.pop_front() {
+            if let Some(start) = self.claims.rest_from(index) {
+                return Wanted::Entry { index, start };
+            }
         }
         if let Some((first, last)) = self.runs.front_mut() {
             let index = *first;
@@ -144,19 +207,50 @@ impl Sending {
             } else {
                 *first += 1;
             }
-            let claims = Vec::new();
-            return Wanted::Entry { index, claims };
+            return Wanted::Entry { index, start: 0 };
         }
-        match self.phase {
-            Phase::Offered | Phase::Wanting => Wanted::Wait,
-            Phase::WantEnded | Phase::Done => Wanted::End,
+        if self.expects_more() {
+            Wanted::Wait
+        } else {
+            Wanted::End
         }
     }
 
-    /// Takes note that `file`, of `size` bytes, is about to begin, from `start` on.
-    pub fn handle_begun(&mut self, file: u32, size: u64, start: u64) {
-        self.begun.insert(file);
-        self.account.begin(size, start);
+    /// Which file to hash next.
+    pub fn poll_unproved(&mut self) -> Unproved {
+        while let Some(index) = self.unproved.pop_front() {
+            if let Some(lengths) = self.claims.lengths(index) {
+                let lengths = lengths.to_vec();
+                return Unproved::File { index, lengths };
+            }
+        }
+        match self.phase {
+            Phase::Offered | Phase::Wanting => Unproved::Wait,
+            Phase::WantEnded | Phase::Done => Unproved::End,
+        }
+    }
+
+    /// Takes note that the receiver is about to be told the hashes of `file`; whether it is still to be.
+    pub fn handle_told(&mut self, file: u32) -> bool {
+        self.claims.tell(file)
+    }
+
+    /// Takes note that `file` cannot be hashed.
+    pub fn handle_unreadable(&mut self, file: u32, reason: FileReason) {
+        self.refusals.push_back((file, reason));
+    }
+
+    /// Takes note that a run of `file`, of `size` bytes, is about to begin.
+    pub fn handle_begun(&mut self, file: u32, size: u64) {
+        if self.begun.insert(file) {
+            self.account.begin(size);
+        }
+    }
+
+    /// Takes note that `file`, of `size` bytes, is about to be refused, or the run of it aborted.
+    pub fn handle_given_up(&mut self, file: u32, size: u64) {
+        self.handle_begun(file, size);
+        self.claims.give_up(file);
     }
 
     /// Takes note that so many bytes of the file that was begun are about to go out.
@@ -169,9 +263,18 @@ impl Sending {
         self.account.pass_over(bytes);
     }
 
-    /// Takes note that the file that was begun is about to end, whole.
-    pub const fn handle_ended(&mut self) {
-        self.account.end();
+    /// Takes note that the run of `file` that was begun is about to end, whole.
+    pub fn handle_ended(&mut self, file: u32) {
+        if !self.claims.contains(file) {
+            // A file that failed at the receiver is sent all the same, and counts for nothing.
+            if !self.failed.contains(file) {
+                self.account.end();
+            }
+        } else if self.claims.end_run(file) {
+            self.account.end();
+        } else if self.claims.missing(file).is_some() {
+            self.missing.push_back(file);
+        }
     }
 
     /// Bytes of files that went out.
@@ -195,9 +298,22 @@ impl Sending {
     /// Whether [`poll_wanted`](Self::poll_wanted) would say [`Wanted::Wait`].
     #[must_use]
     pub fn waiting(&self) -> bool {
-        self.claimed.is_empty()
+        self.refusals.is_empty()
+            && self.missing.is_empty()
+            && self.rests.is_empty()
             && self.runs.is_empty()
-            && matches!(self.phase, Phase::Offered | Phase::Wanting)
+            && self.expects_more()
+    }
+
+    /// Whether [`poll_unproved`](Self::poll_unproved) would say [`Unproved::Wait`].
+    #[must_use]
+    pub fn waiting_to_prove(&self) -> bool {
+        self.unproved.is_empty() && matches!(self.phase, Phase::Offered | Phase::Wanting)
+    }
+
+    /// Whether the receiver may yet come to want something.
+    fn expects_more(&self) -> bool {
+        matches!(self.phase, Phase::Offered | Phase::Wanting) || !self.claims.is_empty()
     }
 
     /// Whether the receiver said that the rest of this file is of no use.
@@ -251,22 +367,42 @@ impl Sending {
         Ok(())
     }
 
-    fn want_from(&mut self, file: u32, claims: Vec<Claim>) -> Result<(), Violation> {
+    fn want_from(
+        &mut self,
+        file: u32,
+        lengths: Vec<u64>,
+        size: Option<u64>,
+    ) -> Result<(), Violation> {
         self.expect(Phase::Wanting, "a want out of turn")?;
-        if claims.is_empty() || claims.len() > CLAIMS_LIMIT {
-            return Err(Violation("too few or too many claims"));
-        }
-        let falling = claims.is_sorted_by(|longer, shorter| longer.length > shorter.length);
-        if !falling || claims.iter().any(|claim| claim.length == 0) {
-            return Err(Violation("claims out of order"));
-        }
-        if self.claimed.len() >= CLAIMED_LIMIT {
-            return Err(Violation("too many claims at once"));
-        }
+        let size = size.ok_or(Violation("a claim to what is no file"))?;
+        self.claims.check(&lengths, size)?;
         if !self.wanted.insert(file) {
             return Err(Violation("a file wanted twice, or outside the offer"));
         }
-        self.claimed.push_back((file, claims));
+        self.claims.add(file, lengths, size);
+        self.handle_begun(file, size);
+        if self.claims.rest_from(file).is_some() {
+            self.rests.push_back(file);
+        }
+        self.unproved.push_back(file);
+        Ok(())
+    }
+
+    fn take_proof(&mut self, file: u32, length: u64) -> Result<(), Violation> {
+        match self.claims.answer(file, length)? {
+            Answered::Late => return Ok(()),
+            Answered::Whole { settled } => {
+                if settled {
+                    self.account.end();
+                }
+            }
+            Answered::Missing => {
+                if self.claims.missing(file).is_some() {
+                    self.missing.push_back(file);
+                }
+            }
+        }
+        self.account.prove(length);
         Ok(())
     }
 
@@ -281,6 +417,7 @@ impl Sending {
         if !self.failed.insert(file) {
             return Err(Violation("a file failed twice"));
         }
+        self.claims.give_up(file);
         self.failed_files += u32::from(self.begun.contains(file));
         if self.reasons.len() < FAILURES_LIMIT {
             self.reasons.insert(file, reason);

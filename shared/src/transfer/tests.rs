@@ -40,6 +40,7 @@ fn stream() -> Vec<u8> {
     stream.extend(frame::end(&[5; 32]));
     stream.extend(frame::begin(8, 0));
     stream.extend(frame::abort(FileReason::FileChanged));
+    stream.extend(frame::refuse(9, FileReason::FileUnreadable));
     stream
 }
 
@@ -47,7 +48,7 @@ fn stream() -> Vec<u8> {
 fn frames_are_the_same_wherever_the_stream_is_cut() {
     let stream = stream();
     let whole = decode(&[&stream]).unwrap();
-    assert_eq!(whole.len(), 5);
+    assert_eq!(whole.len(), 6);
     for cut in 0..stream.len() {
         let (left, right) = stream.split_at(cut);
         assert_eq!(decode(&[left, right]).unwrap(), whole, "cut at {cut}");
@@ -105,12 +106,12 @@ fn what_is_in_holes_is_believed_to_be_at_the_receiver_and_no_more() {
             files: 1,
             bytes: 1000,
         };
-        sending.handle_message(accept).unwrap();
-        sending.handle_begun(0, 1000, 0);
+        hear(&mut sending, accept).unwrap();
+        sending.handle_begun(0, 1000);
         sending.handle_read(10);
         sending.handle_hole(990);
         let told = Acknowledged { bytes, files: 0 };
-        let outcome = sending.handle_message(ReceiverMessage::Progress(told));
+        let outcome = hear(&mut sending, ReceiverMessage::Progress(told));
         assert_eq!(outcome.is_ok(), sound, "{bytes}");
         assert_eq!((sending.sent(), sending.holes()), (10, 990));
     }
@@ -122,6 +123,7 @@ fn unknown_frames_and_reasons_are_violations() {
     decode(&[&[77]]).unwrap_err();
     decode(&[&[5, 0, 0, 0, 0, 0, 0, 0, 0]]).unwrap_err();
     decode(&[&[4, FileReason::ALL.len() as u8]]).unwrap_err();
+    decode(&[&[6, 0, 0, 0, 0, FileReason::ALL.len() as u8]]).unwrap_err();
     decode(&[&[2, 0, 0, 0, 0]]).unwrap_err();
 }
 
@@ -132,6 +134,13 @@ fn reasons_survive_the_wire() {
     }
 }
 
+/// Bytes in each file that is claimed.
+const SIZE: u64 = 60;
+
+fn hear(sending: &mut Sending, message: ReceiverMessage) -> Result<(), Violation> {
+    sending.handle_message(message, |_| Some(SIZE))
+}
+
 fn accepted(entries: u32) -> Sending {
     let offered = Totals {
         files: entries,
@@ -140,15 +149,8 @@ fn accepted(entries: u32) -> Sending {
     };
     let mut sending = Sending::new(offered);
     let accept = ReceiverMessage::Accept { files: 1, bytes: 1 };
-    sending.handle_message(accept).unwrap();
+    hear(&mut sending, accept).unwrap();
     sending
-}
-
-fn claim(length: u64) -> Claim {
-    Claim {
-        length,
-        hash: [0; 32],
-    }
 }
 
 #[test]
@@ -156,16 +158,21 @@ fn claimed_files_are_sent_before_runs_and_the_end_comes_last() {
     let mut sending = accepted(10);
     assert_eq!(sending.poll_wanted(), Wanted::Wait);
     let want = ReceiverMessage::Want { first: 2, last: 3 };
-    sending.handle_message(want).unwrap();
-    let claims = vec![claim(9), claim(4)];
-    let from = ReceiverMessage::WantFrom { file: 5, claims };
-    sending.handle_message(from).unwrap();
-    sending.handle_message(ReceiverMessage::WantEnd).unwrap();
+    hear(&mut sending, want).unwrap();
+    let lengths = vec![9, 4];
+    let from = ReceiverMessage::WantFrom { file: 5, lengths };
+    hear(&mut sending, from).unwrap();
+    hear(&mut sending, ReceiverMessage::WantEnd).unwrap();
     let order = std::iter::from_fn(|| match sending.poll_wanted() {
-        Wanted::Entry { index, claims } => Some((index, claims.len())),
-        Wanted::Wait | Wanted::End => None,
+        Wanted::Entry { index, start } => Some((index, start)),
+        Wanted::Missing { .. } | Wanted::Refusal { .. } | Wanted::Wait | Wanted::End => None,
     });
-    assert_eq!(order.collect::<Vec<_>>(), [(5, 2), (2, 0), (3, 0)]);
+    assert_eq!(order.collect::<Vec<_>>(), [(5, 9), (2, 0), (3, 0)]);
+    assert_eq!(sending.poll_wanted(), Wanted::Wait);
+    sending.handle_ended(5);
+    assert!(sending.handle_told(5));
+    let proved = ReceiverMessage::Proved { file: 5, length: 9 };
+    hear(&mut sending, proved).unwrap();
     assert_eq!(sending.poll_wanted(), Wanted::End);
 }
 
@@ -178,24 +185,29 @@ fn a_receiver_that_lies_is_found_out() {
         ReceiverMessage::Want { first: 3, last: 2 },
         ReceiverMessage::WantFrom {
             file: 10,
-            claims: vec![claim(1)],
+            lengths: vec![1],
         },
         ReceiverMessage::WantFrom {
             file: 1,
-            claims: vec![],
+            lengths: vec![],
         },
         ReceiverMessage::WantFrom {
             file: 1,
-            claims: vec![claim(1), claim(2)],
+            lengths: vec![1, 2],
         },
         ReceiverMessage::WantFrom {
             file: 1,
-            claims: vec![claim(0)],
+            lengths: vec![0],
         },
         ReceiverMessage::WantFrom {
             file: 1,
-            claims: (1..10).rev().map(claim).collect(),
+            lengths: (1..10).rev().collect(),
         },
+        ReceiverMessage::WantFrom {
+            file: 1,
+            lengths: vec![SIZE + 1],
+        },
+        ReceiverMessage::Proved { file: 1, length: 0 },
         ReceiverMessage::Skip { file: 4 },
         ReceiverMessage::Failed {
             file: 4,
@@ -210,12 +222,12 @@ fn a_receiver_that_lies_is_found_out() {
     for message in hostile {
         let mut sending = accepted(10);
         let name = format!("{message:?}");
-        assert!(sending.handle_message(message).is_err(), "{name}");
+        assert!(hear(&mut sending, message).is_err(), "{name}");
     }
     let mut sending = accepted(10);
     let want = ReceiverMessage::Want { first: 0, last: 4 };
-    sending.handle_message(want.clone()).unwrap();
-    sending.handle_message(want).unwrap_err();
+    hear(&mut sending, want.clone()).unwrap();
+    hear(&mut sending, want).unwrap_err();
 }
 
 #[test]
@@ -223,8 +235,8 @@ fn outstanding_claims_are_bounded() {
     let mut sending = accepted(2000);
     let mut taken = 0;
     let outcome = (0..2000).try_for_each(|file| {
-        let claims = vec![claim(1)];
-        sending.handle_message(ReceiverMessage::WantFrom { file, claims })?;
+        let lengths = vec![1];
+        hear(&mut sending, ReceiverMessage::WantFrom { file, lengths })?;
         taken += 1;
         Ok::<_, Violation>(())
     });
@@ -245,17 +257,22 @@ fn told(messages: Vec<ReceiverMessage>) -> Result<(), Violation> {
     });
     let accept = ReceiverMessage::Accept { files: 3, bytes: 8 };
     let folder = ReceiverMessage::Want { first: 0, last: 0 };
-    let files = ReceiverMessage::Want { first: 2, last: 3 };
-    for message in [accept, folder, files, ReceiverMessage::WantEnd] {
-        sending.handle_message(message)?;
+    let fresh = ReceiverMessage::Want { first: 2, last: 2 };
+    let lengths = vec![1];
+    let kept = ReceiverMessage::WantFrom { file: 3, lengths };
+    for message in [accept, folder, fresh, kept, ReceiverMessage::WantEnd] {
+        sending.handle_message(message, |_| Some(4))?;
     }
-    sending.handle_begun(2, 4, 0);
+    sending.handle_begun(2, 4);
     sending.handle_read(4);
-    sending.handle_ended();
-    sending.handle_begun(3, 4, 1);
+    sending.handle_ended(2);
+    sending.handle_begun(3, 4);
     sending.handle_read(2);
+    assert!(sending.handle_told(3));
+    let proved = ReceiverMessage::Proved { file: 3, length: 1 };
+    hear(&mut sending, proved)?;
     let mut messages = messages.into_iter();
-    messages.try_for_each(|message| sending.handle_message(message))
+    messages.try_for_each(|message| hear(&mut sending, message))
 }
 
 #[test]
@@ -269,10 +286,10 @@ fn impossible_books_are_not_believed() {
         bytes: 8,
         empty: 1,
     });
-    sending.handle_message(accept(4, 8)).unwrap_err();
-    sending.handle_message(accept(3, 9)).unwrap_err();
+    hear(&mut sending, accept(4, 8)).unwrap_err();
+    hear(&mut sending, accept(3, 9)).unwrap_err();
     let account = accept(u32::MAX, u64::MAX);
-    sending.handle_message(account).unwrap_err();
+    hear(&mut sending, account).unwrap_err();
     let told_by = |files, bytes| Acknowledged { bytes, files };
     let progress = |files, bytes| vec![ReceiverMessage::Progress(told_by(files, bytes))];
     let failed = ReceiverMessage::Failed {
@@ -332,16 +349,16 @@ fn what_was_accepted_is_what_is_wanted() {
             want,
             ReceiverMessage::WantEnd,
         ] {
-            sending.handle_message(message).unwrap();
+            hear(&mut sending, message).unwrap();
         }
-        sending.handle_begun(2, 4, 0);
+        sending.handle_begun(2, 4);
         sending.handle_read(4);
-        sending.handle_ended();
+        sending.handle_ended(2);
         let acknowledged = Acknowledged {
             files: files.min(2),
             bytes: bytes.min(4),
         };
-        let done = sending.handle_message(ReceiverMessage::Done(acknowledged));
+        let done = hear(&mut sending, ReceiverMessage::Done(acknowledged));
         assert_eq!(done.is_ok(), sound, "{files} {bytes}");
     }
 }
@@ -349,17 +366,36 @@ fn what_was_accepted_is_what_is_wanted() {
 fn asked() -> Receiving {
     let mut receiving = Receiving::new(10);
     receiving.want(1);
-    receiving.want_from(2, vec![50, 20]);
+    receiving.want_from(2, vec![50, 20], 60);
     receiving
 }
 
 #[test]
 fn a_file_may_start_only_where_it_was_claimed() {
-    for (start, allowed) in [(0, true), (20, true), (50, true), (21, false), (100, false)] {
+    for (start, allowed) in [
+        (0, false),
+        (20, false),
+        (50, true),
+        (21, false),
+        (100, false),
+    ] {
         assert_eq!(asked().handle_begin(2, start, Some(60)).is_ok(), allowed);
     }
     asked().handle_begin(1, 20, Some(60)).unwrap_err();
     asked().handle_begin(2, 50, Some(40)).unwrap_err();
+    // What is missing of the prefix comes after the rest, from where it was proved, and once.
+    for (proved, missing) in [(50, None), (20, Some(20)), (0, Some(0))] {
+        let mut receiving = asked();
+        receiving.prove(2, proved);
+        for start in [0, 20] {
+            asked().handle_begin(2, start, Some(60)).unwrap_err();
+        }
+        assert_eq!(receiving.handle_begin(2, 50, Some(60)), Ok(Run::Rest));
+        receiving.handle_data(10).unwrap();
+        receiving.handle_end().unwrap();
+        let again = receiving.handle_begin(2, missing.unwrap_or(0), Some(60));
+        assert_eq!(again.is_ok(), missing.is_some(), "{proved}");
+    }
 }
 
 #[test]
@@ -372,7 +408,7 @@ fn a_sender_that_breaks_the_order_is_found_out() {
     asked().handle_begin(999, 0, None).unwrap_err();
     let mut receiving = asked();
     receiving.handle_begin(1, 0, Some(2)).unwrap();
-    receiving.handle_begin(2, 0, Some(2)).unwrap_err();
+    receiving.handle_begin(2, 50, Some(60)).unwrap_err();
     let mut receiving = asked();
     receiving.handle_begin(1, 0, Some(2)).unwrap();
     receiving.handle_data(1).unwrap();
@@ -384,7 +420,7 @@ fn a_sender_that_breaks_the_order_is_found_out() {
     receiving.handle_begin(1, 0, Some(0)).unwrap();
     receiving.handle_end().unwrap();
     receiving.handle_begin(1, 0, Some(0)).unwrap_err();
-    receiving.handle_begin(2, 0, Some(1)).unwrap();
+    receiving.handle_begin(2, 50, Some(60)).unwrap();
     receiving.handle_abort().unwrap();
     receiving.handle_stream_end().unwrap();
 }
@@ -432,14 +468,14 @@ fn a_name_that_cannot_be_is_told_instead_of_wanted() {
         ..Totals::default()
     };
     let mut sending = Sending::new(offered);
-    assert!(sending.handle_message(failed.clone()).is_err());
+    assert!(hear(&mut sending, failed.clone()).is_err());
     let mut sending = Sending::new(offered);
-    sending.handle_message(accept).unwrap();
-    sending.handle_message(failed.clone()).unwrap();
+    hear(&mut sending, accept).unwrap();
+    hear(&mut sending, failed.clone()).unwrap();
     assert_eq!(sending.failures(), (vec![(1, reason)], 1));
-    assert!(sending.handle_message(failed).is_err());
+    assert!(hear(&mut sending, failed).is_err());
     let want = ReceiverMessage::Want { first: 1, last: 1 };
-    assert!(sending.handle_message(want).is_err());
+    assert!(hear(&mut sending, want).is_err());
     let outside = ReceiverMessage::Failed { file: 2, reason };
-    assert!(sending.handle_message(outside).is_err());
+    assert!(hear(&mut sending, outside).is_err());
 }

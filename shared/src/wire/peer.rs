@@ -6,6 +6,8 @@
 //! Hello
 //! (asks the person)
 //! Accept, Renamed*, Failed*, Want*, WantFrom*, WantEnd (data streams: see transfer::frame)
+//!                                            Prefix*
+//! Proved*
 //! Progress*, Skip*, Failed*
 //! Done                                       Done
 //! ```
@@ -47,6 +49,9 @@ pub enum SenderMessage {
         pages: u32,
         /// What is not offered of what the sender named.
         left_out: LeftOutCount,
+        /// A value that the sender's installation gives to what is shared, the same each time: what a receiver
+        /// keeps of a transfer is gone on with by an offer of the same origin only. Nobody else can guess it.
+        origin: [u8; 32],
     },
     /// One page of the manifest (see `offer`).
     Page(#[serde(with = "page_bytes")] Vec<u8>),
@@ -61,6 +66,13 @@ pub enum SenderMessage {
     /// What is not offered of what the sender named, a page of it: as many as come to
     /// [`LEFT_OUT_BYTES_LIMIT`](crate::limits::LEFT_OUT_BYTES_LIMIT) in all pages.
     LeftOut(Vec<LeftOutName>),
+    /// What a file of [`ReceiverMessage::WantFrom`] begins with, said once for each that the sender does not give up.
+    Prefix {
+        /// Index of the entry.
+        file: u32,
+        /// The BLAKE3 of the sender's own file up to each of the lengths, in their order.
+        hashes: Vec<[u8; 32]>,
+    },
 }
 
 /// What a receiver says.
@@ -88,12 +100,15 @@ pub enum ReceiverMessage {
         /// Index of the last entry.
         last: u32,
     },
-    /// A file of which something is here already.
+    /// A file of which something is here already, which may or may not be what the sender has. A receiver says how
+    /// long it is and never what it hashes to: whoever knows a hash can look for the content.
     WantFrom {
         /// Index of the entry.
         file: u32,
-        /// What is here: prefixes, longest first, at most [`CLAIMS_LIMIT`](crate::limits::CLAIMS_LIMIT).
-        claims: Vec<Claim>,
+        /// Lengths of prefixes that are here, longest first, at most
+        /// [`CLAIMS_LIMIT`](crate::limits::CLAIMS_LIMIT), each more than 0 and at most the file's size. What is
+        /// behind the longest is sent at once. If that is the size, nothing is.
+        lengths: Vec<u64>,
     },
     /// Nothing more will be wanted.
     WantEnd,
@@ -126,6 +141,14 @@ pub enum ReceiverMessage {
         /// How many more there are, which are not told by name: this is the last page then.
         more: u32,
     },
+    /// The answer to [`SenderMessage::Prefix`], said once for each file that has not failed: how much of what is
+    /// here the sender has as well. It sends what is between that and the longest of the lengths.
+    Proved {
+        /// Index of the entry.
+        file: u32,
+        /// The longest of the lengths whose hash is that of what is here, or 0.
+        length: u64,
+    },
 }
 
 /// The place of an entry that is not saved under its own name.
@@ -136,15 +159,6 @@ pub struct NewName {
     /// Its relative path at the receiver, components separated by `/`.
     #[serde(with = "page_bytes")]
     pub place: Vec<u8>,
-}
-
-/// A receiver's claim to have the beginning of a file: its first `length` bytes hash to `hash`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
-    /// Bytes of the prefix, more than 0.
-    pub length: u64,
-    /// Its BLAKE3.
-    pub hash: [u8; 32],
 }
 
 /// Why one file did not make it.
@@ -221,13 +235,13 @@ impl FileReason {
         Self::NoLinks,
     ];
 
-    /// The byte in an abort frame.
+    /// The byte in an abort or refuse frame.
     #[must_use]
     pub const fn to_wire(self) -> u8 {
         self as u8
     }
 
-    /// The reason an abort frame gives; `None` for one of a later version.
+    /// The reason an abort or refuse frame gives; `None` for one of a later version.
     #[must_use]
     pub fn from_wire(byte: u8) -> Option<Self> {
         Self::ALL.get(usize::from(byte)).copied()
@@ -328,11 +342,8 @@ mod tests {
 
     #[test]
     fn messages_survive_the_wire_and_no_truncation_does() {
-        let claims = vec![Claim {
-            length: 1 << 40,
-            hash: [7; 32],
-        }];
-        let message = ReceiverMessage::WantFrom { file: 300, claims };
+        let lengths = vec![1 << 40, 7];
+        let message = ReceiverMessage::WantFrom { file: 300, lengths };
         let bytes = message.encode();
         assert_eq!(ReceiverMessage::decode(&bytes), Ok(message));
         for length in 0..bytes.len() {

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::scan::{self, Offer};
+use super::secret::share_secret;
 use crate::engine::context::Context;
 use crate::engine::event::{ItemNumber, LeftOut, ShareEvent, ShareItem, TaskEvent, TaskNumber};
 use crate::engine::failures::unreadable;
@@ -184,12 +185,19 @@ impl Contents {
         self.scanning.abort_all();
         self.offer.send_replace(Offer::Pending);
         let items = self.items.clone();
+        let memory = self.context.config.memory.clone();
         self.scanning.spawn(async move {
             // Off the network's thread: a disk may be slow, or far away.
-            let vetted = tokio::task::spawn_blocking(move || vet(items)).await;
-            let (items, missing) = vetted.unwrap_or_default();
+            let vetted = tokio::task::spawn_blocking(move || {
+                let (items, missing) = vet(items);
+                (items, missing, share_secret(memory.as_deref()))
+            });
+            let (items, missing, secret) = vetted.await.unwrap_or_default();
             let paths = items.iter().map(|item| item.path.clone());
-            let scanned = scan::scan_items(paths.collect()).await;
+            let mut scanned = scan::scan_items(paths.collect()).await;
+            if let (Ok(scanned), Some(secret)) = (&mut scanned, secret) {
+                scanned.source.set_secret(&secret);
+            }
             ItemsScan {
                 items,
                 missing,

@@ -4,6 +4,7 @@ mod contents;
 mod embedded;
 mod listing;
 mod scan;
+mod secret;
 mod serve;
 
 use std::net::SocketAddr;

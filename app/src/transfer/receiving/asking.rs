@@ -15,13 +15,14 @@ use super::renamed::renamed;
 use super::scan::DestinationScan;
 use super::selection::{Acceptance, ConflictPolicy, Selection};
 use super::threads::{Alive, on_thread};
-use crate::disk::{Destination, free_space, name_rules};
+use crate::disk::{Destination, PartOwner, free_space, name_rules};
 use crate::transfer::error::{DestinationError, TransferError};
 use crate::transfer::outcome::{Listed, Renaming};
 
 /// What the person takes of an offer, and into which folder.
 pub(super) struct Taken {
     pub(super) manifest: Arc<PlacedManifest>,
+    pub(super) owner: PartOwner,
     pub(super) scan: Arc<DestinationScan>,
     pub(super) acceptance: Acceptance,
     pub(super) destination: PathBuf,
@@ -40,6 +41,7 @@ pub(super) async fn ask(
         manifest,
         left_out,
         left_out_names,
+        owner,
     } = offered;
     let left_out_names = Arc::new(left_out_names);
     let ReceiveOptions {
@@ -47,7 +49,7 @@ pub(super) async fn ask(
         bad_names,
         ..
     } = options;
-    let scanned = scan(&manifest, &destination, bad_names, alive).await?;
+    let scanned = scan((&manifest, owner), &destination, bad_names, alive).await?;
     let mut scanned = scanned?;
     person.see(&scanned.offer());
     let mut refused = None;
@@ -73,7 +75,7 @@ pub(super) async fn ask(
             },
             Answer::Elsewhere(folder) => (folder, None),
         };
-        match scan(&manifest, &elsewhere, bad_names, alive).await? {
+        match scan((&manifest, owner), &elsewhere, bad_names, alive).await? {
             Ok(other) => {
                 scanned = other;
                 person.see(&scanned.offer());
@@ -91,6 +93,7 @@ struct Scanned {
     destination: PathBuf,
     /// Which entry would go where.
     manifest: Arc<PlacedManifest>,
+    owner: PartOwner,
     scan: Arc<DestinationScan>,
     renamed: Arc<Listed<Renaming>>,
     free_space: Option<u64>,
@@ -100,6 +103,7 @@ impl Scanned {
     fn offer(&self) -> ScannedOffer {
         ScannedOffer {
             manifest: Arc::clone(&self.manifest),
+            owner: self.owner,
             destination: self.destination.clone(),
             refused: None,
             left_out: LeftOutCount::default(),
@@ -115,7 +119,7 @@ impl Scanned {
 
 /// What names can be in the folder `path`, what is in it already, and how much fits there.
 async fn scan(
-    manifest: &Arc<CheckedManifest>,
+    (manifest, owner): (&Arc<CheckedManifest>, PartOwner),
     path: &Path,
     bad_names: BadNames,
     alive: &Alive,
@@ -130,7 +134,7 @@ async fn scan(
         };
         let manifest = manifest.place(rules, bad_names, &mut OsRng);
         let scan = match Destination::open(&destination) {
-            Ok(opened) => DestinationScan::look(&manifest, &mut opened.folders()),
+            Ok(opened) => DestinationScan::look(&manifest, owner, &mut opened.folders()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 DestinationScan::nothing(manifest.totals().entries())
             }
@@ -142,6 +146,7 @@ async fn scan(
         Ok(Scanned {
             renamed: Arc::new(renamed(&manifest, None)),
             manifest: Arc::new(manifest),
+            owner,
             scan: Arc::new(scan),
             free_space: free_space(&destination),
             destination,
@@ -164,6 +169,7 @@ async fn take(
     });
     Ok(Taken {
         manifest: scanned.manifest,
+        owner: scanned.owner,
         scan: scanned.scan,
         acceptance: acceptance.await?,
         destination: scanned.destination,

@@ -1,44 +1,33 @@
-//! The receiver's checking thread: hashes what is here already, and asks for the rest.
+//! The receiver's checking thread: looks for what is here already, and asks for everything.
 
 use std::io;
+use std::sync::mpsc::SyncSender;
 
+use fardrop_shared::limits::CLAIMS_LIMIT;
 use fardrop_shared::name::SafeName;
-use fardrop_shared::offer::{EntryKind, PlacedManifest};
+use fardrop_shared::offer::EntryKind;
 use fardrop_shared::transfer::{Ranges, RenamedPages};
-use fardrop_shared::wire::peer::{Claim, FileReason, ReceiverMessage};
+use fardrop_shared::wire::peer::{FileReason, ReceiverMessage};
 
-use super::scan::DestinationScan;
-use super::selection::{Acceptance, ConflictPolicy};
-use super::state::{Kept, ReceiveState};
-use crate::disk::{ExistingFile, Folders, PartFile};
+use super::job::Job;
+use super::prove::Unproved;
+use super::state::Kept;
+use crate::disk::{Folders, PartFile};
 
 /// The transfer is over: nobody hears what is asked for.
 struct Over;
 
-/// Asks for everything in `acceptance`: first for what nothing is here of, so that the sender has
-/// work while the rest is hashed.
-pub(super) fn check(
-    manifest: &PlacedManifest,
-    scan: &DestinationScan,
-    acceptance: &Acceptance,
-    folders: Folders,
-    state: &ReceiveState,
-) {
-    let check = Check {
-        manifest,
-        scan,
-        acceptance,
-        state,
-    };
+/// Asks for everything that is taken: first for what nothing is here of, so that the sender has work at once. What
+/// there is of the rest goes to the thread that proves.
+pub(super) fn check(job: &Job, folders: Folders, unproved: SyncSender<Unproved>) {
+    let check = Check { job, unproved };
     // Over means that the task that would hear has already ended with a reason.
     let _: Result<(), Over> = check.run(folders);
 }
 
 struct Check<'a> {
-    manifest: &'a PlacedManifest,
-    scan: &'a DestinationScan,
-    acceptance: &'a Acceptance,
-    state: &'a ReceiveState,
+    job: &'a Job,
+    unproved: SyncSender<Unproved>,
 }
 
 impl Check<'_> {
@@ -46,34 +35,49 @@ impl Check<'_> {
         self.tell_renamed()?;
         self.tell_left_out();
         self.ask_for_fresh()?;
-        let mut cursor = self.manifest.cursor();
-        while let Some((index, entry)) = cursor.next(self.manifest) {
+        let mut cursor = self.job.manifest.cursor();
+        while let Some((index, entry)) = cursor.next(&self.job.manifest) {
             let (EntryKind::File { size, .. }, Some(place)) = (entry.kind, entry.place) else {
                 continue;
             };
-            if !self.acceptance.contains(index) || self.is_fresh(index, size) {
+            if !self.job.acceptance.contains(index) || self.is_fresh(index, size) {
                 continue;
             }
-            if !self.state.wait_for_room() {
+            if !self.job.state.wait_for_room() {
                 return Err(Over);
             }
             // What cannot be looked at is asked for whole.
             let found = self.find(&mut folders, index, &place, size);
             match found.unwrap_or_default() {
                 Here::Nothing => {
-                    self.state.requests().receiving.want(index);
+                    self.job.state.requests().receiving.want(index);
                     self.say(ReceiverMessage::Want {
                         first: index,
                         last: index,
                     })?;
                 }
-                Here::Kept(claims, kept) => {
-                    let lengths = claims.iter().map(|claim| claim.length).collect();
-                    self.state.requests().keep(index, lengths, kept);
+                Here::Kept { lengths, part } => {
+                    let unproved = Unproved {
+                        file: index,
+                        place: place.into_owned(),
+                        size,
+                        lengths: lengths.clone(),
+                        kept: part.as_ref().map_or(0, |(_, kept)| *kept),
+                        part: part.as_ref().map(|(part, _)| part.kept()),
+                        numbers: self.job.candidates(index),
+                    };
+                    let kept = Kept {
+                        start: lengths.first().copied().unwrap_or(0),
+                        size,
+                        part: part.map(|(part, _)| part),
+                    };
+                    self.job.state.requests().keep(index, lengths.clone(), kept);
                     self.say(ReceiverMessage::WantFrom {
                         file: index,
-                        claims,
+                        lengths,
                     })?;
+                    // It ends before this one only with the transfer.
+                    let _ = self.unproved.send(unproved);
                 }
             }
         }
@@ -83,12 +87,12 @@ impl Check<'_> {
     /// Says what gets another name here than it has in the offer, before anything crosses.
     fn tell_renamed(&self) -> Result<(), Over> {
         let mut pages = RenamedPages::default();
-        let mut cursor = self.manifest.cursor();
-        for index in self.manifest.renamed() {
-            if !self.acceptance.contains(index) {
+        let mut cursor = self.job.manifest.cursor();
+        for index in self.job.manifest.renamed() {
+            if !self.job.acceptance.contains(index) {
                 continue;
             }
-            let entry = cursor.entry(self.manifest, index);
+            let entry = cursor.entry(&self.job.manifest, index);
             if let Some(place) = entry.and_then(|entry| entry.place)
                 && let Some(page) = pages.push(index, place.as_bytes())
             {
@@ -100,37 +104,38 @@ impl Check<'_> {
 
     /// Says what cannot be here, before anything crosses: every file, and every folder with nothing in it.
     fn tell_left_out(&self) {
-        let mut cursor = self.manifest.cursor();
+        let mut cursor = self.job.manifest.cursor();
         let mut folder: Option<(u32, Vec<u8>)> = None;
-        for index in self.manifest.left_out() {
-            let Some(entry) = cursor.entry(self.manifest, index) else {
+        for index in self.job.manifest.left_out() {
+            let Some(entry) = cursor.entry(&self.job.manifest, index) else {
                 continue;
             };
-            if !self.acceptance.contains(index) {
+            if !self.job.acceptance.contains(index) {
                 continue;
             }
             if let Some((index, path)) = folder.take()
                 && !(entry.path.starts_with(&path) && entry.path.get(path.len()) == Some(&b'/'))
             {
-                self.state.fail(index, &path, FileReason::NameForbidden);
+                self.job.state.fail(index, &path, FileReason::NameForbidden);
             }
             if entry.kind == EntryKind::Folder {
                 folder = Some((index, entry.path.to_owned()));
             } else {
-                self.state
+                self.job
+                    .state
                     .fail(index, entry.path, FileReason::NameForbidden);
             }
         }
         if let Some((index, path)) = folder {
-            self.state.fail(index, &path, FileReason::NameForbidden);
+            self.job.state.fail(index, &path, FileReason::NameForbidden);
         }
     }
 
     fn ask_for_fresh(&self) -> Result<(), Over> {
         let mut ranges = Ranges::default();
-        let mut cursor = self.manifest.cursor();
-        while let Some((index, entry)) = cursor.next(self.manifest) {
-            let taken = entry.place.is_some() && self.acceptance.contains(index);
+        let mut cursor = self.job.manifest.cursor();
+        while let Some((index, entry)) = cursor.next(&self.job.manifest) {
+            let taken = entry.place.is_some() && self.job.acceptance.contains(index);
             let size = match entry.kind {
                 EntryKind::File { size, .. } => size,
                 EntryKind::Folder | EntryKind::Link { .. } | EntryKind::SameFile { .. } => 0,
@@ -140,7 +145,7 @@ impl Check<'_> {
             }
             // Folders and links join the runs of files around them.
             if matches!(entry.kind, EntryKind::File { .. }) {
-                self.state.requests().receiving.want(index);
+                self.job.state.requests().receiving.want(index);
             }
             if let Some((first, last)) = ranges.push(index) {
                 self.say(ReceiverMessage::Want { first, last })?;
@@ -155,12 +160,7 @@ impl Check<'_> {
     /// Whether nothing is here that could save sending this entry. What has no bytes is asked for like that as
     /// well: whether it has none is found by reading it.
     fn is_fresh(&self, index: u32, size: u64) -> bool {
-        if size == 0 {
-            return true;
-        }
-        let identical = self.scan.same_size.contains(index)
-            && self.acceptance.on_conflict != ConflictPolicy::Rename;
-        !identical && !self.scan.parts.contains(index)
+        size == 0 || (self.job.candidates(index) == 0 && !self.job.scan.parts.contains(index))
     }
 
     fn find(
@@ -170,29 +170,31 @@ impl Check<'_> {
         place: &SafeName<'_>,
         size: u64,
     ) -> io::Result<Here> {
-        let folder = folders.open(place.parent().as_ref())?;
-        let go_on = || !self.state.over();
-        if self.scan.parts.contains(index)
-            && let Some(mut part) = PartFile::reopen(&folder, place)?
-        {
-            let (claims, hasher) = part.claims(size, &go_on)?;
-            if !claims.is_empty() {
-                let hasher = Box::new(hasher);
-                return Ok(Here::Kept(claims, Kept::Part { part, hasher }));
-            }
+        let whole = self.job.candidates(index) > 0;
+        let mut part = None;
+        if self.job.scan.parts.contains(index) {
+            let folder = folders.open(place.parent().as_ref())?;
+            part = PartFile::reopen(&folder, self.job.owner, place)?;
         }
-        if self.scan.same_size.contains(index)
-            && self.acceptance.on_conflict != ConflictPolicy::Rename
-            && let Some(mut there) = ExistingFile::open(&folder, &place.file_name(), size)?
-        {
-            let claim = there.claim(&go_on)?;
-            return Ok(Here::Kept(vec![claim], Kept::Whole(claim)));
+        let mut lengths = match &part {
+            Some(part) => part.lengths(size)?,
+            None => Vec::new(),
+        };
+        let kept = lengths.first().copied().unwrap_or(0);
+        let part = part.filter(|_| kept > 0).map(|part| (part, kept));
+        if whole && lengths.first() != Some(&size) {
+            lengths.insert(0, size);
+            lengths.truncate(CLAIMS_LIMIT);
         }
-        Ok(Here::Nothing)
+        Ok(if lengths.is_empty() {
+            Here::Nothing
+        } else {
+            Here::Kept { lengths, part }
+        })
     }
 
     fn say(&self, message: ReceiverMessage) -> Result<(), Over> {
-        if self.state.say(message) {
+        if self.job.state.say(message) {
             Ok(())
         } else {
             Err(Over)
@@ -205,6 +207,10 @@ impl Check<'_> {
 enum Here {
     #[default]
     Nothing,
-    /// Something to be proved.
-    Kept(Vec<Claim>, Kept),
+    /// Something to be proved: prefixes of these lengths.
+    Kept {
+        lengths: Vec<u64>,
+        /// A part, and how many bytes it has.
+        part: Option<(PartFile, u64)>,
+    },
 }

@@ -41,7 +41,7 @@ impl Talk<'_> {
         } = self;
         let mut pause = controls.pause.clone();
         let mut settled = pin!(settled);
-        let mut listening = pin!(listen(receiver, controls));
+        let mut listening = pin!(listen(receiver, job, controls));
         let mut ticks = interval(ACKNOWLEDGE_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut said = job.state.acknowledged();
@@ -63,6 +63,10 @@ impl Talk<'_> {
                 Ok(()) = pause.changed() => {}
                 _ = ticks.tick() => {
                     let now = job.state.acknowledged();
+                    // What the threads have said before they counted it: the sender holds the figures against that.
+                    while let Ok(message) = messages.try_recv() {
+                        sender.send(&message.encode()).await?;
+                    }
                     if now != said {
                         said = now;
                         controls.progress.send_replace(job.state.progress(total));
@@ -79,15 +83,20 @@ impl Talk<'_> {
     }
 }
 
-/// Hears the sender while data flows: all it may say is that it stands still, or goes on.
+/// Hears the sender while data flows: that it stands still, or goes on, and what its files begin with.
 async fn listen(
     control: &mut ControlReceiver,
+    job: &Job,
     controls: &Controls,
 ) -> Result<Infallible, TransferError> {
     loop {
         let wish = match hear(control).await? {
             SenderMessage::Pause => Wish::Pause,
             SenderMessage::Resume => Wish::Resume,
+            SenderMessage::Prefix { file, hashes } => {
+                job.state.take_prefix(file, hashes)?;
+                continue;
+            }
             SenderMessage::Hello { .. }
             | SenderMessage::Offer { .. }
             | SenderMessage::Page(_)

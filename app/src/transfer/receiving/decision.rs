@@ -8,6 +8,7 @@ use fardrop_shared::offer::{LeftOutCount, LeftOutNames, PlacedManifest};
 
 use super::scan::DestinationScan;
 use super::selection::{ConflictPolicy, Selection};
+use crate::disk::PartOwner;
 use crate::transfer::error::DestinationError;
 use crate::transfer::outcome::{Listed, Renaming};
 
@@ -50,6 +51,8 @@ impl OnLeftOut {
 pub struct ScannedOffer {
     /// The names and where they would go, none of them escaped for display.
     pub manifest: Arc<PlacedManifest>,
+    /// Whose the parts of it would be.
+    pub owner: PartOwner,
     /// The folder that it would go to.
     pub destination: PathBuf,
     /// Why the folder that was decided for cannot be used, if so: then this is about the one before.

@@ -9,6 +9,7 @@ use super::open_files::Committing;
 use super::scan::DestinationScan;
 use super::selection::{Acceptance, ConflictPolicy};
 use super::state::ReceiveState;
+use crate::disk::PartOwner;
 
 /// What one receiver writes and where.
 #[derive(Debug)]
@@ -18,13 +19,17 @@ pub(super) struct Job {
     pub(super) acceptance: Acceptance,
     pub(super) state: ReceiveState,
     pub(super) committing: Committing,
+    /// Whose the parts are.
+    pub(super) owner: PartOwner,
     /// Which files are here that links lead to.
     pub(super) landed: Landed,
 }
 
 impl Job {
-    /// Whether a file of its name and size is at the destination that may be the one offered.
-    pub(super) fn may_be_here(&self, file: u32) -> bool {
-        self.scan.same_size.contains(file) && self.acceptance.on_conflict != ConflictPolicy::Rename
+    /// Which files here may be the entry with this index: the bit of 1 for the one that has its name.
+    pub(super) fn candidates(&self, index: u32) -> u32 {
+        let same = self.scan.same_size.contains(index)
+            && self.acceptance.on_conflict != ConflictPolicy::Rename;
+        u32::from(same)
     }
 }

@@ -235,7 +235,8 @@ impl LinkMaker<'_> {
             folder: &from,
             name: &file.place.file_name(),
         };
-        let part = copy(from, &into, place, &|| !self.job.state.over())?;
+        let owned = (self.job.owner, place);
+        let part = copy(from, &into, owned, &|| !self.job.state.over())?;
         let content = Content::Part {
             part,
             replace: self.replaces(),

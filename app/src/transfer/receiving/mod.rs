@@ -2,6 +2,7 @@
 
 mod asking;
 mod check;
+mod committing;
 mod control;
 mod decision;
 mod folders;
@@ -10,7 +11,9 @@ mod landed;
 mod links;
 mod offered;
 mod open_files;
+mod prove;
 mod renamed;
+mod runs;
 mod scan;
 mod selection;
 mod state;
@@ -20,9 +23,10 @@ mod write_loop;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
-use fardrop_shared::limits::FAREWELL_PATIENCE;
+use fardrop_shared::limits::{CLAIMED_LIMIT, FAREWELL_PATIENCE};
 use fardrop_shared::transfer::{Standing, Violation};
 use fardrop_shared::wire::peer::{DeclineReason, Message, ReceiverMessage, TRANSFER_VERSION};
 use tokio::sync::{mpsc, watch};
@@ -35,10 +39,11 @@ use self::job::Job;
 use self::landed::Landed;
 use self::offered::read_offer;
 use self::open_files::Committing;
+use self::prove::prove;
 use self::renamed::renamed;
 use self::state::ReceiveState;
 use self::threads::{Alive, on_thread};
-use self::write_loop::{Piece, write_loop};
+use self::write_loop::{Piece, Work, write_loop};
 use super::bounds::BUFFER_LENGTH;
 use super::controls::{Controls, Tally};
 use super::error::{DestinationError, TransferError, with_reason};
@@ -178,6 +183,7 @@ async fn take(
     let accepted_at = Instant::now();
     let Taken {
         manifest,
+        owner,
         scan,
         acceptance,
         destination: place,
@@ -207,13 +213,14 @@ async fn take(
         scan,
         acceptance,
         state,
+        owner,
     });
-    let checking = start_checking(&job, destination, alive);
-    let (to_writer, pieces) = mpsc::channel(PIECES_WAITING);
+    let (to_writer, work) = mpsc::channel(PIECES_WAITING);
+    let checking = start_checking(&job, destination, to_writer.clone(), alive);
     let (back, spares) = mpsc::channel(PIECES_WAITING + 2);
     let writing = on_thread("fardrop-write", alive, {
         let (job, folders) = (Arc::clone(&job), destination.folders());
-        move || write_loop(&job, folders, pieces, &back)
+        move || write_loop(&job, folders, work, &back)
     });
     let held = controls.standing.subscribe();
     let written = fill_write_loop(writing, &link.handle, to_writer, spares, held);
@@ -240,29 +247,33 @@ async fn take(
     })
 }
 
-/// Starts to hash what is here already, and to ask for the rest.
+/// Starts to ask for everything, and to prove what is here already.
 fn start_checking(
     job: &Arc<Job>,
     destination: &Destination,
+    proofs: mpsc::Sender<Work>,
     alive: &Alive,
 ) -> impl Future<Output = Result<(), TransferError>> + use<> {
-    let (job, folders) = (Arc::clone(job), destination.folders());
-    on_thread("fardrop-check", alive, move || {
-        check(
-            &job.manifest,
-            &job.scan,
-            &job.acceptance,
-            folders,
-            &job.state,
-        )
-    })
+    let (unproved, to_prove) = sync_channel(CLAIMED_LIMIT);
+    let proving = on_thread("fardrop-prove", alive, {
+        let (job, folders) = (Arc::clone(job), destination.folders());
+        move || prove(&job, folders, &to_prove, &proofs)
+    });
+    let checking = on_thread("fardrop-check", alive, {
+        let (job, folders) = (Arc::clone(job), destination.folders());
+        move || check(&job, folders, unproved)
+    });
+    async move {
+        checking.await?;
+        proving.await
+    }
 }
 
 /// Gives the writing thread what arrives; resolves when everything that was wanted is settled.
 async fn fill_write_loop(
     writing: impl Future<Output = Result<io::Result<Result<(), Violation>>, TransferError>>,
     handle: &LinkHandle,
-    to_writer: mpsc::Sender<Piece>,
+    to_writer: mpsc::Sender<Work>,
     spares: mpsc::Receiver<Vec<u8>>,
     held: watch::Receiver<Standing>,
 ) -> Result<(), TransferError> {
@@ -287,7 +298,7 @@ async fn fill_write_loop(
 /// waits in the link.
 async fn pump(
     handle: &LinkHandle,
-    to_writer: mpsc::Sender<Piece>,
+    to_writer: mpsc::Sender<Work>,
     mut spares: mpsc::Receiver<Vec<u8>>,
     mut held: watch::Receiver<Standing>,
 ) -> Result<(), LinkError> {
@@ -323,7 +334,7 @@ async fn pump(
             return Ok(());
         };
         if filled > 0 {
-            permit.send(Piece { buffer, filled });
+            permit.send(Work::Piece(Piece { buffer, filled }));
         }
     }
     let end = Piece {
@@ -331,6 +342,6 @@ async fn pump(
         filled: 0,
     };
     // A writing thread that ended says itself why.
-    let _ = to_writer.send(end).await;
+    let _ = to_writer.send(Work::Piece(end)).await;
     Ok(())
 }

@@ -7,6 +7,7 @@ use fardrop_shared::offer::{CheckedManifest, LeftOutCount, LeftOutNames, OfferRe
 use fardrop_shared::wire::peer::{SenderMessage, TRANSFER_VERSION};
 use rand::rngs::OsRng;
 
+use crate::disk::PartOwner;
 use crate::link::ControlReceiver;
 use crate::transfer::error::TransferError;
 use crate::transfer::hear::hear;
@@ -18,6 +19,8 @@ pub(super) struct Offered {
     pub(super) left_out: LeftOutCount,
     /// And what, as far as the sender tells it.
     pub(super) left_out_names: LeftOutNames,
+    /// Whose the parts of it are.
+    pub(super) owner: PartOwner,
 }
 
 /// Reads the whole offer, and what is not in it. One name that is dangerous refuses all of it.
@@ -35,6 +38,7 @@ pub(super) async fn read_offer(control: &mut ControlReceiver) -> Result<Offered,
         bytes,
         pages,
         left_out,
+        origin,
     } = hear(control).await?
     else {
         return Err(TransferError::Protocol("no offer"));
@@ -56,7 +60,8 @@ pub(super) async fn read_offer(control: &mut ControlReceiver) -> Result<Offered,
             | SenderMessage::Page(_)
             | SenderMessage::Done
             | SenderMessage::Pause
-            | SenderMessage::Resume => {
+            | SenderMessage::Resume
+            | SenderMessage::Prefix { .. } => {
                 return Err(TransferError::Protocol("the offer does not end"));
             }
         }
@@ -70,6 +75,7 @@ pub(super) async fn read_offer(control: &mut ControlReceiver) -> Result<Offered,
         manifest: Arc::new(reader.finish()?),
         left_out,
         left_out_names,
+        owner: PartOwner::new(origin),
     })
 }
 

@@ -7,7 +7,7 @@ use fardrop_shared::offer::{EntryKind, PlacedManifest};
 use fardrop_shared::transfer::IndexSet;
 
 use super::selection::{Acceptance, ConflictPolicy};
-use crate::disk::{Folders, has_part};
+use crate::disk::{Folders, PartOwner, has_part};
 
 /// Which entries of an offer have something at the destination.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl DestinationScan {
     }
 
     /// Looks at every entry of `manifest`.
-    pub(super) fn look(manifest: &PlacedManifest, folders: &mut Folders) -> Self {
+    pub(super) fn look(manifest: &PlacedManifest, owner: PartOwner, folders: &mut Folders) -> Self {
         let mut scan = Self::nothing(manifest.totals().entries());
         // A folder that is not there: neither is anything in it, nor in those that follow in it.
         let mut absent: Option<SafeName<'static>> = None;
@@ -78,7 +78,7 @@ impl DestinationScan {
                             scan.same_size.insert(index);
                         }
                     }
-                    if let Some(length) = has_part(&folder, &place) {
+                    if let Some(length) = has_part(&folder, owner, &place) {
                         scan.parts.insert(index);
                         scan.kept_bytes += length.min(size);
                         scan.kept_stored += length.min(size - holes);

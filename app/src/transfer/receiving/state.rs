@@ -1,6 +1,6 @@
 //! The state of a receiver that its threads share: what was asked for, what is here, what is to be said.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use fardrop_shared::limits::{CLAIMED_LIMIT, FAILURES_LIMIT};
 use fardrop_shared::name::{SafeName, lossy};
-use fardrop_shared::transfer::Receiving;
-use fardrop_shared::wire::peer::{Acknowledged, Claim, FileReason, ReceiverMessage};
+use fardrop_shared::transfer::{Receiving, Violation};
+use fardrop_shared::wire::peer::{Acknowledged, FileReason, ReceiverMessage};
 use tokio::sync::mpsc;
 
 use super::open_files::OpenLimits;
@@ -23,52 +23,64 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What is here of a file that the sender was told about.
 #[derive(Debug)]
-pub(super) enum Kept {
-    /// A part file, held open and locked since it was hashed.
-    Part {
-        part: PartFile,
-        /// The hash of the longest claim, to be gone on with.
-        hasher: Box<blake3::Hasher>,
-    },
-    /// A file with its final name, of exactly this content.
-    Whole(Claim),
+pub(super) struct Kept {
+    /// The longest length that was named.
+    pub(super) start: u64,
+    pub(super) size: u64,
+    /// A part file, held open and locked; without one, files with final names may be what is offered.
+    pub(super) part: Option<PartFile>,
 }
 
 /// What was asked for, and what is here of it.
 #[derive(Debug)]
 pub(super) struct Requests {
     pub(super) receiving: Receiving,
-    pub(super) kept: HashMap<u32, Kept>,
-    /// How many of `kept` are part files.
-    parts: usize,
+    /// What no frame has touched yet.
+    kept: HashMap<u32, Kept>,
+    /// Files with parts that are held open.
+    parts: HashSet<u32>,
     /// How many of these may be.
     parts_limit: usize,
+    /// Hashes that the sender has said and nobody has looked at.
+    prefixes: HashMap<u32, Vec<[u8; 32]>>,
 }
 
 impl Requests {
     /// Claims `lengths` of `file`, of which this is here.
     pub(super) fn keep(&mut self, file: u32, lengths: Vec<u64>, kept: Kept) {
-        self.parts += usize::from(matches!(kept, Kept::Part { .. }));
-        self.receiving.want_from(file, lengths);
+        if kept.part.is_some() {
+            self.parts.insert(file);
+        }
+        self.receiving.want_from(file, lengths, kept.size);
         self.kept.insert(file, kept);
     }
 
-    /// What is here of `file`, now that the sender begins it.
+    /// What is here of `file`, now that the sender begins it, or it is known what is right of it.
     pub(super) fn take_kept(&mut self, file: u32) -> Option<Kept> {
-        let kept = self.kept.remove(&file);
-        self.parts -= usize::from(matches!(kept, Some(Kept::Part { .. })));
-        kept
+        self.kept.remove(&file)
+    }
+
+    /// Takes in the hashes that the sender says.
+    pub(super) fn take_prefix(
+        &mut self,
+        file: u32,
+        hashes: Vec<[u8; 32]>,
+    ) -> Result<(), Violation> {
+        if self.receiving.handle_prefix(file, hashes.len())? {
+            self.prefixes.insert(file, hashes);
+        }
+        Ok(())
     }
 
     fn full(&self) -> bool {
-        self.parts >= self.parts_limit || self.receiving.claimed() >= CLAIMED_LIMIT
+        self.parts.len() >= self.parts_limit || self.receiving.unproved() >= CLAIMED_LIMIT
     }
 }
 
 #[derive(Debug)]
 pub(super) struct ReceiveState {
     requests: Mutex<Requests>,
-    begun: Condvar,
+    changed: Condvar,
     messages: mpsc::Sender<ReceiverMessage>,
     /// With the index of the entry, and how many there are.
     failures: Mutex<(Vec<(u32, FileFailure)>, u32)>,
@@ -91,10 +103,11 @@ impl ReceiveState {
             requests: Mutex::new(Requests {
                 receiving: Receiving::new(entries),
                 kept: HashMap::new(),
-                parts: 0,
+                parts: HashSet::new(),
                 parts_limit: OpenLimits::within(file_handles()).parts,
+                prefixes: HashMap::new(),
             }),
-            begun: Condvar::new(),
+            changed: Condvar::new(),
             messages,
             failures: Mutex::default(),
             places: Mutex::default(),
@@ -112,9 +125,41 @@ impl ReceiveState {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A file that was claimed began: there is room for another claim.
-    pub(super) fn note_begun(&self) {
-        self.begun.notify_all();
+    /// What the sender says a file begins with, for the thread that proves.
+    pub(super) fn take_prefix(&self, file: u32, hashes: Vec<[u8; 32]>) -> Result<(), Violation> {
+        self.requests().take_prefix(file, hashes)?;
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Waits for what the sender says a file begins with; `None` when it will not, or the transfer is over.
+    pub(super) fn wait_for_prefix(&self, file: u32) -> Option<Vec<[u8; 32]>> {
+        let mut requests = self.requests();
+        loop {
+            let hashes = requests.prefixes.remove(&file);
+            if hashes.is_some() || !requests.receiving.awaits_prefix(file) || self.over() {
+                return hashes;
+            }
+            requests = self.wait(requests);
+        }
+    }
+
+    /// Says how much of what is here of a file is right.
+    pub(super) fn prove(&self, file: u32, length: u64) {
+        self.say(ReceiverMessage::Proved { file, length });
+        self.requests().receiving.prove(file, length);
+        self.changed.notify_all();
+    }
+
+    /// The part of a file is not held open any more: there is room for another.
+    pub(super) fn put_down(&self, file: u32) {
+        self.requests().parts.remove(&file);
+        self.changed.notify_all();
+    }
+
+    fn wait<'a>(&self, requests: MutexGuard<'a, Requests>) -> MutexGuard<'a, Requests> {
+        let waited = self.changed.wait_timeout(requests, LOOK_INTERVAL);
+        waited.map_or_else(|poisoned| poisoned.into_inner().0, |(requests, _)| requests)
     }
 
     /// Whether nobody hears any more what is said: the transfer is over.
@@ -126,10 +171,7 @@ impl ReceiveState {
     pub(super) fn wait_for_room(&self) -> bool {
         let mut requests = self.requests();
         while requests.full() && !self.over() {
-            requests = self
-                .begun
-                .wait_timeout(requests, LOOK_INTERVAL)
-                .map_or_else(|poisoned| poisoned.into_inner().0, |(requests, _)| requests);
+            requests = self.wait(requests);
         }
         !self.over()
     }
@@ -194,6 +236,13 @@ impl ReceiveState {
             }
         }
         self.say(ReceiverMessage::Failed { file, reason });
+        {
+            let mut requests = self.requests();
+            requests.receiving.fail(file);
+            requests.kept.remove(&file);
+            requests.prefixes.remove(&file);
+        }
+        self.put_down(file);
     }
 
     pub(super) fn acknowledged(&self) -> Acknowledged {

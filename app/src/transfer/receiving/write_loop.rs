@@ -1,24 +1,27 @@
 //! The receiver's write loop, on a thread of its own: buffers in, part files written and hashed, whole files committed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::{io, thread};
 
 use fardrop_shared::name::SafeName;
-use fardrop_shared::offer::{EntryKind, ModifiedTime, OthersAccess, PlacedCursor};
-use fardrop_shared::transfer::Violation;
+use fardrop_shared::offer::{EntryKind, PlacedCursor};
 use fardrop_shared::transfer::frame::{Frame, FrameDecoder};
+use fardrop_shared::transfer::{Run, Violation};
 use fardrop_shared::wire::peer::{FileReason, ReceiverMessage};
 use tokio::sync::mpsc;
 
+use super::committing::commit_batches;
 use super::folders::{finish_folders, make_narrow_folders};
 use super::job::Job;
 use super::open_files::OpenLimits;
+use super::prove::Proof;
+use super::runs::{Current, Held, Sink, keep_or_discard, take_back};
 use super::selection::ConflictPolicy;
-use super::state::{Kept, ReceiveState};
 use crate::disk::{
-    Content, ExistingFile, Finished, Folder, Folders, Origin, PartFile, commit, file_handles,
-    hash_zeros, write_reason,
+    Content, ExistingFile, Finished, Folder, Folders, PartFile, file_handles, hash_zeros,
+    write_reason,
 };
 
 /// Local: batches of files that wait for the committing thread.
@@ -31,13 +34,22 @@ pub(super) struct Piece {
     pub(super) filled: usize,
 }
 
+/// What the writing thread is given.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Some of the stream; an empty piece is its end.
+    Piece(Piece),
+    /// What the proving thread found.
+    Proof(Box<Proof>),
+}
+
 /// Writes what arrives until the stream ends; everything is verified on disk, or failed, when this
 /// returns. `back` gets the buffers again. A channel that closes before an empty piece came is a
 /// transfer cut off: what is here is kept, and nobody asks for the outcome.
 pub(super) fn write_loop(
     job: &Arc<Job>,
     folders: Folders,
-    mut pieces: mpsc::Receiver<Piece>,
+    mut work: mpsc::Receiver<Work>,
     back: &mpsc::Sender<Vec<u8>>,
 ) -> io::Result<Result<(), Violation>> {
     let limits = OpenLimits::within(file_handles());
@@ -53,12 +65,13 @@ pub(super) fn write_loop(
         folders,
         cursor: job.manifest.cursor(),
         current: None,
+        held: HashMap::new(),
         batch: Vec::new(),
         batches,
         limits,
     };
     make_narrow_folders(job, &mut writing.folders);
-    let outcome = writing.run(&mut pieces, back);
+    let outcome = writing.run(&mut work, back);
     writing.put_down();
     let WriteLoop {
         mut folders,
@@ -83,36 +96,12 @@ enum Ended {
     Cut,
 }
 
-/// The file that the stream is in.
-struct Current {
-    file: u32,
-    /// Its path, as the sender has it.
-    path: Vec<u8>,
-    place: SafeName<'static>,
-    size: u64,
-    modified: ModifiedTime,
-    executable: bool,
-    others: OthersAccess,
-    sink: Sink,
-}
-
-/// Where its bytes go.
-enum Sink {
-    Part {
-        part: PartFile,
-        hasher: Box<blake3::Hasher>,
-    },
-    /// It is here already if the sender's digest is this one.
-    Whole([u8; 32]),
-    /// It has failed.
-    Nowhere,
-}
-
 struct WriteLoop<'a> {
     job: &'a Job,
     folders: Folders,
     cursor: PlacedCursor,
     current: Option<Current>,
+    held: HashMap<u32, Held>,
     batch: Vec<Finished>,
     batches: SyncSender<(Vec<Finished>, Vec<Folder>)>,
     limits: OpenLimits,
@@ -121,11 +110,19 @@ struct WriteLoop<'a> {
 impl WriteLoop<'_> {
     fn run(
         &mut self,
-        pieces: &mut mpsc::Receiver<Piece>,
+        work: &mut mpsc::Receiver<Work>,
         back: &mpsc::Sender<Vec<u8>>,
     ) -> Result<Ended, Violation> {
         let mut decoder = FrameDecoder::new();
-        while let Some(piece) = pieces.blocking_recv() {
+        while let Some(work) = work.blocking_recv() {
+            let piece = match work {
+                Work::Piece(piece) => piece,
+                Work::Proof(proof) => {
+                    self.take_proof(*proof)?;
+                    self.hand_over();
+                    continue;
+                }
+            };
             if piece.filled == 0 {
                 if !decoder.between_frames() {
                     return Err(Violation("the stream ended inside a frame"));
@@ -151,6 +148,11 @@ impl WriteLoop<'_> {
             Frame::Hole { length } => self.hole(length),
             Frame::End { digest } => self.end(&digest),
             Frame::Abort { reason } => self.abort(reason),
+            Frame::Refuse { file, reason } => {
+                self.job.state.requests().receiving.handle_refuse(file)?;
+                self.take_held(file);
+                self.fail(file, reason)
+            }
         }
     }
 
@@ -160,84 +162,85 @@ impl WriteLoop<'_> {
             EntryKind::File { size, .. } => Some(size),
             EntryKind::Folder | EntryKind::Link { .. } | EntryKind::SameFile { .. } => None,
         });
-        let kept = {
+        let place = entry.and_then(|entry| entry.place);
+        let place = place.map(SafeName::into_owned);
+        let run = {
             let mut requests = self.job.state.requests();
-            requests.receiving.handle_begin(file, start, size)?;
-            requests.take_kept(file)
+            requests.receiving.handle_begin(file, start, size)?
         };
-        if kept.is_some() {
-            self.job.state.note_begun();
-        }
-        // Both are there, or the requests would have refused.
-        let (Some(entry), Some(size)) = (entry, size) else {
-            return Err(Violation("data for something that is no file"));
-        };
-        let Some(place) = entry.place else {
-            return Err(Violation("data for something that is left out"));
-        };
-        let executable = matches!(
-            entry.kind,
-            EntryKind::File {
-                executable: true,
-                ..
-            }
-        );
+        let place = place.ok_or(Violation("data for something that is left out"))?;
+        let there = (run == Run::Whole && size == Some(0))
+            .then(|| self.empty_file(file, &place))
+            .flatten();
+        let held = self.take_held(file);
         let mut current = Current {
             file,
-            path: entry.path.to_owned(),
-            place: place.into_owned(),
-            size,
-            modified: entry.modified,
-            executable,
-            others: entry.others,
+            run,
+            start,
+            proved: held.as_ref().and_then(|held| held.proved),
+            kept: held.as_ref().map_or(0, |held| held.kept),
             sink: Sink::Nowhere,
         };
-        let mut sink = self.sink(&current, start, kept);
-        if matches!(&sink, Err(error) if write_reason(error) == FileReason::TooManyOpen) {
-            // What was kept is open already: it is a new part, or a folder, that could not be opened.
-            self.make_room();
-            sink = self.sink(&current, start, None);
+        if let Some((there, name)) = there {
+            current.sink = Sink::There(there, name);
+            self.current = Some(current);
+            return Ok(());
         }
-        match sink {
-            Ok(sink) => {
-                if !matches!(sink, Sink::Whole(_)) {
-                    self.job.state.note_resumed(start);
-                }
-                current.sink = sink;
+        let part = match (run, held) {
+            // It has failed meanwhile.
+            (Run::Rest | Run::Missing, None) => None,
+            (
+                _,
+                Some(Held {
+                    part: Some(part), ..
+                }),
+            ) => Some(Ok(part)),
+            (Run::Whole, None) | (_, Some(Held { part: None, .. })) => {
+                Some(self.create_part(&place))
             }
-            Err(error) => give_up(&self.job.state, &current, &error, size > start),
+        };
+        match part {
+            Some(Ok(mut part)) => {
+                part.seek(start);
+                let hasher = Box::default();
+                current.sink = Sink::Part { part, hasher };
+            }
+            Some(Err(error)) => self.give_up(file, &error, size > Some(start))?,
+            None => {}
         }
         self.current = Some(current);
         Ok(())
     }
 
-    fn sink(&mut self, current: &Current, start: u64, kept: Option<Kept>) -> io::Result<Sink> {
-        let (place, size) = (&current.place, current.size);
-        match kept {
-            Some(Kept::Whole(claim)) if start == size => return Ok(Sink::Whole(claim.hash)),
-            Some(Kept::Part {
-                mut part,
-                mut hasher,
-            }) => {
-                if start == 0 {
-                    *hasher = blake3::Hasher::new();
-                } else if hasher.count() != start {
-                    *hasher = part.hash_prefix(start, &|| !self.job.state.over())?;
-                }
-                part.resume_at(start)?;
-                return Ok(Sink::Part { part, hasher });
+    /// A file that is here and may be the one with this index, which has no bytes.
+    fn empty_file(
+        &mut self,
+        file: u32,
+        place: &SafeName<'_>,
+    ) -> Option<(ExistingFile, SafeName<'static>)> {
+        let numbers = self.job.candidates(file);
+        let name = match numbers.trailing_zeros() {
+            _ if numbers == 0 => return None,
+            0 => place.file_name().into_owned(),
+            number => place.file_name().numbered(number),
+        };
+        let folder = self.folders.open(place.parent().as_ref()).ok()?;
+        let there = ExistingFile::open(&folder, &name, 0).ok()??;
+        Some((there, name))
+    }
+
+    fn create_part(&mut self, place: &SafeName<'_>) -> io::Result<PartFile> {
+        let create = |folders: &mut Folders| {
+            let folder = folders.open_or_make(place.parent().as_ref())?;
+            PartFile::create(&folder, self.job.owner, place)
+        };
+        match create(&mut self.folders) {
+            Err(error) if write_reason(&error) == FileReason::TooManyOpen => {
+                self.make_room();
+                create(&mut self.folders)
             }
-            // Nothing of an empty file was to be claimed; it may be here all the same.
-            None if size == 0 && self.job.may_be_here(current.file) => {
-                return Ok(Sink::Whole(blake3::hash(&[]).into()));
-            }
-            Some(Kept::Whole(_)) | None => {}
+            created => created,
         }
-        let folder = self.folders.open_or_make(place.parent().as_ref())?;
-        Ok(Sink::Part {
-            part: PartFile::create(&folder, place)?,
-            hasher: Box::default(),
-        })
     }
 
     fn data(&mut self, data: &[u8]) -> Result<(), Violation> {
@@ -254,8 +257,7 @@ impl WriteLoop<'_> {
             state.note_sent(data.len());
             return Ok(());
         };
-        self.lose(&error);
-        Ok(())
+        self.lose(&error)
     }
 
     fn hole(&mut self, length: u64) -> Result<(), Violation> {
@@ -268,7 +270,7 @@ impl WriteLoop<'_> {
             return Ok(());
         };
         match part.write_hole(length) {
-            Err(error) => self.lose(&error),
+            Err(error) => return self.lose(&error),
             Ok(()) if hash_zeros(hasher, length, &|| !state.over()) => state.note_hole(length),
             // The transfer is over.
             Ok(()) => self.put_down(),
@@ -277,77 +279,45 @@ impl WriteLoop<'_> {
     }
 
     /// The present file cannot be written: what is here of it may be of use another time.
-    fn lose(&mut self, error: &io::Error) {
+    fn lose(&mut self, error: &io::Error) -> Result<(), Violation> {
         let Some(current) = &mut self.current else {
-            return;
+            return Ok(());
         };
-        let sink = std::mem::replace(&mut current.sink, Sink::Nowhere);
-        give_up(&self.job.state, current, error, true);
-        if let Sink::Part { part, .. } = sink {
-            keep_or_discard(part, write_reason(error));
+        let (file, run) = (current.file, current.run);
+        if let Sink::Part { part, .. } = std::mem::replace(&mut current.sink, Sink::Nowhere) {
+            keep_or_discard(part, run, write_reason(error));
         }
+        self.give_up(file, error, true)
     }
 
     fn end(&mut self, digest: &[u8; 32]) -> Result<(), Violation> {
-        let state = &self.job.state;
-        state.requests().receiving.handle_end()?;
+        self.job.state.requests().receiving.handle_end()?;
         let Some(current) = self.current.take() else {
             return Ok(());
         };
-        match current.sink {
-            Sink::Nowhere => {}
-            Sink::Whole(hash) if hash == *digest => self.finish_existing(current),
-            Sink::Whole(_) => {
-                state.fail(current.file, &current.path, FileReason::HashMismatch);
+        let (part, hasher) = match current.sink {
+            Sink::Part { part, hasher } => (part, hasher),
+            Sink::There(there, name) if *digest == *blake3::hash(&[]).as_bytes() => {
+                self.finish_there(current.file, there, name, None);
+                return Ok(());
             }
-            Sink::Part { part, hasher } => {
-                if *hasher.finalize().as_bytes() != *digest {
-                    discard(part);
-                    state.fail(current.file, &current.path, FileReason::HashMismatch);
-                    return Ok(());
-                }
-                let content = Content::Part {
-                    part,
-                    replace: self.job.acceptance.on_conflict == ConflictPolicy::Replace,
-                    modified: current.modified,
-                    executable: current.executable,
-                    others: current.others,
-                };
-                self.finish(current.file, content, &current.place);
-            }
+            Sink::There(..) => return self.fail(current.file, FileReason::HashMismatch),
+            Sink::Nowhere => return Ok(()),
+        };
+        if *hasher.finalize().as_bytes() != *digest {
+            take_back(part, current.run, current.start);
+            return self.fail(current.file, FileReason::HashMismatch);
         }
-        Ok(())
-    }
-
-    /// A file that was here before is what is offered. Who wrote it may not have waited for the disk.
-    fn finish_existing(&mut self, current: Current) {
-        let place = &current.place;
-        let there = self
-            .folders
-            .open(place.parent().as_ref())
-            .and_then(|folder| ExistingFile::open(&folder, &place.file_name(), current.size));
-        match there {
-            Ok(Some(there)) => {
-                self.finish(current.file, Content::There(there), &current.place);
-            }
-            // It has changed since it was hashed.
-            Ok(None) => {
-                let reason = FileReason::HashMismatch;
-                self.job.state.fail(current.file, &current.path, reason);
-            }
-            Err(error) => give_up(&self.job.state, &current, &error, false),
+        if current.run != Run::Rest {
+            return self.finish(current.file, part);
         }
-    }
-
-    fn finish(&mut self, file: u32, content: Content, place: &SafeName<'_>) {
-        self.batch.push(Finished {
-            file,
-            content,
-            name: place.file_name().into_owned(),
-        });
-        if self.batch.len() >= self.limits.batch {
-            self.hand_over();
-        }
+        let held = Held {
+            part: Some(part),
+            kept: current.kept,
+            rest_here: true,
+            proved: current.proved,
+        };
+        self.finish_if_whole(current.file, held)
     }
 
     fn abort(&mut self, reason: FileReason) -> Result<(), Violation> {
@@ -356,12 +326,130 @@ impl WriteLoop<'_> {
             return Ok(());
         };
         match current.sink {
+            Sink::Part { part, .. } => keep_or_discard(part, current.run, reason),
+            Sink::There(..) => {}
             // Said when it failed.
             Sink::Nowhere => return Ok(()),
-            Sink::Part { part, .. } => keep_or_discard(part, reason),
-            Sink::Whole(_) => {}
         }
-        self.job.state.fail(current.file, &current.path, reason);
+        self.fail(current.file, reason)
+    }
+
+    /// Takes in how much is right of what was here.
+    fn take_proof(&mut self, proof: Proof) -> Result<(), Violation> {
+        let Proof {
+            file,
+            length,
+            there,
+        } = proof;
+        let state = &self.job.state;
+        if let Some(current) = self.current.as_mut().filter(|current| current.file == file) {
+            if matches!(current.sink, Sink::Part { .. }) {
+                current.proved = Some(length);
+                state.prove(file, length);
+                state.note_resumed(length);
+            }
+            return Ok(());
+        }
+        let Some(mut held) = self.take_held(file) else {
+            return Ok(());
+        };
+        state.prove(file, length);
+        if let Some((there, name)) = there {
+            self.finish_there(file, there, name, held.part);
+            return Ok(());
+        }
+        state.note_resumed(length);
+        held.proved = Some(length);
+        self.finish_if_whole(file, held)
+    }
+
+    /// All of a file is in one that was here before, which has this name; a part of it is of no use any more.
+    fn finish_there(
+        &mut self,
+        file: u32,
+        there: ExistingFile,
+        name: SafeName<'static>,
+        part: Option<PartFile>,
+    ) {
+        self.batch.push(Finished {
+            file,
+            content: Content::There { file: there, part },
+            name,
+        });
+        self.job.state.put_down(file);
+    }
+
+    /// What was here of a file, if it has not failed.
+    fn take_held(&mut self, file: u32) -> Option<Held> {
+        let held = self.held.remove(&file);
+        held.or_else(|| Some(self.job.state.requests().take_kept(file)?.into()))
+    }
+
+    /// A file of which something was here is finished once all of it is proved, and waits for that until then.
+    fn finish_if_whole(&mut self, file: u32, held: Held) -> Result<(), Violation> {
+        let proved = held.proved == Some(held.kept);
+        match held.part {
+            Some(part) if held.rest_here && proved => self.finish(file, part),
+            part => {
+                self.held.insert(file, Held { part, ..held });
+                Ok(())
+            }
+        }
+    }
+
+    /// All of a file is in its part.
+    fn finish(&mut self, file: u32, part: PartFile) -> Result<(), Violation> {
+        let entry = self.cursor.entry(&self.job.manifest, file);
+        let Some((entry, size, executable)) = entry.and_then(|entry| match entry.kind {
+            EntryKind::File {
+                size, executable, ..
+            } => Some((entry, size, executable)),
+            EntryKind::Folder | EntryKind::Link { .. } | EntryKind::SameFile { .. } => None,
+        }) else {
+            return Err(Violation("data for something that is no file"));
+        };
+        let place = entry.place.as_ref();
+        let place = place.ok_or(Violation("data for something that is left out"))?;
+        if let Err(error) = part.cut(size) {
+            return self.give_up(file, &error, false);
+        }
+        self.batch.push(Finished {
+            file,
+            content: Content::Part {
+                part,
+                replace: self.job.acceptance.on_conflict == ConflictPolicy::Replace,
+                modified: entry.modified,
+                executable,
+                others: entry.others,
+            },
+            name: place.file_name().into_owned(),
+        });
+        self.job.state.put_down(file);
+        if self.batch.len() >= self.limits.batch {
+            self.hand_over();
+        }
+        Ok(())
+    }
+
+    /// A file cannot be written: said once, and the sender is asked to stop sending it.
+    fn give_up(
+        &mut self,
+        file: u32,
+        error: &io::Error,
+        more_follows: bool,
+    ) -> Result<(), Violation> {
+        tracing::debug!(%error, file, "a file cannot be written");
+        self.fail(file, write_reason(error))?;
+        if more_follows {
+            self.job.state.say(ReceiverMessage::Skip { file });
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, file: u32, reason: FileReason) -> Result<(), Violation> {
+        let entry = self.cursor.entry(&self.job.manifest, file);
+        let entry = entry.ok_or(Violation("the failure of nothing that is offered"))?;
+        self.job.state.fail(file, entry.path, reason);
         Ok(())
     }
 
@@ -392,95 +480,12 @@ impl WriteLoop<'_> {
     fn put_down(&mut self) {
         if let Some(Current {
             sink: Sink::Part { part, .. },
+            run,
             ..
         }) = self.current.take()
         {
-            keep_or_discard(part, FileReason::Skipped);
+            keep_or_discard(part, run, FileReason::Skipped);
         }
         self.hand_over();
-    }
-}
-
-/// The committing thread: takes what waits, puts it on disk, says what became of it.
-fn commit_batches(job: &Job, waiting: &Receiver<(Vec<Finished>, Vec<Folder>)>, limits: OpenLimits) {
-    let mut cursor = job.manifest.cursor();
-    while let Ok((mut batch, mut touched)) = waiting.recv() {
-        while batch.len() < limits.commit
-            && let Ok((more, folders)) = waiting.try_recv()
-        {
-            batch.extend(more);
-            touched.extend(folders);
-        }
-        let closing = job.committing.closing(batch.len());
-        let committed = commit(batch, touched);
-        drop(closing);
-        for committed in committed {
-            // It was begun, so it is there.
-            let Some(entry) = cursor.entry(&job.manifest, committed.file) else {
-                continue;
-            };
-            match committed.outcome {
-                Ok((name, origin)) => {
-                    tracing::trace!(%name, "verified and on disk");
-                    let place = entry.place.as_ref().unwrap_or(&name);
-                    job.state.note_place(place, &name);
-                    job.landed.note(committed.file, place, &name);
-                    match origin {
-                        Origin::Received => job.state.note_verified(),
-                        Origin::There { bytes } => job.state.note_skipped(bytes),
-                    }
-                }
-                Err(error) => {
-                    job.state
-                        .fail(committed.file, entry.path, write_reason(&error));
-                }
-            }
-        }
-    }
-}
-
-/// Files whose part might be gone on with keep it. A full disk is not left full.
-fn keep_or_discard(part: PartFile, why: FileReason) {
-    let resumable = match why {
-        FileReason::FileUnreadable
-        | FileReason::ReadForbidden
-        | FileReason::SenderTooManyOpen
-        | FileReason::Skipped
-        | FileReason::WriteFailed
-        | FileReason::ReadOnly
-        | FileReason::WriteForbidden
-        | FileReason::NotAFolder
-        | FileReason::FolderInTheWay
-        | FileReason::NameTooLong
-        | FileReason::NameForbidden
-        | FileReason::TooManyOpen
-        | FileReason::LinkInTheWay
-        | FileReason::TargetMissing
-        | FileReason::NoLinks => true,
-        FileReason::FileChanged
-        | FileReason::WrongSize
-        | FileReason::HashMismatch
-        | FileReason::NoSpace
-        | FileReason::Quota
-        | FileReason::FileTooLarge => false,
-    };
-    let empty = part.length().is_ok_and(|length| length == 0);
-    if !resumable || empty || !part.is_findable() {
-        discard(part);
-    }
-}
-
-fn discard(part: PartFile) {
-    if let Err(error) = part.discard() {
-        tracing::debug!(%error, "a part file could not be removed");
-    }
-}
-
-/// A file cannot be written: said once, and the sender is asked to stop sending it.
-fn give_up(state: &ReceiveState, current: &Current, error: &io::Error, more_follows: bool) {
-    tracing::debug!(%error, name = %current.place, "a file cannot be written");
-    state.fail(current.file, &current.path, write_reason(error));
-    if more_follows {
-        state.say(ReceiverMessage::Skip { file: current.file });
     }
 }

@@ -1,7 +1,9 @@
 //! The sender's side: the offer is told, and what the receiver wants of it is read into the link.
 
 mod pool;
+mod prove_loop;
 mod read_loop;
+mod sources;
 mod state;
 
 use std::sync::Arc;
@@ -10,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fardrop_shared::name::lossy;
+use fardrop_shared::offer::EntryKind;
 use fardrop_shared::transfer::{HeardNames, Wish};
 use fardrop_shared::wire::peer::{Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use self::prove_loop::prove_loop;
 use self::read_loop::read_loop;
 use self::state::SendState;
 use super::controls::{Controls, Tally};
@@ -25,6 +29,8 @@ use crate::link::{ControlReceiver, ControlSender, Link, LinkHandle};
 
 /// Local: full buffers between the reading thread and the link.
 const BUFFERS_WAITING: usize = 2;
+/// Local: hashes of files that wait to be told.
+const MESSAGES_WAITING: usize = 64;
 
 /// Sends `offer` to the receiver at the other end of `link`; it may take part of it, or decline.
 ///
@@ -41,11 +47,12 @@ pub async fn send(
     cancel: impl Future<Output = ()>,
 ) -> Result<Summary, TransferError> {
     let handle = link.handle.clone();
-    let state = StopOnDrop(Arc::new(SendState::new(offer.manifest().totals())));
+    let (say, messages) = mpsc::channel(MESSAGES_WAITING);
+    let state = StopOnDrop(Arc::new(SendState::new(offer.manifest().totals(), say)));
     let outcome = tokio::select! {
         biased;
         () = cancel => Err(TransferError::Cancelled),
-        outcome = run(&mut link, &offer, &state.0, controls) => outcome,
+        outcome = run(&mut link, &offer, (&state.0, messages), controls) => outcome,
         error = handle.closed() => Err(error.into()),
     };
     let outcome = match outcome {
@@ -64,7 +71,7 @@ pub async fn send(
     outcome.map(|elapsed| summary(&offer, &state.0, elapsed))
 }
 
-/// Ends the reading thread with the transfer.
+/// Ends the threads with the transfer.
 struct StopOnDrop(Arc<SendState>);
 
 impl Drop for StopOnDrop {
@@ -77,7 +84,7 @@ impl Drop for StopOnDrop {
 async fn run(
     link: &mut Link,
     offer: &Arc<OfferSource>,
-    state: &Arc<SendState>,
+    (state, messages): (&Arc<SendState>, mpsc::Receiver<SenderMessage>),
     controls: Controls,
 ) -> Result<Duration, TransferError> {
     tell_offer(&mut link.control_sender, offer).await?;
@@ -89,7 +96,7 @@ async fn run(
     }
     let accepted = loop {
         let message = hear(&mut link.control_receiver).await?;
-        take_in(state, &controls, message)?;
+        take_in(state, &controls, message, |_| None)?;
         let accepted = state.sending().accepted();
         if accepted.is_some() {
             break accepted;
@@ -102,22 +109,40 @@ async fn run(
     let mut pause = controls.pause.clone();
     obey(&mut link.control_sender, state, &controls, &mut pause).await?;
     let (out, buffers) = mpsc::channel(BUFFERS_WAITING);
-    let (offer, shared) = (Arc::clone(offer), Arc::clone(state));
-    thread::Builder::new()
-        .name("fardrop-read".into())
-        .spawn(move || read_loop(&offer, &shared, out))
-        .map_err(TransferError::Local)?;
+    start_thread("fardrop-read", offer, state, move |offer, state| {
+        read_loop(offer, state, out);
+    })?;
+    start_thread("fardrop-prove", offer, state, prove_loop)?;
     let (settled, over) = oneshot::channel();
     let work = async {
-        let listen = listen(&mut link.control_receiver, state, &controls);
+        let listen = listen(&mut link.control_receiver, offer, state, &controls);
         tokio::try_join!(pump(&link.handle, buffers), listen)?;
         // The other half is there for as long as this is.
         let _ = settled.send(());
         Ok(())
     };
-    let steer = steer(&mut link.control_sender, state, &controls, pause, over);
+    let steering = Steering {
+        pause,
+        messages,
+        over,
+    };
+    let steer = steer(&mut link.control_sender, state, &controls, steering);
     tokio::try_join!(work, steer)?;
     Ok(accepted_at.elapsed())
+}
+
+/// Starts a thread of the transfer; it ends with it.
+fn start_thread(
+    name: &str,
+    offer: &Arc<OfferSource>,
+    state: &Arc<SendState>,
+    work: impl FnOnce(&OfferSource, &Arc<SendState>) + Send + 'static,
+) -> Result<(), TransferError> {
+    let (offer, state) = (Arc::clone(offer), Arc::clone(state));
+    let started = thread::Builder::new()
+        .name(name.into())
+        .spawn(move || work(&offer, &state));
+    started.map(|_| ()).map_err(TransferError::Local)
 }
 
 /// Says hello and the whole offer, without waiting for an answer.
@@ -135,6 +160,7 @@ async fn tell_offer(control: &mut ControlSender, offer: &OfferSource) -> Result<
         // A manifest has fewer pages than entries, and those are counted in a u32.
         pages: manifest.pages().len() as u32,
         left_out: offer.left_out(),
+        origin: offer.origin(),
     };
     control.send(&hello.encode()).await?;
     control.send(&header.encode()).await?;
@@ -168,12 +194,18 @@ async fn pump(
 /// data, and the data for it, both sides would wait for ever.
 async fn listen(
     control: &mut ControlReceiver,
+    offer: &OfferSource,
     state: &SendState,
     controls: &Controls,
 ) -> Result<(), TransferError> {
+    let mut cursor = offer.manifest().cursor();
     loop {
         let message = hear(control).await?;
-        take_in(state, controls, message)?;
+        let size_of = |file| match cursor.entry(offer.manifest(), file)?.kind {
+            EntryKind::File { size, .. } => Some(size),
+            EntryKind::Folder | EntryKind::Link { .. } | EntryKind::SameFile { .. } => None,
+        };
+        take_in(state, controls, message, size_of)?;
         let (now, done) = {
             let sending = state.sending();
             let (total_files, total_bytes) = sending.accepted().unwrap_or_default();
@@ -195,24 +227,34 @@ async fn listen(
     }
 }
 
-/// Lets the bytes stand still, and go on, as is wished here, and tells the receiver; until `over`.
+/// What steers a transfer, and what its threads have to say.
+struct Steering {
+    pause: watch::Receiver<bool>,
+    messages: mpsc::Receiver<SenderMessage>,
+    over: oneshot::Receiver<()>,
+}
+
+/// Lets the bytes stand still, and go on, as is wished here, and tells the receiver, with what the threads have to
+/// say; until it is over.
 async fn steer(
     control: &mut ControlSender,
     state: &SendState,
     controls: &Controls,
-    mut pause: watch::Receiver<bool>,
-    mut over: oneshot::Receiver<()>,
+    steering: Steering,
 ) -> Result<(), TransferError> {
+    let Steering {
+        mut pause,
+        mut messages,
+        mut over,
+    } = steering;
     loop {
         obey(control, state, controls, &mut pause).await?;
         tokio::select! {
             biased;
             _ = &mut over => return Ok(()),
-            changed = pause.changed() => if changed.is_err() {
-                // Nobody can wish it any more. The end comes either way.
-                let _ = over.await;
-                return Ok(());
-            }
+            Some(message) = messages.recv() => control.send(&message.encode()).await?,
+            // Once nobody can wish it any more, it stays as it is.
+            Ok(()) = pause.changed() => {}
         }
     }
 }
@@ -235,6 +277,7 @@ fn take_in(
     state: &SendState,
     controls: &Controls,
     message: ReceiverMessage,
+    size_of: impl FnOnce(u32) -> Option<u64>,
 ) -> Result<(), TransferError> {
     let wish = match message {
         ReceiverMessage::Decline(reason) => return Err(TransferError::Declined(reason)),
@@ -244,6 +287,7 @@ fn take_in(
         | ReceiverMessage::Accept { .. }
         | ReceiverMessage::Want { .. }
         | ReceiverMessage::WantFrom { .. }
+        | ReceiverMessage::Proved { .. }
         | ReceiverMessage::WantEnd
         | ReceiverMessage::Renamed { .. }
         | ReceiverMessage::Skip { .. }
@@ -255,7 +299,7 @@ fn take_in(
         controls.hear(wish);
         rest_if_paused(state, controls);
     }
-    state.sending().handle_message(message)?;
+    state.sending().handle_message(message, size_of)?;
     state.wake();
     Ok(())
 }

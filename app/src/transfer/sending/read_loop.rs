@@ -1,18 +1,17 @@
 //! The sender's read loop, on a thread of its own: wanted files in, full buffers of frames out.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fardrop_shared::offer::{Cursor, EntryKind, ModifiedTime};
 use fardrop_shared::transfer::Wanted;
 use fardrop_shared::transfer::frame::{self, DATA_HEADER_LENGTH};
-use fardrop_shared::wire::peer::{Claim, FileReason};
+use fardrop_shared::wire::peer::FileReason;
 use tokio::sync::mpsc;
 
 use super::pool::Pool;
+use super::sources::{Found, Sources};
 use super::state::SendState;
-use crate::disk::{Run, Source, SourceReader, hash_zeros};
+use crate::disk::{Run, hash_zeros};
 use crate::files::OfferSource;
 use crate::transfer::bounds::BUFFER_LENGTH;
 
@@ -43,41 +42,28 @@ impl From<Over> for Stop {
     }
 }
 
-/// A file of the offer.
-struct Found {
-    index: u32,
-    size: u64,
-    modified: ModifiedTime,
-    /// Whether it is known where on this disk it is.
-    located: bool,
-}
-
 /// Reads what is wanted into buffers until nothing is wanted any more or nobody takes them.
 pub(super) fn read_loop(offer: &OfferSource, state: &Arc<SendState>, out: mpsc::Sender<Bytes>) {
     let pool = Pool::new();
     let mut reading = ReadLoop {
-        offer,
+        sources: Sources::new(offer),
         state,
         out,
         buffer: pool.take(),
         filled: 0,
         pool,
-        cursor: offer.manifest().cursor(),
-        path: PathBuf::new(),
     };
     // Over means that the other end of the channel has already said why.
     let _: Result<(), Over> = reading.run();
 }
 
 struct ReadLoop<'a> {
-    offer: &'a OfferSource,
+    sources: Sources<'a>,
     state: &'a SendState,
     out: mpsc::Sender<Bytes>,
     pool: Pool,
     buffer: Vec<u8>,
     filled: usize,
-    cursor: Cursor,
-    path: PathBuf,
 }
 
 impl ReadLoop<'_> {
@@ -86,7 +72,13 @@ impl ReadLoop<'_> {
             self.state.rest();
             let wanted = self.state.sending().poll_wanted();
             match wanted {
-                Wanted::Entry { index, claims } => self.entry(index, &claims)?,
+                Wanted::Entry { index, start } => self.entry(index, start, None)?,
+                Wanted::Missing { index, start, end } => self.entry(index, start, Some(end))?,
+                Wanted::Refusal { index, reason } => {
+                    if let Some(file) = self.sources.find(index) {
+                        self.refuse(&file, reason)?;
+                    }
+                }
                 Wanted::Wait => {
                     self.flush()?;
                     self.state.wait();
@@ -97,49 +89,53 @@ impl ReadLoop<'_> {
         Ok(())
     }
 
-    /// One entry: nothing for a folder, begin to end or abort for a file.
-    fn entry(&mut self, index: u32, claims: &[Claim]) -> Result<(), Over> {
-        let Some(file) = self.find(index) else {
+    /// One entry from `start` on, up to `end` or its own: nothing for a folder, begin to end or abort for a file, or a
+    /// refusal.
+    fn entry(&mut self, index: u32, start: u64, end: Option<u64>) -> Result<(), Over> {
+        let Some(file) = self.sources.find(index) else {
             return Ok(());
         };
         let mut begun = false;
-        match self.file(&file, claims, &mut begun) {
+        match self.file(&file, start, end.unwrap_or(file.size), &mut begun) {
             Ok(()) => Ok(()),
             Err(Stop::Over) => Err(Over),
-            Err(Stop::File(reason)) => {
-                if !begun {
-                    self.begin(&file, 0)?;
-                }
+            Err(Stop::File(reason)) if begun => {
+                self.state.sending().handle_given_up(index, file.size);
                 self.put(&frame::abort(reason))
             }
+            Err(Stop::File(reason)) => self.refuse(&file, reason),
         }
     }
 
-    fn begin(&mut self, file: &Found, start: u64) -> Result<(), Over> {
-        let Found { index, size, .. } = *file;
-        self.state.sending().handle_begun(index, size, start);
-        self.put(&frame::begin(index, start))
+    fn refuse(&mut self, file: &Found, reason: FileReason) -> Result<(), Over> {
+        self.state.sending().handle_given_up(file.index, file.size);
+        self.put(&frame::refuse(file.index, reason))
     }
 
-    fn file(&mut self, file: &Found, claims: &[Claim], begun: &mut bool) -> Result<(), Stop> {
-        let mut reader = self.open(file)?;
+    fn file(&mut self, file: &Found, start: u64, end: u64, begun: &mut bool) -> Result<(), Stop> {
+        let mut reader = self.sources.open(file)?;
         let mut hasher = blake3::Hasher::new();
-        let start = self.start(&mut reader, &mut hasher, claims, file.size)?;
-        self.begin(file, start)?;
+        reader.seek(start)?;
+        self.state.sending().handle_begun(file.index, file.size);
+        self.put(&frame::begin(file.index, start))?;
         *begun = true;
-        while reader.left() > 0 {
+        let mut position = start;
+        while position < end {
             self.state.rest();
             if self.state.stopped() {
                 return Err(Stop::Over);
             }
             let left = match reader.next_run()? {
-                Run::Data(length) => usize::try_from(length).unwrap_or(usize::MAX),
+                Run::Data(length) => length.min(end - position),
                 Run::Hole(length) => {
+                    let length = length.min(end - position);
                     self.hole(file, length, &mut hasher)?;
                     reader.skip_hole(length)?;
+                    position += length;
                     continue;
                 }
             };
+            let left = usize::try_from(left).unwrap_or(usize::MAX);
             let room = BUFFER_LENGTH.saturating_sub(self.filled + DATA_HEADER_LENGTH);
             if room < left.min(LEAST_READ) {
                 self.flush()?;
@@ -149,19 +145,20 @@ impl ReadLoop<'_> {
                 continue;
             }
             let length = room.min(left);
-            let start = self.filled + DATA_HEADER_LENGTH;
-            let data = &mut self.buffer[start..start + length];
+            let header_end = self.filled + DATA_HEADER_LENGTH;
+            let data = &mut self.buffer[header_end..header_end + length];
             reader.read(data)?;
             hasher.update(data);
+            position += length as u64;
             // At most the length of a buffer.
             let header = frame::data_header(length as u32);
-            self.buffer[self.filled..start].copy_from_slice(&header);
-            self.filled = start + length;
+            self.buffer[self.filled..header_end].copy_from_slice(&header);
+            self.filled = header_end + length;
             self.state.sending().handle_read(length as u64);
         }
         let digest = hasher.finalize();
-        reader.check_whole(digest, &|| !self.state.stopped())?;
-        self.state.sending().handle_ended();
+        reader.check_read(start, digest, &|| !self.state.stopped())?;
+        self.state.sending().handle_ended(file.index);
         Ok(self.put(&frame::end(digest.as_bytes()))?)
     }
 
@@ -180,69 +177,6 @@ impl ReadLoop<'_> {
         } else {
             Err(Stop::Over)
         }
-    }
-
-    /// What entry `index` says, and leaves its place in `path`; `None` if it is a folder.
-    fn find(&mut self, index: u32) -> Option<Found> {
-        let entry = self.cursor.entry(self.offer.manifest(), index)?;
-        let EntryKind::File { size, .. } = entry.kind else {
-            return None;
-        };
-        let located = self.offer.locate(index, entry.path, &mut self.path);
-        Some(Found {
-            index,
-            size,
-            modified: entry.modified,
-            located: located.is_some(),
-        })
-    }
-
-    /// Opens the file that was found last.
-    fn open(&self, file: &Found) -> Result<SourceReader, FileReason> {
-        if !file.located {
-            return Err(FileReason::FileUnreadable);
-        }
-        let source = Source {
-            path: &self.path,
-            size: file.size,
-            modified: file.modified,
-        };
-        SourceReader::open(&source, |path| self.offer.contains(path))
-    }
-
-    /// The longest claim that holds, or 0. Leaves `reader` there, and `hasher` with all before it.
-    fn start(
-        &self,
-        reader: &mut SourceReader,
-        hasher: &mut blake3::Hasher,
-        claims: &[Claim],
-        size: u64,
-    ) -> Result<u64, Stop> {
-        let mut held = None;
-        if claims.is_empty() {
-            return Ok(0);
-        }
-        let mut piece = vec![0; BUFFER_LENGTH];
-        // Shortest first, so that the file is read once. A claim that fails fails all longer ones.
-        for claim in claims.iter().rev().filter(|claim| claim.length <= size) {
-            while hasher.count() < claim.length {
-                if self.state.stopped() {
-                    return Err(Stop::Over);
-                }
-                let left = claim.length - hasher.count();
-                let part = &mut piece[..left.min(BUFFER_LENGTH as u64) as usize];
-                reader.read(part)?;
-                hasher.update(part);
-            }
-            if *hasher.finalize().as_bytes() != claim.hash {
-                break;
-            }
-            held = Some((claim.length, hasher.clone()));
-        }
-        let (start, state) = held.unwrap_or_default();
-        *hasher = state;
-        reader.seek(start)?;
-        Ok(start)
     }
 
     fn put(&mut self, frame: &[u8]) -> Result<(), Over> {

@@ -5,10 +5,13 @@ use fardrop_shared::offer::{
 };
 use fardrop_shared::transfer::frame;
 use fardrop_shared::wire::peer::{
-    Acknowledged, Claim, Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION,
+    Acknowledged, Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION,
 };
 
 use super::*;
+
+/// What hostile offers say that they are.
+const ORIGIN: [u8; 32] = [9; 32];
 
 /// The messages of an offer of such files.
 fn offer_of(files: &[(&str, u64)]) -> Vec<SenderMessage> {
@@ -42,6 +45,7 @@ fn offer_of(files: &[(&str, u64)]) -> Vec<SenderMessage> {
             bytes: totals.bytes,
             pages: manifest.pages().len() as u32,
             left_out: LeftOutCount::default(),
+            origin: ORIGIN,
         },
     ];
     messages.extend(
@@ -141,6 +145,7 @@ async fn offers_that_do_not_add_up_are_refused() {
             bytes,
             pages,
             left_out: LeftOutCount::default(),
+            origin: ORIGIN,
         };
         hostile.push(vec![
             good[0].clone(),
@@ -263,6 +268,12 @@ async fn random_streams_end_the_transfer() {
     }
 }
 
+/// What the sender at the other end says next.
+async fn heard(link: &mut Link) -> SenderMessage {
+    let message = link.control_receiver.receive().await.unwrap().unwrap();
+    SenderMessage::decode(&message).unwrap()
+}
+
 /// What a sender of two small files makes of a receiver that says this, its last word once everything was sent.
 async fn send_to(messages: Vec<ReceiverMessage>) -> Outcome {
     let from = tempfile::tempdir().unwrap();
@@ -272,6 +283,9 @@ async fn send_to(messages: Vec<ReceiverMessage>) -> Outcome {
     let hostile = async {
         let ended = messages.contains(&ReceiverMessage::WantEnd);
         for message in messages {
+            if ended && matches!(message, ReceiverMessage::Proved { .. }) {
+                while !matches!(heard(&mut right).await, SenderMessage::Prefix { .. }) {}
+            }
             if ended && matches!(message, ReceiverMessage::Done(_)) {
                 let mut stream = right.handle.accept_data().await.unwrap();
                 let mut buffer = [0; 1000];
@@ -299,17 +313,16 @@ async fn a_receiver_that_breaks_the_rules_ends_the_transfer() {
         version: TRANSFER_VERSION,
     };
     let accept = ReceiverMessage::Accept { files: 2, bytes: 8 };
-    let claim = |length| Claim {
-        length,
-        hash: [1; 32],
-    };
-    let from = |file, claims| ReceiverMessage::WantFrom { file, claims };
+    let from = |file, lengths| ReceiverMessage::WantFrom { file, lengths };
     let hostile = [
         vec![ReceiverMessage::Want { first: 0, last: 3 }],
         vec![ReceiverMessage::Want { first: 1, last: 0 }],
-        vec![from(1, vec![claim(4)]), from(1, vec![claim(4)])],
-        vec![from(9, vec![claim(4)])],
-        vec![from(1, vec![claim(0)])],
+        vec![from(1, vec![4]), from(1, vec![4])],
+        vec![from(9, vec![4])],
+        vec![from(1, vec![0])],
+        vec![from(1, vec![u64::MAX, 4])],
+        vec![from(0, vec![4])],
+        vec![ReceiverMessage::Proved { file: 1, length: 0 }],
         vec![ReceiverMessage::Skip { file: 2 }],
         vec![ReceiverMessage::Accept { files: 0, bytes: 0 }],
         vec![ReceiverMessage::Done(Acknowledged::default())],
@@ -336,7 +349,8 @@ async fn a_receiver_that_breaks_the_rules_ends_the_transfer() {
     let lies = vec![
         hello,
         accept,
-        from(1, vec![claim(u64::MAX), claim(4), claim(2)]),
+        from(1, vec![4, 2]),
+        ReceiverMessage::Proved { file: 1, length: 0 },
         ReceiverMessage::Want { first: 2, last: 2 },
         ReceiverMessage::WantEnd,
         ReceiverMessage::Done(Acknowledged { bytes: 8, files: 2 }),
@@ -396,6 +410,7 @@ async fn a_link_that_leads_where_it_may_not_refuses_the_whole_offer() {
                 bytes: 1,
                 pages: 1,
                 left_out: LeftOutCount::default(),
+                origin: ORIGIN,
             },
             SenderMessage::Page(page),
             SenderMessage::OfferEnd,
@@ -422,6 +437,7 @@ async fn data_for_a_link_ends_the_transfer() {
         bytes: 1,
         pages: 1,
         left_out: LeftOutCount::default(),
+        origin: ORIGIN,
     };
     offer[2] = SenderMessage::Page(page);
     let right = *blake3::hash(b"x").as_bytes();

@@ -55,11 +55,9 @@ async fn pass_data(from: &LinkHandle, to: &LinkHandle, mut left: usize) {
     std::future::pending().await
 }
 
-/// A part file for the entry with this path, as an earlier transfer would have left it.
-fn leave_part(destination: &Path, path: &str, contents: &[u8]) -> PathBuf {
-    let hash = blake3::hash(path.as_bytes()).to_hex();
-    let name = format!(".fardrop-{}.part", &hash.as_str()[..32]);
-    let part = destination.join(path).with_file_name(name);
+/// A part file for the entry with this path, as an earlier transfer of what is at `shared` would have left it.
+fn leave_part(shared: &Path, destination: &Path, path: &str, contents: &[u8]) -> PathBuf {
+    let part = part_of(shared, destination, path);
     write(&part, contents);
     fs::set_permissions(&part, fs::Permissions::from_mode(0o600)).unwrap();
     part
@@ -81,7 +79,7 @@ async fn a_kept_prefix_is_not_sent_again() {
         write(&from.path().join("tree/file"), &contents);
         let mut part = contents[..right].to_vec();
         part.resize(kept, 0xff);
-        leave_part(to.path(), "tree/file", &part);
+        leave_part(&from.path().join("tree"), to.path(), "tree/file", &part);
         let (sent, received) = cross(
             &[&from.path().join("tree")],
             to.path(),
@@ -101,7 +99,12 @@ async fn a_kept_prefix_is_not_sent_again() {
 async fn a_part_longer_than_the_file_is_cut() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(&from.path().join("file"), "short");
-    leave_part(to.path(), "file", b"short and more");
+    leave_part(
+        &from.path().join("file"),
+        to.path(),
+        "file",
+        b"short and more",
+    );
     cross(
         &[&from.path().join("file")],
         to.path(),
@@ -116,7 +119,7 @@ async fn a_part_longer_than_the_file_is_cut() {
 async fn a_part_held_by_another_receiver_is_left_alone() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(&from.path().join("file"), "0123456789");
-    let part = leave_part(to.path(), "file", b"01234");
+    let part = leave_part(&from.path().join("file"), to.path(), "file", b"01234");
     let held = fs::File::open(&part).unwrap();
     held.lock().unwrap();
     let (_, received) = cross(
@@ -135,7 +138,7 @@ async fn a_link_instead_of_a_part_is_left_alone() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(&from.path().join("file"), "0123456789");
     write(&to.path().join("precious"), "01234");
-    let part = leave_part(to.path(), "file", b"");
+    let part = leave_part(&from.path().join("file"), to.path(), "file", b"");
     fs::remove_file(&part).unwrap();
     symlink("precious", &part).unwrap();
     cross(
@@ -160,7 +163,12 @@ async fn more_conflicts_than_claims_at_once_are_all_proved() {
         if index % 2 == 0 {
             write(&to.path().join(path), index.to_le_bytes());
         } else {
-            leave_part(to.path(), &path, &index.to_le_bytes()[..2]);
+            leave_part(
+                &from.path().join("tree"),
+                to.path(),
+                &path,
+                &index.to_le_bytes()[..2],
+            );
         }
     }
     let (_, received) = cross(

@@ -294,6 +294,7 @@ async fn a_link_to_a_folder_above_stays_inside() {
             bytes: 0,
             pages: 1,
             left_out: LeftOutCount::default(),
+            origin: [0; 32],
         },
         SenderMessage::Page(page),
         SenderMessage::OfferEnd,

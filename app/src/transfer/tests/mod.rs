@@ -140,6 +140,13 @@ fn write(path: &Path, contents: impl AsRef<[u8]>) {
     fs::write(path, contents).unwrap();
 }
 
+/// Where the part of the entry with this path is, of what is shared as `shared`.
+fn part_of(shared: &Path, destination: &Path, path: &str) -> PathBuf {
+    let hash = blake3::keyed_hash(&offer(&[shared]).origin(), path.as_bytes()).to_hex();
+    let name = format!(".fardrop-{}.part", &hash.as_str()[..32]);
+    destination.join(path).with_file_name(name)
+}
+
 /// Bytes that look like nothing, the same for the same seed.
 fn noise(length: usize, seed: u8) -> Vec<u8> {
     let mut bytes = vec![0; length];

@@ -63,8 +63,7 @@ async fn a_part_with_a_hole_is_gone_on_with() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let source = from.path().join("file");
     sparse(&source, 60 * MIB, &[0, 20 * MIB, 40 * MIB]);
-    let name = blake3::hash(b"file").to_hex();
-    let part = to.path().join(format!(".fardrop-{}.part", &name[..32]));
+    let part = part_of(&source, to.path(), "file");
     // The first half of it, which ends in a hole.
     sparse(&part, 30 * MIB, &[0, 20 * MIB]);
     set_mode(&part, 0o600);
