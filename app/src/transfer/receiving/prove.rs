@@ -8,6 +8,7 @@ use fardrop_shared::name::SafeName;
 use tokio::sync::mpsc;
 
 use super::job::Job;
+use super::runs::Proof;
 use super::write_loop::Work;
 use crate::disk::{ExistingFile, Folders, KeptBytes};
 
@@ -25,16 +26,6 @@ pub(super) struct Unproved {
     pub(super) kept: u64,
     /// Files of the whole size: the bit of 1 for the name itself, that of 2^n for `name (n)`.
     pub(super) numbers: u32,
-}
-
-/// How much of a file is here.
-#[derive(Debug)]
-pub(super) struct Proof {
-    pub(super) file: u32,
-    /// That many bytes of its part are right.
-    pub(super) length: u64,
-    /// All of it, in a file with a final name.
-    pub(super) there: Option<(ExistingFile, SafeName<'static>)>,
 }
 
 /// Proves what it is given, one after the other, until there is no more; `proofs` gets what comes of it.

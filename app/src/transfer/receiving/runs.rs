@@ -7,6 +7,16 @@ use fardrop_shared::wire::peer::FileReason;
 use super::state::Kept;
 use crate::disk::{ExistingFile, PartFile};
 
+/// How much of a file is here.
+#[derive(Debug)]
+pub(super) struct Proof {
+    pub(super) file: u32,
+    /// That many bytes of its part are right.
+    pub(super) length: u64,
+    /// All of it, in a file with a final name.
+    pub(super) there: Option<(ExistingFile, SafeName<'static>)>,
+}
+
 /// The run that the stream is in.
 pub(super) struct Current {
     pub(super) file: u32,

@@ -16,8 +16,7 @@ use super::committing::commit_batches;
 use super::folders::{finish_folders, make_narrow_folders};
 use super::job::Job;
 use super::open_files::OpenLimits;
-use super::prove::Proof;
-use super::runs::{Current, Held, Sink, keep_or_discard, take_back};
+use super::runs::{Current, Held, Proof, Sink, keep_or_discard, take_back};
 use super::selection::ConflictPolicy;
 use crate::disk::{
     Content, ExistingFile, Finished, Folder, Folders, PartFile, file_handles, hash_zeros,
