@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use fardrop_tests::peer::{PeerCommand, Rendezvous};
+use fardrop_tests::peer::{PeerCommand, Rendezvous, last};
 use fardrop_tests::tree;
 use serde_json::Value;
 
@@ -138,11 +138,19 @@ fn every_line_is_as_the_readme_says() -> Result<()> {
     std::fs::remove_file(out.join("large.bin"))?;
     let guess = PeerCommand::receive(&rendezvous, &wrong(&code)?, &folder)?;
     let (_, guessed) = guess.start()?.finish()?;
+    // Led to this very machine by a code, it says so, and does not go there.
+    let led = PeerCommand::new("receive")?
+        .into_folder(&folder)
+        .args(["--yes", "417-acid-lemon@127.0.0.1:9"]);
+    let (_, led) = led.start()?.finish()?;
+    let failed = last(&led, "failed").context("no failure")?;
+    assert_eq!(failed["kind"], "server-refused");
     let receiver = PeerCommand::receive(&rendezvous, &code, &folder)?.start()?;
     let (_, received) = receiver.finish()?;
     let (_, sent) = sender.finish()?;
     let seconds = started.elapsed().as_secs_f64();
     let mut seen = check(&guessed, seconds);
+    seen.extend(check(&led, seconds));
     seen.extend(check(&received, seconds));
     seen.extend(check(&sent, seconds));
     let mut events = documented()?.events;
