@@ -77,6 +77,27 @@ impl Folder {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Whether something can be made in it, as far as the system says so without its being tried.
+    ///
+    /// # Errors
+    ///
+    /// Why not: it is read-only, or this person may not.
+    pub fn may_add(&self) -> io::Result<()> {
+        #[cfg(unix)]
+        {
+            use rustix::fs::{Access, AtFlags, accessat};
+            use rustix::io::Errno;
+            let wished = Access::WRITE_OK | Access::EXEC_OK;
+            match accessat(&*self.0, ".", wished, AtFlags::EACCESS) {
+                Err(error @ (Errno::ACCESS | Errno::ROFS | Errno::PERM)) => Err(error.into()),
+                // Whatever else there is comes up when it is written to.
+                Ok(()) | Err(_) => Ok(()),
+            }
+        }
+        #[cfg(not(unix))]
+        Ok(())
+    }
+
     pub(super) fn dir(&self) -> &Dir {
         &self.0
     }

@@ -408,9 +408,8 @@ impl Sending {
 
     fn fail(&mut self, file: u32, reason: FileReason) -> Result<(), Violation> {
         // What cannot be at the receiver is told instead of being wanted.
-        let told = reason == FileReason::NameForbidden
-            && self.phase == Phase::Wanting
-            && self.wanted.insert(file);
+        let told =
+            reason.is_of_the_place() && self.phase == Phase::Wanting && self.wanted.insert(file);
         if !told {
             self.expect_wanted(file)?;
         }

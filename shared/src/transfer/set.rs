@@ -47,6 +47,11 @@ impl IndexSet {
             .is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
+    /// Those that are in, in rising order.
+    pub fn iter(&self) -> impl Iterator<Item = u32> {
+        (0..self.bound).filter(|index| self.contains(*index))
+    }
+
     /// How many are in.
     #[must_use]
     pub const fn count(&self) -> u32 {

@@ -235,6 +235,35 @@ impl FileReason {
         Self::NoLinks,
     ];
 
+    /// Whether it is about where a file would go rather than about its bytes: it may be known, and is said then,
+    /// before the file is wanted.
+    #[must_use]
+    pub const fn is_of_the_place(self) -> bool {
+        match self {
+            Self::ReadOnly
+            | Self::WriteForbidden
+            | Self::NotAFolder
+            | Self::FolderInTheWay
+            | Self::NameTooLong
+            | Self::NameForbidden
+            | Self::LinkInTheWay
+            | Self::WriteFailed
+            | Self::TooManyOpen => true,
+            Self::FileChanged
+            | Self::FileUnreadable
+            | Self::HashMismatch
+            | Self::NoSpace
+            | Self::Skipped
+            | Self::ReadForbidden
+            | Self::SenderTooManyOpen
+            | Self::WrongSize
+            | Self::FileTooLarge
+            | Self::Quota
+            | Self::TargetMissing
+            | Self::NoLinks => false,
+        }
+    }
+
     /// The byte in an abort or refuse frame.
     #[must_use]
     pub const fn to_wire(self) -> u8 {

@@ -164,8 +164,10 @@ async fn take(
     alive: &Alive,
 ) -> Result<Taken, TransferError> {
     let offered = Arc::clone(&scanned.manifest);
+    let scan = Arc::clone(&scanned.scan);
     let acceptance = on_thread("fardrop-select", alive, move || {
-        Acceptance::new(offered.manifest(), on_conflict, &selection)
+        let refused = scan.refused(on_conflict);
+        Acceptance::new(offered.manifest(), on_conflict, &selection).without(refused)
     });
     Ok(Taken {
         manifest: scanned.manifest,

@@ -34,6 +34,7 @@ impl Check<'_> {
     fn run(&self, mut folders: Folders) -> Result<(), Over> {
         self.tell_renamed()?;
         self.tell_left_out();
+        self.tell_refused();
         self.ask_for_fresh()?;
         let mut cursor = self.job.manifest.cursor();
         while let Some((index, entry)) = cursor.next(&self.job.manifest) {
@@ -128,6 +129,16 @@ impl Check<'_> {
         }
         if let Some((index, path)) = folder {
             self.job.state.fail(index, &path, FileReason::NameForbidden);
+        }
+    }
+
+    /// Says what cannot be written here, though its name is possible, before any of it crosses.
+    fn tell_refused(&self) {
+        let mut cursor = self.job.manifest.cursor();
+        for (index, reason) in self.job.acceptance.refused() {
+            if let Some(entry) = cursor.entry(&self.job.manifest, *index) {
+                self.job.state.fail(*index, entry.path, *reason);
+            }
         }
     }
 

@@ -4,10 +4,10 @@ use std::io;
 
 use fardrop_shared::name::SafeName;
 use fardrop_shared::offer::{EntryKind, PlacedManifest};
-use fardrop_shared::transfer::IndexSet;
+use fardrop_shared::transfer::{FileReason, IndexSet};
 
 use super::selection::{Acceptance, ConflictPolicy};
-use crate::disk::{Folders, PartOwner, has_part};
+use crate::disk::{Folder, Folders, PartOwner, has_part, write_reason};
 
 /// Which entries of an offer have something at the destination.
 #[derive(Debug)]
@@ -20,10 +20,32 @@ pub(super) struct DestinationScan {
     pub(super) parts: IndexSet,
     /// Folders that are there: their times are not ours to set.
     pub(super) folders: IndexSet,
+    /// Files that cannot be written where they would go, and why.
+    pub(super) refused: Vec<(u32, FileReason)>,
+    /// Files whose name a folder has, which nothing can take the place of.
+    pub(super) folder_in_the_way: IndexSet,
     /// Bytes in the part files, each counted up to the size offered.
     pub(super) kept_bytes: u64,
     /// Those of them that take up room, at most.
     kept_stored: u64,
+}
+
+/// Whether anything can be put into the folder that was asked about last.
+#[derive(Debug, Default)]
+struct Writable(Option<(Folder, Option<FileReason>)>);
+
+impl Writable {
+    /// Why nothing can be put into `folder`, as far as the system says so beforehand.
+    fn refuses(&mut self, folder: &Folder) -> Option<FileReason> {
+        if let Some((known, reason)) = &self.0
+            && known.is(folder)
+        {
+            return *reason;
+        }
+        let reason = folder.may_add().err().map(|error| write_reason(&error));
+        self.0 = Some((folder.clone(), reason));
+        reason
+    }
 }
 
 impl DestinationScan {
@@ -34,46 +56,75 @@ impl DestinationScan {
             same_size: IndexSet::new(entries),
             parts: IndexSet::new(entries),
             folders: IndexSet::new(entries),
+            refused: Vec::new(),
+            folder_in_the_way: IndexSet::new(entries),
             kept_bytes: 0,
             kept_stored: 0,
         }
     }
 
+    /// Files that cannot be written, in rising order, and why: as far as the destination shows that.
+    pub(super) fn refused(&self, on_conflict: ConflictPolicy) -> Vec<(u32, FileReason)> {
+        // What is identical is not written.
+        let kept_out = self.refused.iter().copied();
+        let kept_out = kept_out.filter(|(file, _)| !self.same_size.contains(*file));
+        let replaced = on_conflict == ConflictPolicy::Replace;
+        let in_the_way = self.folder_in_the_way.iter().filter(|_| replaced);
+        let in_the_way = in_the_way.map(|file| (file, FileReason::FolderInTheWay));
+        let mut refused: Vec<_> = kept_out.chain(in_the_way).collect();
+        refused.sort_by_key(|(file, _)| *file);
+        refused.dedup_by_key(|(file, _)| *file);
+        refused
+    }
+
     /// Looks at every entry of `manifest`.
     pub(super) fn look(manifest: &PlacedManifest, owner: PartOwner, folders: &mut Folders) -> Self {
         let mut scan = Self::nothing(manifest.totals().entries());
-        // A folder that is not there: neither is anything in it, nor in those that follow in it.
-        let mut absent: Option<SafeName<'static>> = None;
+        // A folder that is not there, or not to be had: neither is anything in it, nor in those that follow in it.
+        // And why nothing can be put there.
+        let mut absent: Option<(SafeName<'static>, Option<FileReason>)> = None;
+        let mut writable = Writable::default();
         manifest.for_each(|index, entry| {
             let Some(place) = entry.place else {
                 return;
             };
             let parent = place.parent();
-            if let (Some(parent), Some(absent)) = (&parent, &absent)
+            let is_file = matches!(entry.kind, EntryKind::File { .. });
+            if let (Some(parent), Some((absent, reason))) = (&parent, &absent)
                 && parent.is_in(absent)
             {
+                let refused = reason.filter(|_| is_file);
+                scan.refused.extend(refused.map(|reason| (index, reason)));
                 return;
             }
             let folder = match folders.open(parent.as_ref()) {
                 Ok(folder) => folder,
                 Err(error) => {
-                    if error.kind() == io::ErrorKind::NotFound {
-                        absent = parent.map(SafeName::into_owned);
-                    }
+                    // It is made with what is put into it, if it is only missing.
+                    let missing = error.kind() == io::ErrorKind::NotFound;
+                    let reason = (!missing).then(|| write_reason(&error));
+                    let refused = reason.filter(|_| is_file);
+                    scan.refused.extend(refused.map(|reason| (index, reason)));
+                    absent = parent.map(|parent| (parent.into_owned(), reason));
                     return;
                 }
             };
+            let forbidden = writable.refuses(&folder);
             let metadata = folder.look_at(&place.file_name()).ok();
             match entry.kind {
                 EntryKind::Folder => match metadata {
                     Some(_) => _ = scan.folders.insert(index),
-                    None => absent = Some(place.into_owned()),
+                    None => absent = Some((place.into_owned(), forbidden)),
                 },
                 // What has the name of a link is looked at when it is made.
                 EntryKind::Link { .. } | EntryKind::SameFile { .. } => {}
                 EntryKind::File { size, holes, .. } => {
+                    scan.refused.extend(forbidden.map(|reason| (index, reason)));
                     if let Some(metadata) = metadata {
                         scan.taken.insert(index);
+                        if metadata.is_dir() {
+                            scan.folder_in_the_way.insert(index);
+                        }
                         if metadata.is_file() && metadata.len() == size {
                             scan.same_size.insert(index);
                         }

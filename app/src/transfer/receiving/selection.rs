@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use fardrop_shared::offer::{EntryKind, Manifest, PlacedManifest};
-use fardrop_shared::transfer::Ranges;
+use fardrop_shared::transfer::{FileReason, Ranges};
 use serde::{Deserialize, Serialize};
 
 /// What to do where a file of the same name is there already.
@@ -32,6 +32,8 @@ pub(super) struct Acceptance {
     pub(super) on_conflict: ConflictPolicy,
     /// Runs of entries, first and last included, in rising order; all of them without.
     runs: Option<Vec<(u32, u32)>>,
+    /// Files that would be taken and cannot be written, in rising order, and why.
+    refused: Vec<(u32, FileReason)>,
 }
 
 impl Acceptance {
@@ -44,10 +46,30 @@ impl Acceptance {
         Self {
             on_conflict,
             runs: runs(manifest, selection),
+            refused: Vec::new(),
         }
     }
 
+    /// Without those of these files that would be taken: they cannot be written, and why. In rising order.
+    pub(super) fn without(mut self, mut refused: Vec<(u32, FileReason)>) -> Self {
+        refused.retain(|(file, _)| self.contains(*file));
+        self.refused = refused;
+        self
+    }
+
+    /// Files that would be taken and cannot be written, in rising order, and why.
+    pub(super) fn refused(&self) -> &[(u32, FileReason)] {
+        &self.refused
+    }
+
     pub(super) fn contains(&self, index: u32) -> bool {
+        let refused = &self.refused;
+        if refused
+            .binary_search_by_key(&index, |(file, _)| *file)
+            .is_ok()
+        {
+            return false;
+        }
         self.runs.as_ref().is_none_or(|runs| {
             let after = runs.partition_point(|(first, _)| *first <= index);
             runs[..after].last().is_some_and(|(_, last)| index <= *last)

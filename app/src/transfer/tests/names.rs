@@ -118,3 +118,38 @@ async fn what_cannot_be_at_the_receiver_gets_a_name_near_to_it_where_that_is_wis
     ];
     assert_eq!(names, expected);
 }
+
+#[tokio::test]
+async fn what_cannot_be_written_is_told_before_its_bytes_cross() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let tree = from.path().join("tree");
+    let large = "x".repeat(1_000_000);
+    for name in ["in the way", "sub/deep/inner", "sub/other"] {
+        write(&tree.join(name), &large);
+    }
+    write(&tree.join("fine"), "fine");
+    // A folder of a file's name, and a file where a folder has to be.
+    fs::create_dir_all(to.path().join("tree/in the way")).unwrap();
+    write(&to.path().join("tree/sub"), "a file");
+    let (sent, received) = cross(&[&tree], to.path(), ConflictPolicy::Replace).await;
+    for summary in [&sent, &received] {
+        assert_eq!((summary.files, summary.sent), (1, 4), "{summary:?}");
+        let reason = |name: &str| {
+            let failure = summary.failures.iter().find(|failure| failure.name == name);
+            failure.map(|failure| failure.reason)
+        };
+        assert_eq!(reason("tree/in the way"), Some(FileReason::FolderInTheWay));
+        for name in ["tree/sub/deep/inner", "tree/sub/other"] {
+            assert_eq!(reason(name), Some(FileReason::NotAFolder), "{name}");
+        }
+    }
+    assert_eq!(fs::read(to.path().join("tree/sub")).unwrap(), b"a file");
+    // Where the old one is kept, a folder is in nobody's way.
+    let (sent, _) = cross(
+        &[&tree.join("in the way")],
+        &to.path().join("tree"),
+        ConflictPolicy::Skip,
+    )
+    .await;
+    assert_eq!((sent.files, sent.failure_count), (1, 0));
+}
