@@ -27,7 +27,7 @@ pub struct Bounds {
     pub parties: usize,
     /// Receivers at one locator.
     pub receivers: usize,
-    /// Receivers at one locator from one site, an IPv4 /24 or an IPv6 /48: half of all, so that nobody keeps the
+    /// Receivers at one locator from one site, an IPv4 /24 or an IPv6 /48: three in four, so that nobody keeps the
     /// others out alone.
     pub receivers_in_one_network: usize,
     /// Unproved datagrams from one network: hellos, first packets of QUIC, requests in unknown versions. Apart from the
@@ -48,7 +48,7 @@ impl Default for Bounds {
         Self {
             parties: 16_384,
             receivers: MAX_RECEIVERS_PER_LOCATOR,
-            receivers_in_one_network: MAX_RECEIVERS_PER_LOCATOR / 2,
+            receivers_in_one_network: MAX_RECEIVERS_PER_LOCATOR / 4 * 3,
             hellos: Rate {
                 per_second: 64,
                 burst: 256,

@@ -845,7 +845,7 @@ fn one_site_gets_what_four_of_its_networks_get() {
 }
 
 #[test]
-fn one_site_holds_half_of_a_locator_at_most() {
+fn one_site_never_holds_all_of_a_locator() {
     let mut fixture = Fixture::new(Bounds::default());
     let most = Bounds::default().receivers_in_one_network;
     fixture.announce(1, sender(1, None, 1, "open"));
