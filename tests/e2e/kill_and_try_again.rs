@@ -20,8 +20,11 @@ const SPAN: Duration = Duration::from_millis(200);
 
 /// Both ends, with the offer on its way.
 fn begin(rendezvous: &Rendezvous, work: &Path) -> Result<(Peer, Peer)> {
+    let memory = work.join("memory of the sender");
     let mut sender = PeerCommand::send(rendezvous, &work.join("out"))?
         .arg("--once")
+        // A sender that remembers is known again when it is started anew.
+        .env("FARDROP_MEMORY", &memory.to_string_lossy())
         .start()?;
     let code = sender.code()?;
     let mut receiver = PeerCommand::receive(rendezvous, &code, &work.join("in"))?.start()?;

@@ -75,6 +75,8 @@ impl Place {
     fn transfer(&self, wrappers: &[&[&str]]) -> Result<Vec<(Option<i32>, Vec<Value>)>> {
         let mut sender = PeerCommand::new("send")?
             .arg(self.work.path().join("out/f.bin"))
+            // A sender that remembers is known again when it is started anew.
+            .env("FARDROP_MEMORY", &self.memory().to_string_lossy())
             .within(&self.namespace)
             .start()?;
         let code = sender.code()?;
@@ -89,6 +91,24 @@ impl Place {
         });
         let receivers = receivers.collect::<Result<Vec<_>>>()?;
         receivers.into_iter().map(|peer| peer.finish()).collect()
+    }
+
+    /// What the sender remembers.
+    fn memory(&self) -> PathBuf {
+        self.work.path().join("memory of the sender")
+    }
+
+    /// The name that the part of what is sent has, the sender's secret being `secret`.
+    fn part_name(&self, secret: [u8; 32]) -> Result<String> {
+        fs::create_dir_all(self.memory())?;
+        let text = blake3::Hash::from(secret).to_hex();
+        fs::write(self.memory().join("share-secret"), text.as_bytes())?;
+        let shared = self.work.path().join("out/f.bin").canonicalize()?;
+        let path = shared.as_os_str().as_encoded_bytes();
+        let length = (path.len() as u64).to_le_bytes();
+        let origin = blake3::keyed_hash(&secret, &[&length, path].concat());
+        let part = blake3::keyed_hash(origin.as_bytes(), b"f.bin").to_hex();
+        Ok(format!(".fardrop-{}.part", &part[..32]))
     }
 
     /// Asserts that what has this name has the content that was sent.
@@ -214,9 +234,8 @@ fn part_that_another_user_made_first_becomes_nobodys_file() -> Result<()> {
         return Ok(());
     };
     fs::set_permissions(place.folder(), fs::Permissions::from_mode(0o1777))?;
-    // The name that a part of this path has.
-    let part = format!(".fardrop-{}.part", &blake3::hash(b"f.bin").to_hex()[..32]);
-    let part = place.folder().join(part);
+    // The name that the part will have, which another user could see in an earlier transfer.
+    let part = place.folder().join(place.part_name([5; 32])?);
     fs::write(&part, "mine")?;
     fs::set_permissions(&part, fs::Permissions::from_mode(0o666))?;
     let nobody = ["setpriv", "--reuid", "65534", "--clear-groups", "--"];

@@ -41,8 +41,11 @@ const OFFLOADS: &str = "tx-udp-segmentation off gso off tso off gro off";
 
 /// Both ends on Go-Back-N, with the offer on its way.
 fn begin(rendezvous: &Rendezvous, work: &Path) -> Result<(Peer, Peer)> {
+    let memory = work.join("memory of the sender");
     let mut sender = PeerCommand::send(rendezvous, &work.join("out"))?
         .args(["--once", "--link", "gbn"])
+        // A sender that remembers is known again when it is started anew.
+        .env("FARDROP_MEMORY", &memory.to_string_lossy())
         .start()?;
     let code = sender.code()?;
     let mut receiver = PeerCommand::receive(rendezvous, &code, &work.join("in"))?
