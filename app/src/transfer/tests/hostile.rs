@@ -8,6 +8,7 @@ use fardrop_shared::wire::peer::{
     Acknowledged, Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION,
 };
 
+use super::interrupted::{Said, cut_after, leave_part, overheard};
 use super::*;
 
 /// What hostile offers say that they are.
@@ -447,4 +448,105 @@ async fn data_for_a_link_ends_the_transfer() {
         matches!(outcome, Err(TransferError::Protocol(_))),
         "{outcome:?}"
     );
+}
+
+/// What a receiver says of what it has to an honest sender of what is shared here, and what comes of it there.
+async fn overhear(shared: &Path, destination: &Path) -> (Vec<Vec<u8>>, Outcome) {
+    let said = Said::default();
+    let link = overheard(usize::MAX, Arc::clone(&said));
+    let decision = accept(ConflictPolicy::Skip);
+    let (_, received) = cross_over(link, offer(&[shared]), destination, decision).await;
+    (std::mem::take(&mut *said.lock().unwrap()), received)
+}
+
+#[tokio::test]
+async fn a_sender_learns_no_hash_of_what_the_receiver_has() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let tree = from.path().join("tree");
+    let (theirs, other) = (noise(400_000, 1), noise(400_000, 2));
+    let mended = [&theirs[..100_000], &other[100_000..300_000]].concat();
+    // A file of this name and size with this in it, or a part of it.
+    let here = [
+        ("same", true, &theirs[..]),
+        ("another", true, &other),
+        ("part", false, &theirs[..300_000]),
+        ("differs", false, &mended),
+        ("nothing of it", false, &other[..300_000]),
+    ];
+    for (name, whole, contents) in here {
+        write(&tree.join(name), &theirs);
+        let path = format!("tree/{name}");
+        if whole {
+            write(&to.path().join(path), contents);
+        }
+    }
+    for (name, whole, contents) in here {
+        if !whole {
+            leave_part(&tree, to.path(), &format!("tree/{name}"), contents);
+        }
+    }
+    let (said, received) = overhear(&tree, to.path()).await;
+    let mut lengths = vec![theirs.len()];
+    let mut claimed = 0;
+    for message in &said {
+        let decoded = ReceiverMessage::decode(message).unwrap();
+        // Nothing stands behind it.
+        assert!(decoded.encode() == *message, "{decoded:?}");
+        if let ReceiverMessage::WantFrom { lengths: some, .. } = decoded {
+            claimed += 1;
+            lengths.extend(some.iter().map(|length| *length as usize));
+        }
+    }
+    for contents in here
+        .map(|(.., contents)| contents)
+        .into_iter()
+        .chain([&theirs[..]])
+    {
+        for length in &lengths {
+            let hash = blake3::hash(&contents[..contents.len().min(*length)]);
+            // A quarter of one is enough to know a file by.
+            for quarter in hash.as_bytes().chunks(8) {
+                let told = said
+                    .iter()
+                    .find(|message| message.windows(8).any(|piece| piece == quarter));
+                assert_eq!(told, None, "of {length}");
+            }
+        }
+    }
+    let received = received.unwrap();
+    assert_eq!((received.failure_count, received.skipped), (0, 1));
+    assert_eq!(claimed, here.len());
+}
+
+#[tokio::test]
+async fn a_part_of_another_sender_is_neither_told_nor_cut() {
+    let [one, other, to] = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let (first, second) = (one.path().join("file"), other.path().join("file"));
+    let (theirs, others) = (noise(1_000_000, 1), noise(500_000, 2));
+    write(&first, &theirs);
+    write(&second, &others);
+    let decision = accept(ConflictPolicy::Skip);
+    let (_, cut) = cross_over(cut_after(700_000), offer(&[&first]), to.path(), decision).await;
+    cut.unwrap_err();
+    let [part]: [_; 1] = names(to.path()).try_into().unwrap();
+    let part = to.path().join(part);
+    let kept = fs::read(&part).unwrap();
+    assert!(!kept.is_empty() && theirs.starts_with(&kept));
+    let (said, received) = overhear(&second, to.path()).await;
+    for message in said {
+        let message = ReceiverMessage::decode(&message).unwrap();
+        let of_parts = matches!(
+            message,
+            ReceiverMessage::WantFrom { .. } | ReceiverMessage::Proved { .. }
+        );
+        assert!(!of_parts, "{message:?}");
+    }
+    let received = received.unwrap();
+    assert_eq!((received.sent, received.resumed), (500_000, 0));
+    assert!(fs::read(to.path().join("file")).unwrap() == others);
+    assert!(fs::read(&part).unwrap() == kept);
+    // Whose it is goes on with it.
+    let (_, again) = cross(&[&first], to.path(), ConflictPolicy::Rename).await;
+    assert_eq!(again.resumed, kept.len() as u64);
+    assert_eq!(names(to.path()), ["file", "file (1)"]);
 }

@@ -1,19 +1,28 @@
 //! Links cut in the middle, and what a second transfer makes of what was kept.
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Mutex;
 
 use super::*;
 use crate::link::{CloseCode, ControlReceiver, ControlSender, LinkHandle};
 
+/// What was said on a control channel.
+pub(super) type Said = Arc<Mutex<Vec<Vec<u8>>>>;
+
 /// A link through a relay that passes so many bytes of data and is then gone.
-fn cut_after(bytes: usize) -> (Link, Link) {
+pub(super) fn cut_after(bytes: usize) -> (Link, Link) {
+    overheard(bytes, Said::default())
+}
+
+/// A link through such a relay, which notes what the receiver says on the control channel.
+pub(super) fn overheard(bytes: usize, heard: Said) -> (Link, Link) {
     let (left, near) = Link::pair();
     let (far, right) = Link::pair();
     tokio::spawn(async move {
         let handles = [near.handle.clone(), far.handle.clone()];
         tokio::select! {
-            () = pass_control(near.control_receiver, far.control_sender) => {}
-            () = pass_control(far.control_receiver, near.control_sender) => {}
+            () = pass_control(near.control_receiver, far.control_sender, Said::default()) => {}
+            () = pass_control(far.control_receiver, near.control_sender, heard) => {}
             () = pass_data(&handles[0], &handles[1], bytes) => {}
             _ = handles[0].closed() => {}
             _ = handles[1].closed() => {}
@@ -25,8 +34,9 @@ fn cut_after(bytes: usize) -> (Link, Link) {
     (left, right)
 }
 
-async fn pass_control(mut from: ControlReceiver, mut to: ControlSender) {
+async fn pass_control(mut from: ControlReceiver, mut to: ControlSender, heard: Said) {
     while let Ok(Some(message)) = from.receive().await {
+        heard.lock().unwrap().push(message.to_vec());
         if to.send(&message).await.is_err() {
             return;
         }
@@ -56,7 +66,12 @@ async fn pass_data(from: &LinkHandle, to: &LinkHandle, mut left: usize) {
 }
 
 /// A part file for the entry with this path, as an earlier transfer of what is at `shared` would have left it.
-fn leave_part(shared: &Path, destination: &Path, path: &str, contents: &[u8]) -> PathBuf {
+pub(super) fn leave_part(
+    shared: &Path,
+    destination: &Path,
+    path: &str,
+    contents: &[u8],
+) -> PathBuf {
     let part = part_of(shared, destination, path);
     write(&part, contents);
     fs::set_permissions(&part, fs::Permissions::from_mode(0o600)).unwrap();
@@ -92,6 +107,72 @@ async fn a_kept_prefix_is_not_sent_again() {
         let there = fs::read(to.path().join("tree/file")).unwrap();
         assert_eq!(there, contents);
         assert_eq!(names(to.path()), ["tree", "tree/file"]);
+    }
+}
+
+/// What happens to a source between two tries.
+#[derive(Debug, Clone, Copy)]
+enum Away {
+    Removed,
+    Touched,
+    Longer,
+    AFolder,
+}
+
+impl Away {
+    fn begin(self, source: &Path, contents: &[u8]) {
+        match self {
+            Self::Removed => fs::remove_file(source).unwrap(),
+            Self::Touched => age(source, 77),
+            Self::Longer => write(source, [contents, b"and more"].concat()),
+            Self::AFolder => {
+                fs::remove_file(source).unwrap();
+                fs::create_dir(source).unwrap();
+            }
+        }
+    }
+
+    fn end(self, source: &Path, contents: &[u8]) {
+        if matches!(self, Self::AFolder) {
+            fs::remove_dir(source).unwrap();
+        }
+        write(source, contents);
+        age(source, 1_000_000_000);
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_is_away_for_one_try_costs_nothing_that_was_kept() {
+    let contents = noise(400_000, 4);
+    for away in [Away::Removed, Away::Touched, Away::Longer, Away::AFolder] {
+        // All of it is here as well: then nothing is sent, and the file is away when it is to be proved.
+        for kept in [300_000, 400_000] {
+            let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let (tree, source) = (from.path().join("tree"), from.path().join("tree/file"));
+            write(&source, &contents);
+            write(&tree.join("other"), "other");
+            age(&source, 1_000_000_000);
+            let kept_there = &contents[..kept];
+            let part = leave_part(&tree, to.path(), "tree/file", kept_there);
+            let offered = offer(&[&tree]);
+            away.begin(&source, &contents);
+            let decision = accept(ConflictPolicy::Skip);
+            let (sent, received) =
+                cross_over(Link::pair(), Arc::clone(&offered), to.path(), decision).await;
+            let (sent, received) = (sent.unwrap(), received.unwrap());
+            assert_eq!(sent.failures, received.failures);
+            assert_eq!(received.failures[0].name, "tree/file", "{away:?} {kept}");
+            assert_eq!((received.files, received.failure_count), (1, 1));
+            assert!(fs::read(&part).unwrap() == kept_there, "{away:?} {kept}");
+            away.end(&source, &contents);
+            let decision = accept(ConflictPolicy::Skip);
+            let (sent, received) = cross_over(Link::pair(), offered, to.path(), decision).await;
+            let (sent, received) = (sent.unwrap(), received.unwrap());
+            let rest = (contents.len() - kept) as u64;
+            assert_eq!((sent.sent, received.sent), (rest, rest), "{away:?} {kept}");
+            assert_eq!(names(to.path()), ["tree", "tree/file", "tree/other"]);
+            assert!(fs::read(to.path().join("tree/file")).unwrap() == contents);
+        }
     }
 }
 
