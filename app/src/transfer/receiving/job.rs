@@ -7,7 +7,7 @@ use fardrop_shared::offer::PlacedManifest;
 use super::landed::Landed;
 use super::open_files::Committing;
 use super::scan::DestinationScan;
-use super::selection::{Acceptance, ConflictPolicy};
+use super::selection::Acceptance;
 use super::state::ReceiveState;
 use crate::disk::PartOwner;
 
@@ -26,10 +26,8 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Which files here may be the entry with this index: the bit of 1 for the one that has its name.
+    /// Which files here may be the entry with this index ([`DestinationScan::candidates`]).
     pub(super) fn candidates(&self, index: u32) -> u32 {
-        let same = self.scan.same_size.contains(index)
-            && self.acceptance.on_conflict != ConflictPolicy::Rename;
-        u32::from(same)
+        self.scan.candidates(index, self.acceptance.on_conflict)
     }
 }

@@ -9,6 +9,7 @@ use fardrop_shared::wire::peer::FileReason;
 
 use super::job::Job;
 use super::landed::target_of;
+use super::scan::NUMBERS;
 use super::selection::ConflictPolicy;
 use crate::disk::{
     Content, Finished, Folder, Folders, Spot, commit, copy, is_second_name, is_without_links,
@@ -126,9 +127,9 @@ impl LinkMaker<'_> {
         modified: ModifiedTime,
     ) -> Result<SafeName<'static>, Failed> {
         if let Target::File(file) = target
-            && self.is_there(place, file)?
+            && let Some(name) = self.is_there(place, file)?
         {
-            return Ok(place.file_name().into_owned());
+            return Ok(name);
         }
         let made = self.plain_link(index, place, target, modified);
         match (made, target) {
@@ -187,8 +188,11 @@ impl LinkMaker<'_> {
             folder: &folder,
             name: &place.file_name(),
         };
-        if is_second_name(first, at) || self.is_there(place, file)? {
+        if is_second_name(first, at) {
             return Ok(place.file_name().into_owned());
+        }
+        if let Some(name) = self.is_there(place, file)? {
+            return Ok(name);
         }
         match make_second_name(first, at, self.replaces()) {
             Err(error) if is_without_links(&error) => self.copy(index, place, file),
@@ -200,26 +204,34 @@ impl LinkMaker<'_> {
         }
     }
 
-    /// Whether a file of this name and of the same content is there already, which is then left alone, as with
-    /// files that cross.
-    fn is_there(&mut self, place: &SafeName<'_>, file: &TargetFile) -> Result<bool, Failed> {
-        if self.job.acceptance.on_conflict == ConflictPolicy::Rename {
-            return Ok(false);
-        }
+    /// The name of a file of the same content that is there already, this name or one with a number; it is then left
+    /// alone, as with files that cross.
+    fn is_there(
+        &mut self,
+        place: &SafeName<'_>,
+        file: &TargetFile,
+    ) -> Result<Option<SafeName<'static>>, Failed> {
         let folder = self.folders.open_or_make(place.parent().as_ref())?;
-        let at = Spot {
-            folder: &folder,
-            name: &place.file_name(),
-        };
         let first = self.folders.open(file.place.parent().as_ref())?;
         let first = Spot {
             folder: &first,
             name: &file.place.file_name(),
         };
-        match same_content(first, at, &|| !self.job.state.over()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            same => Ok(same?),
+        let mut name = place.file_name().into_owned();
+        for number in 1.. {
+            let at = Spot {
+                folder: &folder,
+                name: &name,
+            };
+            match same_content(first, at, &|| !self.job.state.over()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(error) => return Err(error.into()),
+                Ok(true) => return Ok(Some(name)),
+                Ok(false) if self.replaces() || number > NUMBERS => break,
+                Ok(false) => name = place.file_name().numbered(number),
+            }
         }
+        Ok(None)
     }
 
     /// A copy of the file that arrived, where there can be no link to it.

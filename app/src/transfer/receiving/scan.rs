@@ -1,5 +1,6 @@
 //! The scan of a destination: what of an offer is there already. Only looks; changes nothing.
 
+use std::collections::HashMap;
 use std::io;
 
 use fardrop_shared::name::SafeName;
@@ -9,6 +10,12 @@ use fardrop_shared::transfer::{FileReason, IndexSet};
 use super::selection::{Acceptance, ConflictPolicy};
 use crate::disk::{Folder, Folders, PartOwner, has_part, write_reason};
 
+/// Local: numbered names of one file that are looked at. A file that was received under different policies has few.
+pub(super) const NUMBERS: u32 = 16;
+/// Local: how many numbers in a row may be free before no more are looked at. Numbers are given from 1, but one of
+/// the files may have been removed since.
+const FREE_NUMBERS: u32 = 2;
+
 /// Which entries of an offer have something at the destination.
 #[derive(Debug)]
 pub(super) struct DestinationScan {
@@ -16,6 +23,10 @@ pub(super) struct DestinationScan {
     pub(super) taken: IndexSet,
     /// Of these, regular files of the offered size: they may be identical.
     pub(super) same_size: IndexSet,
+    /// Files whose final name is taken, and which of their numbered names regular files of the offered size have, as bits
+    /// ([`Self::candidates`]): what an earlier transfer may have brought. They stay what they are: no policy
+    /// under which they are looked at replaces a file.
+    numbered: HashMap<u32, u32>,
     /// Files with a part file of an earlier transfer.
     pub(super) parts: IndexSet,
     /// Folders that are there: their times are not ours to set.
@@ -54,6 +65,7 @@ impl DestinationScan {
         Self {
             taken: IndexSet::new(entries),
             same_size: IndexSet::new(entries),
+            numbered: HashMap::new(),
             parts: IndexSet::new(entries),
             folders: IndexSet::new(entries),
             refused: Vec::new(),
@@ -63,11 +75,23 @@ impl DestinationScan {
         }
     }
 
+    /// Which files may be the one offered: the bit of 1 for the one that has its name, that of 2^n for `name (n)`.
+    pub(super) fn candidates(&self, file: u32, on_conflict: ConflictPolicy) -> u32 {
+        let named = u32::from(self.same_size.contains(file));
+        match on_conflict {
+            // A copy beside it does not take its place.
+            ConflictPolicy::Replace => named,
+            ConflictPolicy::Skip | ConflictPolicy::Rename => {
+                named | self.numbered.get(&file).copied().unwrap_or(0)
+            }
+        }
+    }
+
     /// Files that cannot be written, in rising order, and why: as far as the destination shows that.
     pub(super) fn refused(&self, on_conflict: ConflictPolicy) -> Vec<(u32, FileReason)> {
         // What is identical is not written.
         let kept_out = self.refused.iter().copied();
-        let kept_out = kept_out.filter(|(file, _)| !self.same_size.contains(*file));
+        let kept_out = kept_out.filter(|(file, _)| self.candidates(*file, on_conflict) == 0);
         let replaced = on_conflict == ConflictPolicy::Replace;
         let in_the_way = self.folder_in_the_way.iter().filter(|_| replaced);
         let in_the_way = in_the_way.map(|file| (file, FileReason::FolderInTheWay));
@@ -128,6 +152,10 @@ impl DestinationScan {
                         if metadata.is_file() && metadata.len() == size {
                             scan.same_size.insert(index);
                         }
+                        let numbered = numbered(&folder, &place, size);
+                        if numbered != 0 {
+                            scan.numbered.insert(index, numbered);
+                        }
                     }
                     if let Some(length) = has_part(&folder, owner, &place) {
                         scan.parts.insert(index);
@@ -148,12 +176,30 @@ impl DestinationScan {
             let EntryKind::File { size, holes, .. } = entry.kind else {
                 return;
             };
-            let identical =
-                self.same_size.contains(index) && acceptance.on_conflict != ConflictPolicy::Rename;
+            let identical = self.candidates(index, acceptance.on_conflict) != 0;
             if acceptance.contains(index) && entry.place.is_some() && !identical {
                 needed = needed.saturating_add(size - holes);
             }
         });
         needed.saturating_sub(self.kept_stored)
     }
+}
+
+/// Which numbered names of `place` regular files of `size` bytes have, as bits.
+fn numbered(folder: &Folder, place: &SafeName<'_>, size: u64) -> u32 {
+    let (mut found, mut free) = (0, 0);
+    for number in 1..=NUMBERS {
+        match folder.look_at(&place.file_name().numbered(number)) {
+            Ok(metadata) if metadata.is_file() && metadata.len() == size => {
+                found |= 1 << number;
+                free = 0;
+            }
+            Ok(_) => free = 0,
+            Err(_) => free += 1,
+        }
+        if free == FREE_NUMBERS {
+            break;
+        }
+    }
+    found
 }

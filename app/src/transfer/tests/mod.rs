@@ -248,10 +248,11 @@ async fn a_file_with_more_in_it_than_its_size_says_is_not_the_empty_one_that_is_
 async fn conflicts_are_skipped_renamed_or_replaced() {
     for (on_conflict, expected, skipped) in [
         (ConflictPolicy::Skip, vec!["same", "new.txt", "old.txt"], 1),
+        // What is identical is not doubled.
         (
             ConflictPolicy::Rename,
-            vec!["same", "same", "new.txt", "old.txt"],
-            0,
+            vec!["same", "new.txt", "old.txt"],
+            1,
         ),
         (ConflictPolicy::Replace, vec!["same", "new.txt"], 1),
     ] {
@@ -278,6 +279,50 @@ async fn conflicts_are_skipped_renamed_or_replaced() {
             let new = fs::read_to_string(to.path().join("tree/file (1).txt")).unwrap();
             assert_eq!(new, "new.txt");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_same_again_sends_nothing_again_under_any_policy() {
+    for on_conflict in [
+        ConflictPolicy::Skip,
+        ConflictPolicy::Rename,
+        ConflictPolicy::Replace,
+    ] {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let tree = from.path().join("tree");
+        write(&tree.join("large"), noise(300_000, 1));
+        write(&tree.join("small"), "small");
+        write(&tree.join("empty"), "");
+        // A name that looks like a number of another, with that one's size.
+        write(&tree.join("small (1)"), "SMALL");
+        fs::hard_link(tree.join("large"), tree.join("second name")).unwrap();
+        symlink("large", tree.join("link")).unwrap();
+        for name in ["large", "small", "second name"] {
+            write(&to.path().join("tree").join(name), "another's");
+        }
+        cross(&[&tree], to.path(), on_conflict).await;
+        let there = picture(to.path());
+        assert!(there.len() > 6, "{:?}", there.keys());
+        for _ in 0..2 {
+            let (_, received) = cross(&[&tree], to.path(), on_conflict).await;
+            assert_eq!(received.sent, 0, "{on_conflict:?}");
+            assert_eq!(received.failure_count, 0);
+            let names = picture(to.path());
+            assert!(
+                names.keys().eq(there.keys()),
+                "{on_conflict:?}: {:?}",
+                names.keys()
+            );
+        }
+        // A number that was taken away in between is no reason to send the rest again.
+        let _ = fs::remove_file(to.path().join("tree/large (1)"));
+        let (_, received) = cross(&[&tree], to.path(), on_conflict).await;
+        let missing = match on_conflict {
+            ConflictPolicy::Replace => 0,
+            ConflictPolicy::Skip | ConflictPolicy::Rename => 300_000,
+        };
+        assert_eq!(received.sent, missing, "{on_conflict:?}");
     }
 }
 
