@@ -13,7 +13,7 @@ use super::figures::Pictures;
 use super::input::Key;
 use super::instance::{Instance, Person, Stage};
 use super::on_a_desktop;
-use super::transfer::{LARGE, code};
+use super::transfer::{LARGE, code, make_file};
 
 /// Where the pictures go.
 const FOLDER_VARIABLE: &str = "FARDROP_SCREENSHOTS";
@@ -118,7 +118,7 @@ fn belongings(ada: &Instance<'_>) -> Result<Vec<PathBuf>> {
         ("The crossing, uncut.mkv", LARGE),
     ] {
         let file = ada.home(name);
-        fs::File::create(&file)?.set_len(size)?;
+        make_file(&file, size)?;
         named.push(file);
     }
     Ok(named)

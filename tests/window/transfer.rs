@@ -1,6 +1,7 @@
 //! Two windows on one machine: files go from one into the other, found and driven as a person would.
 
 use std::fs;
+use std::io::{self, BufReader, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -59,12 +60,19 @@ pub(crate) fn moving<'a>(stage: &'a Stage<'a>) -> Result<(Instance<'a>, Instance
     let ada = Instance::start(stage, Person::Ada, &[])?;
     let bob = Instance::start(stage, Person::Bob, &[])?;
     let large = ada.home(LARGE_FILE);
-    fs::File::create(&large)?.set_len(LARGE)?;
+    make_file(&large, LARGE)?;
     ada.drop_files(&[&large])?;
     let code = code(&ada)?;
     receive(&bob, &code)?;
     bob.read("Transferring")?;
     Ok((ada, bob, code))
+}
+
+/// Makes a file of so many bytes. They are zeros, and written: a hole would not cross at all.
+pub(crate) fn make_file(path: &Path, bytes: u64) -> Result<()> {
+    let mut zeros = BufReader::with_capacity(1 << 20, io::repeat(0).take(bytes));
+    io::copy(&mut zeros, &mut fs::File::create(path)?)?;
+    Ok(())
 }
 
 /// Whether Bob has the large file as Ada has it.
