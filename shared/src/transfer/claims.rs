@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{IndexSet, Violation};
+use super::Violation;
 use crate::limits::{CLAIMED_LIMIT, CLAIMS_LIMIT};
 
 /// A sender's claims that are not settled.
@@ -11,8 +11,8 @@ pub(super) struct Claims {
     open: HashMap<u32, Claim>,
     /// How many of them the receiver has not answered.
     unanswered: usize,
-    /// Files that were given up before the answer came, which may still be on its way.
-    given_up: IndexSet,
+    /// Files that were given up before the answer came, which may still be on its way, and what it may say.
+    given_up: HashMap<u32, Vec<u64>>,
 }
 
 #[derive(Debug)]
@@ -50,11 +50,11 @@ pub(super) enum Answered {
 }
 
 impl Claims {
-    pub(super) fn new(entries: u32) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             open: HashMap::new(),
             unanswered: 0,
-            given_up: IndexSet::new(entries),
+            given_up: HashMap::new(),
         }
     }
 
@@ -122,18 +122,14 @@ impl Claims {
     /// Takes in the receiver's answer.
     pub(super) fn answer(&mut self, file: u32, length: u64) -> Result<Answered, Violation> {
         let Some(claim) = self.open.get_mut(&file) else {
-            return if self.given_up.remove(file) {
-                Ok(Answered::Late)
-            } else {
-                Err(Violation("a proof of what was not claimed"))
-            };
+            let lengths = self.given_up.remove(&file);
+            let lengths = lengths.ok_or(Violation("a proof of what was not claimed"))?;
+            return check_proof(&lengths, length).map(|()| Answered::Late);
         };
         if !claim.told || claim.answered {
             return Err(Violation("a proof before the hashes, or a second one"));
         }
-        if length != 0 && !claim.lengths.contains(&length) {
-            return Err(Violation("a proof of another length than was claimed"));
-        }
+        check_proof(&claim.lengths, length)?;
         claim.answered = true;
         self.unanswered -= 1;
         if length < claim.start() {
@@ -165,7 +161,7 @@ impl Claims {
             self.unanswered -= 1;
         }
         if claim.told && !claim.answered {
-            self.given_up.insert(file);
+            self.given_up.insert(file, claim.lengths);
         }
     }
 
@@ -181,4 +177,12 @@ impl Claims {
         }
         settled
     }
+}
+
+/// Whether so much may be proved of a file that has these prefixes.
+fn check_proof(lengths: &[u64], length: u64) -> Result<(), Violation> {
+    if length != 0 && !lengths.contains(&length) {
+        return Err(Violation("a proof of another length than was claimed"));
+    }
+    Ok(())
 }

@@ -262,11 +262,11 @@ impl Receiving {
         Ok(())
     }
 
-    /// Takes in a refuse frame.
+    /// Takes in a refuse frame; whether the file had not failed before.
     ///
     /// # Errors
     /// [`Violation`] where a run is open, and where nothing of that file is to come.
-    pub fn handle_refuse(&mut self, file: u32) -> Result<(), Violation> {
+    pub fn handle_refuse(&mut self, file: u32) -> Result<bool, Violation> {
         let expected = match self.claims.get(&file) {
             Some(claim) => {
                 claim.rest == Stage::Expected
@@ -278,8 +278,9 @@ impl Receiving {
         if self.open.is_some() || !expected {
             return Err(Violation("the refusal of what is not to come"));
         }
+        let failed = self.claims.get(&file).is_some_and(|claim| claim.failed);
         self.end_for_good(file);
-        Ok(())
+        Ok(!failed)
     }
 
     /// Takes in the end of the stream.

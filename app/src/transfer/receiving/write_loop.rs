@@ -148,7 +148,10 @@ impl WriteLoop<'_> {
             Frame::End { digest } => self.end(&digest),
             Frame::Abort { reason } => self.abort(reason),
             Frame::Refuse { file, reason } => {
-                self.job.state.requests().receiving.handle_refuse(file)?;
+                // One that failed here has been said to.
+                if !self.job.state.requests().receiving.handle_refuse(file)? {
+                    return Ok(());
+                }
                 self.take_held(file);
                 self.fail(file, reason)
             }
