@@ -1,3 +1,9 @@
+//! Each machine by itself, and both together.
+
+mod liars;
+mod machines;
+mod simulation;
+
 use proptest::prelude::*;
 
 use super::frame::{Frame, FrameDecoder};
