@@ -12,6 +12,10 @@ use rand_chacha::ChaCha8Rng;
 
 use super::places::Place;
 
+/// A name that is taken by another file, and the one that what is sent gets instead.
+const TAKEN: &str = "b/other";
+const BESIDE: &str = "b/other (1)";
+
 type Tree = BTreeMap<PathBuf, Node>;
 
 /// What is sent, and what is there before.
@@ -25,7 +29,8 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// Files of all sizes in folders in `out`, next to some in `before`, one of them identical.
+    /// Files of all sizes in folders in `out`, next to some in `before`: one is identical, one has
+    /// the name of another.
     pub(crate) fn make(place: &Place, seed: u64) -> Result<Self> {
         let (out, before) = (place.out(), place.before());
         for folder in [&out, &before] {
@@ -47,6 +52,7 @@ impl Contents {
         make(out.join("b/same"), 50_000)?;
         make(out.join("b/other"), 50_000)?;
         make(out.join("empty file"), 0)?;
+        make(before.join("tree").join(TAKEN), 50_000)?;
         make(before.join("stays"), 20_000)?;
         make(before.join("tree/stays"), 20_000)?;
         fs::copy(out.join("b/same"), before.join("tree/b/same"))?;
@@ -85,16 +91,15 @@ impl Contents {
             if path.starts_with("lost+found") || path == Path::new("tree") {
                 continue;
             }
-            let Some(sent) = path
-                .strip_prefix("tree")
-                .ok()
-                .and_then(|below| self.sent.get(below))
-            else {
-                ensure!(
-                    self.before.contains_key(path),
-                    "{} was not sent",
-                    path.display()
-                );
+            let is_before = self.before.contains_key(path);
+            let below = path.strip_prefix("tree").unwrap_or(path);
+            let source = if below == Path::new(BESIDE) {
+                Path::new(TAKEN)
+            } else {
+                below
+            };
+            let Some(sent) = self.sent.get(source).filter(|_| below != Path::new(TAKEN)) else {
+                ensure!(is_before, "{} was not sent", path.display());
                 continue;
             };
             ensure!(
@@ -112,7 +117,12 @@ impl Contents {
         self.check(folder)?;
         let there = tree::snapshot(folder)?;
         for path in self.sent.keys() {
-            let name = Path::new("tree").join(path);
+            let name = if path == Path::new(TAKEN) {
+                Path::new(BESIDE)
+            } else {
+                path
+            };
+            let name = Path::new("tree").join(name);
             ensure!(there.contains_key(&name), "{} did not come", name.display());
         }
         let part = there.keys().find(|path| is_part(path));
