@@ -43,7 +43,13 @@ fn rename_keeps_both() -> Result<()> {
         fs::read_to_string(folder.join("run (1).sh"))?,
         "#!/bin/sh\n"
     );
-    assert!(folder.join("large (1).bin").exists());
+    // An earlier receive has brought it.
+    assert!(!folder.join("large (1).bin").exists());
+    // Nor is what an earlier receive has brought under a number.
+    let third = share.receive()?.args(["--on-conflict", "rename"]).start()?;
+    let run = third.finish()?;
+    assert_eq!(assert_done(&run)["sent"], 0);
+    assert!(!folder.join("run (2).sh").exists());
     Ok(())
 }
 

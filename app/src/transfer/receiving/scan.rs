@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::time::{Duration, SystemTime};
 
+use cap_std::fs::Metadata;
 use fardrop_shared::name::SafeName;
-use fardrop_shared::offer::{EntryKind, PlacedManifest};
+use fardrop_shared::offer::{EntryKind, ModifiedTime, PlacedManifest};
 use fardrop_shared::transfer::{FileReason, IndexSet};
 
 use super::selection::{Acceptance, ConflictPolicy};
@@ -23,6 +25,8 @@ pub(super) struct DestinationScan {
     pub(super) taken: IndexSet,
     /// Of these, regular files of the offered size: they may be identical.
     pub(super) same_size: IndexSet,
+    /// Of these, those of the offered time too: an earlier transfer has brought them, in all likelihood.
+    same_time: IndexSet,
     /// Files whose final name is taken, and which of their numbered names regular files of the offered size have, as bits
     /// ([`Self::candidates`]): what an earlier transfer may have brought. They stay what they are: no policy
     /// under which they are looked at replaces a file.
@@ -65,6 +69,7 @@ impl DestinationScan {
         Self {
             taken: IndexSet::new(entries),
             same_size: IndexSet::new(entries),
+            same_time: IndexSet::new(entries),
             numbered: HashMap::new(),
             parts: IndexSet::new(entries),
             folders: IndexSet::new(entries),
@@ -78,12 +83,13 @@ impl DestinationScan {
     /// Which files may be the one offered: the bit of 1 for the one that has its name, that of 2^n for `name (n)`.
     pub(super) fn candidates(&self, file: u32, on_conflict: ConflictPolicy) -> u32 {
         let named = u32::from(self.same_size.contains(file));
+        let numbered = self.numbered.get(&file).copied().unwrap_or(0);
         match on_conflict {
+            ConflictPolicy::Skip => named | numbered,
+            // Both are kept, but not what has come before a second time.
+            ConflictPolicy::Rename => u32::from(self.same_time.contains(file)) | numbered,
             // A copy beside it does not take its place.
             ConflictPolicy::Replace => named,
-            ConflictPolicy::Skip | ConflictPolicy::Rename => {
-                named | self.numbered.get(&file).copied().unwrap_or(0)
-            }
         }
     }
 
@@ -151,6 +157,9 @@ impl DestinationScan {
                         }
                         if metadata.is_file() && metadata.len() == size {
                             scan.same_size.insert(index);
+                            if has_time(&metadata, entry.modified) {
+                                scan.same_time.insert(index);
+                            }
                         }
                         let numbered = numbered(&folder, &place, size);
                         if numbered != 0 {
@@ -183,6 +192,22 @@ impl DestinationScan {
         });
         needed.saturating_sub(self.kept_stored)
     }
+}
+
+/// Whether a file has this time, as far as file systems keep times: FAT and exFAT in steps of ten milliseconds at
+/// best, and of two seconds at worst.
+fn has_time(metadata: &Metadata, modified: ModifiedTime) -> bool {
+    const COARSE: Duration = Duration::from_secs(2);
+    const STEP_NANOS: u32 = 10_000_000;
+    let (Ok(has), Some(offered)) = (metadata.modified(), modified.to_system_time()) else {
+        return false;
+    };
+    let has = has.into_std();
+    let apart = has.duration_since(offered);
+    let apart = apart.unwrap_or_else(|earlier| earlier.duration());
+    let nanos = has.duration_since(SystemTime::UNIX_EPOCH);
+    let stepped = nanos.is_ok_and(|since| since.subsec_nanos().is_multiple_of(STEP_NANOS));
+    apart.is_zero() || (stepped && apart < COARSE)
 }
 
 /// Which numbered names of `place` regular files of `size` bytes have, as bits.

@@ -248,11 +248,10 @@ async fn a_file_with_more_in_it_than_its_size_says_is_not_the_empty_one_that_is_
 async fn conflicts_are_skipped_renamed_or_replaced() {
     for (on_conflict, expected, skipped) in [
         (ConflictPolicy::Skip, vec!["same", "new.txt", "old.txt"], 1),
-        // What is identical is not doubled.
         (
             ConflictPolicy::Rename,
-            vec!["same", "new.txt", "old.txt"],
-            1,
+            vec!["same", "same", "new.txt", "old.txt"],
+            0,
         ),
         (ConflictPolicy::Replace, vec!["same", "new.txt"], 1),
     ] {
