@@ -11,7 +11,7 @@ use super::{assert_done, assert_failed, assert_identical, workplace};
 
 /// A transfer that takes long enough to be disturbed: both ends, past their first progress.
 fn under_way(rendezvous: &Rendezvous, work: &Path) -> Result<(Peer, Peer)> {
-    std::fs::write(work.join("out/huge.bin"), tree::noise(99, 400_000_000))?;
+    std::fs::write(work.join("out/huge.bin"), tree::noise(99, 1_000_000_000))?;
     let mut sender = PeerCommand::send(rendezvous, &work.join("out"))?
         .arg("--once")
         .start()?;
