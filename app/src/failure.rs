@@ -50,7 +50,7 @@ pub enum FailureKind {
     RendezvousUnreachable,
     /// The rendezvous is full or limits this network's rate.
     RendezvousBusy,
-    /// The code names a server that a code may not name: this machine itself, or an address of its own cable.
+    /// The code names a server that a code may not name: this machine itself, or a link-local address.
     ServerRefused,
     /// Nobody offers files under this code: mistyped digits, ended, or expired.
     NoSuchCode,

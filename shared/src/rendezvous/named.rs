@@ -10,8 +10,8 @@ pub fn is_configured(server: &str, configured: &[String]) -> bool {
         .any(|other| other.eq_ignore_ascii_case(server))
 }
 
-/// Whether a code may name a server at this address. Codes and links come from strangers, and this machine, its own cable
-/// and groups of machines are not for them to reach: services there trust whoever can.
+/// Whether a code may name a server at this address. Codes and links come from strangers, and this machine,
+/// link-local addresses and groups of machines are not for them to reach: services there trust whoever can.
 #[must_use]
 pub fn may_be_named(address: SocketAddr) -> bool {
     let usual = match address.ip().to_canonical() {
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_names_no_server_on_this_machine_or_its_cable() {
+    fn a_code_names_no_server_on_this_machine_or_at_a_link_local_address() {
         for refused in [
             "127.0.0.1:4840",
             "127.8.9.10:22",

@@ -13,7 +13,7 @@ pub enum IntroductionError {
     /// No server answers by UDP, and one does by TCP.
     #[error("UDP does not leave this network")]
     UdpBlocked,
-    /// The code names a server where only this machine, or its own cable, can be meant.
+    /// The code names a server where only this machine, or a link-local address, can be meant.
     #[error("the code's server is not one that a code may name")]
     ServerRefused,
     /// The servers that answer are full.

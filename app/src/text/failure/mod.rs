@@ -173,7 +173,7 @@ const RENDEZVOUS_BUSY: Words = Words::both(
 );
 
 const SERVER_REFUSED: Words = Words::both(
-    "The code names a server that no code may name: this machine itself, or an address without a router",
+    "The code names a server that no code may name: this machine itself, or a link-local address",
     "Type the part before the @ alone, or set that server in the settings if it is yours",
 );
 
