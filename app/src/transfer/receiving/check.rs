@@ -192,7 +192,9 @@ impl Check<'_> {
             None => Vec::new(),
         };
         let kept = lengths.first().copied().unwrap_or(0);
-        let part = part.filter(|_| kept > 0).map(|part| (part, kept));
+        // An empty part is of use only to be removed, should a whole file be here.
+        let part = part.filter(|_| whole || kept > 0);
+        let part = part.map(|part| (part, kept));
         if whole && lengths.first() != Some(&size) {
             lengths.insert(0, size);
             lengths.truncate(CLAIMS_LIMIT);

@@ -37,9 +37,17 @@ pub(super) enum Sink {
         hasher: Box<blake3::Hasher>,
     },
     /// There are none, and a file without any that is here may be the one that is offered.
-    There(ExistingFile, SafeName<'static>),
+    There(EmptyFile),
     /// The file has failed.
     Nowhere,
+}
+
+/// A file without any bytes that is here.
+pub(super) struct EmptyFile {
+    pub(super) existing: ExistingFile,
+    pub(super) name: SafeName<'static>,
+    /// What an interrupted transfer left of it: of no use if this is the one.
+    pub(super) part: Option<PartFile>,
 }
 
 /// A file of which something was here, between its runs.

@@ -16,7 +16,7 @@ use super::committing::commit_batches;
 use super::folders::{finish_folders, make_narrow_folders};
 use super::job::Job;
 use super::open_files::OpenLimits;
-use super::runs::{Current, Held, Proof, Sink, keep_or_discard, take_back};
+use super::runs::{Current, EmptyFile, Held, Proof, Sink, keep_or_discard, take_back};
 use super::selection::ConflictPolicy;
 use crate::disk::{
     Content, ExistingFile, Finished, Folder, Folders, PartFile, file_handles, hash_zeros,
@@ -183,8 +183,8 @@ impl WriteLoop<'_> {
             kept: held.as_ref().map_or(0, |held| held.kept),
             sink: Sink::Nowhere,
         };
-        if let Some((there, name)) = there {
-            current.sink = Sink::There(there, name);
+        if let Some(there) = there {
+            current.sink = Sink::There(there);
             self.current = Some(current);
             return Ok(());
         }
@@ -214,12 +214,8 @@ impl WriteLoop<'_> {
         Ok(())
     }
 
-    /// A file that is here and may be the one with this index, which has no bytes.
-    fn empty_file(
-        &mut self,
-        file: u32,
-        place: &SafeName<'_>,
-    ) -> Option<(ExistingFile, SafeName<'static>)> {
+    /// What is here and may be the file with this index, which has no bytes.
+    fn empty_file(&mut self, file: u32, place: &SafeName<'_>) -> Option<EmptyFile> {
         let numbers = self.job.candidates(file);
         let name = match numbers.trailing_zeros() {
             _ if numbers == 0 => return None,
@@ -227,8 +223,20 @@ impl WriteLoop<'_> {
             number => place.file_name().numbered(number),
         };
         let folder = self.folders.open(place.parent().as_ref()).ok()?;
-        let there = ExistingFile::open(&folder, &name, 0).ok()??;
-        Some((there, name))
+        let existing = ExistingFile::open(&folder, &name, 0).ok()??;
+        let part = if self.job.scan.parts.contains(file) {
+            PartFile::reopen(&folder, self.job.owner, place)
+                .inspect_err(|error| tracing::debug!(%error, "an empty part cannot be opened"))
+                .ok()
+                .flatten()
+        } else {
+            None
+        };
+        Some(EmptyFile {
+            existing,
+            name,
+            part,
+        })
     }
 
     fn create_part(&mut self, place: &SafeName<'_>) -> io::Result<PartFile> {
@@ -299,11 +307,11 @@ impl WriteLoop<'_> {
         };
         let (part, hasher) = match current.sink {
             Sink::Part { part, hasher } => (part, hasher),
-            Sink::There(there, name) if *digest == *blake3::hash(&[]).as_bytes() => {
-                self.finish_there(current.file, there, name, None);
+            Sink::There(there) if *digest == *blake3::hash(&[]).as_bytes() => {
+                self.finish_there(current.file, there.existing, there.name, there.part);
                 return Ok(());
             }
-            Sink::There(..) => return self.fail(current.file, FileReason::HashMismatch),
+            Sink::There(_) => return self.fail(current.file, FileReason::HashMismatch),
             Sink::Nowhere => return Ok(()),
         };
         if *hasher.finalize().as_bytes() != *digest {
@@ -329,7 +337,7 @@ impl WriteLoop<'_> {
         };
         match current.sink {
             Sink::Part { part, .. } => keep_or_discard(part, current.run, reason),
-            Sink::There(..) => {}
+            Sink::There(_) => {}
             // Said when it failed.
             Sink::Nowhere => return Ok(()),
         }

@@ -110,6 +110,49 @@ async fn a_kept_prefix_is_not_sent_again() {
     }
 }
 
+/// What a killed receiver can leave beside a file that has its name.
+#[derive(Debug, Clone, Copy)]
+enum Leftover {
+    /// The same file, where a name is given by link and unlink.
+    SecondName,
+    /// Begun, with nothing in it yet.
+    Empty,
+    /// Whole.
+    Whole,
+}
+
+#[tokio::test]
+async fn a_part_beside_its_finished_file_is_removed() {
+    use ConflictPolicy::{Rename, Replace, Skip};
+    for size in [0, 5_000] {
+        for leftover in [Leftover::SecondName, Leftover::Empty, Leftover::Whole] {
+            for on_conflict in [Skip, Rename, Replace] {
+                let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+                let shared = from.path().join("tree");
+                let contents = noise(size, 4);
+                for file in [shared.join("file"), to.path().join("tree/file")] {
+                    write(&file, &contents);
+                    age(&file, 1_000_000_000);
+                }
+                match leftover {
+                    Leftover::SecondName => {
+                        let part = part_of(&shared, to.path(), "tree/file");
+                        fs::hard_link(to.path().join("tree/file"), part).unwrap();
+                    }
+                    Leftover::Empty => _ = leave_part(&shared, to.path(), "tree/file", b""),
+                    Leftover::Whole => _ = leave_part(&shared, to.path(), "tree/file", &contents),
+                }
+                let (_, received) = cross(&[&shared], to.path(), on_conflict).await;
+                let case = format!("{leftover:?} of {size}, {on_conflict:?}");
+                assert_eq!((received.failure_count, received.sent), (0, 0), "{case}");
+                assert_eq!(names(to.path()), ["tree", "tree/file"], "{case}");
+                let there = fs::read(to.path().join("tree/file")).unwrap();
+                assert_eq!(there, contents, "{case}");
+            }
+        }
+    }
+}
+
 /// What happens to a source between two tries.
 #[derive(Debug, Clone, Copy)]
 enum Away {
