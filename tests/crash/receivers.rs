@@ -25,8 +25,7 @@ fn count(share: &mut Share<'_>) -> Result<u32> {
 
 /// Kills a receiver at this call, cuts the power there at every other where that can be, and has the next one finish.
 fn check(share: &mut Share<'_>, point: Point) -> Result<Option<&'static str>> {
-    let (place, contents) = (share.place, share.contents);
-    place.reset()?;
+    share.place.reset()?;
     let (tell, at) = sync_channel(1);
     let killed = share.received(move |call| {
         if call.number != point.call {
@@ -39,6 +38,13 @@ fn check(share: &mut Share<'_>, point: Point) -> Result<Option<&'static str>> {
         killed.sent()?;
         return Ok(None);
     };
+    recover(share, point).with_context(|| format!("killed at {name}"))?;
+    Ok(Some(name))
+}
+
+/// What is there after a receiver was killed at this point, and after the next one finished.
+fn recover(share: &mut Share<'_>, point: Point) -> Result<()> {
+    let (place, contents) = (share.place, share.contents);
     let power_cut = (point.seed + u64::from(point.call)).is_multiple_of(2) && place.power_cut()?;
     let mut here = contents.check(&place.seen())?;
     if power_cut {
@@ -58,8 +64,7 @@ fn check(share: &mut Share<'_>, point: Point) -> Result<Option<&'static str>> {
             contents.bytes
         );
     }
-    contents.check_whole(&place.seen(), place.kind.without.is_some())?;
-    Ok(Some(name))
+    contents.check_whole(&place.seen(), place.kind.without.is_some())
 }
 
 /// Tries the points of one kind of file system.
