@@ -279,10 +279,7 @@ impl PartFile {
             return Ok(name.clone().into_owned());
         }
         for number in 0..NUMBERS {
-            let target = match number {
-                0 => name.clone().into_owned(),
-                number => name.numbered(number),
-            };
+            let target = name.numbered(number);
             match platform::rename_no_replace(folder, Path::new(&self.name), target.as_path()) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 outcome => return outcome.map(|()| target),

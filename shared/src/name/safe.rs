@@ -103,9 +103,12 @@ impl<'a> SafeName<'a> {
         path
     }
 
-    /// The `number`th other name beside this one: `name (1).ext`.
+    /// The `number`th other name beside this one: `name (1).ext`. The name itself is number 0.
     #[must_use]
     pub fn numbered(&self, number: u32) -> SafeName<'static> {
+        if number == 0 {
+            return self.by_ref().into_owned();
+        }
         let start = self.last_separator().map_or(0, |separator| separator + 1);
         let (folders, last) = self.0.split_at(start);
         SafeName(Cow::Owned([folders, &numbered(last, number)].concat()))

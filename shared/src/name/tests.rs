@@ -229,6 +229,7 @@ fn a_numbered_name_keeps_its_kind() {
             path.numbered(number).as_bytes(),
             format!("folder.x/{expected}").as_bytes()
         );
+        assert_eq!(path.numbered(0), path);
     }
     let long = format!("{}.txt", "é".repeat(125));
     let numbered = String::from_utf8(numbered(long.as_bytes(), 1000)).unwrap();

@@ -131,10 +131,7 @@ impl Candidates<'_> {
             if self.unproved.numbers & (1 << number) == 0 {
                 continue;
             }
-            let name = match number {
-                0 => self.unproved.place.file_name().into_owned(),
-                number => self.unproved.place.file_name().numbered(number),
-            };
+            let name = self.unproved.place.file_name().numbered(number);
             let parent = self.unproved.place.parent();
             let opened = self.folders.open(parent.as_ref());
             let opened =

@@ -217,11 +217,10 @@ impl WriteLoop<'_> {
     /// What is here and may be the file with this index, which has no bytes.
     fn empty_file(&mut self, file: u32, place: &SafeName<'_>) -> Option<EmptyFile> {
         let numbers = self.job.candidates(file);
-        let name = match numbers.trailing_zeros() {
-            _ if numbers == 0 => return None,
-            0 => place.file_name().into_owned(),
-            number => place.file_name().numbered(number),
-        };
+        if numbers == 0 {
+            return None;
+        }
+        let name = place.file_name().numbered(numbers.trailing_zeros());
         let folder = self.folders.open(place.parent().as_ref()).ok()?;
         let existing = ExistingFile::open(&folder, &name, 0).ok()??;
         let part = if self.job.scan.parts.contains(file) {
