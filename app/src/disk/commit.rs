@@ -12,8 +12,9 @@ use std::{io, thread};
 use fardrop_shared::name::SafeName;
 use fardrop_shared::offer::{ModifiedTime, OthersAccess};
 
+use super::existing::ExistingFile;
 use super::folders::Folder;
-use super::part::{ExistingFile, PartFile, Wish};
+use super::part::{PartFile, Wish};
 use super::platform;
 
 /// Threads that sync files of one batch: a journaling file system joins what waits at the same time

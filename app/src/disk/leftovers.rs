@@ -11,7 +11,8 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirEntry, Metadata};
 use fardrop_shared::name::PART_PREFIX;
 
-use super::part::{Lock, fresh_metadata, lock, still_named};
+use super::lock::{Lock, lock, still_named};
+use super::part::fresh_metadata;
 use super::platform::{self, Access};
 
 /// Entries of folders that one look goes through: a large home, in seconds.

@@ -6,11 +6,13 @@
 mod commit;
 #[cfg(test)]
 pub(crate) mod exfat;
+mod existing;
 mod folders;
 mod handles;
 mod holes;
 pub mod leftovers;
 mod links;
+mod lock;
 mod part;
 mod place;
 mod platform;
@@ -22,13 +24,14 @@ mod system_links;
 mod tests;
 
 pub use commit::{Committed, Content, Finished, Origin, commit, sync_folders};
+pub use existing::{ExistingFile, KeptBytes};
 pub use folders::{Destination, Folder, Folders, is_narrow};
 pub use handles::file_handles;
 pub use holes::{Run, hash_zeros};
 pub use links::{
     Spot, copy, is_second_name, is_without_links, make_link, make_second_name, same_content,
 };
-pub use part::{ExistingFile, KeptBytes, PartFile};
+pub use part::PartFile;
 pub use place::{PartOwner, free_space, has_part};
 pub(crate) use platform::is_without_locks;
 pub use probe::name_rules;

@@ -1,6 +1,6 @@
 //! A part file: what a file is while it is not yet whole, verified and on disk.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,13 +9,12 @@ use cap_std::fs::Dir;
 use fardrop_shared::name::SafeName;
 use fardrop_shared::offer::{ModifiedTime, OthersAccess};
 
+use super::existing::KeptBytes;
 use super::folders::Folder;
 use super::holes;
+use super::lock::{Lock, lock, still_named};
 use super::place::{self, PartOwner};
 use super::platform::{self, Access, FinalMode, Stage};
-
-/// Bytes read at once when what was kept is hashed.
-const HASH_PIECE: usize = 256 * 1024;
 
 /// A part file, open, and locked against other receivers where the file system has locks. Dropping it keeps
 /// what it has.
@@ -175,7 +174,7 @@ impl PartFile {
     /// What it has now, to be read while more is written to it.
     #[must_use]
     pub fn kept(&self) -> KeptBytes {
-        KeptBytes(Arc::clone(&self.file))
+        KeptBytes::new(Arc::clone(&self.file))
     }
 
     /// Has the next bytes go to `position`.
@@ -338,35 +337,6 @@ pub(super) fn fresh_metadata(folder: &Dir) -> io::Result<std::fs::Metadata> {
     metadata
 }
 
-/// How an attempt to lock a file went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lock {
-    Had,
-    HeldByAnother,
-    /// The file system has no locks, or none just now: it cannot be told whether another holds the file.
-    Unsupported,
-}
-
-pub(super) fn lock(file: &File) -> io::Result<Lock> {
-    match file.try_lock() {
-        Ok(()) => Ok(Lock::Had),
-        Err(TryLockError::WouldBlock) => Ok(Lock::HeldByAnother),
-        Err(TryLockError::Error(error)) if platform::is_without_locks(&error) => {
-            Ok(Lock::Unsupported)
-        }
-        Err(TryLockError::Error(error)) => Err(error),
-    }
-}
-
-/// Whether `name` still stands for `file`: another receiver may have given it its final name before the lock was had.
-pub(super) fn still_named(folder: &Dir, name: &str, file: &File) -> io::Result<bool> {
-    match folder.symlink_metadata(name) {
-        Ok(metadata) => platform::same_file(file, &metadata),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 /// Where a kept prefix is proved: at its end, and where its tail may have been lost with the
 /// machine's power, ever further back. Rising, each more than 0.
 fn checkpoints(length: u64) -> Vec<u64> {
@@ -379,105 +349,4 @@ fn checkpoints(length: u64) -> Vec<u64> {
     checkpoints.dedup();
     checkpoints.retain(|checkpoint| *checkpoint > 0);
     checkpoints
-}
-
-/// What a part had when it was found.
-#[derive(Debug)]
-pub struct KeptBytes(Arc<File>);
-
-impl KeptBytes {
-    /// The BLAKE3 of the first bytes, for each of `lengths`, which are given longest first. Reads them once.
-    ///
-    /// # Errors
-    /// What the system says; [`io::ErrorKind::Interrupted`] soon after `go_on` says no.
-    pub fn hashes(
-        &self,
-        lengths: &[u64],
-        go_on: &dyn Fn() -> bool,
-    ) -> io::Result<Vec<blake3::Hash>> {
-        let mut hasher = blake3::Hasher::new();
-        let mut hashes = Vec::with_capacity(lengths.len());
-        for length in lengths.iter().rev() {
-            hash_up_to(&self.0, &mut hasher, *length, go_on)?;
-            hashes.push(hasher.finalize());
-        }
-        hashes.reverse();
-        Ok(hashes)
-    }
-}
-
-/// Has `hasher`, which has as many bytes of `file` as it counts, go on up to `end`.
-fn hash_up_to(
-    file: &File,
-    hasher: &mut blake3::Hasher,
-    end: u64,
-    go_on: &dyn Fn() -> bool,
-) -> io::Result<()> {
-    let mut piece = vec![0; HASH_PIECE];
-    while hasher.count() < end {
-        if !go_on() {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
-        let left = end - hasher.count();
-        let part = &mut piece[..left.min(HASH_PIECE as u64) as usize];
-        platform::read_exact_at(file, part, hasher.count())?;
-        hasher.update(part);
-    }
-    Ok(())
-}
-
-/// A file that had its final name before, open.
-#[derive(Debug)]
-pub struct ExistingFile {
-    folder: Folder,
-    file: File,
-    length: u64,
-}
-
-impl ExistingFile {
-    /// Opens `name` in `folder`; `None` if it is not a regular file of `size` bytes.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn open(folder: &Folder, name: &SafeName<'_>, size: u64) -> io::Result<Option<Self>> {
-        let file = platform::open_in(folder.dir(), name.as_path(), Access::Read)?;
-        let metadata = file.metadata()?;
-        Ok(
-            (metadata.is_file() && metadata.len() == size).then(|| Self {
-                folder: folder.clone(),
-                file,
-                length: size,
-            }),
-        )
-    }
-
-    /// Its length in bytes, when it was opened.
-    pub(super) const fn length(&self) -> u64 {
-        self.length
-    }
-
-    /// The BLAKE3 of as many bytes as it was opened with.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::Interrupted`] soon after `go_on` says no, else what the system says.
-    pub fn hash(&self, go_on: &dyn Fn() -> bool) -> io::Result<blake3::Hash> {
-        let mut hasher = blake3::Hasher::new();
-        hash_up_to(&self.file, &mut hasher, self.length, go_on)?;
-        Ok(hasher.finalize())
-    }
-
-    /// Returns once its bytes are on disk.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        match self.file.sync_all() {
-            // Windows syncs for those only who may write to the file.
-            Err(error) if cfg!(windows) && error.kind() == io::ErrorKind::PermissionDenied => {
-                Ok(())
-            }
-            outcome => outcome,
-        }
-    }
-
-    pub(super) fn into_folder(self) -> Folder {
-        self.folder
-    }
 }
