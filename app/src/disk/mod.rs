@@ -13,6 +13,7 @@ mod holes;
 pub mod leftovers;
 mod links;
 mod lock;
+mod mode;
 mod part;
 mod place;
 mod platform;

@@ -13,8 +13,9 @@ use super::existing::KeptBytes;
 use super::folders::Folder;
 use super::holes;
 use super::lock::{Lock, lock, still_named};
+use super::mode::{FinalMode, Stage};
 use super::place::{self, PartOwner};
-use super::platform::{self, Access, FinalMode, Stage};
+use super::platform::{self, Access};
 
 /// A part file, open, and locked against other receivers where the file system has locks. Dropping it keeps
 /// what it has.

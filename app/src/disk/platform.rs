@@ -10,6 +10,9 @@ use std::path::Path;
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 use fardrop_shared::offer::{ModifiedTime, OthersAccess};
 
+#[cfg(unix)]
+use super::mode::{OTHERS_WRITE, umask};
+
 /// Gives `from` the name `to`, both in `folder`; [`io::ErrorKind::AlreadyExists`] if that is taken.
 pub(super) fn rename_no_replace(folder: &Dir, from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
@@ -282,9 +285,6 @@ pub(super) enum Access {
 /// The mode of a part file: nobody else reads what is not yet accepted as whole, or keeps it open.
 #[cfg(unix)]
 const PRIVATE_MODE: u32 = 0o600;
-/// The bits that let others than its owner write to a file.
-#[cfg(unix)]
-const OTHERS_WRITE: u32 = 0o022;
 
 /// Whether an open file can be a part that we made: a regular file under one name, of this user, to which no
 /// others can write. Once it is whole, they may be let read it.
@@ -385,87 +385,6 @@ pub(super) fn forget_cached(file: &File) {
     }
     #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
     let _ = file;
-}
-
-/// The mode that a finished file gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FinalMode {
-    #[cfg(unix)]
-    bits: u32,
-}
-
-/// When a mode is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// While the file is still a part, which nobody else may write to: [`is_ours`].
-    Part,
-    /// Once it has its final name.
-    Named,
-}
-
-impl FinalMode {
-    /// What the umask leaves of everything, the executable bit only where the sender's file has it, and
-    /// nothing for others that they have not at the sender's, or with the file that is replaced.
-    pub(super) fn new(executable: bool, others: OthersAccess, replaced: Option<&Metadata>) -> Self {
-        #[cfg(unix)]
-        {
-            use cap_std::fs::PermissionsExt;
-            let wished = if executable { 0o777 } else { 0o666 };
-            let old = replaced.filter(|old| old.is_file());
-            let old = old.map_or(0o777, |old| old.permissions().mode());
-            // Without the last not even we could look at it again.
-            let bits = wished & !umask() & old & (0o700 | others.bits()) | 0o400;
-            Self { bits }
-        }
-        #[cfg(not(unix))]
-        {
-            let _ = (executable, others, replaced);
-            Self {}
-        }
-    }
-
-    /// Sets it, as far as it can be at this stage. A file system that keeps no modes refuses; that is logged
-    /// and no failure.
-    pub(super) fn set(self, file: &File, stage: Stage) {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let bits = match stage {
-                Stage::Part => self.bits & !OTHERS_WRITE,
-                Stage::Named if self.bits & OTHERS_WRITE == 0 => return,
-                Stage::Named => self.bits,
-            };
-            if let Err(error) = file.set_permissions(std::fs::Permissions::from_mode(bits)) {
-                tracing::debug!(%error, "a file keeps the mode that the file system gave it");
-            }
-        }
-        #[cfg(not(unix))]
-        let _ = (self, file, stage);
-    }
-}
-
-/// The bits that this process takes away from new files.
-#[cfg(unix)]
-fn umask() -> u32 {
-    use std::sync::OnceLock;
-    static UMASK: OnceLock<u32> = OnceLock::new();
-    *UMASK.get_or_init(|| {
-        let told = || {
-            let status = std::fs::read_to_string("/proc/self/status").ok()?;
-            let line = status
-                .lines()
-                .find_map(|line| line.strip_prefix("Umask:"))?;
-            u32::from_str_radix(line.trim(), 8).ok()
-        };
-        told().unwrap_or_else(|| {
-            use rustix::fs::Mode;
-            use rustix::process::umask;
-            // It can only be read by setting it. What another thread makes meanwhile is narrower.
-            let mask = umask(Mode::RWXG | Mode::RWXO);
-            umask(mask);
-            mask.as_raw_mode() as u32
-        })
-    })
 }
 
 /// Whether the name still stands for the open file, and for nothing but a regular file.

@@ -1,5 +1,7 @@
 //! `--json`: one object a line, `event` first. The README documents it; it is a contract.
 
+mod line;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -9,6 +11,7 @@ use fardrop_shared::Role;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
+use self::line::Line;
 use super::{Report, Weight};
 use crate::engine::event::{
     Event, OfferSummary, Outcome, PathKind, Progress, Receipt, SessionEvent, SessionNumber,
@@ -28,140 +31,6 @@ pub(super) struct Json {
     reported: BTreeMap<SessionNumber, (Instant, Progress)>,
 }
 
-/// One line. The tag is serialised first, the fields in this order.
-#[derive(Serialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
-enum Line<'a> {
-    Code {
-        code: &'a str,
-        uri: &'a str,
-    },
-    Scanned {
-        files: u64,
-        bytes: u64,
-        #[serde(skip_serializing_if = "is_zero")]
-        links: u64,
-        left_out: u64,
-        #[serde(skip_serializing_if = "is_zero")]
-        closed_folders: u64,
-    },
-    LeftOut {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        session: Option<u64>,
-        name: &'a str,
-        message: String,
-    },
-    Rung {
-        session: u64,
-        rung: &'a str,
-        state: &'a str,
-        detail: &'a str,
-    },
-    WrongGuess {
-        attempts_left: u8,
-    },
-    Server {
-        server: &'a str,
-        known: bool,
-    },
-    Paired {
-        session: u64,
-        device: &'a str,
-    },
-    Path {
-        session: u64,
-        kind: &'a str,
-        link: &'a str,
-        rtt_ms: f64,
-        peer: String,
-    },
-    Offer {
-        session: u64,
-        files: u64,
-        bytes: u64,
-        folders: u64,
-        #[serde(skip_serializing_if = "is_zero")]
-        links: u64,
-        kept: u64,
-        conflicts: u64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        free: Option<u64>,
-        #[serde(skip_serializing_if = "is_zero")]
-        left_out: u64,
-        #[serde(skip_serializing_if = "is_zero")]
-        closed_folders: u64,
-        top_names: &'a [String],
-    },
-    Renamed {
-        session: u64,
-        name: &'a str,
-        place: &'a str,
-    },
-    Progress {
-        session: u64,
-        bytes: u64,
-        total: u64,
-        rate: f64,
-        files: u64,
-        files_total: u64,
-    },
-    FileFailed {
-        session: u64,
-        name: &'a str,
-        kind: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<&'a str>,
-        message: String,
-    },
-    Accepted {
-        session: u64,
-        files: u64,
-        bytes: u64,
-    },
-    Paused {
-        session: u64,
-        by: &'a str,
-    },
-    Resumed {
-        session: u64,
-    },
-    Interrupted {
-        session: u64,
-        kept: u64,
-        reason: &'a str,
-    },
-    Done {
-        session: u64,
-        files: u64,
-        bytes: u64,
-        sent: u64,
-        resumed: u64,
-        seconds: f64,
-        kind: &'a str,
-        link: &'a str,
-        failed_files: u64,
-        #[serde(skip_serializing_if = "is_zero")]
-        renamed: u64,
-        #[serde(skip_serializing_if = "is_zero")]
-        left_out: u64,
-        #[serde(skip_serializing_if = "is_zero")]
-        closed_folders: u64,
-    },
-    Failed {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        session: Option<u64>,
-        stage: &'a str,
-        kind: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<&'a str>,
-        retry: bool,
-        message: String,
-    },
-    Ended {
-        outcome: &'a str,
-    },
-}
-
 impl Json {
     /// JSON on `output`, for one who sends or receives; people read `messages`.
     pub(super) fn new(role: Role, output: Box<dyn Write>, messages: Box<dyn Write>) -> Self {
@@ -176,15 +45,6 @@ impl Json {
     fn print(&mut self, line: &Line<'_>) -> io::Result<()> {
         print_line(&mut *self.output, line)
     }
-}
-
-/// Whether a field that says how much is missing has nothing to say.
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands a field's value over by reference"
-)]
-const fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 /// Writes one object as one line, at once.
