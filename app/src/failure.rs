@@ -122,6 +122,8 @@ pub enum FailureKind {
     TargetMissing,
     /// The receiver's file system has no links.
     NoLinks,
+    /// Another receive into the same folder has taken over what this one had.
+    TakenOver,
     /// There is nothing to send in what was named.
     NothingToSend,
     /// Too many files for one offer.
@@ -191,6 +193,7 @@ impl FailureKind {
             | Self::FileUnreadable
             | Self::HashMismatch
             | Self::WriteFailed
+            | Self::TakenOver
             | Self::NothingToSend
             | Self::OfferTooLarge
             | Self::Cancelled
@@ -257,6 +260,7 @@ impl FailureKind {
             Self::Quota => ("quota", Fails),
             Self::TargetMissing => ("target-missing", Fails),
             Self::NoLinks => ("no-links", Fails),
+            Self::TakenOver => ("taken-over", Fails),
             Self::NothingToSend => ("nothing-to-send", Fails),
             Self::OfferTooLarge => ("offer-too-large", Fails),
             Self::Cancelled => ("cancelled", MaySucceed),

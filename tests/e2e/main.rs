@@ -16,6 +16,7 @@ mod see_to_leftovers;
 mod send_and_receive;
 mod share_with_several;
 mod stop_midway;
+mod take_over;
 mod tell_what_failed;
 mod transfer_without_quic;
 mod try_a_blocked_network;

@@ -2,10 +2,38 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::time::SystemTime;
 
 use cap_std::fs::Dir;
 
 use super::platform;
+
+/// What a file looks like from outside: whoever writes to it changes that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    length: u64,
+    modified: Option<SystemTime>,
+    /// When anything about it was changed, where the system keeps that: no program can set it.
+    changed: Option<(i64, i64)>,
+}
+
+impl Look {
+    pub(super) fn at(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        #[cfg(unix)]
+        let changed = {
+            use std::os::unix::fs::MetadataExt;
+            Some((metadata.ctime(), metadata.ctime_nsec()))
+        };
+        #[cfg(not(unix))]
+        let changed = None;
+        Ok(Self {
+            length: metadata.len(),
+            modified: metadata.modified().ok(),
+            changed,
+        })
+    }
+}
 
 /// How an attempt to lock a file went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,5 +61,19 @@ pub(super) fn still_named(folder: &Dir, name: &str, file: &File) -> io::Result<b
         Ok(metadata) => platform::same_file(file, &metadata),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+/// Whether no name stands for `file` any more, as far as the system says.
+pub(super) fn is_nameless(file: &File) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Ok(file.metadata()?.nlink() == 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        Ok(false)
     }
 }

@@ -32,7 +32,8 @@ pub use holes::{Run, hash_zeros};
 pub use links::{
     Spot, copy, is_second_name, is_without_links, make_link, make_second_name, same_content,
 };
-pub use part::PartFile;
+pub use lock::Look;
+pub use part::{PartFile, Reopened};
 pub use place::{PartOwner, free_space, has_part};
 pub(crate) use platform::is_without_locks;
 pub use probe::name_rules;

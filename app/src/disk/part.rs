@@ -12,13 +12,13 @@ use fardrop_shared::offer::{ModifiedTime, OthersAccess};
 use super::existing::KeptBytes;
 use super::folders::Folder;
 use super::holes;
-use super::lock::{Lock, lock, still_named};
+use super::lock::{Lock, Look, is_nameless, lock, still_named};
 use super::mode::{FinalMode, Stage};
 use super::place::{self, PartOwner};
 use super::platform::{self, Access};
 
-/// A part file, open, and locked against other receivers where the file system has locks. Dropping it keeps
-/// what it has.
+/// A part file, open, and locked against other receivers where the file system has locks, but while it is let go.
+/// Dropping it keeps what it has.
 #[derive(Debug)]
 pub struct PartFile {
     folder: Folder,
@@ -28,6 +28,19 @@ pub struct PartFile {
     position: u64,
     /// Whether the next transfer of the same path can find and lock it.
     findable: bool,
+    /// What it was like when it was let go: another receiver may have it since.
+    let_go: Option<Look>,
+}
+
+/// What an earlier transfer left for a path.
+#[derive(Debug)]
+pub enum Reopened {
+    /// A part file.
+    Part(PartFile),
+    /// A part file that another receiver holds, and what it is like now.
+    Held(Look),
+    /// None that is to be had.
+    Nothing,
 }
 
 impl PartFile {
@@ -83,37 +96,35 @@ impl PartFile {
             }
             match Self::take(folder, name)? {
                 Taken::Part(part) => return Ok(Some(part)),
-                Taken::Held => return Ok(None),
+                Taken::Held(_) | Taken::Barred => return Ok(None),
                 Taken::Nothing => {}
             }
         }
         Ok(None)
     }
 
-    /// The part file that an earlier transfer left for this path; `None` where there is none to be had:
-    /// absent, held by another receiver, or not one of ours, which then loses its name.
+    /// The part file that an earlier transfer left for this path, if it is to be had. What has its name and is not one
+    /// of ours loses that.
     ///
     /// What is read of it comes from the disk: bytes that the system once failed to write are not in it.
     ///
     /// # Errors
     /// What the system says.
-    pub fn reopen(
-        folder: &Folder,
-        owner: PartOwner,
-        path: &SafeName<'_>,
-    ) -> io::Result<Option<Self>> {
-        let Taken::Part(part) = Self::take(folder, &owner.part_name(path))? else {
-            return Ok(None);
+    pub fn reopen(folder: &Folder, owner: PartOwner, path: &SafeName<'_>) -> io::Result<Reopened> {
+        let part = match Self::take(folder, &owner.part_name(path))? {
+            Taken::Part(part) => part,
+            Taken::Held(look) => return Ok(Reopened::Held(look)),
+            Taken::Barred | Taken::Nothing => return Ok(Reopened::Nothing),
         };
         // The system says once that it could not write something, and to whoever asks first. It is asked
         // before anything is believed.
         if let Err(error) = part.file.sync_all() {
             tracing::debug!(%error, "what was kept is not on the disk");
             part.discard()?;
-            return Ok(None);
+            return Ok(Reopened::Nothing);
         }
         platform::forget_cached(&part.file);
-        Ok(Some(part))
+        Ok(Reopened::Part(part))
     }
 
     /// Opens and locks what has this name, if that is a part of ours.
@@ -133,7 +144,8 @@ impl PartFile {
             Lock::Had if still_named(folder.dir(), name, &file)? => {
                 Taken::Part(Self::new(folder, name.to_owned(), file))
             }
-            Lock::Had | Lock::HeldByAnother | Lock::Unsupported => Taken::Held,
+            Lock::HeldByAnother => Taken::Held(Look::at(&file)?),
+            Lock::Had | Lock::Unsupported => Taken::Barred,
         })
     }
 
@@ -144,7 +156,47 @@ impl PartFile {
             file: Arc::new(file),
             position: 0,
             findable: true,
+            let_go: None,
         }
+    }
+
+    /// Lets another receiver have it, until it is taken again.
+    ///
+    /// # Errors
+    /// What the system says; it is not let go then.
+    pub fn let_go(&mut self) -> io::Result<()> {
+        if self.findable && self.let_go.is_none() {
+            let look = Look::at(&self.file)?;
+            self.file.unlock()?;
+            self.let_go = Some(look);
+        }
+        Ok(())
+    }
+
+    /// Takes it again, if it was let go: whether no other receiver has it, or has had it meanwhile.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if it was removed meanwhile, else what the system says.
+    pub fn take_again(&mut self) -> io::Result<bool> {
+        let Some(look) = self.let_go else {
+            return Ok(true);
+        };
+        match lock(&self.file)? {
+            Lock::Had => {}
+            Lock::HeldByAnother => return Ok(false),
+            Lock::Unsupported => return Err(io::ErrorKind::Unsupported.into()),
+        }
+        let is_as_it_was = still_named(self.folder.dir(), &self.name, &self.file)
+            .and_then(|named| Ok(named && Look::at(&self.file)? == look));
+        if matches!(is_as_it_was, Ok(true)) {
+            self.let_go = None;
+            return Ok(true);
+        }
+        self.file.unlock()?;
+        if is_nameless(&self.file)? {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        is_as_it_was
     }
 
     /// Whether a later transfer can go on with it.
@@ -259,7 +311,10 @@ impl PartFile {
     /// # Errors
     /// [`io::ErrorKind::NotFound`] if the part is not there under its own name any more, else what the system
     /// says.
-    pub fn rename(self, wish: &Wish<'_>) -> io::Result<(SafeName<'static>, Folder)> {
+    pub fn rename(mut self, wish: &Wish<'_>) -> io::Result<(SafeName<'static>, Folder)> {
+        if !self.take_again()? {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let mode = self.final_mode(wish);
         let name = self.give_name(wish)?;
         mode.set(&self.file, Stage::Named);
@@ -288,12 +343,16 @@ impl PartFile {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Removes it.
+    /// Removes it, unless another receiver has it.
     ///
     /// # Errors
     /// What the system says.
-    pub fn discard(self) -> io::Result<()> {
-        self.folder.dir().remove_file(&self.name)
+    pub fn discard(mut self) -> io::Result<()> {
+        if self.take_again()? {
+            self.folder.dir().remove_file(&self.name)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -314,8 +373,10 @@ pub struct Wish<'a> {
 enum Taken {
     /// A part of ours, locked.
     Part(PartFile),
-    /// Something that stays: another receiver holds it, or it cannot be told whether one does.
-    Held,
+    /// One that another receiver holds, and what it is like.
+    Held(Look),
+    /// Something that stays: it is not ours, or it cannot be told whether a receiver holds it.
+    Barred,
     /// Nothing, or nothing any more.
     Nothing,
 }
@@ -326,7 +387,7 @@ fn remove_foreign(folder: &Dir, name: &str) -> Taken {
         Ok(()) => Taken::Nothing,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Taken::Nothing,
         // A folder, or another user's file in a folder where each removes only their own.
-        Err(_) => Taken::Held,
+        Err(_) => Taken::Barred,
     }
 }
 

@@ -9,6 +9,7 @@ use fardrop_shared::offer::{
 };
 use rand::rngs::OsRng;
 
+use super::part::Wish;
 use super::*;
 
 const OWNER: PartOwner = PartOwner::new([7; 32]);
@@ -128,6 +129,93 @@ fn two_receivers_do_not_share_a_part() {
     assert_eq!(fs::read(root.path().join("f (1)")).unwrap(), b"two");
 }
 
+/// A part file that was let go, and the folder it is in.
+fn part_let_go(root: &Path) -> (Folder, PartFile) {
+    let folder = Destination::open(root).unwrap().folders().open(None);
+    let folder = folder.unwrap();
+    let mut part = PartFile::create(&folder, OWNER, &name("f")).unwrap();
+    part.write(b"half").unwrap();
+    part.let_go().unwrap();
+    (folder, part)
+}
+
+fn reopened(folder: &Folder) -> PartFile {
+    match PartFile::reopen(folder, OWNER, &name("f")).unwrap() {
+        Reopened::Part(part) => part,
+        other @ (Reopened::Held(_) | Reopened::Nothing) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_part_that_was_let_go_is_taken_again_if_nobody_has_had_it() {
+    let root = tempfile::tempdir().unwrap();
+    let (folder, mut part) = part_let_go(root.path());
+    // Another looks at it only.
+    drop(reopened(&folder));
+    assert!(part.take_again().unwrap());
+    let held = PartFile::reopen(&folder, OWNER, &name("f")).unwrap();
+    assert!(matches!(held, Reopened::Held(_)), "{held:?}");
+    part.write(b" and half").unwrap();
+    let kept = fs::read(part_in(root.path())).unwrap();
+    assert_eq!(kept, b"half and half");
+}
+
+#[test]
+fn a_part_that_another_receiver_has_is_neither_taken_again_nor_removed() {
+    let root = tempfile::tempdir().unwrap();
+    let (folder, mut part) = part_let_go(root.path());
+    let other = reopened(&folder);
+    assert!(!part.take_again().unwrap());
+    part.discard().unwrap();
+    drop(other);
+    assert_eq!(fs::read(part_in(root.path())).unwrap(), b"half");
+}
+
+#[test]
+fn a_part_that_another_receiver_has_written_to_is_not_taken_again() {
+    let root = tempfile::tempdir().unwrap();
+    let (folder, mut part) = part_let_go(root.path());
+    let mut other = reopened(&folder);
+    let modified = || fs::metadata(part_in(root.path())).unwrap().modified();
+    let before = modified().unwrap();
+    // Until the system's clock has moved on: those who take a part over come seconds later.
+    while modified().unwrap() == before {
+        other.seek(0);
+        other.write(b"HALF").unwrap();
+    }
+    drop(other);
+    assert!(!part.take_again().unwrap());
+    part.discard().unwrap();
+    assert_eq!(fs::read(part_in(root.path())).unwrap(), b"HALF");
+}
+
+#[test]
+fn a_part_that_another_receiver_has_finished_gets_no_second_name() {
+    let root = tempfile::tempdir().unwrap();
+    let (folder, mut part) = part_let_go(root.path());
+    let (wished, wish) = (name("f"), |name| Wish {
+        name,
+        replace: false,
+        executable: false,
+        others: OthersAccess::ALL,
+    });
+    reopened(&folder).rename(&wish(&wished)).unwrap();
+    assert!(!part.take_again().unwrap());
+    assert!(part.rename(&wish(&wished)).is_err());
+    let names = fs::read_dir(root.path()).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["f"]);
+}
+
+#[test]
+fn a_part_that_was_removed_is_told_from_one_that_another_receiver_has() {
+    let root = tempfile::tempdir().unwrap();
+    let (_, mut part) = part_let_go(root.path());
+    fs::remove_file(part_in(root.path())).unwrap();
+    let error = part.take_again().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+}
+
 /// The only part in `root`.
 fn part_in(root: &Path) -> std::path::PathBuf {
     let mut entries = fs::read_dir(root).unwrap();
@@ -173,11 +261,8 @@ fn check_not_taken_for_a_part(spoil: impl FnOnce(&Path)) -> tempfile::TempDir {
     let part = part_in(root.path());
     spoil(&part);
     let folder = folders.open(None).unwrap();
-    assert!(
-        PartFile::reopen(&folder, OWNER, &name("f"))
-            .unwrap()
-            .is_none()
-    );
+    let found = PartFile::reopen(&folder, OWNER, &name("f")).unwrap();
+    assert!(matches!(found, Reopened::Nothing));
     let one = finished(&mut folders, "f", b"one", false);
     let committed = commit(vec![one], Vec::new());
     let (name, _) = committed[0].outcome.as_ref().unwrap();

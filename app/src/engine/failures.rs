@@ -43,10 +43,14 @@ pub(super) fn transfer_failure(error: &TransferError) -> Failure {
     let (stage, kind) = match error {
         TransferError::Cancelled => (Stage::Transfer, FailureKind::Cancelled),
         TransferError::CancelledByPeer => (Stage::Transfer, FailureKind::CancelledByPeer),
+        TransferError::Declined(DeclineReason::TakenOver) => {
+            (Stage::Transfer, FailureKind::TakenOver)
+        }
         TransferError::Declined(reason) => (Stage::Offer, declined(*reason)),
         TransferError::NoSpace { .. } => (Stage::Offer, FailureKind::NoSpace),
         TransferError::UnsafeName { .. } => (Stage::Offer, FailureKind::UnsafeName),
         TransferError::Destination(error) => (Stage::Disk, file_failure(error.reason())),
+        TransferError::TakenOver => (Stage::Transfer, FailureKind::TakenOver),
         TransferError::Version { .. } => (Stage::Transfer, FailureKind::Version),
         TransferError::PeerGone(error) => return link_failure(Stage::Transfer, error),
         TransferError::Protocol(_) => (Stage::Transfer, FailureKind::PeerMisbehaved),
@@ -62,6 +66,7 @@ pub(super) fn transfer_failure(error: &TransferError) -> Failure {
         TransferError::Cancelled
         | TransferError::CancelledByPeer
         | TransferError::Declined(_)
+        | TransferError::TakenOver
         | TransferError::Version { .. }
         | TransferError::PeerGone(_) => failure,
     }
@@ -73,6 +78,7 @@ const fn declined(reason: DeclineReason) -> FailureKind {
         DeclineReason::NoSpace => FailureKind::NoSpace,
         DeclineReason::UnsafeName => FailureKind::UnsafeName,
         DeclineReason::Destination(why) => file_failure(why),
+        DeclineReason::TakenOver => FailureKind::TakenOver,
     }
 }
 

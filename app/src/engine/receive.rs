@@ -50,7 +50,7 @@ pub(super) async fn receive(
     let received = received.await;
     context.unregister(session).await;
     let receipt = received.as_ref().map(|(receipt, _)| *receipt);
-    let receipt = receipt.map_err(|_| ());
+    let receipt = receipt.map_err(|failure| failure.kind);
     context.reporter.tell_end(task, session, received).await;
     recording.settle(receipt).await;
     let whole = receipt.is_ok_and(|receipt| receipt.is_whole(on_left_out));

@@ -14,6 +14,7 @@ use super::command::{ConflictPolicy, OnLeftOut, ReceiveOptions};
 use super::event::Receipt;
 use super::session::view::TOP_NAMES;
 use crate::disk::PartOwner;
+use crate::failure::FailureKind;
 use crate::leftovers::{Begun, Options, Places, Recorded};
 use crate::transfer::{ScannedOffer, Standing, Tally};
 
@@ -119,14 +120,15 @@ impl Recording {
         std::future::pending().await
     }
 
-    /// Writes down what the receive came to.
-    pub(super) async fn settle(mut self, received: Result<Receipt, ()>) {
+    /// Writes down what the receive came to. One that was taken over is recorded as another by now.
+    pub(super) async fn settle(mut self, received: Result<Receipt, FailureKind>) {
+        let taken_over = received == Err(FailureKind::TakenOver);
         let whole = received.is_ok_and(|receipt| receipt.failed_files == receipt.refused_names);
         let kept = self
             .transfer
             .as_ref()
             .map_or(0, |(_, progress)| progress.borrow().bytes);
-        let left = !whole && kept > 0;
+        let left = !whole && !taken_over && kept > 0;
         if left && self.begun.is_none() {
             self.begin();
         }

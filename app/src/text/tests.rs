@@ -19,7 +19,7 @@ const STAGES: [Stage; 8] = [
     Stage::Disk,
 ];
 
-const KINDS: [FailureKind; 42] = [
+const KINDS: [FailureKind; 43] = [
     FailureKind::RendezvousUnreachable,
     FailureKind::RendezvousBusy,
     FailureKind::NoSuchCode,
@@ -57,6 +57,7 @@ const KINDS: [FailureKind; 42] = [
     FailureKind::Quota,
     FailureKind::TargetMissing,
     FailureKind::NoLinks,
+    FailureKind::TakenOver,
     FailureKind::NothingToSend,
     FailureKind::OfferTooLarge,
     FailureKind::Cancelled,

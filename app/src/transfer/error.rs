@@ -43,6 +43,9 @@ pub enum TransferError {
     /// The destination cannot be used.
     #[error(transparent)]
     Destination(#[from] DestinationError),
+    /// Another receive into the same folder has taken over what this one had, while it heard nothing of its sender.
+    #[error("another receive has taken it over")]
+    TakenOver,
     /// The two sides have no version in common.
     #[error("the other side speaks version {theirs} of the transfer, not {TRANSFER_VERSION}")]
     Version {
@@ -82,9 +85,11 @@ impl TransferError {
     /// What the other side is told when the link is closed because of this.
     pub(super) const fn close_code(&self) -> CloseCode {
         match self {
-            Self::Cancelled | Self::CancelledByPeer | Self::PeerGone(_) | Self::Local(_) => {
-                CloseCode::Cancelled
-            }
+            Self::Cancelled
+            | Self::CancelledByPeer
+            | Self::TakenOver
+            | Self::PeerGone(_)
+            | Self::Local(_) => CloseCode::Cancelled,
             Self::Declined(_)
             | Self::NoSpace { .. }
             | Self::UnsafeName { .. }

@@ -297,6 +297,8 @@ pub enum DeclineReason {
     UnsafeName,
     /// The folder to put it in cannot be used, and why.
     Destination(FileReason),
+    /// It was accepted, and another receive has taken it over since: it goes on there.
+    TakenOver,
 }
 
 /// Bytes that are no message of this version.

@@ -176,3 +176,15 @@ pub(super) const QUOTA: Words = Words::by_role(
     ),
 )
 .of_file("the receiver has used up what they may have on the disk");
+
+pub(super) const TAKEN_OVER: Words = Words::by_role(
+    (
+        "Another receive on the other machine goes on with these files",
+        "Leave this one, and let that one finish",
+    ),
+    (
+        "Another receive into this folder has taken these files over while this one heard nothing of its sender",
+        "Let that one finish: what had arrived here is not sent again",
+    ),
+)
+.of_file("another receive has taken it over");

@@ -1,7 +1,9 @@
 //! The receiver's checking thread: looks for what is here already, and asks for everything.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
 
 use fardrop_shared::limits::CLAIMS_LIMIT;
 use fardrop_shared::name::SafeName;
@@ -12,7 +14,11 @@ use fardrop_shared::wire::peer::{FileReason, ReceiverMessage};
 use super::job::Job;
 use super::prove::Unproved;
 use super::state::Kept;
-use crate::disk::{Folders, PartFile};
+use crate::disk::{Folder, Folders, PartFile, Reopened};
+
+/// Local: how long parts that other receives hold are waited for, in all: twice as long as those hold what nothing
+/// arrives for, and half of one that did not hear of it.
+const HELD_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The transfer is over: nobody hears what is asked for.
 struct Over;
@@ -20,7 +26,11 @@ struct Over;
 /// Asks for everything that is taken: first for what nothing is here of, so that the sender has work at once. What
 /// there is of the rest goes to the thread that proves.
 pub(super) fn check(job: &Job, folders: Folders, unproved: SyncSender<Unproved>) {
-    let check = Check { job, unproved };
+    let check = Check {
+        job,
+        unproved,
+        held_until: Cell::new(None),
+    };
     // Over means that the task that would hear has already ended with a reason.
     let _: Result<(), Over> = check.run(folders);
 }
@@ -28,6 +38,8 @@ pub(super) fn check(job: &Job, folders: Folders, unproved: SyncSender<Unproved>)
 struct Check<'a> {
     job: &'a Job,
     unproved: SyncSender<Unproved>,
+    /// Until when parts that others hold are waited for, once one was met.
+    held_until: Cell<Option<Instant>>,
 }
 
 impl Check<'_> {
@@ -185,7 +197,7 @@ impl Check<'_> {
         let mut part = None;
         if self.job.scan.parts.contains(index) {
             let folder = folders.open(place.parent().as_ref())?;
-            part = PartFile::reopen(&folder, self.job.owner, place)?;
+            part = self.reopen(&folder, place)?;
         }
         let mut lengths = match &part {
             Some(part) => part.lengths(size)?,
@@ -204,6 +216,29 @@ impl Check<'_> {
         } else {
             Here::Kept { lengths, part }
         })
+    }
+
+    /// The part of an earlier transfer. Where another receive holds it and nothing happens to it, that is about to let
+    /// it go, unless its sender is heard again.
+    fn reopen(&self, folder: &Folder, place: &SafeName<'_>) -> io::Result<Option<PartFile>> {
+        let mut before = None;
+        loop {
+            let now = match PartFile::reopen(folder, self.job.owner, place)? {
+                Reopened::Part(part) => return Ok(Some(part)),
+                Reopened::Held(now) => now,
+                Reopened::Nothing => return Ok(None),
+            };
+            let until = self
+                .held_until
+                .get()
+                .unwrap_or_else(|| Instant::now() + HELD_PATIENCE);
+            self.held_until.set(Some(until));
+            let is_written = before.is_some_and(|before| before != now);
+            if is_written || Instant::now() >= until || !self.job.state.wait_a_moment() {
+                return Ok(None);
+            }
+            before = Some(now);
+        }
     }
 
     fn say(&self, message: ReceiverMessage) -> Result<(), Over> {

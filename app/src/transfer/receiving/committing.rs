@@ -1,17 +1,35 @@
 //! The receiver's committing thread: whole files are put on disk and get their names, many at once.
 
-use std::sync::mpsc::Receiver;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::{io, thread};
 
 use super::job::Job;
 use super::open_files::OpenLimits;
 use crate::disk::{Finished, Folder, Origin, commit, write_reason};
 
-/// The committing thread: takes what waits, puts it on disk, says what became of it.
-pub(super) fn commit_batches(
-    job: &Job,
-    waiting: &Receiver<(Vec<Finished>, Vec<Folder>)>,
+/// Local: batches of files that wait for the committing thread.
+const BATCHES_WAITING: usize = 1;
+
+/// Files that are whole, and folders that got new ones.
+pub(super) type Batch = (Vec<Finished>, Vec<Folder>);
+
+/// Starts the committing thread, which ends once nobody can give it a batch any more.
+pub(super) fn start_committing(
+    job: &Arc<Job>,
     limits: OpenLimits,
-) {
+) -> io::Result<(SyncSender<Batch>, JoinHandle<()>)> {
+    let (batches, waiting) = sync_channel(BATCHES_WAITING);
+    let job = Arc::clone(job);
+    let committer = thread::Builder::new()
+        .name("fardrop-commit".into())
+        .spawn(move || commit_batches(&job, &waiting, limits))?;
+    Ok((batches, committer))
+}
+
+/// The committing thread: takes what waits, puts it on disk, says what became of it.
+fn commit_batches(job: &Job, waiting: &Receiver<Batch>, limits: OpenLimits) {
     let mut cursor = job.manifest.cursor();
     while let Ok((mut batch, mut touched)) = waiting.recv() {
         while batch.len() < limits.commit

@@ -16,8 +16,10 @@ mod renamed;
 mod runs;
 mod scan;
 mod selection;
+mod silence;
 mod state;
 mod threads;
+mod work;
 mod write_loop;
 
 use std::io;
@@ -27,7 +29,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use fardrop_shared::limits::{CLAIMED_LIMIT, FAREWELL_PATIENCE};
-use fardrop_shared::transfer::{Standing, Violation};
+use fardrop_shared::transfer::Standing;
 use fardrop_shared::wire::peer::{DeclineReason, Message, ReceiverMessage, TRANSFER_VERSION};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -41,15 +43,17 @@ use self::offered::read_offer;
 use self::open_files::Committing;
 use self::prove::prove;
 use self::renamed::renamed;
+use self::silence::{Stop, awaited};
 use self::state::ReceiveState;
 use self::threads::{Alive, on_thread};
-use self::write_loop::{Piece, Work, write_loop};
+use self::work::{Piece, Work};
+use self::write_loop::write_loop;
 use super::bounds::BUFFER_LENGTH;
 use super::controls::{Controls, Tally};
 use super::error::{DestinationError, TransferError, with_reason};
 use super::outcome::Summary;
 use crate::disk::Destination;
-use crate::link::{CloseCode, Link, LinkError, LinkHandle};
+use crate::link::{CloseCode, DataReceiver, Link, LinkError, LinkHandle};
 
 pub use self::decision::{
     Answer, Conflict, ConflictMap, Decide, Decision, OnLeftOut, ReceiveOptions, Room, ScannedOffer,
@@ -82,10 +86,12 @@ pub async fn receive(
 ) -> Result<Summary, TransferError> {
     let handle = link.handle.clone();
     let (alive, mut ended) = Alive::new();
+    // Given up here, not where it is read: a sender whose stream ends before it is told why takes that for a fault.
+    let mut data = None;
     let outcome = tokio::select! {
         biased;
         () = cancel => Err(TransferError::Cancelled),
-        outcome = run(&mut link, options, &mut person, &controls, &alive) => outcome,
+        outcome = run((&mut link, &mut data), options, &mut person, &controls, &alive) => outcome,
         error = handle.closed() => Err(error.into()),
     };
     let outcome = match outcome {
@@ -130,6 +136,7 @@ fn decline_reason(error: &TransferError) -> Option<DeclineReason> {
         TransferError::NoSpace { .. } => Some(DeclineReason::NoSpace),
         TransferError::UnsafeName { .. } => Some(DeclineReason::UnsafeName),
         TransferError::Destination(error) => Some(DeclineReason::Destination(error.reason())),
+        TransferError::TakenOver => Some(DeclineReason::TakenOver),
         TransferError::Cancelled
         | TransferError::CancelledByPeer
         | TransferError::Version { .. }
@@ -140,7 +147,7 @@ fn decline_reason(error: &TransferError) -> Option<DeclineReason> {
 }
 
 async fn run(
-    link: &mut Link,
+    (link, data): (&mut Link, &mut Option<DataReceiver>),
     options: ReceiveOptions,
     person: &mut impl Decide,
     controls: &Controls,
@@ -165,7 +172,7 @@ async fn run(
         path: taken.destination.clone(),
         error,
     })?;
-    let summary = take(link, taken, &destination, controls, alive).await?;
+    let summary = take((link, data), taken, &destination, controls, alive).await?;
     Ok(Summary {
         left_out,
         ..summary
@@ -174,7 +181,7 @@ async fn run(
 
 /// Starts the threads, moves what arrives to them, and says what they have to say.
 async fn take(
-    link: &mut Link,
+    (link, data): (&mut Link, &mut Option<DataReceiver>),
     taken: Taken,
     destination: &Destination,
     controls: &Controls,
@@ -223,7 +230,8 @@ async fn take(
         move || write_loop(&job, folders, work, &back)
     });
     let held = controls.standing.subscribe();
-    let written = fill_write_loop(writing, &link.handle, to_writer, spares, held);
+    let pump = pump((&link.handle, data), to_writer, spares, held);
+    let written = fill_write_loop(writing, pump);
     let talk = Talk {
         sender: &mut link.control_sender,
         receiver: &mut link.control_receiver,
@@ -271,16 +279,17 @@ fn start_checking(
 
 /// Gives the writing thread what arrives; resolves when everything that was wanted is settled.
 async fn fill_write_loop(
-    writing: impl Future<Output = Result<io::Result<Result<(), Violation>>, TransferError>>,
-    handle: &LinkHandle,
-    to_writer: mpsc::Sender<Work>,
-    spares: mpsc::Receiver<Vec<u8>>,
-    held: watch::Receiver<Standing>,
+    writing: impl Future<Output = Result<io::Result<Result<(), Stop>>, TransferError>>,
+    pump: impl Future<Output = Result<(), LinkError>>,
 ) -> Result<(), TransferError> {
     let mut written = pin!(writing);
-    let mut pump = pin!(pump(handle, to_writer, spares, held));
-    let settle = |outcome: Result<io::Result<Result<(), Violation>>, TransferError>| {
-        Ok::<_, TransferError>(outcome?.map_err(TransferError::Local)??)
+    let mut pump = pin!(pump);
+    let settle = |outcome: Result<io::Result<Result<(), Stop>>, TransferError>| match outcome?
+        .map_err(TransferError::Local)?
+    {
+        Ok(()) => Ok(()),
+        Err(Stop::Violation(violation)) => Err(violation.into()),
+        Err(Stop::TakenOver) => Err(TransferError::TakenOver),
     };
     tokio::select! {
         // It ends first only because of what it was given.
@@ -295,24 +304,24 @@ async fn fill_write_loop(
 /// Moves what arrives on the data stream into buffers. A buffer goes on when it is full, or when
 /// nothing more has arrived and the writing thread has room: a slow line costs no delay, and a fast
 /// one no small pieces. Nothing is taken in while this side has paused; what the sender has said by then
-/// waits in the link.
+/// waits in the link. The writing thread is told of a silence.
 async fn pump(
-    handle: &LinkHandle,
+    (handle, data): (&LinkHandle, &mut Option<DataReceiver>),
     to_writer: mpsc::Sender<Work>,
     mut spares: mpsc::Receiver<Vec<u8>>,
     mut held: watch::Receiver<Standing>,
 ) -> Result<(), LinkError> {
-    let mut stream = handle.accept_data().await?;
+    let stream = data.insert(awaited(&to_writer, handle.accept_data()).await?);
     let mut ended = false;
     while !ended {
         // An error says that the transfer is ending.
-        let _ = held.wait_for(|standing| !standing.paused_here).await;
+        let _ = awaited(&to_writer, held.wait_for(|standing| !standing.paused_here)).await;
         let spare = spares.try_recv();
         let mut buffer = spare.unwrap_or_else(|_| vec![0; BUFFER_LENGTH]);
         let mut filled = 0;
         let permit = loop {
             if filled == 0 {
-                match stream.read(&mut buffer).await? {
+                match awaited(&to_writer, stream.read(&mut buffer)).await? {
                     Some(length) => filled = length,
                     None => ended = true,
                 }

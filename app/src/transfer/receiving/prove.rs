@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::job::Job;
 use super::runs::Proof;
-use super::write_loop::Work;
+use super::work::Work;
 use crate::disk::{ExistingFile, Folders, KeptBytes};
 
 /// A file of which something is here that may be right.

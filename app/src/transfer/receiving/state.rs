@@ -18,7 +18,7 @@ use crate::transfer::bounds::PLACES_KEPT;
 use crate::transfer::controls::Tally;
 use crate::transfer::outcome::{FileFailure, Summary};
 
-/// Local: how often a thread that waits for the sender looks whether there still is one.
+/// Local: how often a thread that waits looks whether there still is a sender, and whether what it waits for is there.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What is here of a file that the sender was told about.
@@ -58,6 +58,18 @@ impl Requests {
     /// What is here of `file`, now that the sender begins it, or it is known what is right of it.
     pub(super) fn take_kept(&mut self, file: u32) -> Option<Kept> {
         self.kept.remove(&file)
+    }
+
+    /// Has `take` see each part that no frame has touched yet.
+    pub(super) fn for_each_part(&mut self, mut take: impl FnMut(u32, &mut PartFile)) {
+        let parts = self.kept.iter_mut();
+        let parts = parts.filter_map(|(file, kept)| Some((*file, kept.part.as_mut()?)));
+        parts.for_each(|(file, part)| take(file, part));
+    }
+
+    /// Closes what no frame has touched yet.
+    pub(super) fn drop_kept(&mut self) {
+        self.kept.clear();
     }
 
     /// Takes in the hashes that the sender says.
@@ -160,6 +172,12 @@ impl ReceiveState {
     fn wait<'a>(&self, requests: MutexGuard<'a, Requests>) -> MutexGuard<'a, Requests> {
         let waited = self.changed.wait_timeout(requests, LOOK_INTERVAL);
         waited.map_or_else(|poisoned| poisoned.into_inner().0, |(requests, _)| requests)
+    }
+
+    /// Waits for a moment, for something that nobody here will tell; `false` when the transfer is over.
+    pub(super) fn wait_a_moment(&self) -> bool {
+        std::thread::sleep(LOOK_INTERVAL);
+        !self.over()
     }
 
     /// Whether nobody hears any more what is said: the transfer is over.

@@ -1,9 +1,9 @@
 //! The receiver's write loop, on a thread of its own: buffers in, part files written and hashed, whole files committed.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::{io, thread};
+use std::sync::mpsc::SyncSender;
 
 use fardrop_shared::name::SafeName;
 use fardrop_shared::offer::{EntryKind, PlacedCursor};
@@ -12,35 +12,18 @@ use fardrop_shared::transfer::{Run, Violation};
 use fardrop_shared::wire::peer::{FileReason, ReceiverMessage};
 use tokio::sync::mpsc;
 
-use super::committing::commit_batches;
+use super::committing::{Batch, start_committing};
 use super::folders::{finish_folders, make_narrow_folders};
 use super::job::Job;
 use super::open_files::OpenLimits;
 use super::runs::{Current, EmptyFile, Held, Proof, Sink, keep_or_discard, take_back};
 use super::selection::ConflictPolicy;
+use super::silence::{Stop, let_go, take_again};
+use super::work::Work;
 use crate::disk::{
-    Content, ExistingFile, Finished, Folder, Folders, PartFile, file_handles, hash_zeros,
+    Content, ExistingFile, Finished, Folders, PartFile, Reopened, file_handles, hash_zeros,
     write_reason,
 };
-
-/// Local: batches of files that wait for the committing thread.
-const BATCHES_WAITING: usize = 1;
-
-/// A buffer, and how much of it is filled.
-#[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) buffer: Vec<u8>,
-    pub(super) filled: usize,
-}
-
-/// What the writing thread is given.
-#[derive(Debug)]
-pub(super) enum Work {
-    /// Some of the stream; an empty piece is its end.
-    Piece(Piece),
-    /// What the proving thread found.
-    Proof(Box<Proof>),
-}
 
 /// Writes what arrives until the stream ends; everything is verified on disk, or failed, when this
 /// returns. `back` gets the buffers again. A channel that closes before an empty piece came is a
@@ -50,15 +33,9 @@ pub(super) fn write_loop(
     folders: Folders,
     mut work: mpsc::Receiver<Work>,
     back: &mpsc::Sender<Vec<u8>>,
-) -> io::Result<Result<(), Violation>> {
+) -> io::Result<Result<(), Stop>> {
     let limits = OpenLimits::within(file_handles());
-    let (batches, waiting) = sync_channel(BATCHES_WAITING);
-    let committer = thread::Builder::new()
-        .name("fardrop-commit".into())
-        .spawn({
-            let job = Arc::clone(job);
-            move || commit_batches(&job, &waiting, limits)
-        })?;
+    let (batches, committer) = start_committing(job, limits)?;
     let mut writing = WriteLoop {
         job,
         folders,
@@ -68,6 +45,7 @@ pub(super) fn write_loop(
         batch: Vec::new(),
         batches,
         limits,
+        silent: false,
     };
     make_narrow_folders(job, &mut writing.folders);
     let outcome = writing.run(&mut work, back);
@@ -102,8 +80,10 @@ struct WriteLoop<'a> {
     current: Option<Current>,
     held: HashMap<u32, Held>,
     batch: Vec<Finished>,
-    batches: SyncSender<(Vec<Finished>, Vec<Folder>)>,
+    batches: SyncSender<Batch>,
     limits: OpenLimits,
+    /// Whether nothing has arrived since the parts were let go.
+    silent: bool,
 }
 
 impl WriteLoop<'_> {
@@ -111,20 +91,27 @@ impl WriteLoop<'_> {
         &mut self,
         work: &mut mpsc::Receiver<Work>,
         back: &mpsc::Sender<Vec<u8>>,
-    ) -> Result<Ended, Violation> {
+    ) -> Result<Ended, Stop> {
         let mut decoder = FrameDecoder::new();
         while let Some(work) = work.blocking_recv() {
             let piece = match work {
+                Work::Silence => {
+                    let_go(&mut self.current, &mut self.held, &self.job.state);
+                    self.silent = true;
+                    continue;
+                }
                 Work::Piece(piece) => piece,
                 Work::Proof(proof) => {
+                    self.go_on()?;
                     self.take_proof(*proof)?;
                     self.hand_over();
                     continue;
                 }
             };
+            self.go_on()?;
             if piece.filled == 0 {
                 if !decoder.between_frames() {
-                    return Err(Violation("the stream ended inside a frame"));
+                    return Err(Violation("the stream ended inside a frame").into());
                 }
                 self.job.state.requests().receiving.handle_stream_end()?;
                 return Ok(Ended::Whole);
@@ -138,6 +125,18 @@ impl WriteLoop<'_> {
             let _ = back.try_send(piece.buffer);
         }
         Ok(Ended::Cut)
+    }
+
+    /// Takes the parts again that were let go. Those that are not to be had fail, but those that another receive has
+    /// taken over end the transfer: it goes on there.
+    fn go_on(&mut self) -> Result<(), Stop> {
+        if std::mem::take(&mut self.silent) {
+            let lost = take_again(&mut self.current, &mut self.held, &self.job.state)?;
+            for (file, error) in lost {
+                self.give_up(file, &error, true)?;
+            }
+        }
+        Ok(())
     }
 
     fn handle(&mut self, frame: Frame<'_>) -> Result<(), Violation> {
@@ -223,14 +222,14 @@ impl WriteLoop<'_> {
         let name = place.file_name().numbered(numbers.trailing_zeros());
         let folder = self.folders.open(place.parent().as_ref()).ok()?;
         let existing = ExistingFile::open(&folder, &name, 0).ok()??;
-        let part = if self.job.scan.parts.contains(file) {
-            PartFile::reopen(&folder, self.job.owner, place)
-                .inspect_err(|error| tracing::debug!(%error, "an empty part cannot be opened"))
-                .ok()
-                .flatten()
-        } else {
-            None
-        };
+        let mut part = None;
+        if self.job.scan.parts.contains(file) {
+            match PartFile::reopen(&folder, self.job.owner, place) {
+                Ok(Reopened::Part(found)) => part = Some(found),
+                Ok(Reopened::Held(_) | Reopened::Nothing) => {}
+                Err(error) => tracing::debug!(%error, "an empty part cannot be opened"),
+            }
+        }
         Some(EmptyFile {
             existing,
             name,
