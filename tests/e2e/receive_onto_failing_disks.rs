@@ -73,8 +73,17 @@ impl Place {
 
     /// One sender, and as many receivers at once as there are wrappers, each run by its own.
     fn transfer(&self, wrappers: &[&[&str]]) -> Result<Vec<(Option<i32>, Vec<Value>)>> {
+        self.transfer_of("f.bin", wrappers)
+    }
+
+    /// One sender of what has this name in `out`, and its receivers.
+    fn transfer_of(
+        &self,
+        name: &str,
+        wrappers: &[&[&str]],
+    ) -> Result<Vec<(Option<i32>, Vec<Value>)>> {
         let mut sender = PeerCommand::new("send")?
-            .arg(self.work.path().join("out/f.bin"))
+            .arg(self.work.path().join("out").join(name))
             // A sender that remembers is known again when it is started anew.
             .env("FARDROP_MEMORY", &self.memory().to_string_lossy())
             .within(&self.namespace)
@@ -291,5 +300,53 @@ fn disk_that_says_it_has_no_room_is_written_to_where_that_is_wished() -> Result<
         assert_done(&account);
     }
     assert_eq!(fs::read(place.seen("f.bin"))?, place.content);
+    Ok(())
+}
+
+/// The warnings that came: of which kind, about how many things, and the first of them.
+fn warnings(events: &[Value]) -> Vec<(&str, u64, &str)> {
+    let warnings = events.iter().filter(|event| event["event"] == "warning");
+    let fields = warnings.map(|warning| {
+        let count = warning["count"].as_u64().unwrap_or_default();
+        let text = |field: &str| warning[field].as_str().unwrap_or_default();
+        (text("kind"), count, text("name"))
+    });
+    fields.collect()
+}
+
+#[test]
+fn times_and_modes_that_a_file_system_refuses_are_a_warning_and_no_failure() -> Result<()> {
+    let test = "times_and_modes_that_a_file_system_refuses";
+    let nobody = ["setpriv", "--reuid", "65534", "--clear-groups", "--"];
+    let both = [
+        ("times-refused", 5, "tree/a.txt"),
+        ("modes-refused", 2, "tree/a.txt"),
+    ];
+    for (mount, wrapper, expected) in [
+        // As on a stick or a share that belongs to another user: everybody may write to it, and that is all.
+        (
+            "bindfs --force-user=root --perms=a+rwX",
+            &nobody[..],
+            &both[..],
+        ),
+        ("bindfs --chmod-deny", &[], &both[1..]),
+        // What is accepted and comes to nothing is as it was with cp.
+        ("bindfs --chmod-ignore", &[], &[]),
+    ] {
+        let Some(place) = Place::new(test, 0, &["bindfs", "setpriv"])? else {
+            return Ok(());
+        };
+        let tree = place.work.path().join("out/tree");
+        fs::create_dir_all(tree.join("sub"))?;
+        fs::write(tree.join("a.txt"), "one")?;
+        fs::write(tree.join("sub/b.txt"), "two")?;
+        std::os::unix::fs::symlink("a.txt", tree.join("link"))?;
+        place.run(&format!("{mount} $DIR/image $DIR/in"))?;
+        let run = &place.transfer_of("tree", &[wrapper])?[0];
+        assert_done(run);
+        assert_eq!(warnings(&run.1), expected, "{mount}: {:?}", run.1);
+        assert_eq!(fs::read(place.seen("tree/sub/b.txt"))?, b"two");
+        place.run("umount $DIR/in")?;
+    }
     Ok(())
 }

@@ -257,6 +257,11 @@ impl Human {
             SessionEvent::FileFailed { name, reason } => {
                 self.print(&text::file_failed(name, *reason))
             }
+            SessionEvent::Refused {
+                attribute,
+                count,
+                first,
+            } => self.print(&text::refused(*attribute, *count, first)),
             SessionEvent::Done { receipt, .. } => {
                 let device = self.device(session);
                 self.clear(session);

@@ -13,8 +13,8 @@ use crate::engine::command::{
     Command, ConflictPolicy, Decision, NewTask, SessionCommand, ShareLifetime, TaskCommand,
 };
 use crate::engine::event::{
-    Event, LeftOut, LeftOutCount, OfferSummary, PathKind, Receipt, RungState, SessionEvent,
-    ShareEvent, ShownCode, TaskEvent, Transport, Who,
+    Attribute, Event, LeftOut, LeftOutCount, OfferSummary, PathKind, Receipt, RungState,
+    SessionEvent, ShareEvent, ShownCode, TaskEvent, Transport, Who,
 };
 use crate::engine::handle::Script;
 use crate::failure::{Failure, FailureKind, Stage};
@@ -393,6 +393,14 @@ fn one_of_each() -> Vec<Event> {
                 reason: FailureKind::FileChanged,
             },
         ),
+        Event::Session(
+            SESSION,
+            SessionEvent::Refused {
+                attribute: Attribute::Time,
+                count: 2,
+                first: "photos/a".to_owned(),
+            },
+        ),
         Event::Session(SESSION, SessionEvent::Interrupted { kept: 7_700_000 }),
         done(),
         failed(FailureKind::WrongCode),
@@ -413,6 +421,7 @@ const ONE_OF_EACH: &str = r#"{"event":"code","code":"417-acid-lemon","uri":"fard
 {"event":"paused","session":1,"by":"peer"}
 {"event":"resumed","session":1}
 {"event":"file-failed","session":1,"name":"z\u00e9\ud83d\ude00\n","kind":"file-changed","message":"..."}
+{"event":"warning","session":1,"kind":"times-refused","count":2,"name":"photos/a","message":"..."}
 {"event":"interrupted","session":1,"kept":7700000,"reason":"..."}
 {"event":"done","session":1,"files":3,"bytes":12400000,"sent":12400000,"resumed":0,"seconds":1.5,"kind":"local","link":"quic","failed_files":0}
 {"event":"failed","stage":"pairing","kind":"wrong-code","retry":true,"message":"..."}

@@ -16,6 +16,7 @@ use super::existing::ExistingFile;
 use super::folders::Folder;
 use super::part::{PartFile, Wish};
 use super::platform;
+use super::refused::Refused;
 
 /// Threads that sync files of one batch: a journaling file system joins what waits at the same time
 /// into one commit, and 16 got within a few percent of 32.
@@ -72,7 +73,10 @@ pub struct Committed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// From a part.
-    Received,
+    Received {
+        /// What the file system did not let it have.
+        refused: Refused,
+    },
     /// They were there before.
     There {
         /// How many.
@@ -166,7 +170,7 @@ struct NamedFile {
 }
 
 /// Gives a file that is on disk its name.
-fn finish(finished: Finished, sealed: io::Result<()>) -> io::Result<NamedFile> {
+fn finish(finished: Finished, sealed: io::Result<Refused>) -> io::Result<NamedFile> {
     match finished.content {
         Content::There { file, part } => {
             sealed?;
@@ -189,8 +193,8 @@ fn finish(finished: Finished, sealed: io::Result<()>) -> io::Result<NamedFile> {
             others,
             ..
         } => match sealed {
-            Ok(()) => {
-                let (name, folder) = part.rename(&Wish {
+            Ok(sealed) => {
+                let (name, folder, named) = part.rename(&Wish {
                     name: &finished.name,
                     replace,
                     executable,
@@ -199,7 +203,12 @@ fn finish(finished: Finished, sealed: io::Result<()>) -> io::Result<NamedFile> {
                 Ok(NamedFile {
                     name,
                     folder,
-                    origin: Origin::Received,
+                    origin: Origin::Received {
+                        refused: Refused {
+                            mode: sealed.mode || named.mode,
+                            ..sealed
+                        },
+                    },
                     owned: !replace,
                 })
             }
@@ -221,10 +230,10 @@ fn copy_of(error: &io::Error) -> io::Error {
 }
 
 impl Finished {
-    /// Everything but the name.
-    fn seal(&self) -> io::Result<()> {
+    /// Everything but the name; gives what the file system refuses of it.
+    fn seal(&self) -> io::Result<Refused> {
         match &self.content {
-            Content::There { file, .. } => file.sync(),
+            Content::There { file, .. } => file.sync().map(|()| Refused::default()),
             Content::Part {
                 part,
                 replace,
@@ -254,7 +263,7 @@ fn index_of(folders: &mut Vec<Folder>, folder: Folder) -> usize {
     })
 }
 
-fn seal(batch: &[Finished]) -> Vec<io::Result<()>> {
+fn seal(batch: &[Finished]) -> Vec<io::Result<Refused>> {
     let started = Instant::now();
     let mut outcomes = Vec::with_capacity(batch.len());
     for finished in batch {
@@ -267,9 +276,9 @@ fn seal(batch: &[Finished]) -> Vec<io::Result<()>> {
     outcomes
 }
 
-fn seal_together(batch: &[Finished]) -> Vec<io::Result<()>> {
+fn seal_together(batch: &[Finished]) -> Vec<io::Result<Refused>> {
     let next = AtomicUsize::new(0);
-    let outcomes: Mutex<Vec<Option<io::Result<()>>>> =
+    let outcomes: Mutex<Vec<Option<io::Result<Refused>>>> =
         Mutex::new(batch.iter().map(|_| None).collect());
     let work = || {
         while let Some((index, finished)) = {

@@ -12,6 +12,7 @@ use super::folders::Folder;
 use super::part::PartFile;
 use super::place::PartOwner;
 use super::platform::{self, Access};
+use super::refused::Refused;
 use super::{place, system_links};
 
 /// Bytes read at once where two files are compared.
@@ -30,8 +31,8 @@ pub struct Spot<'a> {
     pub name: &'a SafeName<'a>,
 }
 
-/// Makes a symbolic link of this name that says `text`, and gives the name it has: another where that is taken, as
-/// with files. One that is there already and says the same is left alone.
+/// Makes a symbolic link of this name that says `text`, and gives the name it has, another where that is taken, as
+/// with files; and what of it the file system refuses. One that is there already and says the same is left alone.
 ///
 /// # Errors
 /// One for which [`is_without_links`] holds where there can be no links; else what the system says.
@@ -40,16 +41,18 @@ pub fn make_link(
     text: &Path,
     replace: bool,
     modified: ModifiedTime,
-) -> io::Result<SafeName<'static>> {
+) -> io::Result<(SafeName<'static>, Refused)> {
     let dir = at.folder.dir();
+    let mut refused = Refused::default();
     if system_links::link_text(dir, at.name.as_path()).is_some_and(|there| there == text) {
-        return Ok(at.name.clone().into_owned());
+        return Ok((at.name.clone().into_owned(), refused));
     }
     let name = give_name(at, replace, |name| system_links::make_link(dir, text, name))?;
     if let Err(error) = system_links::set_link_modified(dir, name.as_path(), modified) {
         tracing::debug!(%error, "a link keeps the time at which it was made");
+        refused.time = true;
     }
-    Ok(name)
+    Ok((name, refused))
 }
 
 /// Gives the file `first` a second name, and says which: another where that is taken, as with files.

@@ -20,6 +20,7 @@ mod platform;
 mod probe;
 mod reader;
 mod reason;
+mod refused;
 mod system_links;
 #[cfg(test)]
 mod tests;
@@ -39,3 +40,4 @@ pub(crate) use platform::is_without_locks;
 pub use probe::name_rules;
 pub use reader::{Source, SourceReader};
 pub use reason::write_reason;
+pub use refused::Refused;

@@ -1,6 +1,7 @@
 //! The modes that files get: of the umask, what the sender's file and the one that is replaced let others do.
 
 use std::fs::File;
+use std::io;
 
 use cap_std::fs::Metadata;
 use fardrop_shared::offer::OthersAccess;
@@ -46,23 +47,29 @@ impl FinalMode {
         }
     }
 
-    /// Sets it, as far as it can be at this stage. A file system that keeps no modes refuses; that is logged
-    /// and no failure.
-    pub(super) fn set(self, file: &File, stage: Stage) {
+    /// Sets it, as far as it can be at this stage.
+    ///
+    /// # Errors
+    /// What the system says, if the file has not this mode anyway.
+    pub(super) fn set(self, file: &File, stage: Stage) -> io::Result<()> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             let bits = match stage {
                 Stage::Part => self.bits & !OTHERS_WRITE,
-                Stage::Named if self.bits & OTHERS_WRITE == 0 => return,
+                Stage::Named if self.bits & OTHERS_WRITE == 0 => return Ok(()),
                 Stage::Named => self.bits,
             };
-            if let Err(error) = file.set_permissions(std::fs::Permissions::from_mode(bits)) {
-                tracing::debug!(%error, "a file keeps the mode that the file system gave it");
+            match file.set_permissions(std::fs::Permissions::from_mode(bits)) {
+                Err(_) if file.metadata()?.permissions().mode() & 0o777 == bits => Ok(()),
+                outcome => outcome,
             }
         }
         #[cfg(not(unix))]
-        let _ = (self, file, stage);
+        {
+            let _ = (self, file, stage);
+            Ok(())
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use super::lock::{Lock, Look, is_nameless, lock, still_named};
 use super::mode::{FinalMode, Stage};
 use super::place::{self, PartOwner};
 use super::platform::{self, Access};
+use super::refused::Refused;
 
 /// A part file, open, and locked against other receivers where the file system has locks, but while it is let go.
 /// Dropping it keeps what it has.
@@ -286,19 +287,26 @@ impl PartFile {
         Ok(copied)
     }
 
-    /// Everything but the name: the mode, the time, and the bytes on disk.
+    /// Everything but the name: the mode, the time, and the bytes on disk. Gives what of that the file system
+    /// refuses, which is no failure.
     ///
     /// # Errors
     /// What the system says when it is asked to put the bytes on disk. What it could not write is lost,
     /// though it may go on to show it: such a part is good for nothing but [`PartFile::discard`].
-    pub fn seal(&self, modified: ModifiedTime, wish: &Wish<'_>) -> io::Result<()> {
-        self.final_mode(wish).set(&self.file, Stage::Part);
+    pub fn seal(&self, modified: ModifiedTime, wish: &Wish<'_>) -> io::Result<Refused> {
+        let mut refused = Refused::default();
+        if let Err(error) = self.final_mode(wish).set(&self.file, Stage::Part) {
+            tracing::debug!(%error, "a file keeps the mode that the file system gave it");
+            refused.mode = true;
+        }
         if let Some(time) = modified.to_system_time()
             && let Err(error) = self.file.set_modified(time)
         {
             tracing::debug!(%error, "a file keeps the time at which it was written");
+            refused.time = true;
         }
-        self.file.sync_all()
+        self.file.sync_all()?;
+        Ok(refused)
     }
 
     fn final_mode(&self, wish: &Wish<'_>) -> FinalMode {
@@ -306,19 +314,23 @@ impl PartFile {
         FinalMode::new(wish.executable, wish.others, replaced.flatten().as_ref())
     }
 
-    /// Gives it its final name. Gives the name, and the folder to sync.
+    /// Gives it its final name. Gives the name, the folder to sync, and what of the mode the file system refuses.
     ///
     /// # Errors
     /// [`io::ErrorKind::NotFound`] if the part is not there under its own name any more, else what the system
     /// says.
-    pub fn rename(mut self, wish: &Wish<'_>) -> io::Result<(SafeName<'static>, Folder)> {
+    pub fn rename(mut self, wish: &Wish<'_>) -> io::Result<(SafeName<'static>, Folder, Refused)> {
         if !self.take_again()? {
             return Err(io::ErrorKind::NotFound.into());
         }
         let mode = self.final_mode(wish);
         let name = self.give_name(wish)?;
-        mode.set(&self.file, Stage::Named);
-        Ok((name, self.folder))
+        let mut refused = Refused::default();
+        if let Err(error) = mode.set(&self.file, Stage::Named) {
+            tracing::debug!(%error, "a file keeps the mode that it had as a part");
+            refused.mode = true;
+        }
+        Ok((name, self.folder, refused))
     }
 
     fn give_name(&self, wish: &Wish<'_>) -> io::Result<SafeName<'static>> {

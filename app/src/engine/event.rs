@@ -181,6 +181,16 @@ pub enum SessionEvent {
         /// Why.
         reason: FailureKind,
     },
+    /// The file system lets no times or modes be set, to one who receives: before the end, once for either. What
+    /// arrived is whole.
+    Refused {
+        /// What it refuses.
+        attribute: Attribute,
+        /// For how many files, folders and links.
+        count: u64,
+        /// The relative path of the first of them; not escaped.
+        first: String,
+    },
     /// Everything that was wanted is verified on the receiver's disk.
     Done {
         /// What crossed.
@@ -270,6 +280,26 @@ impl Who {
         match self {
             Self::Here => "here",
             Self::Peer => "peer",
+        }
+    }
+}
+
+/// What a file has beside its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attribute {
+    /// When it was changed last.
+    Time,
+    /// Who may do what with it.
+    Mode,
+}
+
+impl Attribute {
+    /// The name in `--json` of its being refused.
+    #[must_use]
+    pub const fn refusal(self) -> &'static str {
+        match self {
+            Self::Time => "times-refused",
+            Self::Mode => "modes-refused",
         }
     }
 }

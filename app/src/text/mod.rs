@@ -28,7 +28,7 @@ pub use diagnosis::{Disclosure, diagnosis, diagnosis_rows, hint, verdict};
 pub use failure::{failure, file_cause, file_failed};
 pub use left_out::*;
 pub use leftovers::*;
-pub use names::{list_goes_on, renamed, renaming};
+pub use names::{list_goes_on, refused, renamed, renaming};
 pub use units::{ago, and_links, count, duration, grouped, rate, round_trip, size, time_left};
 #[cfg(feature = "gui")]
 pub use window::*;

@@ -1,6 +1,6 @@
-//! What is said of names that the receiving folder cannot hold.
+//! What is said of what the receiving folder cannot hold: names, times and modes.
 
-use crate::engine::event::Renaming;
+use crate::engine::event::{Attribute, Renaming};
 use crate::text::{count, grouped, name};
 
 /// Heads the list of what is saved under another name.
@@ -28,4 +28,25 @@ pub fn list_goes_on(more: u64, listable: bool) -> String {
         ""
     };
     format!("    And {} more{advice}.", grouped(more))
+}
+
+/// A file system refuses to have times or modes set: for how many things, and which is the first.
+#[must_use]
+pub fn refused(attribute: Attribute, things: u64, first: &str) -> String {
+    let (what, theirs) = match attribute {
+        Attribute::Time => ("times", "the time of arrival"),
+        Attribute::Mode => ("permissions", "those of its choice"),
+    };
+    let which = if things == 1 {
+        format!("{} has", name(first))
+    } else {
+        format!(
+            "{} files and folders ({} is the first) have",
+            grouped(things),
+            name(first)
+        )
+    };
+    format!(
+        "The receiving file system refuses to have {what} set: {which} {theirs}. The content is whole."
+    )
 }

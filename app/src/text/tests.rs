@@ -5,7 +5,7 @@ use std::time::Duration;
 use fardrop_shared::Role;
 
 use super::*;
-use crate::engine::event::LeftOut;
+use crate::engine::event::{Attribute, LeftOut};
 use crate::failure::{Failure, FailureKind, Stage};
 
 const STAGES: [Stage; 8] = [
@@ -173,6 +173,7 @@ fn names_from_a_peer_are_harmless_wherever_they_are_shown() {
         left_out(nasty, &LeftOut::Unreadable(nasty.to_owned())),
         file_failed(nasty, FailureKind::NoSpace),
         paired(nasty),
+        refused(Attribute::Time, 2, nasty),
         done_sending(nasty, &receipt()),
         code_unreadable(nasty),
         settings_broken(nasty),
@@ -207,6 +208,8 @@ fn other_lines_are_sentences() {
         scanned(3, 12_400_000, 1, left_out_count(0, 0)),
         left_out_by_sender(left_out_count(1, 1)),
         left_out_more(7),
+        refused(Attribute::Time, 1, "a"),
+        refused(Attribute::Mode, 12_000, "tree/a"),
         paired("Ada's laptop"),
         done_receiving(&receipt()),
         done_sending("Ada's laptop", &receipt()),

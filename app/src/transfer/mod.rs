@@ -21,7 +21,7 @@ pub use fardrop_shared::transfer::Standing;
 
 pub use controls::{Controls, Tally};
 pub use error::{DestinationError, TransferError};
-pub use outcome::{FileFailure, Listed, Renaming, Summary};
+pub use outcome::{FileFailure, Listed, Refusals, Renaming, Summary};
 pub(crate) use receiving::folders_of;
 pub use receiving::{
     Answer, Conflict, ConflictMap, ConflictPolicy, Decide, Decision, OnLeftOut, ReceiveOptions,

@@ -25,6 +25,8 @@ pub struct Summary {
     pub failure_count: u32,
     /// What is saved under another name than it is offered under.
     pub renamed: Listed<Renaming>,
+    /// Times and modes that are not what they should be (known to the receiver only).
+    pub refusals: Refusals,
     /// What was not offered of what the sender named.
     pub left_out: LeftOutCount,
     /// From the receiver's yes to the last verification.
@@ -41,6 +43,16 @@ pub struct FileFailure {
     pub name: String,
     /// Why.
     pub reason: FileReason,
+}
+
+/// What the receiving file system refused to set of files, folders and links that are there all the same: their
+/// relative paths where they are, to be escaped before they are shown. The first of each is here.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Refusals {
+    /// Modification times.
+    pub times: Listed<String>,
+    /// Modes.
+    pub modes: Listed<String>,
 }
 
 /// A list of which the beginning is here, and how long it is.

@@ -87,6 +87,13 @@ pub(super) enum Line<'a> {
         reason: Option<&'a str>,
         message: String,
     },
+    Warning {
+        session: u64,
+        kind: &'a str,
+        count: u64,
+        name: &'a str,
+        message: String,
+    },
     Accepted {
         session: u64,
         files: u64,

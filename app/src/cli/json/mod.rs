@@ -213,6 +213,17 @@ fn session_line(number: SessionNumber, event: &SessionEvent) -> Option<Line<'_>>
         },
         SessionEvent::Resumed => Line::Resumed { session },
         SessionEvent::FileFailed { name, reason } => file_failed_line(number, name, *reason),
+        SessionEvent::Refused {
+            attribute,
+            count,
+            first,
+        } => Line::Warning {
+            session,
+            kind: attribute.refusal(),
+            count: *count,
+            name: first,
+            message: text::refused(*attribute, *count, first),
+        },
         SessionEvent::Done { receipt, .. } => done_line(number, receipt),
         // A list has a line for each thing in it.
         SessionEvent::Renamed(_) | SessionEvent::LeftOut(_) | SessionEvent::OfferPage { .. } => {

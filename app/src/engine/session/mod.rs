@@ -21,14 +21,15 @@ use self::view::{OfferView, show_pages};
 use super::command::PageRequest;
 use super::context::Context;
 use super::event::{
-    Progress, Receipt, SessionEvent, SessionNumber, TaskEvent, TaskNumber, Transport, Who,
+    Attribute, Progress, Receipt, SessionEvent, SessionNumber, TaskEvent, TaskNumber, Transport,
+    Who,
 };
 use super::failures::{file_failure, link_failure, nothing_arrived, transfer_failure};
 use super::report::{Rate, Reporter};
 use crate::failure::{Failure, Stage};
 use crate::link::{self, CloseCode, Credentials, Identity, Link, LinkHandle};
 use crate::net::{LocalEndpoint, NetworkName, Search, SearchConfig};
-use crate::transfer::{self, Standing, Summary, TransferError};
+use crate::transfer::{self, Refusals, Standing, Summary, TransferError};
 
 /// How often the face is given new progress: ten times a second.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
@@ -200,6 +201,21 @@ async fn tell_failures(context: &Context, session: SessionNumber, summary: &Summ
     }
 }
 
+/// Says what the file system refused to set of what is there.
+async fn tell_refusals(context: &Context, session: SessionNumber, refusals: &Refusals) {
+    let Refusals { times, modes } = refusals;
+    for (attribute, list) in [(Attribute::Time, times), (Attribute::Mode, modes)] {
+        if let Some(first) = list.first.first() {
+            let event = SessionEvent::Refused {
+                attribute,
+                count: list.count,
+                first: first.clone(),
+            };
+            context.reporter.tell_session(session, event).await;
+        }
+    }
+}
+
 /// Passes a transfer's progress on for as long as it is polled. When no bytes move any more, the rate falls
 /// to zero, and then there is nothing new.
 async fn watch_progress(
@@ -288,8 +304,8 @@ fn progress(newest: transfer::Tally, rate: &mut Rate) -> Progress {
     }
 }
 
-/// Tells what a transfer that came to its end came to: what failed first, and then that it is done, or has
-/// failed if nothing arrived.
+/// Tells what a transfer that came to its end came to: what failed first and what is not as it was, and then that it
+/// is done, or has failed if nothing arrived.
 ///
 /// # Errors
 /// The failure of the whole, where no file arrived and at least one failed.
@@ -300,6 +316,7 @@ pub(super) async fn settle(
     route: Route,
 ) -> Result<Receipt, Failure> {
     tell_failures(context, session, summary).await;
+    tell_refusals(context, session, &summary.refusals).await;
     match most_common(summary) {
         Some(reason) if summary.files == 0 => {
             Err(nothing_arrived(file_failure(reason), summary.failure_count))

@@ -277,6 +277,13 @@ impl Model {
             SessionEvent::Resumed => {
                 self.with_session(number, |session| session.handle_pause(now, None));
             }
+            SessionEvent::Refused {
+                attribute,
+                count,
+                first,
+            } => self.with_session(number, |session| {
+                session.refused.push((attribute, count, first));
+            }),
             SessionEvent::FileFailed { name, reason } => {
                 self.with_session(number, |session| session.handle_file_failed(name, reason));
             }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{OfferView, RateHistory};
 use crate::engine::event::{
-    Listed, OfferSummary, PathKind, PeerLeftOut, Progress, RATE_SPAN, Receipt, Renaming, RungState,
-    SessionNumber, Transport, Who,
+    Attribute, Listed, OfferSummary, PathKind, PeerLeftOut, Progress, RATE_SPAN, Receipt, Renaming,
+    RungState, SessionNumber, Transport, Who,
 };
 use crate::failure::{Failure, FailureKind};
 
@@ -159,6 +159,8 @@ pub(crate) struct Session {
     pub(crate) left_out: Arc<Listed<PeerLeftOut>>,
     /// What is saved under another name, as it was told last.
     pub(crate) renamed: Arc<Listed<Renaming>>,
+    /// What the file system refuses to have set, for how many things, and the first of them.
+    pub(crate) refused: Vec<(Attribute, u64, String)>,
     /// Files that failed, by name, as far as they are told.
     pub(crate) failed: Vec<(String, FailureKind)>,
     /// What crossed, when it is over.
@@ -197,6 +199,7 @@ impl Session {
             time_left: None,
             left_out: Arc::default(),
             renamed: Arc::default(),
+            refused: Vec::new(),
             failed: Vec::new(),
             receipt: None,
             places: Vec::new(),

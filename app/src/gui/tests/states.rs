@@ -13,7 +13,7 @@ use fardrop_shared::diagnosis::{
 use super::{Desk, picker};
 use crate::disk::leftovers::{Leftover, LeftoverKind};
 use crate::engine::event::{
-    Conflict, Event, ItemNumber, LeftOut, LeftOutCount, LeftOutReason, Listed, OfferRow,
+    Attribute, Conflict, Event, ItemNumber, LeftOut, LeftOutCount, LeftOutReason, Listed, OfferRow,
     OfferSummary, Outcome, PathKind, PeerLeftOut, Progress, Receipt, Renaming, RungState,
     SessionEvent, SessionNumber, ShareEvent, ShareItem, ShownCode, TaskEvent, TaskNumber,
     Transport, Who,
@@ -148,6 +148,7 @@ fn while_bytes_move() -> Vec<State> {
 fn when_it_is_over() -> Vec<State> {
     vec![
         still("received", |desk| received(desk, 0)),
+        still("received-without-times", received_without_times),
         still("partly-done", |desk| received(desk, 2)),
         still("sent", sent),
         still("declined-by-peer", |desk| {
@@ -606,16 +607,23 @@ fn receipt(failed_files: u64) -> Receipt {
 
 /// Everything has arrived, or some of it.
 pub(super) fn received(desk: &mut Desk, failed_files: u64) {
+    received_but(desk, failed_files, |desk| {
+        for at in 0..failed_files {
+            desk.tell(Event::Session(
+                SessionNumber(1),
+                SessionEvent::FileFailed {
+                    name: format!("photos/picture {at}.jpg"),
+                    reason: FailureKind::FileChanged,
+                },
+            ));
+        }
+    });
+}
+
+/// What arrives has arrived, with all but so many files, and before the end something is told.
+fn received_but(desk: &mut Desk, failed_files: u64, tell: impl FnOnce(&mut Desk)) {
     moving(desk);
-    for at in 0..failed_files {
-        desk.tell(Event::Session(
-            SessionNumber(1),
-            SessionEvent::FileFailed {
-                name: format!("photos/picture {at}.jpg"),
-                reason: FailureKind::FileChanged,
-            },
-        ));
-    }
+    tell(desk);
     desk.tell(Event::Session(
         SessionNumber(1),
         SessionEvent::Done {
@@ -624,6 +632,20 @@ pub(super) fn received(desk: &mut Desk, failed_files: u64) {
         },
     ));
     ended(desk, Outcome::Succeeded);
+}
+
+/// Everything has arrived, onto a file system that lets no times be set.
+fn received_without_times(desk: &mut Desk) {
+    received_but(desk, 0, |desk| {
+        desk.tell(Event::Session(
+            SessionNumber(1),
+            SessionEvent::Refused {
+                attribute: Attribute::Time,
+                count: 13,
+                first: "report.pdf".to_owned(),
+            },
+        ));
+    });
 }
 
 /// All that was offered has arrived, and something was not offered.

@@ -3,7 +3,7 @@
 use egui::{Color32, Ui};
 use fardrop_shared::Role;
 
-use super::list::{failed_files_ui, left_out_there_ui, renamed_ui};
+use super::list::{failed_files_ui, left_out_there_ui, refused_ui, renamed_ui};
 use super::{Scene, card_ui, row_with_end_ui};
 use crate::engine::event::{RungState, TaskNumber, Who};
 use crate::failure::Failure;
@@ -190,6 +190,7 @@ fn course_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, session: &Ses
         weak_ui(ui, &text::path_in_words(path.kind, path.link, path.rtt));
     }
     failed_files_ui(ui, session);
+    refused_ui(ui, session);
     if session.phase != Phase::Deciding {
         left_out_there_ui(ui, &session.left_out);
         renamed_ui(ui, &session.renamed);

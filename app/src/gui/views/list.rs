@@ -111,6 +111,15 @@ pub(super) fn failed_files_ui(ui: &mut Ui, session: &Session) {
     });
 }
 
+/// What the file system refuses to have set of what is there.
+pub(super) fn refused_ui(ui: &mut Ui, session: &Session) {
+    let palette = Palette::of(ui);
+    for (attribute, count, first) in &session.refused {
+        let words = text::refused(*attribute, *count, first);
+        sign_ui(ui, Icon::Warning, palette.warning, &words);
+    }
+}
+
 /// What the sender leaves out.
 pub(super) fn left_out_there_ui(ui: &mut Ui, left_out: &Listed<PeerLeftOut>) {
     // Without names, the count has been said.

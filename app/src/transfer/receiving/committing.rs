@@ -53,7 +53,10 @@ fn commit_batches(job: &Job, waiting: &Receiver<Batch>, limits: OpenLimits) {
                     job.state.note_place(place, &name);
                     job.landed.note(committed.file, place, &name);
                     match origin {
-                        Origin::Received => job.state.note_verified(),
+                        Origin::Received { refused } => {
+                            job.state.note_refused(place, refused);
+                            job.state.note_verified();
+                        }
                         Origin::There { bytes } => job.state.note_skipped(bytes),
                     }
                 }

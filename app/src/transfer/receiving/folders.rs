@@ -4,7 +4,7 @@ use fardrop_shared::offer::EntryKind;
 
 use super::job::Job;
 use super::links::make_links;
-use crate::disk::{Folders, is_narrow, sync_folders, write_reason};
+use crate::disk::{Folders, Refused, is_narrow, sync_folders, write_reason};
 
 /// Makes the folders that are closed to others at the sender's, before anything is put into one.
 pub(super) fn make_narrow_folders(job: &Job, folders: &mut Folders) {
@@ -54,6 +54,14 @@ pub(super) fn finish_folders(job: &Job, folders: &mut Folders) {
         }
         if let Err(error) = folders.set_modified(&place, entry.modified) {
             tracing::debug!(%error, name = %place, "a folder's time could not be set");
+            // One that could not be made has failed.
+            if folders.open(Some(&place)).is_ok() {
+                let refused = Refused {
+                    time: true,
+                    mode: false,
+                };
+                job.state.note_refused(&place, refused);
+            }
         }
     });
 }

@@ -12,8 +12,8 @@ use super::landed::target_of;
 use super::scan::NUMBERS;
 use super::selection::ConflictPolicy;
 use crate::disk::{
-    Content, Finished, Folder, Folders, Spot, commit, copy, is_second_name, is_without_links,
-    make_link, make_second_name, same_content, sync_folders, write_reason,
+    Content, Finished, Folder, Folders, Origin, Spot, commit, copy, is_second_name,
+    is_without_links, make_link, make_second_name, same_content, sync_folders, write_reason,
 };
 
 /// Local: folders with new links that are held open until they are synced together.
@@ -167,7 +167,8 @@ impl LinkMaker<'_> {
             folder: &folder,
             name: &place.file_name(),
         };
-        let name = make_link(at, &text, self.replaces(), modified)?;
+        let (name, refused) = make_link(at, &text, self.replaces(), modified)?;
+        self.job.state.note_refused(place, refused);
         self.note_made(index, folder);
         Ok(name)
     }
@@ -264,7 +265,10 @@ impl LinkMaker<'_> {
         let committed = commit(vec![finished], Vec::new()).into_iter().next();
         // There is one for each.
         let outcome = committed.map(|committed| committed.outcome);
-        let (name, _) = outcome.unwrap_or_else(|| Err(io::ErrorKind::Other.into()))?;
+        let (name, origin) = outcome.unwrap_or_else(|| Err(io::ErrorKind::Other.into()))?;
+        if let Origin::Received { refused } = origin {
+            self.job.state.note_refused(place, refused);
+        }
         Ok(name)
     }
 

@@ -13,10 +13,10 @@ use fardrop_shared::wire::peer::{Acknowledged, FileReason, ReceiverMessage};
 use tokio::sync::mpsc;
 
 use super::open_files::OpenLimits;
-use crate::disk::{PartFile, file_handles};
+use crate::disk::{PartFile, Refused, file_handles};
 use crate::transfer::bounds::PLACES_KEPT;
 use crate::transfer::controls::Tally;
-use crate::transfer::outcome::{FileFailure, Summary};
+use crate::transfer::outcome::{FileFailure, Refusals, Summary};
 
 /// Local: how often a thread that waits looks whether there still is a sender, and whether what it waits for is there.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
@@ -96,6 +96,7 @@ pub(super) struct ReceiveState {
     messages: mpsc::Sender<ReceiverMessage>,
     /// With the index of the entry, and how many there are.
     failures: Mutex<(Vec<(u32, FileFailure)>, u32)>,
+    refusals: Mutex<Refusals>,
     /// Names at the top of what is here, under which it is here.
     places: Mutex<Vec<SafeName<'static>>>,
     /// Bytes that are here, those of earlier transfers among them.
@@ -122,6 +123,7 @@ impl ReceiveState {
             changed: Condvar::new(),
             messages,
             failures: Mutex::default(),
+            refusals: Mutex::default(),
             places: Mutex::default(),
             bytes: AtomicU64::new(0),
             sent: AtomicU64::new(0),
@@ -231,6 +233,23 @@ impl ReceiveState {
         }
     }
 
+    /// Takes note of what the file system did not let the entry have that is at `place`.
+    pub(super) fn note_refused(&self, place: &SafeName<'_>, refused: Refused) {
+        if refused == Refused::default() {
+            return;
+        }
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let Refusals { times, modes } = &mut *refusals;
+        for (list, refused) in [(times, refused.time), (modes, refused.mode)] {
+            if refused {
+                list.count += 1;
+            }
+            if refused && list.first.is_empty() {
+                list.first.push(lossy(place.as_bytes()).into_owned());
+            }
+        }
+    }
+
     /// Counts another file that is verified and on disk.
     pub(super) fn note_verified(&self) {
         self.files.fetch_add(1, Ordering::Relaxed);
@@ -287,6 +306,7 @@ impl ReceiveState {
     pub(super) fn summary(&self, destination: &Path) -> Summary {
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         let failure_count = failures.1;
         let mut failures = failures.0.clone();
         failures.sort_by_key(|(file, _)| *file);
@@ -299,6 +319,7 @@ impl ReceiveState {
             skipped: self.skipped.load(Ordering::Relaxed),
             failures: failures.into_iter().map(|(_, failure)| failure).collect(),
             failure_count,
+            refusals: refusals.clone(),
             places: places.iter().map(|name| destination.join(name)).collect(),
             ..Summary::default()
         }

@@ -327,9 +327,8 @@ fn summary(offer: &OfferSource, state: &SendState, elapsed: Duration) -> Summary
         bytes: sending.acknowledged().bytes,
         sent: sending.sent(),
         resumed: sending.resumed(),
-        skipped: 0,
         elapsed,
-        places: Vec::new(),
+        ..Summary::default()
     }
 }
 
