@@ -9,13 +9,22 @@ use crate::limits::{MAX_COMPONENT_BYTES, MAX_NAME_BYTES, MAX_NAME_DEPTH};
 ///
 /// One [`NameError`] for each rule, the first that is broken.
 pub fn check(path: &[u8]) -> Result<(), NameError> {
+    check_new(path, 0, components(path))
+}
+
+/// Checks a path of which the first `known` components were checked before, and `new` are the others.
+pub(super) fn check_new<'a>(
+    path: &[u8],
+    known: usize,
+    new: impl Iterator<Item = &'a [u8]>,
+) -> Result<(), NameError> {
     if path.len() > MAX_NAME_BYTES {
         return Err(NameError::TooLong);
     }
     if path.first() == Some(&b'/') {
         return Err(NameError::Absolute);
     }
-    for (depth, component) in components(path).enumerate() {
+    for (depth, component) in (known..).zip(new) {
         if depth >= MAX_NAME_DEPTH {
             return Err(NameError::TooDeep);
         }

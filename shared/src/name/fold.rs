@@ -16,7 +16,11 @@ pub fn fold(component: &[u8], case: bool, form: bool) -> Cow<'_, [u8]> {
         return Cow::Borrowed(component);
     }
     if component.is_ascii() {
-        return Cow::Owned(component.to_ascii_lowercase());
+        return if component.iter().any(u8::is_ascii_uppercase) {
+            Cow::Owned(component.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(component)
+        };
     }
     let mut folded = Vec::with_capacity(component.len());
     for chunk in component.utf8_chunks() {

@@ -2,13 +2,13 @@
 //! them, or nowhere.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::collections::{BTreeMap, BTreeSet, hash_map};
 
 use serde::{Deserialize, Serialize};
 
 use super::check::components;
 use super::escape::escape;
-use super::prefixes::{Prefixes, chain, short};
+use super::prefixes::{HashesMap, NewComponents, Prefixes, chain, short};
 use super::{NameRules, SafeName};
 use crate::limits::{MAX_NAME_BYTES, MAX_RENAME_ATTEMPTS};
 
@@ -73,22 +73,30 @@ impl NamePlan {
             renamed: BTreeSet::new(),
             left_out: BTreeSet::new(),
         };
-        let mut all_allowed = true;
         if !plan.rules.folds() {
+            let mut new = NewComponents::default();
+            let mut all_allowed = true;
             for_each(&mut |_, path| {
-                all_allowed &= components(path).all(|component| plan.rules.allows(component));
+                all_allowed &= new.of(path).all(|component| plan.rules.allows(component));
             });
+            if all_allowed {
+                return plan;
+            }
         }
-        if plan.rules.folds() || !all_allowed {
-            let mut slots = Slots(BTreeMap::new());
-            let mut prefixes = Prefixes::new(key);
-            for_each(&mut |_, path| plan.take_slots(&mut slots, &mut prefixes, path));
-            let mut prefixes = Prefixes::new(key);
-            let mut levels = Vec::new();
-            for_each(&mut |index, path| {
-                plan.settle(&mut slots, &mut prefixes, &mut levels, index, path);
-            });
+        let mut slots = Slots::default();
+        let mut prefixes = Prefixes::new(key);
+        let mut all_kept = true;
+        for_each(&mut |_, path| {
+            all_kept &= plan.take_slots(&mut slots, &mut prefixes, path);
+        });
+        if all_kept {
+            return plan;
         }
+        let mut prefixes = Prefixes::new(key);
+        let mut levels = Vec::new();
+        for_each(&mut |index, path| {
+            plan.settle(&mut slots, &mut prefixes, &mut levels, index, path);
+        });
         plan
     }
 
@@ -146,17 +154,26 @@ impl NamePlan {
         })
     }
 
-    /// Keeps their names for those components of `path` that can be, the first of those that are the same.
-    fn take_slots(&mut self, slots: &mut Slots, prefixes: &mut Prefixes, path: &[u8]) {
+    /// Keeps their names for those components of `path` that can be, the first of those that are the same; whether
+    /// all that the path before did not have keep theirs.
+    fn take_slots(&mut self, slots: &mut Slots, prefixes: &mut Prefixes, path: &[u8]) -> bool {
+        let mut all = true;
         for level in prefixes.go_to(path)..prefixes.len() {
             let component = prefixes.component(level);
             let exact = short(&prefixes.hash(level));
-            if self.rules.allows(component)
-                && !slots.take(&prefixes.parent(level), &self.rules.fold(component), exact)
-            {
+            if !self.rules.allows(component) {
+                all = false;
+            } else if !slots.take(
+                &prefixes.parent(level),
+                component,
+                &self.rules.fold(component),
+                exact,
+            ) {
                 self.settled.insert(exact, Fate::Taken);
+                all = false;
             }
         }
+        all
     }
 
     /// Decides about the components of `path`, and about the entry.
@@ -215,7 +232,7 @@ impl NamePlan {
                 let Some(name) = escape(component, &self.rules, attempt) else {
                     break;
                 };
-                if slots.take(parent, &self.rules.fold(&name), exact) {
+                if slots.take(parent, component, &self.rules.fold(&name), exact) {
                     let fate = Fate::Renamed(attempt);
                     if attempt > 0 {
                         self.settled.insert(exact, fate);
@@ -243,17 +260,23 @@ struct Settled {
 
 /// The names that are given so far, each a folder and what all its spellings have in common, with the one that
 /// has it. All are known by their hashes.
-struct Slots(BTreeMap<u64, u64>);
+#[derive(Default)]
+struct Slots(HashesMap<u64>);
 
 impl Slots {
-    /// Gives the name to `exact`; whether it has it now.
-    fn take(&mut self, parent: &[u8; 32], folded: &[u8], exact: u64) -> bool {
-        match self.0.entry(short(&chain(parent, folded))) {
-            btree_map::Entry::Vacant(slot) => {
+    /// Gives the name that folds to this to `component`, whose hash in the folder is `exact`; whether it has it now.
+    fn take(&mut self, parent: &[u8; 32], component: &[u8], folded: &[u8], exact: u64) -> bool {
+        let name = if folded == component {
+            exact
+        } else {
+            short(&chain(parent, folded))
+        };
+        match self.0.entry(name) {
+            hash_map::Entry::Vacant(slot) => {
                 slot.insert(exact);
                 true
             }
-            btree_map::Entry::Occupied(slot) => *slot.get() == exact,
+            hash_map::Entry::Occupied(slot) => *slot.get() == exact,
         }
     }
 }

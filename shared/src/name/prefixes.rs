@@ -1,6 +1,9 @@
 //! The hashes of a path and of the folders that it lies in, kept from one path to the next: a list of names
 //! costs as much as it is long, however deep its folders are.
 
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+
 use super::check::components;
 
 /// The hashes of one path's prefixes, under a key.
@@ -34,8 +37,7 @@ impl Prefixes {
 
     /// Goes on to `path`, and gives how many of its prefixes the path before had as well.
     pub(super) fn go_to(&mut self, path: &[u8]) -> usize {
-        let common = self.path.iter().zip(path);
-        let common = common.take_while(|(left, right)| left == right).count();
+        let common = common_prefix(&self.path, path);
         let kept = self.levels.partition_point(|level| {
             level.end <= common && path.get(level.end).is_none_or(|byte| *byte == b'/')
         });
@@ -55,6 +57,12 @@ impl Prefixes {
             }
         }
         kept
+    }
+
+    /// Goes back to no path.
+    pub(super) fn clear(&mut self) {
+        self.path.clear();
+        self.levels.clear();
     }
 
     /// How many components the path has.
@@ -85,6 +93,48 @@ impl Prefixes {
     }
 }
 
+/// The components of one checked path after the other that the path before did not have as well.
+#[derive(Debug, Default)]
+pub(super) struct NewComponents {
+    path: Vec<u8>,
+}
+
+impl NewComponents {
+    /// Goes on to `path`, and gives its components from the first that is another.
+    pub(super) fn of<'a>(&mut self, path: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let common = common_prefix(&self.path, path);
+        let ends = |path: &[u8]| path.get(common).is_none_or(|byte| *byte == b'/');
+        // What both have ends with a component of both, or in the midst of one.
+        let known = if common > 0 && ends(&self.path) && ends(path) {
+            common
+        } else {
+            let separator = path[..common].iter().rposition(|byte| *byte == b'/');
+            separator.unwrap_or(0)
+        };
+        self.path.truncate(common);
+        self.path.extend(&path[common..]);
+        let new = match path[known..].split_first() {
+            // The separator behind what is known.
+            Some((b'/', rest)) if known > 0 => Some(rest),
+            None => None,
+            Some(_) => Some(&path[known..]),
+        };
+        new.into_iter().flat_map(components)
+    }
+}
+
+/// How many bytes two paths have in common at their start.
+fn common_prefix(one: &[u8], other: &[u8]) -> usize {
+    /// Bytes compared at once.
+    const BLOCK: usize = 32;
+    let (ones, _) = one.as_chunks::<BLOCK>();
+    let (others, _) = other.as_chunks::<BLOCK>();
+    let blocks = ones.iter().zip(others);
+    let start = BLOCK * blocks.take_while(|(one, other)| one == other).count();
+    let rest = one[start..].iter().zip(&other[start..]);
+    start + rest.take_while(|(one, other)| one == other).count()
+}
+
 /// The hash of a path, from that of its parent and the last component.
 pub(super) fn chain(parent: &[u8; 32], component: &[u8]) -> [u8; 32] {
     blake3::keyed_hash(parent, component).into()
@@ -94,4 +144,31 @@ pub(super) fn chain(parent: &[u8; 32], component: &[u8]) -> [u8; 32] {
 pub(super) fn short(hash: &[u8; 32]) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *hash;
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// A set of [`short`] hashes.
+pub(super) type HashesSet = HashSet<u64, BuildHasherDefault<ItsOwnHash>>;
+
+/// A map from [`short`] hashes.
+pub(super) type HashesMap<V> = HashMap<u64, V, BuildHasherDefault<ItsOwnHash>>;
+
+/// Takes a number that is a hash under a secret key for its own hash.
+#[derive(Debug, Default)]
+pub(super) struct ItsOwnHash(u64);
+
+impl Hasher for ItsOwnHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Never called: the keys are of 64 bits.
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = self.0.rotate_left(8) ^ hash;
+    }
 }

@@ -221,6 +221,10 @@ fn ends_unseen(component: &[u8]) -> bool {
 }
 
 fn is_device(component: &[u8]) -> bool {
+    let first = component.first().map(u8::to_ascii_lowercase);
+    if !matches!(first, Some(b'a' | b'c' | b'l' | b'n' | b'p')) {
+        return false;
+    }
     let Ok(component) = str::from_utf8(component) else {
         return false;
     };

@@ -1,11 +1,10 @@
 //! The names of one offer: whether any two are the same.
 
-use std::collections::BTreeSet;
-
 use rand_core::{CryptoRng, RngCore};
 
 use super::NameError;
-use super::prefixes::{Prefixes, short};
+use super::check::check_new;
+use super::prefixes::{HashesSet, Prefixes, short};
 use crate::limits::MAX_OFFER_NAMES;
 
 /// What a name is the name of.
@@ -27,7 +26,9 @@ pub enum EntryKind {
 pub struct NameSet {
     prefixes: Prefixes,
     /// Hashes, of which the lowest bit says whether it is a folder.
-    seen: BTreeSet<u64>,
+    seen: HashesSet,
+    /// Whether the name before was that of a file.
+    after_file: bool,
 }
 
 impl NameSet {
@@ -37,31 +38,43 @@ impl NameSet {
         rng.fill_bytes(&mut key);
         Self {
             prefixes: Prefixes::new(key),
-            seen: BTreeSet::new(),
+            seen: HashesSet::default(),
+            after_file: false,
         }
     }
 
     /// Takes the next name of the offer, with the folders that it lies in. A folder may be named again.
     ///
+    /// After an error the name is not taken; folders on its way may be.
+    ///
     /// # Errors
     ///
-    /// [`NameError::Collision`] with a name that was taken before, and [`NameError::TooMany`] beyond
-    /// [`MAX_OFFER_NAMES`]. The offer is to be refused then; what the set holds after that means
-    /// nothing.
+    /// What [`check`](super::check()) says of it, [`NameError::Collision`] with a name that was taken before, and
+    /// [`NameError::TooMany`] beyond [`MAX_OFFER_NAMES`].
     pub fn insert(&mut self, name: &[u8], kind: EntryKind) -> Result<(), NameError> {
-        let kept = self.prefixes.go_to(name);
-        let last = self.prefixes.len() - 1;
-        // Folders on the way that the name before had as well are in; but its last component may have been
-        // a file, and this one's may be.
-        for level in kept.saturating_sub(1).min(last)..=last {
-            let kind = if level < last {
-                EntryKind::Folder
-            } else {
-                kind
-            };
-            self.insert_hash(short(&self.prefixes.hash(level)), kind)?;
+        let inserted = self.insert_next(name, kind);
+        if inserted.is_err() {
+            self.prefixes.clear();
         }
-        Ok(())
+        inserted
+    }
+
+    fn insert_next(&mut self, name: &[u8], kind: EntryKind) -> Result<(), NameError> {
+        let before = self.prefixes.len();
+        let kept = self.prefixes.go_to(name);
+        let all = self.prefixes.len();
+        let new = (kept..all).map(|level| self.prefixes.component(level));
+        check_new(name, kept, new)?;
+        // What the name before had as well is in, as a folder but for its own last component.
+        if kept == before && before > 0 && self.after_file {
+            return Err(NameError::Collision);
+        }
+        self.after_file = kind == EntryKind::File;
+        let last = all - 1;
+        for level in kept..last {
+            self.insert_hash(short(&self.prefixes.hash(level)), EntryKind::Folder)?;
+        }
+        self.insert_hash(short(&self.prefixes.hash(last)), kind)
     }
 
     /// How many files and folders there are, those on the way to a file included.
@@ -78,17 +91,18 @@ impl NameSet {
 
     fn insert_hash(&mut self, hash: u64, kind: EntryKind) -> Result<(), NameError> {
         let (file, folder) = (hash & !1, hash | 1);
-        if self.seen.contains(&file) {
+        let (this, other) = match kind {
+            EntryKind::File => (file, folder),
+            EntryKind::Folder => (folder, file),
+        };
+        if self.seen.contains(&other) {
             return Err(NameError::Collision);
         }
-        let new = match kind {
-            EntryKind::File if self.seen.contains(&folder) => return Err(NameError::Collision),
-            EntryKind::File => file,
-            EntryKind::Folder => folder,
-        };
-        if self.seen.insert(new) && self.seen.len() > MAX_OFFER_NAMES {
-            return Err(NameError::TooMany);
+        let new = self.seen.insert(this);
+        match kind {
+            EntryKind::File if !new => Err(NameError::Collision),
+            _ if new && self.seen.len() > MAX_OFFER_NAMES => Err(NameError::TooMany),
+            EntryKind::File | EntryKind::Folder => Ok(()),
         }
-        Ok(())
     }
 }

@@ -1,15 +1,18 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
+use super::prefixes::NewComponents;
 use super::{
     BadNames, EntryKind, NameError, NameLength, NamePlan, NameRules, NameSet, Platform, SafeName,
     check, display_safe, fold, is_part_name, lossy, numbered,
 };
-use crate::limits::{MAX_COMPONENT_BYTES, MAX_OFFER_NAMES, MAX_RENAME_ATTEMPTS};
+use crate::limits::{
+    MAX_COMPONENT_BYTES, MAX_NAME_DEPTH, MAX_OFFER_NAMES, MAX_RENAME_ATTEMPTS,
+};
 
 #[track_caller]
 fn check_taken(name: &[u8]) {
@@ -269,6 +272,31 @@ fn names_that_are_there_twice_collide() {
     ] {
         assert_eq!(insert_all(names), Err(NameError::Collision), "{names:?}");
     }
+}
+
+#[test]
+fn a_refused_name_vouches_for_none_that_follows() {
+    let mut set = NameSet::new(&mut ChaCha20Rng::seed_from_u64(1));
+    let too_deep = vec!["d"; MAX_NAME_DEPTH].join("/");
+    for (folder, reason) in [
+        ("a/..", NameError::Dots),
+        (".fardrop-1.part", NameError::OurOwn),
+        ("a\0b", NameError::Nul),
+        ("a/", NameError::Empty),
+        (too_deep.as_str(), NameError::TooDeep),
+    ] {
+        for name in ["1", "2", "1/3"] {
+            let name = format!("{folder}/{name}");
+            let refused = set.insert(name.as_bytes(), EntryKind::File);
+            assert_eq!(refused, Err(reason), "{name:?}");
+        }
+    }
+    set.insert(b"file", EntryKind::File).unwrap();
+    for name in ["file/1", "file/2", "file/1/3", "file"] {
+        let refused = set.insert(name.as_bytes(), EntryKind::File);
+        assert_eq!(refused, Err(NameError::Collision), "{name:?}");
+    }
+    set.insert(b"other/file", EntryKind::File).unwrap();
 }
 
 /// Names that some file system takes for the same.
@@ -672,7 +700,54 @@ fn components(path: &[u8]) -> Vec<&[u8]> {
     path.split(|byte| *byte == b'/').collect()
 }
 
+/// Takes a name into a set that holds the names themselves.
+fn insert_plainly(
+    set: &mut BTreeMap<Vec<u8>, EntryKind>,
+    name: &[u8],
+    kind: EntryKind,
+) -> Result<(), NameError> {
+    check(name)?;
+    let folders = name.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    let folders = folders.map(|(end, _)| (&name[..end], EntryKind::Folder));
+    for (name, kind) in folders.chain([(name, kind)]) {
+        let there = set.insert(name.to_vec(), kind);
+        if there.is_some_and(|there| there == EntryKind::File || kind == EntryKind::File) {
+            set.insert(name.to_vec(), there.unwrap());
+            return Err(NameError::Collision);
+        }
+    }
+    Ok(())
+}
+
 proptest! {
+    #[test]
+    fn a_set_says_what_one_of_whole_names_would(
+        names in prop::collection::vec(("[ab./]{1,7}", any::<bool>()), 0..20)
+    ) {
+        let mut set = NameSet::new(&mut ChaCha20Rng::seed_from_u64(1));
+        let mut plain = BTreeMap::new();
+        for (name, folder) in &names {
+            let kind = if *folder { EntryKind::Folder } else { EntryKind::File };
+            let expected = insert_plainly(&mut plain, name.as_bytes(), kind);
+            prop_assert_eq!(set.insert(name.as_bytes(), kind), expected, "{}", name);
+            prop_assert_eq!(set.len(), plain.len());
+        }
+    }
+
+    #[test]
+    fn new_components_are_those_behind_what_two_paths_share(
+        paths in prop::collection::vec("([ab]{1,2}/){0,3}x{1,40}", 1..10)
+    ) {
+        let mut new = NewComponents::default();
+        let mut before = Vec::new();
+        for path in &paths {
+            let all = components(path.as_bytes());
+            let shared = before.iter().zip(&all).take_while(|(one, other)| one == other).count();
+            prop_assert_eq!(new.of(path.as_bytes()).collect::<Vec<_>>(), &all[shared..]);
+            before = all;
+        }
+    }
+
     #[test]
     fn any_bytes_may_be_a_name(bytes: Vec<u8>) {
         let _ = check(&bytes);
@@ -696,7 +771,7 @@ proptest! {
     #[test]
     fn no_two_planned_names_are_the_same(names in any_names(), rules in any_rules()) {
         let mut taken = BTreeSet::new();
-        let mut folders = std::collections::BTreeMap::new();
+        let mut folders = BTreeMap::new();
         let places = places(&rules, BadNames::Rename, &names);
         for (name, place) in names.iter().zip(&places) {
             let Some(place) = place else { continue };
@@ -742,7 +817,7 @@ proptest! {
     #[test]
     fn a_name_that_can_be_keeps_its_name(names in any_names(), rules in any_rules()) {
         let places = places(&rules, BadNames::Rename, &names);
-        let mut spellings = std::collections::BTreeMap::<_, BTreeSet<_>>::new();
+        let mut spellings = BTreeMap::<_, BTreeSet<_>>::new();
         for name in &names {
             let parts = components(name);
             for depth in 1..=parts.len() {

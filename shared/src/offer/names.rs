@@ -29,7 +29,6 @@ impl NameChecker {
     ///
     /// The first [`NameError`] whose rule is broken.
     pub fn check(&mut self, entry: Entry<'_>) -> Result<(), NameError> {
-        name::check(entry.path)?;
         let kind = match entry.kind {
             // Nothing may lie below a link: it is no folder, whatever it leads to.
             EntryKind::File { .. } | EntryKind::Link { .. } | EntryKind::SameFile { .. } => {
