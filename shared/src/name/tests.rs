@@ -10,9 +10,7 @@ use super::{
     BadNames, EntryKind, NameError, NameLength, NamePlan, NameRules, NameSet, Platform, SafeName,
     check, display_safe, fold, is_part_name, lossy, numbered,
 };
-use crate::limits::{
-    MAX_COMPONENT_BYTES, MAX_NAME_DEPTH, MAX_OFFER_NAMES, MAX_RENAME_ATTEMPTS,
-};
+use crate::limits::{MAX_COMPONENT_BYTES, MAX_NAME_DEPTH, MAX_OFFER_NAMES, MAX_RENAME_ATTEMPTS};
 
 #[track_caller]
 fn check_taken(name: &[u8]) {
