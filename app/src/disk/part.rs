@@ -27,6 +27,8 @@ pub struct PartFile {
     file: Arc<File>,
     /// Where the next bytes go.
     position: u64,
+    /// Nothing of it is behind this.
+    end: u64,
     /// Whether the next transfer of the same path can find and lock it.
     findable: bool,
     /// What it was like when it was let go: another receiver may have it since.
@@ -60,7 +62,7 @@ impl PartFile {
         let file = platform::create_private(folder.dir(), &name)?;
         let part = Self {
             findable: false,
-            ..Self::new(folder, name, file)
+            ..Self::made(folder, name, file)
         };
         // Nobody else knows the name; locked, it is not taken for a leftover.
         match lock(&part.file) {
@@ -80,7 +82,7 @@ impl PartFile {
             match platform::create_private(folder.dir(), name) {
                 Ok(file) => {
                     return match lock(&file) {
-                        Ok(Lock::Had) => Ok(Some(Self::new(folder, name.to_owned(), file))),
+                        Ok(Lock::Had) => Ok(Some(Self::made(folder, name.to_owned(), file))),
                         Ok(Lock::HeldByAnother) => Ok(None),
                         Ok(Lock::Unsupported) => {
                             folder.dir().remove_file(name)?;
@@ -150,12 +152,21 @@ impl PartFile {
         })
     }
 
+    /// One that was made just now.
+    fn made(folder: &Folder, name: String, file: File) -> Self {
+        Self {
+            end: 0,
+            ..Self::new(folder, name, file)
+        }
+    }
+
     fn new(folder: &Folder, name: String, file: File) -> Self {
         Self {
             folder: folder.clone(),
             name,
             file: Arc::new(file),
             position: 0,
+            end: u64::MAX,
             findable: true,
             let_go: None,
         }
@@ -241,7 +252,8 @@ impl PartFile {
     /// # Errors
     /// What the system says.
     pub fn cut(&self, length: u64) -> io::Result<()> {
-        if self.length()? > length {
+        // To ask the system costs as much as to write a small file.
+        if self.end > length && self.length()? > length {
             self.file.set_len(length)?;
         }
         Ok(())
@@ -254,6 +266,7 @@ impl PartFile {
     pub fn write(&mut self, data: &[u8]) -> io::Result<()> {
         platform::write_all_at(&self.file, data, self.position)?;
         self.position += data.len() as u64;
+        self.end = self.end.max(self.position);
         Ok(())
     }
 
@@ -272,6 +285,7 @@ impl PartFile {
             self.file.set_len(end)?;
         }
         self.position = end;
+        self.end = self.end.max(end);
         Ok(())
     }
 
@@ -283,6 +297,7 @@ impl PartFile {
     pub fn copy_from(&mut self, source: &mut io::Take<&mut File>) -> io::Result<u64> {
         let copied = io::copy(source, &mut &*self.file)?;
         self.position += copied;
+        self.end = self.end.max(self.position);
         self.cut(self.position)?;
         Ok(copied)
     }

@@ -6,7 +6,7 @@
 //! which only that has moved is read once more, and has to be the same.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, IoSliceMut, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use fardrop_shared::offer::ModifiedTime;
@@ -40,6 +40,16 @@ pub struct SourceReader {
     sparse: bool,
     /// Where the data that is known to be at the present position ends, if it is.
     data_end: u64,
+    /// What is known of what follows the size that was offered.
+    behind: Behind,
+}
+
+/// Whether a file has more bytes than its length says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    Unknown,
+    Nothing,
+    Something,
 }
 
 /// The system's own time of the last change to a file, in seconds and nanoseconds.
@@ -70,10 +80,11 @@ impl SourceReader {
             position: 0,
             sparse: false,
             data_end: 0,
+            behind: Behind::Unknown,
         };
-        reader.changed = reader.check()?;
-        let metadata = reader.file.metadata();
-        reader.sparse = metadata.is_ok_and(|metadata| holes::may_have(&metadata));
+        let metadata = reader.check()?;
+        reader.changed = change_time(&metadata);
+        reader.sparse = holes::may_have(&metadata);
         Ok(reader)
     }
 
@@ -83,7 +94,12 @@ impl SourceReader {
     /// [`FileReason::FileChanged`] where the file ends before `buffer` is full, [`FileReason::FileUnreadable`] where
     /// the system does not let us read it.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<(), FileReason> {
-        self.file.read_exact(buffer).map_err(|error| {
+        let read = if self.position + buffer.len() as u64 == self.size {
+            self.read_last(buffer)
+        } else {
+            self.file.read_exact(buffer)
+        };
+        read.map_err(|error| {
             if error.kind() == io::ErrorKind::UnexpectedEof {
                 FileReason::FileChanged
             } else {
@@ -91,6 +107,30 @@ impl SourceReader {
             }
         })?;
         self.position += buffer.len() as u64;
+        Ok(())
+    }
+
+    /// Fills `buffer` with the last bytes that were offered, and looks in the same call of the system whether more
+    /// follow: a call of its own would take as long as the reading of a small file.
+    fn read_last(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        let mut filled = 0;
+        let mut more = [0];
+        while filled < buffer.len() {
+            let rest = &mut buffer[filled..];
+            let wished = rest.len();
+            let mut places = [IoSliceMut::new(rest), IoSliceMut::new(&mut more)];
+            match self.file.read_vectored(&mut places) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) if read > wished => {
+                    self.behind = Behind::Something;
+                    return Ok(());
+                }
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.behind = Behind::Nothing;
         Ok(())
     }
 
@@ -107,7 +147,7 @@ impl SourceReader {
         }
         let run = holes::next_run(&self.file, self.position, self.size);
         let run = run.map_err(|error| read_reason(&error))?;
-        self.seek(self.position)?;
+        self.go_to(self.position)?;
         if let Run::Data(length) = run {
             self.data_end = self.position + length;
         }
@@ -127,6 +167,14 @@ impl SourceReader {
     /// # Errors
     /// What a failure of the system says about the file.
     pub fn seek(&mut self, position: u64) -> Result<(), FileReason> {
+        if position == self.position {
+            return Ok(());
+        }
+        self.go_to(position)
+    }
+
+    fn go_to(&mut self, position: u64) -> Result<(), FileReason> {
+        self.behind = Behind::Unknown;
         self.file
             .seek(SeekFrom::Start(position))
             .map_err(|error| read_reason(&error))?;
@@ -149,7 +197,7 @@ impl SourceReader {
         digest: blake3::Hash,
         go_on: &dyn Fn() -> bool,
     ) -> Result<(), FileReason> {
-        let changed = self.check()?;
+        let changed = change_time(&self.check()?);
         self.check_end()?;
         if changed == self.changed {
             return Ok(());
@@ -159,7 +207,7 @@ impl SourceReader {
             if self.hash_again(start, go_on)? != digest {
                 break;
             }
-            let changed = self.check()?;
+            let changed = change_time(&self.check()?);
             if std::mem::replace(&mut self.changed, changed) == changed {
                 return Ok(());
             }
@@ -204,6 +252,11 @@ impl SourceReader {
         if self.position < self.size {
             return Ok(());
         }
+        match self.behind {
+            Behind::Nothing => return Ok(()),
+            Behind::Something => return Err(FileReason::WrongSize),
+            Behind::Unknown => {}
+        }
         loop {
             match self.file.read(&mut [0]) {
                 Ok(0) => return Ok(()),
@@ -214,8 +267,8 @@ impl SourceReader {
         }
     }
 
-    /// Checks its length and time; gives when anything about it last changed.
-    fn check(&self) -> Result<Option<ChangeTime>, FileReason> {
+    /// Checks its length and time; gives what the system says of it.
+    fn check(&self) -> Result<Metadata, FileReason> {
         let metadata = self.file.metadata().map_err(|error| read_reason(&error))?;
         let same = metadata.is_file()
             && metadata.len() == self.size
@@ -223,7 +276,7 @@ impl SourceReader {
                 .modified()
                 .is_ok_and(|time| ModifiedTime::from(time) == self.modified);
         if same {
-            Ok(change_time(&metadata))
+            Ok(metadata)
         } else {
             Err(FileReason::FileChanged)
         }

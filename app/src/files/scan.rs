@@ -197,7 +197,7 @@ impl Walker<'_> {
     ) -> Result<(), Stop> {
         let mut relative = name.to_owned();
         if metadata.is_file() {
-            if let Err(error) = may_read(path) {
+            if let Err(error) = may_read(path, metadata) {
                 self.warn(ScanWarning::Unreadable(path.clone(), error.kind()));
                 return Ok(());
             }
@@ -324,7 +324,7 @@ impl Walker<'_> {
             }
             Ok(Found::Link(metadata, target))
         } else if metadata.is_file() {
-            may_read(path).map_err(unreadable)?;
+            may_read(path, &metadata).map_err(unreadable)?;
             Ok(Found::File(metadata))
         } else if metadata.is_dir() {
             Ok(Found::Folder(metadata))

@@ -167,8 +167,10 @@ impl ReceiveState {
 
     /// The part of a file is not held open any more: there is room for another.
     pub(super) fn put_down(&self, file: u32) {
-        self.requests().parts.remove(&file);
-        self.changed.notify_all();
+        // Nobody waits for what was not held open, and to tell them costs as much as to write a small file.
+        if self.requests().parts.remove(&file) {
+            self.changed.notify_all();
+        }
     }
 
     fn wait<'a>(&self, requests: MutexGuard<'a, Requests>) -> MutexGuard<'a, Requests> {
@@ -278,8 +280,9 @@ impl ReceiveState {
             requests.receiving.fail(file);
             requests.kept.remove(&file);
             requests.prefixes.remove(&file);
+            requests.parts.remove(&file);
         }
-        self.put_down(file);
+        self.changed.notify_all();
     }
 
     pub(super) fn acknowledged(&self) -> Acknowledged {
