@@ -174,7 +174,7 @@ fn finish(finished: Finished, sealed: io::Result<Refused>) -> io::Result<NamedFi
     match finished.content {
         Content::There { file, part } => {
             sealed?;
-            if let Some(Err(error)) = part.map(PartFile::discard) {
+            if let Some(Err(error)) = part.map(PartFile::discard_with_shorter) {
                 tracing::debug!(%error, "a part of what is here could not be removed");
             }
             Ok(NamedFile {

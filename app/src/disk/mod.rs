@@ -35,7 +35,7 @@ pub use links::{
 };
 pub use lock::Look;
 pub use part::{PartFile, Reopened};
-pub use place::{PartOwner, free_space, has_part};
+pub use place::{PartNames, PartOwner, free_space, is_part_for};
 pub(crate) use platform::is_without_locks;
 pub use probe::name_rules;
 pub use reader::{Source, SourceReader};

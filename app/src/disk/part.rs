@@ -33,30 +33,35 @@ pub struct PartFile {
     findable: bool,
     /// What it was like when it was let go: another receiver may have it since.
     let_go: Option<Look>,
+    /// The names of other part files for the same path, which had less: removed once its file is whole.
+    shorter: Vec<String>,
 }
 
-/// What an earlier transfer left for a path.
+/// What earlier transfers left for a path.
 #[derive(Debug)]
-pub enum Reopened {
-    /// A part file.
-    Part(PartFile),
-    /// A part file that another receiver holds, and what it is like now.
-    Held(Look),
-    /// None that is to be had.
-    Nothing,
+pub struct Reopened {
+    /// The longest part file that was to be had.
+    pub part: Option<PartFile>,
+    /// What a part file is like that another receiver holds.
+    pub held: Option<Look>,
 }
 
 impl PartFile {
     /// A new part file for the entry with this path, in `folder`, the folder it will be in.
     ///
-    /// One of ours that is there already is used, and keeps what it has until that is written over. Where another receiver holds that, or the file
-    /// system has no locks to tell by, the new one has a random name.
+    /// One of ours that is there already is used, and keeps what it has until that is written over. Where another
+    /// receiver holds that, the new one has the next of the names that are looked for; where the file system has no
+    /// locks to tell by, or others hold all of these, a random one.
     ///
     /// # Errors
     /// What the system says when a file is made.
     pub fn create(folder: &Folder, owner: PartOwner, path: &SafeName<'_>) -> io::Result<Self> {
-        if let Some(part) = Self::create_named(folder, &owner.part_name(path))? {
-            return Ok(part);
+        for name in owner.part_names(path) {
+            match Self::create_named(folder, &name)? {
+                Taken::Part(part) => return Ok(part),
+                Taken::WithoutLocks => break,
+                Taken::Held(_) | Taken::Barred | Taken::Nothing => {}
+            }
         }
         let name = place::spare_part_name();
         let file = platform::create_private(folder.dir(), &name)?;
@@ -74,19 +79,19 @@ impl PartFile {
         }
     }
 
-    /// The part file under the name that the next transfer will look for; `None` where it is not to be had.
-    fn create_named(folder: &Folder, name: &str) -> io::Result<Option<Self>> {
+    /// A part file under a name that the next transfer will look for, if that is to be had.
+    fn create_named(folder: &Folder, name: &str) -> io::Result<Taken> {
         /// A name that somebody else keeps putting there is left to them.
         const TRIES: usize = 2;
         for _ in 0..TRIES {
             match platform::create_private(folder.dir(), name) {
                 Ok(file) => {
                     return match lock(&file) {
-                        Ok(Lock::Had) => Ok(Some(Self::made(folder, name.to_owned(), file))),
-                        Ok(Lock::HeldByAnother) => Ok(None),
+                        Ok(Lock::Had) => Ok(Taken::Part(Self::made(folder, name.to_owned(), file))),
+                        Ok(Lock::HeldByAnother) => Ok(Taken::Barred),
                         Ok(Lock::Unsupported) => {
                             folder.dir().remove_file(name)?;
-                            Ok(None)
+                            Ok(Taken::WithoutLocks)
                         }
                         Err(error) => {
                             folder.dir().remove_file(name)?;
@@ -97,37 +102,45 @@ impl PartFile {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
-            match Self::take(folder, name)? {
-                Taken::Part(part) => return Ok(Some(part)),
-                Taken::Held(_) | Taken::Barred => return Ok(None),
-                Taken::Nothing => {}
+            let taken = Self::take(folder, name)?;
+            if !matches!(taken, Taken::Nothing) {
+                return Ok(taken);
             }
         }
-        Ok(None)
+        Ok(Taken::Barred)
     }
 
-    /// The part file that an earlier transfer left for this path, if it is to be had. What has its name and is not one
-    /// of ours loses that.
+    /// The longest part file that earlier transfers left for this path, of those that are to be had. What has the name
+    /// of one and is none of ours loses that.
     ///
     /// What is read of it comes from the disk: bytes that the system once failed to write are not in it.
     ///
     /// # Errors
     /// What the system says.
     pub fn reopen(folder: &Folder, owner: PartOwner, path: &SafeName<'_>) -> io::Result<Reopened> {
-        let part = match Self::take(folder, &owner.part_name(path))? {
-            Taken::Part(part) => part,
-            Taken::Held(look) => return Ok(Reopened::Held(look)),
-            Taken::Barred | Taken::Nothing => return Ok(Reopened::Nothing),
-        };
-        // The system says once that it could not write something, and to whoever asks first. It is asked
-        // before anything is believed.
-        if let Err(error) = part.file.sync_all() {
-            tracing::debug!(%error, "what was kept is not on the disk");
-            part.discard()?;
-            return Ok(Reopened::Nothing);
+        let (mut parts, mut held) = (Vec::new(), None);
+        for name in owner.part_names(path) {
+            match Self::take(folder, &name)? {
+                Taken::Part(part) => parts.push((part.length()?, part)),
+                Taken::Held(look) => held = held.or(Some(look)),
+                Taken::WithoutLocks | Taken::Barred | Taken::Nothing => {}
+            }
         }
-        platform::forget_cached(&part.file);
-        Ok(Reopened::Part(part))
+        parts.sort_by_key(|(length, _)| *length);
+        while let Some((_, mut part)) = parts.pop() {
+            // The system says once that it could not write something, and to whoever asks first. It is asked
+            // before anything is believed.
+            if let Err(error) = part.file.sync_all() {
+                tracing::debug!(%error, "what was kept is not on the disk");
+                part.discard()?;
+                continue;
+            }
+            platform::forget_cached(&part.file);
+            part.shorter = parts.into_iter().map(|(_, part)| part.name).collect();
+            let part = Some(part);
+            return Ok(Reopened { part, held });
+        }
+        Ok(Reopened { part: None, held })
     }
 
     /// Opens and locks what has this name, if that is a part of ours.
@@ -148,7 +161,8 @@ impl PartFile {
                 Taken::Part(Self::new(folder, name.to_owned(), file))
             }
             Lock::HeldByAnother => Taken::Held(Look::at(&file)?),
-            Lock::Had | Lock::Unsupported => Taken::Barred,
+            Lock::Unsupported => Taken::WithoutLocks,
+            Lock::Had => Taken::Barred,
         })
     }
 
@@ -169,6 +183,7 @@ impl PartFile {
             end: u64::MAX,
             findable: true,
             let_go: None,
+            shorter: Vec::new(),
         }
     }
 
@@ -340,6 +355,7 @@ impl PartFile {
         }
         let mode = self.final_mode(wish);
         let name = self.give_name(wish)?;
+        self.remove_shorter();
         let mut refused = Refused::default();
         if let Err(error) = mode.set(&self.file, Stage::Named) {
             tracing::debug!(%error, "a file keeps the mode that it had as a part");
@@ -368,6 +384,28 @@ impl PartFile {
             }
         }
         Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Removes it, and what else was kept for its path: its file is whole elsewhere.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn discard_with_shorter(self) -> io::Result<()> {
+        self.remove_shorter();
+        self.discard()
+    }
+
+    fn remove_shorter(&self) {
+        for name in &self.shorter {
+            let removed = match Self::take(&self.folder, name) {
+                Ok(Taken::Part(part)) => part.discard(),
+                Ok(Taken::Held(_) | Taken::WithoutLocks | Taken::Barred | Taken::Nothing) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = removed {
+                tracing::debug!(%error, "a shorter part could not be removed");
+            }
+        }
     }
 
     /// Removes it, unless another receiver has it.
@@ -402,7 +440,9 @@ enum Taken {
     Part(PartFile),
     /// One that another receiver holds, and what it is like.
     Held(Look),
-    /// Something that stays: it is not ours, or it cannot be told whether a receiver holds it.
+    /// Something that stays: it cannot be told whether a receiver holds it.
+    WithoutLocks,
+    /// Something that stays: it is not ours.
     Barred,
     /// Nothing, or nothing any more.
     Nothing,

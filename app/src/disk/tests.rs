@@ -129,6 +129,99 @@ fn two_receivers_do_not_share_a_part() {
     assert_eq!(fs::read(root.path().join("f (1)")).unwrap(), b"two");
 }
 
+#[test]
+fn what_two_receivers_of_one_file_left_is_found_again_and_the_longest_is_gone_on_with() {
+    for longest in [0, 1, 2] {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Destination::open(root.path()).unwrap().folders().open(None);
+        let (folder, path) = (folder.unwrap(), name("f"));
+        // Killed one after the other, all of them having been there at once.
+        let mut parts: Vec<_> = (0..3)
+            .map(|_| PartFile::create(&folder, OWNER, &path).unwrap())
+            .collect();
+        assert!(parts.iter().all(PartFile::is_findable));
+        for (index, part) in parts.iter_mut().enumerate() {
+            let contents = if index == longest { "longer" } else { "short" };
+            part.write(contents.as_bytes()).unwrap();
+        }
+        drop(parts);
+        let found = PartNames::default().longest(&folder, OWNER, &path);
+        assert_eq!(found, Some(6));
+        let part = reopened(&folder);
+        assert_eq!(part.length().unwrap(), 6);
+        // What is shorter stays until better bytes have their name.
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 3);
+        let wish = Wish {
+            name: &path,
+            replace: false,
+            executable: false,
+            others: OthersAccess::ALL,
+        };
+        part.rename(&wish).unwrap();
+        let names = fs::read_dir(root.path()).unwrap();
+        let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["f"]);
+    }
+}
+
+#[test]
+fn a_part_that_another_receiver_holds_is_not_removed_as_a_shorter_one() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Destination::open(root.path()).unwrap().folders().open(None);
+    let (folder, path) = (folder.unwrap(), name("f"));
+    let create = || PartFile::create(&folder, OWNER, &path).unwrap();
+    let (one, mut two) = (create(), create());
+    two.write(b"two").unwrap();
+    drop((one, two));
+    let longest = reopened(&folder);
+    // The shorter one is another's by now.
+    let other = create();
+    longest.discard_with_shorter().unwrap();
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    assert!(other.length().unwrap() == 0 && other.is_findable());
+}
+
+#[test]
+fn only_a_few_receivers_of_one_file_are_found_again() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Destination::open(root.path()).unwrap().folders().open(None);
+    let (folder, path) = (folder.unwrap(), name("f"));
+    let parts = (0..6).map(|_| PartFile::create(&folder, OWNER, &path).unwrap());
+    let parts: Vec<_> = parts.collect();
+    let findable = parts.iter().map(PartFile::is_findable);
+    let findable: Vec<_> = findable.collect();
+    assert_eq!(findable, [true, true, true, true, false, false]);
+}
+
+#[test]
+fn parts_are_found_in_every_folder_of_a_walk() {
+    let root = tempfile::tempdir().unwrap();
+    let mut folders = Destination::open(root.path()).unwrap().folders();
+    let mut find = |paths: &[&str]| {
+        let mut names = PartNames::default();
+        let found = paths.iter().map(|path| {
+            let path = name(path);
+            let folder = folders.open_or_make(path.parent().as_ref()).unwrap();
+            names.longest(&folder, OWNER, &path)
+        });
+        found.collect::<Vec<_>>()
+    };
+    let walk = ["a", "b/a", "b/c/a", "b/d", "bc/a", "e"];
+    assert_eq!(find(&walk), [None; 6]);
+    for path in ["a", "b/a", "b/d", "bc/a"] {
+        drop(finished(
+            &mut Destination::open(root.path()).unwrap().folders(),
+            path,
+            b"x",
+            false,
+        ));
+    }
+    assert_eq!(
+        find(&walk),
+        [Some(1), Some(1), None, Some(1), Some(1), None]
+    );
+}
+
 /// A part file that was let go, and the folder it is in.
 fn part_let_go(root: &Path) -> (Folder, PartFile) {
     let folder = Destination::open(root).unwrap().folders().open(None);
@@ -140,10 +233,8 @@ fn part_let_go(root: &Path) -> (Folder, PartFile) {
 }
 
 fn reopened(folder: &Folder) -> PartFile {
-    match PartFile::reopen(folder, OWNER, &name("f")).unwrap() {
-        Reopened::Part(part) => part,
-        other @ (Reopened::Held(_) | Reopened::Nothing) => panic!("{other:?}"),
-    }
+    let reopened = PartFile::reopen(folder, OWNER, &name("f")).unwrap();
+    reopened.part.unwrap()
 }
 
 #[test]
@@ -153,8 +244,8 @@ fn a_part_that_was_let_go_is_taken_again_if_nobody_has_had_it() {
     // Another looks at it only.
     drop(reopened(&folder));
     assert!(part.take_again().unwrap());
-    let held = PartFile::reopen(&folder, OWNER, &name("f")).unwrap();
-    assert!(matches!(held, Reopened::Held(_)), "{held:?}");
+    let found = PartFile::reopen(&folder, OWNER, &name("f")).unwrap();
+    assert!(found.part.is_none() && found.held.is_some(), "{found:?}");
     part.write(b" and half").unwrap();
     let kept = fs::read(part_in(root.path())).unwrap();
     assert_eq!(kept, b"half and half");
@@ -262,7 +353,7 @@ fn check_not_taken_for_a_part(spoil: impl FnOnce(&Path)) -> tempfile::TempDir {
     spoil(&part);
     let folder = folders.open(None).unwrap();
     let found = PartFile::reopen(&folder, OWNER, &name("f")).unwrap();
-    assert!(matches!(found, Reopened::Nothing));
+    assert!(found.part.is_none() && found.held.is_none(), "{found:?}");
     let one = finished(&mut folders, "f", b"one", false);
     let committed = commit(vec![one], Vec::new());
     let (name, _) = committed[0].outcome.as_ref().unwrap();

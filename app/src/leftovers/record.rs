@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use fardrop_shared::name::display_safe;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::is_part_for;
 use crate::transfer::ConflictPolicy;
 
 /// Receives that are recorded; the oldest make way.
@@ -129,7 +130,10 @@ impl Unfinished {
     pub(super) fn claims(&self, below: &Path) -> bool {
         let name = below.to_str();
         self.places.anywhere
-            || name.is_some_and(|name| self.places.parts.iter().any(|part| part == name))
+            || name.is_some_and(|name| {
+                let mut parts = self.places.parts.iter();
+                parts.any(|part| is_part_for(part, name))
+            })
             || self.places.folders.iter().any(|folder| {
                 !folder.as_os_str().is_empty() && below != folder && below.starts_with(folder)
             })
@@ -492,6 +496,9 @@ mod tests {
             ("photos/.fardrop-9.part", true),
             ("photos/a/b/.fardrop-9.part", true),
             (".fardrop-1.part", true),
+            (".fardrop-1-2.part", true),
+            (".fardrop-1-x.part", false),
+            (".fardrop-12.part", false),
             (".fardrop-2.part", false),
             ("photos2/.fardrop-1.part", false),
             ("other/photos/.fardrop-1.part", false),

@@ -204,8 +204,10 @@ impl Check<'_> {
             None => Vec::new(),
         };
         let kept = lengths.first().copied().unwrap_or(0);
+        if let Some(empty) = part.take_if(|_| kept == 0 && !whole) {
+            empty.discard_with_shorter()?;
+        }
         // An empty part is of use only to be removed, should a whole file be here.
-        let part = part.filter(|_| whole || kept > 0);
         let part = part.map(|part| (part, kept));
         if whole && lengths.first() != Some(&size) {
             lengths.insert(0, size);
@@ -218,15 +220,14 @@ impl Check<'_> {
         })
     }
 
-    /// The part of an earlier transfer. Where another receive holds it and nothing happens to it, that is about to let
-    /// it go, unless its sender is heard again.
+    /// The longest part of earlier transfers. Where another receive holds one and nothing happens to that, it is about
+    /// to let it go, unless its sender is heard again.
     fn reopen(&self, folder: &Folder, place: &SafeName<'_>) -> io::Result<Option<PartFile>> {
         let mut before = None;
         loop {
-            let now = match PartFile::reopen(folder, self.job.owner, place)? {
-                Reopened::Part(part) => return Ok(Some(part)),
-                Reopened::Held(now) => now,
-                Reopened::Nothing => return Ok(None),
+            let Reopened { part, held } = PartFile::reopen(folder, self.job.owner, place)?;
+            let Some(now) = held else {
+                return Ok(part);
             };
             let until = self
                 .held_until
@@ -235,8 +236,9 @@ impl Check<'_> {
             self.held_until.set(Some(until));
             let is_written = before.is_some_and(|before| before != now);
             if is_written || Instant::now() >= until || !self.job.state.wait_a_moment() {
-                return Ok(None);
+                return Ok(part);
             }
+            drop(part);
             before = Some(now);
         }
     }

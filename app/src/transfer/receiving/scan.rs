@@ -10,7 +10,7 @@ use fardrop_shared::offer::{EntryKind, ModifiedTime, PlacedManifest};
 use fardrop_shared::transfer::{FileReason, IndexSet};
 
 use super::selection::{Acceptance, ConflictPolicy};
-use crate::disk::{Folder, Folders, PartOwner, has_part, write_reason};
+use crate::disk::{Folder, Folders, PartNames, PartOwner, write_reason};
 
 /// Local: numbered names of one file that are looked at. A file that was received under different policies has few.
 pub(super) const NUMBERS: u32 = 16;
@@ -114,6 +114,7 @@ impl DestinationScan {
         // And why nothing can be put there.
         let mut absent: Option<(SafeName<'static>, Option<FileReason>)> = None;
         let mut writable = Writable::default();
+        let mut part_names = PartNames::default();
         manifest.for_each(|index, entry| {
             let Some(place) = entry.place else {
                 return;
@@ -166,7 +167,7 @@ impl DestinationScan {
                             scan.numbered.insert(index, numbered);
                         }
                     }
-                    if let Some(length) = has_part(&folder, owner, &place) {
+                    if let Some(length) = part_names.longest(&folder, owner, &place) {
                         scan.parts.insert(index);
                         scan.kept_bytes += length.min(size);
                         scan.kept_stored += length.min(size - holes);

@@ -21,8 +21,7 @@ use super::selection::ConflictPolicy;
 use super::silence::{Stop, let_go, take_again};
 use super::work::Work;
 use crate::disk::{
-    Content, ExistingFile, Finished, Folders, PartFile, Reopened, file_handles, hash_zeros,
-    write_reason,
+    Content, ExistingFile, Finished, Folders, PartFile, file_handles, hash_zeros, write_reason,
 };
 
 /// Writes what arrives until the stream ends; everything is verified on disk, or failed, when this
@@ -225,8 +224,7 @@ impl WriteLoop<'_> {
         let mut part = None;
         if self.job.scan.parts.contains(file) {
             match PartFile::reopen(&folder, self.job.owner, place) {
-                Ok(Reopened::Part(found)) => part = Some(found),
-                Ok(Reopened::Held(_) | Reopened::Nothing) => {}
+                Ok(found) => part = found.part,
                 Err(error) => tracing::debug!(%error, "an empty part cannot be opened"),
             }
         }

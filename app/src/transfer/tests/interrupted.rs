@@ -1,5 +1,6 @@
 //! Links cut in the middle, and what a second transfer makes of what was kept.
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Mutex;
 
@@ -255,6 +256,48 @@ async fn a_part_held_by_another_receiver_is_left_alone() {
     assert_eq!(received.resumed, 0);
     assert_eq!(fs::read(&part).unwrap(), b"01234");
     assert_eq!(fs::read(to.path().join("file")).unwrap(), b"0123456789");
+}
+
+#[tokio::test]
+async fn what_was_kept_beside_the_part_of_another_receiver_is_gone_on_with() {
+    let contents = noise(3_000_000, 9);
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let source = from.path().join("file");
+    write(&source, &contents);
+    let part = leave_part(&source, to.path(), "file", &contents[..100]);
+    let held = fs::File::open(&part).unwrap();
+    held.lock().unwrap();
+    // The other one receives, too.
+    let writing = std::thread::Builder::new().name("other".into()).spawn({
+        let part = fs::OpenOptions::new().append(true).open(&part).unwrap();
+        move || {
+            while part.metadata().unwrap().len() < 200 {
+                (&part).write_all(b"more").unwrap();
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
+        }
+    });
+    let writing = writing.unwrap();
+    let decision = || accept(ConflictPolicy::Skip);
+    let (_, cut) = cross_over(
+        cut_after(2_000_000),
+        offer(&[&source]),
+        to.path(),
+        decision(),
+    )
+    .await;
+    assert!(cut.is_err());
+    writing.join().unwrap();
+    drop(held);
+    let usual = part.file_stem().unwrap().to_str().unwrap();
+    let beside = part.with_file_name(format!("{usual}-2.part"));
+    let kept = beside.metadata().unwrap().len();
+    assert!(kept > 200, "{kept}");
+    let (_, received) = cross_over(Link::pair(), offer(&[&source]), to.path(), decision()).await;
+    let received = received.unwrap();
+    assert_eq!((received.resumed, received.sent), (kept, 3_000_000 - kept));
+    assert_eq!(names(to.path()), ["file"]);
+    assert!(fs::read(to.path().join("file")).unwrap() == contents);
 }
 
 #[tokio::test]
