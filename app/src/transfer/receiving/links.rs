@@ -9,7 +9,7 @@ use fardrop_shared::wire::peer::FileReason;
 
 use super::job::Job;
 use super::landed::target_of;
-use super::scan::NUMBERS;
+use super::scan::SameSize;
 use super::selection::ConflictPolicy;
 use crate::disk::{
     Content, Finished, Folder, Folders, Origin, Spot, commit, copy, is_second_name,
@@ -55,6 +55,7 @@ struct LinkMaker<'a> {
 /// A file that something leads to.
 struct TargetFile {
     place: SafeName<'static>,
+    size: u64,
     modified: ModifiedTime,
     executable: bool,
     others: OthersAccess,
@@ -101,10 +102,13 @@ impl LinkMaker<'_> {
         let entry = entry.ok_or_else(missing)?;
         let place = entry.place.ok_or_else(missing)?;
         match entry.kind {
-            EntryKind::File { executable, .. } => {
+            EntryKind::File {
+                size, executable, ..
+            } => {
                 let place = self.job.landed.place(index, place);
                 Ok(Target::File(TargetFile {
                     place: place.ok_or_else(missing)?,
+                    size,
                     modified: entry.modified,
                     executable,
                     others: entry.others,
@@ -205,31 +209,37 @@ impl LinkMaker<'_> {
         }
     }
 
-    /// The name of a file of the same content that is there already, this name or one with a number; it is then left
-    /// alone, as with files that cross.
+    /// The name of a file of the same content that is there already, this name or one with a number, by the rule for
+    /// files that cross; it is then left alone.
     fn is_there(
         &mut self,
         place: &SafeName<'_>,
         file: &TargetFile,
     ) -> Result<Option<SafeName<'static>>, Failed> {
         let folder = self.folders.open_or_make(place.parent().as_ref())?;
+        let Ok(taken) = folder.look_at(&place.file_name()) else {
+            return Ok(None);
+        };
+        let found = SameSize::look(&folder, place, &taken, (file.size, file.modified));
+        let candidates = found.candidates(self.job.acceptance.on_conflict);
         let first = self.folders.open(file.place.parent().as_ref())?;
         let first = Spot {
             folder: &first,
             name: &file.place.file_name(),
         };
-        let mut name = place.file_name().into_owned();
-        for number in 1.. {
+        for number in (0..u32::BITS).filter(|number| candidates & (1 << number) != 0) {
+            let name = place.file_name().numbered(number);
             let at = Spot {
                 folder: &folder,
                 name: &name,
             };
             match same_content(first, at, &|| !self.job.state.over()) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
-                Err(error) => return Err(error.into()),
                 Ok(true) => return Ok(Some(name)),
-                Ok(false) if self.replaces() || number > NUMBERS => break,
-                Ok(false) => name = place.file_name().numbered(number),
+                Ok(false) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    return Err(error.into());
+                }
+                Err(error) => tracing::debug!(%error, "what is here cannot be read"),
             }
         }
         Ok(None)

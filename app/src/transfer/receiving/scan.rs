@@ -13,7 +13,7 @@ use super::selection::{Acceptance, ConflictPolicy};
 use crate::disk::{Folder, Folders, PartNames, PartOwner, write_reason};
 
 /// Local: numbered names of one file that are looked at. A file that was received under different policies has few.
-pub(super) const NUMBERS: u32 = 16;
+const NUMBERS: u32 = 16;
 /// Local: how many numbers in a row may be free before no more are looked at. Numbers are given from 1, but one of
 /// the files may have been removed since.
 const FREE_NUMBERS: u32 = 2;
@@ -82,15 +82,12 @@ impl DestinationScan {
 
     /// Which files may be the one offered: the bit of 1 for the one that has its name, that of 2^n for `name (n)`.
     pub(super) fn candidates(&self, file: u32, on_conflict: ConflictPolicy) -> u32 {
-        let named = u32::from(self.same_size.contains(file));
-        let numbered = self.numbered.get(&file).copied().unwrap_or(0);
-        match on_conflict {
-            ConflictPolicy::Skip => named | numbered,
-            // Both are kept, but not what has come before a second time.
-            ConflictPolicy::Rename => u32::from(self.same_time.contains(file)) | numbered,
-            // A copy beside it does not take its place.
-            ConflictPolicy::Replace => named,
-        }
+        let found = SameSize {
+            named: self.same_size.contains(file),
+            of_the_time: self.same_time.contains(file),
+            numbered: self.numbered.get(&file).copied().unwrap_or(0),
+        };
+        found.candidates(on_conflict)
     }
 
     /// Files that cannot be written, in rising order, and why: as far as the destination shows that.
@@ -156,16 +153,8 @@ impl DestinationScan {
                         if metadata.is_dir() {
                             scan.folder_in_the_way.insert(index);
                         }
-                        if metadata.is_file() && metadata.len() == size {
-                            scan.same_size.insert(index);
-                            if has_time(&metadata, entry.modified) {
-                                scan.same_time.insert(index);
-                            }
-                        }
-                        let numbered = numbered(&folder, &place, size);
-                        if numbered != 0 {
-                            scan.numbered.insert(index, numbered);
-                        }
+                        let offered = (size, entry.modified);
+                        scan.note(index, SameSize::look(&folder, &place, &metadata, offered));
                     }
                     if let Some(length) = part_names.longest(&folder, owner, &place) {
                         scan.parts.insert(index);
@@ -176,6 +165,18 @@ impl DestinationScan {
             }
         });
         scan
+    }
+
+    fn note(&mut self, index: u32, found: SameSize) {
+        if found.named {
+            self.same_size.insert(index);
+        }
+        if found.of_the_time {
+            self.same_time.insert(index);
+        }
+        if found.numbered != 0 {
+            self.numbered.insert(index, found.numbered);
+        }
     }
 
     /// Bytes that `acceptance` will need at the destination, as far as that can be told before
@@ -192,6 +193,47 @@ impl DestinationScan {
             }
         });
         needed.saturating_sub(self.kept_stored)
+    }
+}
+
+/// Which of the files under the names that one entry may have are regular ones of its size.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SameSize {
+    /// The one that has its name.
+    named: bool,
+    /// That one, and it has the offered time, too.
+    of_the_time: bool,
+    /// Those under its numbered names, as bits.
+    numbered: u32,
+}
+
+impl SameSize {
+    /// Looks for what has the names of an entry that goes to `place` and is offered with this size and time;
+    /// `taken` is what has the first of them.
+    pub(super) fn look(
+        folder: &Folder,
+        place: &SafeName<'_>,
+        taken: &Metadata,
+        (size, modified): (u64, ModifiedTime),
+    ) -> Self {
+        let named = taken.is_file() && taken.len() == size;
+        Self {
+            named,
+            of_the_time: named && has_time(taken, modified),
+            numbered: numbered(folder, place, size),
+        }
+    }
+
+    /// Which of them may be what is offered ([`DestinationScan::candidates`]).
+    pub(super) fn candidates(self, on_conflict: ConflictPolicy) -> u32 {
+        let named = u32::from(self.named);
+        match on_conflict {
+            ConflictPolicy::Skip => named | self.numbered,
+            // Both are kept, but not what has come before a second time.
+            ConflictPolicy::Rename => u32::from(self.of_the_time) | self.numbered,
+            // A copy beside it does not take its place.
+            ConflictPolicy::Replace => named,
+        }
     }
 }
 

@@ -153,6 +153,37 @@ async fn what_a_link_leads_to_is_found_under_the_name_that_it_got() {
 }
 
 #[tokio::test]
+async fn under_keep_both_what_somebody_else_has_put_there_is_kept_beside_a_second_name() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let tree = linked_tree(from.path());
+    age(&tree.join("a/one"), 1_000_000_000);
+    // The same in it, and of another time: it did not come from here.
+    let again = to.path().join("tree/b/again");
+    write(&again, "one");
+    age(&again, 900_000_000);
+    for _ in 0..2 {
+        let (sent, received) = cross(&[&tree], to.path(), ConflictPolicy::Rename).await;
+        assert_eq!((sent.failure_count, received.failure_count), (0, 0));
+        let there = itself(to.path());
+        let again: Vec<_> = there.keys().filter(|name| name.contains("again")).collect();
+        assert_eq!(again, ["tree/b/again", "tree/b/again (1)"]);
+    }
+}
+
+#[tokio::test]
+async fn a_second_name_is_found_behind_a_number_that_is_free() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let tree = linked_tree(from.path());
+    write(&to.path().join("tree/b/again"), "something else");
+    write(&to.path().join("tree/b/again (1)"), "one more");
+    cross(&[&tree], to.path(), ConflictPolicy::Skip).await;
+    assert_eq!(itself(to.path())["tree/b/again (2)"], "one");
+    fs::remove_file(to.path().join("tree/b/again (1)")).unwrap();
+    cross(&[&tree], to.path(), ConflictPolicy::Skip).await;
+    assert!(!itself(to.path()).contains_key("tree/b/again (1)"));
+}
+
+#[tokio::test]
 async fn where_there_are_no_links_a_file_is_copied_and_a_folder_is_told() {
     let Some(exfat) = Exfat::mount() else {
         return;
