@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fardrop_shared::name::SafeName;
 
 use super::folders::Folder;
+use super::holes::{self, Run};
 use super::platform::{self, Access};
 
 /// Bytes read at once when what was kept is hashed.
@@ -49,7 +50,32 @@ fn hash_up_to(
     end: u64,
     go_on: &dyn Fn() -> bool,
 ) -> io::Result<()> {
+    let may_have_holes = holes::may_have(&file.metadata()?);
     let mut piece = vec![0; HASH_PIECE];
+    while hasher.count() < end {
+        let begin = hasher.count();
+        let run = if may_have_holes {
+            holes::next_run(file, begin, end)?
+        } else {
+            Run::Data(end - begin)
+        };
+        match run {
+            Run::Data(length) => hash_data(file, hasher, begin + length, &mut piece, go_on)?,
+            Run::Hole(length) if holes::hash_zeros(hasher, length, go_on) => {}
+            Run::Hole(_) => return Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Has `hasher` go on up to `end`, with what is read.
+fn hash_data(
+    file: &File,
+    hasher: &mut blake3::Hasher,
+    end: u64,
+    piece: &mut [u8],
+    go_on: &dyn Fn() -> bool,
+) -> io::Result<()> {
     while hasher.count() < end {
         if !go_on() {
             return Err(io::ErrorKind::Interrupted.into());
@@ -115,5 +141,43 @@ impl ExistingFile {
 
     pub(super) fn into_folder(self) -> Folder {
         self.folder
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    /// Bytes that this thread has had of files so far.
+    fn bytes_read() -> u64 {
+        let told = std::fs::read_to_string("/proc/thread-self/io").expect("it is told");
+        let read = told.lines().find_map(|line| line.strip_prefix("rchar: "));
+        read.expect("a line").parse().expect("a number")
+    }
+
+    #[test]
+    fn holes_of_what_was_kept_are_not_read() {
+        const MIB: u64 = 1024 * 1024;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let file = File::create_new(&path).expect("it is made");
+        file.set_len(64 * MIB).expect("it grows");
+        for place in [3 * MIB + 1, 40 * MIB] {
+            file.write_all_at(&[7; 100_000], place).expect("it writes");
+        }
+        let whole = std::fs::read(&path).expect("it reads");
+        let file = File::open(&path).expect("it opens");
+        let before = bytes_read();
+        // One ends in a hole, one in data.
+        let lengths = [64 * MIB, 40 * MIB + 5000, 20 * MIB, 1];
+        let kept = KeptBytes::new(Arc::new(file));
+        let hashes = kept.hashes(&lengths, &|| true).expect("it reads");
+        let read = bytes_read() - before;
+        for (length, hash) in lengths.into_iter().zip(hashes) {
+            assert_eq!(hash, blake3::hash(&whole[..length as usize]), "{length}");
+        }
+        assert!(read < 4 * MIB, "{read}");
     }
 }
