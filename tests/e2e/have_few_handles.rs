@@ -1,10 +1,12 @@
 //! Processes that may have few files open: as many as it takes are opened, one after the other.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::Result;
 use fardrop_tests::peer::{PeerCommand, Rendezvous};
+use fardrop_tests::tree;
 
 use super::{assert_done, assert_identical};
 
@@ -46,6 +48,52 @@ fn three_thousand_files_cross_between_two_that_may_have_64_open() -> Result<()> 
         let counts = (&done["files"], &done["failed_files"]);
         assert_eq!(counts, (&3001.into(), &0.into()), "{done}");
     }
+    assert_identical(&out, &folder.join("out"));
+    Ok(())
+}
+
+/// Runs what follows with room for fewer files than it counts on.
+const WITH_TOO_FEW: [&str; 4] = ["sh", "-c", "ulimit -n 31; exec \"$@\"", "sh"];
+
+#[test]
+fn what_was_kept_is_gone_on_with_where_too_few_files_may_be_open() -> Result<()> {
+    const KEPT: usize = 60_000;
+    let work = tempfile::tempdir()?;
+    let (out, folder) = (work.path().join("out"), work.path().join("in"));
+    let memory = work.path().join("memory of the sender");
+    fs::create_dir(&memory)?;
+    // The names of parts follow from what the sender keeps secret.
+    let secret = blake3::Hash::from([5; 32]);
+    fs::write(memory.join("share-secret"), secret.to_hex().as_bytes())?;
+    let shared = out.as_os_str().as_encoded_bytes();
+    let length = (shared.len() as u64).to_le_bytes();
+    let origin = blake3::keyed_hash(secret.as_bytes(), &[&length, shared].concat());
+    for number in 0..60 {
+        let content = tree::noise(number, 100_000);
+        let path = format!("out/{}/{number}", number / 2);
+        let (file, place) = (work.path().join(&path), folder.join(&path));
+        for path in [&file, &place] {
+            fs::create_dir_all(path.parent().unwrap_or(path))?;
+        }
+        fs::write(&file, &content)?;
+        let part = blake3::keyed_hash(origin.as_bytes(), path.as_bytes()).to_hex();
+        let part = place.with_file_name(format!(".fardrop-{}.part", &part[..32]));
+        fs::write(&part, &content[..KEPT])?;
+        fs::set_permissions(&part, fs::Permissions::from_mode(0o600))?;
+    }
+    let rendezvous = Rendezvous::start()?;
+    let mut sender = PeerCommand::send(&rendezvous, &out)?
+        .arg("--once")
+        .env("FARDROP_MEMORY", &memory.to_string_lossy())
+        .start()?;
+    let code = sender.code()?;
+    let receiver = PeerCommand::receive(&rendezvous, &code, &folder)?
+        .under(&WITH_TOO_FEW)
+        .start()?;
+    let received = receiver.finish()?;
+    let done = assert_done(&received);
+    assert_eq!(done["resumed"], 60 * KEPT, "{done}");
+    assert_done(&sender.finish()?);
     assert_identical(&out, &folder.join("out"));
     Ok(())
 }

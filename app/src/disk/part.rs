@@ -148,10 +148,11 @@ impl PartFile {
         let file = match platform::open_in(folder.dir(), Path::new(name), Access::ReadAndWrite) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Taken::Nothing),
-            Err(error) => {
+            Err(error) if is_foreign(folder.dir(), name, &error) => {
                 tracing::debug!(%error, "what has a part's name cannot be opened");
                 return Ok(remove_foreign(folder.dir(), name));
             }
+            Err(error) => return Err(error),
         };
         if !platform::is_ours(&file, || fresh_metadata(folder.dir()))? {
             return Ok(remove_foreign(folder.dir(), name));
@@ -446,6 +447,15 @@ enum Taken {
     Barred,
     /// Nothing, or nothing any more.
     Nothing,
+}
+
+/// Whether what has this name, and cannot be opened for this reason, is no part of ours. One of ours may be opened
+/// another time: there may be too many open files, or the disk may have failed.
+fn is_foreign(folder: &Dir, name: &str, error: &io::Error) -> bool {
+    let is_file = folder
+        .symlink_metadata(name)
+        .is_ok_and(|found| found.is_file());
+    !is_file || error.kind() == io::ErrorKind::PermissionDenied
 }
 
 /// Takes its name from what is no part of ours. The file itself stays, if it has another name.

@@ -60,7 +60,9 @@ impl Check<'_> {
                 return Err(Over);
             }
             // What cannot be looked at is asked for whole.
-            let found = self.find(&mut folders, index, &place, size);
+            let found = self
+                .job
+                .with_room(|| self.find(&mut folders, index, &place, size));
             match found.unwrap_or_default() {
                 Here::Nothing => {
                     self.job.state.requests().receiving.want(index);

@@ -25,6 +25,7 @@ mod write_loop;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
@@ -221,6 +222,7 @@ async fn take(
         acceptance,
         state,
         owner,
+        waits: AtomicU32::new(0),
     });
     let (to_writer, work) = mpsc::channel(PIECES_WAITING);
     let checking = start_checking(&job, destination, to_writer.clone(), alive);

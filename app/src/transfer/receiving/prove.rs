@@ -58,6 +58,7 @@ pub(super) fn prove(
 fn prove_file(job: &Job, folders: &mut Folders, unproved: &Unproved) -> io::Result<Option<Proof>> {
     let go_on = || !job.state.over();
     let mut candidates = Candidates {
+        job,
         folders,
         unproved,
         next: 0,
@@ -114,6 +115,7 @@ impl Unproved {
 
 /// Files of the offered size that may be what is offered.
 struct Candidates<'a> {
+    job: &'a Job,
     folders: &'a mut Folders,
     unproved: &'a Unproved,
     next: u32,
@@ -133,9 +135,10 @@ impl Candidates<'_> {
             }
             let name = self.unproved.place.file_name().numbered(number);
             let parent = self.unproved.place.parent();
-            let opened = self.folders.open(parent.as_ref());
-            let opened =
-                opened.and_then(|folder| ExistingFile::open(&folder, &name, self.unproved.size));
+            let opened = self.job.with_room(|| {
+                let folder = self.folders.open(parent.as_ref())?;
+                ExistingFile::open(&folder, &name, self.unproved.size)
+            });
             if let Ok(Some(existing)) = opened
                 && let Some(hash) = readable(existing.hash(go_on))?
             {
