@@ -8,6 +8,7 @@ mod backoff;
 pub mod choice;
 pub mod code;
 pub mod congestion;
+pub mod dht;
 pub mod diagnosis;
 pub mod gbn;
 pub mod limits;

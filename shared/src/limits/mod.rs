@@ -6,6 +6,7 @@
 //! documentation of the module, it is said to be local.
 
 mod code;
+mod dht;
 mod diagnosis;
 mod gbn;
 mod link;
@@ -17,6 +18,7 @@ mod rendezvous;
 mod transfer;
 
 pub use code::*;
+pub use dht::*;
 pub use diagnosis::*;
 pub use gbn::*;
 pub use link::*;
