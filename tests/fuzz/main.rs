@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
 
-use fardrop_tests::fuzz::{gbn_connection, gbn_segment};
+use fardrop_tests::fuzz::{dht, gbn_connection, gbn_segment};
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rustix::time::{ClockId, clock_gettime};
@@ -142,4 +142,9 @@ fn segments_are_decoded_whatever_they_are() {
 #[test]
 fn a_connection_stands_whatever_its_peer_says() {
     check("gbn_connection", gbn_connection);
+}
+
+#[test]
+fn the_dht_is_heard_whatever_it_says() {
+    check("dht", dht);
 }

@@ -1,15 +1,26 @@
 //! What is fuzzed: each target takes bytes, and panics where something does not hold.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fardrop_shared::Role;
+use fardrop_shared::dht::krpc::Message;
+use fardrop_shared::dht::{self, Slot};
 use fardrop_shared::gbn::{Codepoint, Config, Connection, Event, Handled, Keys, fuzzing};
-use fardrop_shared::limits::{GBN_MOST_MTU, GBN_RECEIVE_WINDOW, GBN_SEND_BUFFER};
+use fardrop_shared::limits::{DHT_MAX_ASKED, GBN_MOST_MTU, GBN_RECEIVE_WINDOW, GBN_SEND_BUFFER};
 use fardrop_shared::pairing::Cipher;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
 /// Most steps of one script, so that each input is done with soon.
 const MOST_STEPS: usize = 300;
+
+/// The key of BEP 44's examples.
+const BEP_44_KEY: [u8; 32] = [
+    0x77, 0xff, 0x84, 0x90, 0x5a, 0x91, 0x93, 0x63, 0x67, 0xc0, 0x13, 0x60, 0x80, 0x31, 0x04, 0xf9,
+    0x24, 0x32, 0xfc, 0xd9, 0x04, 0xa4, 0x35, 0x11, 0x87, 0x6d, 0xf5, 0xcd, 0xf3, 0xe7, 0xe5, 0x48,
+];
 
 /// Most entries in the records of one end: see `tests/sim/gbn/world.rs`.
 const MOST_ENTRIES: usize = 2 * 60_000 + 8192;
@@ -179,5 +190,57 @@ impl Script {
         let most = GBN_RECEIVE_WINDOW + GBN_SEND_BUFFER + 2 * 65_536;
         assert!(statistics.held_bytes <= most, "{statistics:?}");
         assert!(statistics.entries <= MOST_ENTRIES, "{statistics:?}");
+    }
+}
+
+/// Where an answer to a client of the DHT comes from at most; each is asked but twice.
+const MOST_DHT_DATAGRAMS: usize = 4 * DHT_MAX_ASKED;
+
+/// Bytes as a datagram of the DHT: read, written and read again; and as the answer to everything that a client asks.
+///
+/// # Panics
+/// Where what was read is not what was written, or a client does not come to an end.
+pub fn dht(input: &[u8]) {
+    let Ok(message) = Message::decode(input) else {
+        return;
+    };
+    let again = Message::decode(&message.encode());
+    assert_eq!(again.as_ref(), Ok(&message));
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let config = dht::Config {
+        ipv4: true,
+        ipv6: true,
+    };
+    let mut client = dht::Client::new(config, &mut rng);
+    client.remember(dht::Contact {
+        id: dht::NodeId([3; 20]),
+        address: SocketAddr::from(([60, 1, 0, 1], 6881)),
+    });
+    // Any instant serves as the first.
+    let mut now = Instant::now();
+    let slot = Slot::new(BEP_44_KEY, Vec::new()).expect("a slot without a salt");
+    let searches = client.find_item(now, slot, None).is_ok();
+    assert!(searches, "one search is not too many");
+    let mut datagrams = 0;
+    let mut ended = false;
+    while !ended {
+        while let Some(transmit) = client.poll_transmit() {
+            datagrams += 1;
+            assert!(datagrams <= MOST_DHT_DATAGRAMS, "it asks without end");
+            let question = Message::decode(&transmit.bytes).expect("a client speaks KRPC");
+            let answer = Message {
+                transaction: question.transaction,
+                ..message.clone()
+            };
+            client.handle_datagram(now, transmit.to, &answer.encode());
+        }
+        while let Some(event) = client.poll_event() {
+            ended |= matches!(event, dht::Event::Found(..));
+        }
+        match client.poll_timeout() {
+            Some(due) => now = due,
+            None => assert!(ended, "it waits for nothing"),
+        }
+        client.handle_timeout(now);
     }
 }
