@@ -61,9 +61,10 @@ Examples:
   fardrop doctor --rendezvous rv.example.org:4840
                                         the same, with a server to test against
   fardrop doctor --json --show-addresses
+  fardrop doctor --far                  whether BitTorrent's DHT can be used from here
 
-It takes up to five seconds. Exit codes: 0 found out, 1 nothing gets out, or the named server does
-not answer.";
+It takes up to five seconds, with --far some two minutes at most. Exit codes: 0 found out, 1 nothing
+gets out, or the named server does not answer.";
 
 /// Files straight from one machine to another, end to end encrypted.
 #[derive(Debug, Parser)]
@@ -213,6 +214,9 @@ pub struct DoctorArgs {
     /// Show addresses, and the names of servers and interfaces; without, the report can be shown to anybody
     #[arg(long)]
     pub show_addresses: bool,
+    /// Try BitTorrent's DHT out instead, ten times: strangers' machines then see this one's address
+    #[arg(long)]
+    pub far: bool,
     /// Print one JSON object on stdout, and nothing else there
     #[arg(long)]
     pub json: bool,

@@ -48,6 +48,8 @@ const FILE_LIMIT: u64 = 64 * 1024;
 pub struct Settings {
     /// Rendezvous servers, `host:port`; none means: found on this network.
     pub rendezvous: Vec<String>,
+    /// Hosts by which the DHT is entered, `host:port`; none means: those that are built in.
+    pub dht_bootstrap: Vec<String>,
     /// What this machine is called towards peers; the host name if it is missing.
     pub device: Option<String>,
     /// Secret words in a code, 2 to 8.
@@ -150,6 +152,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             rendezvous: Vec::new(),
+            dht_bootstrap: Vec::new(),
             device: None,
             words: WORDS_MIN,
             once: false,
@@ -231,11 +234,8 @@ impl Settings {
             &common.rendezvous
         };
         EngineConfig {
-            rendezvous: servers
-                .iter()
-                .map(|server| server.trim().to_owned())
-                .filter(|server| !server.is_empty())
-                .collect(),
+            rendezvous: named(servers),
+            dht_bootstrap: named(&self.dht_bootstrap),
             device: common
                 .name
                 .as_deref()
@@ -350,6 +350,12 @@ fn write_private(file: &Path, text: &str) -> io::Result<()> {
     })?
     .sync_all()?;
     Ok(())
+}
+
+/// The hosts of a list that a person has written.
+fn named(hosts: &[String]) -> Vec<String> {
+    let hosts = hosts.iter().map(|host| host.trim().to_owned());
+    hosts.filter(|host| !host.is_empty()).collect()
 }
 
 /// A name for this machine without anything that could trouble a peer's screen; `None` if nothing

@@ -3,6 +3,7 @@
 mod ask_the_doctor;
 mod call_it_wrongly;
 mod cross_marking_routers;
+mod enter_the_dht;
 mod find_each_other_nearby;
 mod give_a_code;
 mod have_few_handles;

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use fardrop_shared::Role;
 use fardrop_shared::diagnosis::Diagnosis;
+use fardrop_shared::{Role, dht};
 
 use super::doctor_json::DiagnosisLine;
+use super::far_json::FarLine;
 use super::json::print_line;
 use super::{Context, Exit, Report, Streams, Style, Weight, follow};
 use crate::args::DoctorArgs;
@@ -36,13 +37,15 @@ pub fn doctor(arguments: &DoctorArgs, context: Context<'_>) -> Result<Exit> {
         },
         streams: context.console.streams,
     };
-    if !context
-        .engine
-        .send(Command::Start(DIAGNOSIS, NewTask::Diagnose))
-    {
+    let (task, examining) = if arguments.far {
+        (NewTask::DiagnoseFar, text::EXAMINING_FAR)
+    } else {
+        (NewTask::Diagnose, text::EXAMINING)
+    };
+    if !context.engine.send(Command::Start(DIAGNOSIS, task)) {
         bail!(text::ENGINE_GONE);
     }
-    report.say(Weight::Note, text::EXAMINING)?;
+    report.say(Weight::Note, examining)?;
     let outcome = follow(
         context.engine,
         context.stop,
@@ -68,16 +71,37 @@ impl DoctorReport {
                 print_line(&mut *self.streams.output, &line)
             }
             Style::Human | Style::Verbose | Style::Quiet => {
-                let screen = self.streams.message_columns.map(usize::from);
-                let columns = screen
-                    .filter(|_| self.streams.output_is_terminal)
-                    .unwrap_or(REPORT_COLUMNS);
-                for line in text::diagnosis(diagnosis, self.disclosure, columns) {
-                    writeln!(self.streams.output, "{line}")?;
-                }
-                self.streams.output.flush()
+                let lines = text::diagnosis(diagnosis, self.disclosure, self.columns());
+                self.print_lines(&lines)
             }
         }
+    }
+
+    fn print_far(&mut self, report: &dht::Report) -> io::Result<()> {
+        match self.style {
+            Style::Json => {
+                let line = FarLine::new(report, self.disclosure);
+                print_line(&mut *self.streams.output, &line)
+            }
+            Style::Human | Style::Verbose | Style::Quiet => {
+                let lines = text::far_report(report, self.disclosure, self.columns());
+                self.print_lines(&lines)
+            }
+        }
+    }
+
+    fn columns(&self) -> usize {
+        let screen = self.streams.message_columns.map(usize::from);
+        screen
+            .filter(|_| self.streams.output_is_terminal)
+            .unwrap_or(REPORT_COLUMNS)
+    }
+
+    fn print_lines(&mut self, lines: &[String]) -> io::Result<()> {
+        for line in lines {
+            writeln!(self.streams.output, "{line}")?;
+        }
+        self.streams.output.flush()
     }
 }
 
@@ -88,6 +112,7 @@ impl Report for DoctorReport {
         };
         match event {
             TaskEvent::Diagnosed(diagnosis) => self.print(diagnosis),
+            TaskEvent::DiagnosedFar(report) => self.print_far(report),
             TaskEvent::Failed { failure, .. } => {
                 let message = text::failure(failure, Role::Receiver);
                 self.say(Weight::Needed, &message)

@@ -68,7 +68,7 @@ struct InterfacePart<'a> {
 
 /// An address: of what kind, and only if the person asked for it, which.
 #[derive(Serialize)]
-struct AddressPart {
+pub(super) struct AddressPart {
     family: &'static str,
     scope: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -215,7 +215,7 @@ fn shown<T>(disclosure: Disclosure, value: T) -> Option<T> {
     }
 }
 
-fn address(ip: IpAddr, disclosure: Disclosure) -> AddressPart {
+pub(super) fn address(ip: IpAddr, disclosure: Disclosure) -> AddressPart {
     let ip = ip.to_canonical();
     AddressPart {
         family: if ip.is_ipv4() { "ipv4" } else { "ipv6" },

@@ -6,6 +6,7 @@
 
 mod doctor;
 mod doctor_json;
+mod far_json;
 mod json;
 mod leftovers;
 mod progress;

@@ -196,7 +196,7 @@ impl Human {
                 None => Ok(()),
             },
             // A diagnosis is shown by the doctor, whose whole output it is.
-            TaskEvent::Diagnosed(_) => Ok(()),
+            TaskEvent::Diagnosed(_) | TaskEvent::DiagnosedFar(_) => Ok(()),
             // What a command line does not ask for.
             TaskEvent::Refused(_) | TaskEvent::RendezvousTested(_) => Ok(()),
         }

@@ -294,6 +294,7 @@ impl Consent<'_, '_> {
             | TaskEvent::NamesServer { .. }
             | TaskEvent::Refused(_)
             | TaskEvent::Diagnosed(_)
+            | TaskEvent::DiagnosedFar(_)
             | TaskEvent::RendezvousTested(_) => {}
         }
     }

@@ -45,6 +45,9 @@ pub enum NewTask {
     /// Find out what this network allows, without a peer. Answered by
     /// [`TaskEvent::Diagnosed`](super::event::TaskEvent::Diagnosed).
     Diagnose,
+    /// Find out whether the DHT can be used from here, which tells strangers this machine's address. Answered by
+    /// [`TaskEvent::DiagnosedFar`](super::event::TaskEvent::DiagnosedFar).
+    DiagnoseFar,
     /// Find out whether a rendezvous answers, and how fast: `host:port`, as the person typed it. Answered by
     /// [`TaskEvent::RendezvousTested`](super::event::TaskEvent::RendezvousTested).
     TestRendezvous(String),

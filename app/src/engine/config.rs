@@ -10,6 +10,8 @@ use fardrop_shared::pairing::Transports;
 pub struct EngineConfig {
     /// Rendezvous servers as `host:port`; none means: serve our own, and look on this network.
     pub rendezvous: Vec<String>,
+    /// Hosts by which the DHT is entered, as `host:port`; none means: those that are built in.
+    pub dht_bootstrap: Vec<String>,
     /// What this machine is called towards peers.
     pub device: String,
     /// A fixed local UDP port for sessions, or any.

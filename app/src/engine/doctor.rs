@@ -2,15 +2,18 @@
 
 use std::io;
 
+use fardrop_shared::dht::Verdict;
 use fardrop_shared::diagnosis::{Diagnosis, RouterAnswer, RouterProtocol, RouterState};
 
 use super::cancel::Cancel;
 use super::context::Context;
+use super::dht_nodes;
 use super::event::{Outcome, TaskEvent, TaskNumber};
 use super::failures::introduction_failure;
 use crate::failure::{Failure, FailureKind, Stage};
 use crate::net::{
-    Attempt, AttemptState, Examination, MappingProtocol, PortMapper, diagnose as examine, ping,
+    Attempt, AttemptState, Examination, FarExamination, MappingProtocol, PortMapper,
+    diagnose as examine, diagnose_far as examine_far, ping,
 };
 
 /// Runs one diagnosis to its end: it succeeds if something gets out, or nobody was named to be asked.
@@ -40,6 +43,37 @@ pub(super) async fn diagnose(context: Context, task: TaskNumber, mut stop: Cance
     match examined {
         Some(examined) => tell(&context, task, examined).await,
         None => Outcome::Interrupted,
+    }
+}
+
+/// Tries the DHT out: it succeeds if two would meet there nearly every time. Nodes that answered are remembered.
+pub(super) async fn diagnose_far(context: Context, task: TaskNumber, mut stop: Cancel) -> Outcome {
+    let config = &context.config;
+    let remembered = dht_nodes::load(config.memory.as_deref());
+    let examination = FarExamination {
+        hosts: &config.dht_bootstrap,
+        ipv6: config.ipv6,
+        remembered: &remembered,
+    };
+    let examined = tokio::select! {
+        examined = examine_far(examination) => examined,
+        () = stop.cancelled() => return Outcome::Interrupted,
+    };
+    match examined {
+        Ok((report, known)) => {
+            dht_nodes::save(config.memory.as_deref(), &known);
+            let outcome = match report.verdict() {
+                Verdict::Works => Outcome::Succeeded,
+                Verdict::Sometimes
+                | Verdict::KeepsNothing
+                | Verdict::Silent
+                | Verdict::NoEntrance => Outcome::Failed,
+            };
+            let event = TaskEvent::DiagnosedFar(Box::new(report));
+            context.reporter.tell_task(task, event).await;
+            outcome
+        }
+        Err(error) => fail(&context, task, error).await,
     }
 }
 
@@ -83,21 +117,19 @@ async fn tell(context: &Context, task: TaskNumber, examined: io::Result<Diagnosi
                 .await;
             outcome
         }
-        Err(error) => {
-            let failure = Failure::new(Stage::Rendezvous, FailureKind::Local).with_detail(error);
-            context
-                .reporter
-                .tell_task(
-                    task,
-                    TaskEvent::Failed {
-                        session: None,
-                        failure,
-                    },
-                )
-                .await;
-            Outcome::Failed
-        }
+        Err(error) => fail(context, task, error).await,
     }
+}
+
+/// Tells that this machine refuses a socket.
+async fn fail(context: &Context, task: TaskNumber, error: io::Error) -> Outcome {
+    let failure = Failure::new(Stage::Rendezvous, FailureKind::Local).with_detail(error);
+    let event = TaskEvent::Failed {
+        session: None,
+        failure,
+    };
+    context.reporter.tell_task(task, event).await;
+    Outcome::Failed
 }
 
 /// One attempt as the diagnosis has it. What is still being asked has not answered.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use fardrop_shared::Transport;
+use fardrop_shared::dht;
 use fardrop_shared::diagnosis::Diagnosis;
 pub use fardrop_shared::offer::{LeftOutCount, LeftOutReason};
 pub use fardrop_shared::path::PathKind;
@@ -61,6 +62,8 @@ pub enum TaskEvent {
     /// What this network allows. It names the person's network; see
     /// [`Diagnosis`] for what may be shown to others.
     Diagnosed(Box<Diagnosis>),
+    /// Whether the DHT can be used from here.
+    DiagnosedFar(Box<dht::Report>),
     /// Whether a rendezvous answers: the round-trip time to it, or what is wrong.
     RendezvousTested(Result<Duration, FailureKind>),
     /// A session (or, with `None`, the whole task) failed.

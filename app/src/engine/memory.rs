@@ -92,15 +92,7 @@ impl Memory {
 
     /// Writes it into `folder`, whole or not at all. Of two apps that write at once, one wins.
     pub(super) fn save(&self, folder: &Path) -> io::Result<()> {
-        fs::create_dir_all(folder)?;
-        let file = self.kind.file;
-        let fresh = folder.join(format!("{file}.{}.new", std::process::id()));
-        match fs::remove_file(&fresh) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        create_private(&fresh)?.write_all(self.text().as_bytes())?;
-        fs::rename(fresh, folder.join(file))
+        write_private(folder, self.kind.file, &self.text())
     }
 
     /// When each line for `secret` was added.
@@ -139,6 +131,18 @@ impl Memory {
         let hash = blake3::keyed_hash(&self.salt, secret).to_hex();
         hash[..2 * self.kind.hash_length].to_owned()
     }
+}
+
+/// Writes a file of that name into `folder`, whole or not at all, that nobody else may read.
+pub(super) fn write_private(folder: &Path, file: &str, text: &str) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let fresh = folder.join(format!("{file}.{}.new", std::process::id()));
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    create_private(&fresh)?.write_all(text.as_bytes())?;
+    fs::rename(fresh, folder.join(file))
 }
 
 /// The time that is remembered, in seconds since 1970.

@@ -6,6 +6,7 @@ mod cancel;
 pub mod command;
 mod config;
 mod context;
+mod dht_nodes;
 mod doctor;
 pub mod event;
 mod failures;

@@ -189,6 +189,9 @@ impl Run {
             NewTask::Diagnose => {
                 self.spawn(task, None, |stop| doctor::diagnose(context, task, stop));
             }
+            NewTask::DiagnoseFar => {
+                self.spawn(task, None, |stop| doctor::diagnose_far(context, task, stop));
+            }
             NewTask::TestRendezvous(server) => self.spawn(task, None, |stop| {
                 doctor::test_rendezvous(context, task, server, stop)
             }),

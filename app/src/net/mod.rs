@@ -11,7 +11,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use doctor::{Examination, diagnose};
+pub use doctor::{Examination, FarExamination, diagnose, diagnose_far};
 pub use introduction::{
     Advertisement, CodeTries, IntroductionError, Join, Joined, Listing, ListingEvent, ping,
 };

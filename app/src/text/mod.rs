@@ -8,6 +8,7 @@
 mod desktop;
 mod diagnosis;
 mod failure;
+mod far;
 mod left_out;
 mod leftovers;
 mod names;
@@ -26,6 +27,7 @@ use crate::engine::event::{
 pub use desktop::*;
 pub use diagnosis::{Disclosure, diagnosis, diagnosis_rows, hint, verdict};
 pub use failure::{failure, file_cause, file_failed};
+pub use far::{EXAMINING_FAR, far_report, far_verdict};
 pub use left_out::*;
 pub use leftovers::*;
 pub use names::{list_goes_on, refused, renamed, renaming};

@@ -145,7 +145,10 @@ fn task_line(role: Role, event: &TaskEvent) -> Option<Line<'_>> {
         }),
         TaskEvent::Failed { session, failure } => Some(failed_line(role, *session, failure)),
         TaskEvent::Ended(outcome) => Some(ended_line(*outcome)),
-        TaskEvent::Refused(_) | TaskEvent::Diagnosed(_) | TaskEvent::RendezvousTested(_) => None,
+        TaskEvent::Refused(_)
+        | TaskEvent::Diagnosed(_)
+        | TaskEvent::DiagnosedFar(_)
+        | TaskEvent::RendezvousTested(_) => None,
     }
 }
 

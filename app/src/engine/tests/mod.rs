@@ -76,6 +76,7 @@ fn engine(server: &str, device: &str) -> EngineHandle {
 
 fn config(device: &str) -> EngineConfig {
     EngineConfig {
+        dht_bootstrap: Vec::new(),
         rendezvous: Vec::new(),
         device: device.to_owned(),
         port: None,

@@ -195,6 +195,8 @@ impl Model {
             TaskEvent::NamesServer { .. } => {}
             TaskEvent::Paired { session, device } => self.handle_paired(task, session, device),
             TaskEvent::Diagnosed(diagnosis) => self.network.diagnosis = Some(diagnosis),
+            // A window does not ask for it.
+            TaskEvent::DiagnosedFar(_) => {}
             TaskEvent::RendezvousTested(result) => {
                 if let Some(test) = self.network.test_mut(task) {
                     test.result = Some(result);

@@ -4,6 +4,7 @@
 //! bounded by [`DEADLINE`]. What the findings mean is decided in `shared::diagnosis`. The numbers in here are
 //! local: how long a person waits.
 
+mod far;
 mod hairpin;
 mod path_probe;
 
@@ -19,6 +20,8 @@ use tokio::task::JoinSet;
 
 use crate::net::introduction::{TcpAnswer, resolve_all, tcp_check};
 use crate::net::socket::{Interfaces, PeerSocket, Reflexive, ask_reflexive, local_address_towards};
+
+pub use far::{FarExamination, diagnose_far};
 
 /// How long all of it may take: a person waits. Names take 2.5 s of it at most.
 const DEADLINE: Duration = Duration::from_millis(4800);

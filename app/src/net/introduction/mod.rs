@@ -5,6 +5,7 @@
 //! waits and how much it asks.
 
 mod clients;
+mod dht;
 mod discovery;
 mod error;
 mod join;
@@ -16,6 +17,7 @@ mod tries;
 
 use fardrop_shared::pairing::{Capabilities, Ciphers, Transports};
 
+pub(in crate::net) use dht::{Dht, Entrances, entrances};
 pub use discovery::Advertisement;
 pub use error::IntroductionError;
 pub use join::{Join, Joined};
