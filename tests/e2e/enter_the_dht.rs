@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use fardrop_shared::dht::{Client, Config, Event, Found, Item, SigningKey, Slot, Stored, TaskId};
+use fardrop_shared::limits::DHT_MAX_DATAGRAM_BYTES;
 use fardrop_tests::peer::PeerCommand;
 use mainline::{Dht, MutableItem, Testnet};
 use rand::{RngCore, SeedableRng};
@@ -88,7 +89,7 @@ impl Ours {
 
     fn event(&mut self) -> Result<Event> {
         let until = Instant::now() + PATIENCE;
-        let mut buffer = [0; 2048];
+        let mut buffer = [0; DHT_MAX_DATAGRAM_BYTES];
         while Instant::now() < until {
             while let Some(transmit) = self.client.poll_transmit() {
                 self.socket.send_to(&transmit.bytes, transmit.to)?;

@@ -51,8 +51,9 @@ pub const DHT_WAIT_MOST: Duration = Duration::from_millis(1500);
 /// Datagrams for one question: the first, and one more where the answer is late, since either may be lost.
 pub const DHT_TRIES: u32 = 2;
 
-/// The longest datagram that is read, in bytes: what an Ethernet carries.
-pub const DHT_MAX_DATAGRAM_BYTES: usize = 1500;
+/// The longest datagram that is read, in bytes: the longest value beside twenty nodes of each family, which is what
+/// some name, has 2500. It arrives in fragments or not at all, so that shorter values are better.
+pub const DHT_MAX_DATAGRAM_BYTES: usize = 4096;
 
 /// How deep values may lie within one another in a datagram: KRPC itself has four levels.
 pub const DHT_MAX_DEPTH: usize = 8;
