@@ -1,7 +1,10 @@
 //! File systems to receive into, each in a namespace of its own.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use fardrop_tests::namespace::{Namespace, skip};
@@ -191,7 +194,7 @@ impl Place {
                 continue;
             }
             if path.is_dir() {
-                fs::remove_dir_all(&path)?;
+                remove_folder(&path)?;
             } else {
                 fs::remove_file(&path)?;
             }
@@ -232,5 +235,22 @@ impl Drop for Place {
     fn drop(&mut self) {
         // A loop device is free once nothing is mounted from it; the namespace ends next.
         let _ = self.run("umount $DIR/in");
+    }
+}
+
+/// Removes a folder and what is in it. A file system in a program hides what is removed while it is open under
+/// another name in the same folder, and hears of the end of who had it open a little later.
+fn remove_folder(path: &Path) -> std::io::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let begun = Instant::now();
+    loop {
+        match fs::remove_dir_all(path) {
+            Err(error)
+                if error.kind() == ErrorKind::DirectoryNotEmpty && begun.elapsed() < PATIENCE =>
+            {
+                thread::yield_now();
+            }
+            outcome => return outcome,
+        }
     }
 }
