@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::{workplace, wrong};
 
 /// Fields that the README says may be absent: with their event.
-const OPTIONAL: [(&str, &str); 13] = [
+const OPTIONAL: [(&str, &str); 14] = [
+    ("progress", "proving"),
     ("offer", "free"),
     ("failed", "session"),
     ("failed", "reason"),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use fardrop_tests::namespace::Namespace;
-use fardrop_tests::peer::{PeerCommand, last};
+use fardrop_tests::peer::{Peer, PeerCommand, last};
 use fardrop_tests::tools;
 use fardrop_tests::tree;
 use serde_json::Value;
@@ -82,24 +82,32 @@ impl Place {
         name: &str,
         wrappers: &[&[&str]],
     ) -> Result<Vec<(Option<i32>, Vec<Value>)>> {
-        let mut sender = PeerCommand::new("send")?
+        let mut sender = self.sender(name)?;
+        let code = sender.code()?;
+        let receivers = wrappers
+            .iter()
+            .map(|wrapper| self.receiver(&code, wrapper)?.start());
+        let receivers = receivers.collect::<Result<Vec<_>>>()?;
+        receivers.into_iter().map(|peer| peer.finish()).collect()
+    }
+
+    /// A sender of what has this name in `out`.
+    fn sender(&self, name: &str) -> Result<Peer> {
+        PeerCommand::new("send")?
             .arg(self.work.path().join("out").join(name))
             // A sender that remembers is known again when it is started anew.
             .env("FARDROP_MEMORY", &self.memory().to_string_lossy())
             .within(&self.namespace)
-            .start()?;
-        let code = sender.code()?;
-        let receivers = wrappers.iter().map(|wrapper| {
-            PeerCommand::new("receive")?
-                .into_folder(&self.folder())
-                .arg("--yes")
-                .arg(&code)
-                .under(wrapper)
-                .within(&self.namespace)
-                .start()
-        });
-        let receivers = receivers.collect::<Result<Vec<_>>>()?;
-        receivers.into_iter().map(|peer| peer.finish()).collect()
+            .start()
+    }
+
+    /// A receiver of what is sent under this code, run by `wrapper`.
+    fn receiver(&self, code: &str, wrapper: &[&str]) -> Result<PeerCommand> {
+        let receiver = PeerCommand::new("receive")?
+            .into_folder(&self.folder())
+            .arg("--yes")
+            .arg(code);
+        Ok(receiver.under(wrapper).within(&self.namespace))
     }
 
     /// What the sender remembers.
@@ -348,5 +356,47 @@ fn times_and_modes_that_a_file_system_refuses_are_a_warning_and_no_failure() -> 
         assert_eq!(fs::read(place.seen("tree/sub/b.txt"))?, b"two");
         place.run("umount $DIR/in")?;
     }
+    Ok(())
+}
+
+#[test]
+fn proof_of_what_is_here_is_shown_from_the_beginning_and_until_it_is_done() -> Result<()> {
+    let test = "proof_of_what_is_here_is_shown";
+    let Some(place) = Place::new(test, 20_000_000, &["bindfs"])? else {
+        return Ok(());
+    };
+    place.run("bindfs --write-rate=5M $DIR/image $DIR/in")?;
+    let mut sender = place.sender("f.bin")?;
+    let code = sender.code()?;
+    let mut receiver = place.receiver(&code, &[])?.start()?;
+    let midway = |progress: &Value| progress["bytes"].as_u64() > Some(4_000_000);
+    receiver.event_where("progress", midway)?;
+    receiver.kill()?;
+    receiver.finish()?;
+    sender.terminate()?;
+    sender.finish()?;
+    // A disk from which the proof takes seconds, and what is new takes longer.
+    place.run("umount $DIR/in\nbindfs --read-rate=4M --write-rate=5M $DIR/image $DIR/in")?;
+    let second = &place.transfer(&[&[]])?[0];
+    let done = assert_done(second);
+    let kept = done["resumed"].as_u64().context("a figure")?;
+    assert!(kept > 3_000_000, "{done}");
+    let progress = second.1.iter().filter(|event| event["event"] == "progress");
+    let progress: Vec<_> = progress.collect();
+    let proving: Vec<_> = progress
+        .iter()
+        .filter_map(|event| event.get("proving"))
+        .collect();
+    let first = proving.first().context("the proof was not shown")?;
+    let shown = progress[0].get("proving");
+    assert_eq!(shown, Some(*first), "not from the beginning");
+    let read = |proving: &Value| proving["done"].as_u64().unwrap_or(u64::MAX);
+    assert!(read(first) < kept / 2, "{first}, not within a second");
+    assert!(proving.iter().all(|proving| proving["total"] == kept));
+    assert!(proving.iter().is_sorted_by_key(|proving| read(proving)));
+    assert!(proving.len() > 3, "{proving:?}");
+    let last = progress.last().context("progress")?;
+    assert_eq!(last.get("proving"), None, "it is done");
+    place.run("umount $DIR/in")?;
     Ok(())
 }

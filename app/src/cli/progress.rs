@@ -361,6 +361,10 @@ fn progress_line(role: Role, view: &View, progress: &Progress) -> String {
         line.push_str(": ");
     }
     line.push_str(&text::progress(progress));
+    if let Some(proving) = progress.proving {
+        line.push_str(", ");
+        line.push_str(&text::proving(role, proving));
+    }
     if let Some((kind, link)) = view.path {
         line.push_str(", ");
         line.push_str(text::rung(kind));

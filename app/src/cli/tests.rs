@@ -13,7 +13,7 @@ use crate::engine::command::{
     Command, ConflictPolicy, Decision, NewTask, SessionCommand, ShareLifetime, TaskCommand,
 };
 use crate::engine::event::{
-    Attribute, Event, LeftOut, LeftOutCount, OfferSummary, PathKind, Receipt, RungState,
+    Attribute, Event, LeftOut, LeftOutCount, OfferSummary, PathKind, Proving, Receipt, RungState,
     SessionEvent, ShareEvent, ShownCode, TaskEvent, Transport, Who,
 };
 use crate::engine::handle::Script;
@@ -483,6 +483,7 @@ fn json_progress_comes_at_most_ten_times_a_second() {
     let start = Instant::now();
     for ms in 0..=1000 {
         let progress = Progress {
+            proving: None,
             bytes: ms,
             total: 1000,
             files: 0,
@@ -502,6 +503,56 @@ fn json_progress_comes_at_most_ten_times_a_second() {
         Some(
             r#"{"event":"progress","session":1,"bytes":0,"total":1000,"rate":0.0,"files":0,"files_total":1}"#
         )
+    );
+}
+
+#[test]
+fn the_proof_of_what_is_here_has_figures_of_its_own_while_it_goes_on() {
+    let (json_paper, human_paper) = (Paper::default(), Paper::default());
+    let nowhere = || Box::new(Paper::default());
+    let mut json = Json::new(Role::Receiver, Box::new(json_paper.clone()), nowhere());
+    let streams = Streams {
+        output: nowhere(),
+        output_is_terminal: false,
+        messages: Box::new(human_paper.clone()),
+        messages_are_terminal: false,
+        message_columns: None,
+    };
+    let mut human = Human::new(Role::Receiver, Verbosity::Full, streams);
+    human.handle_event(&paired()).expect("it prints");
+    let start = Instant::now();
+    for (second, done) in [(0, Some(1_000)), (10, Some(2_000)), (20, None)] {
+        let progress = Progress {
+            bytes: 0,
+            total: 1000,
+            files: 0,
+            files_total: 1,
+            rate: 0.0,
+            proving: done.map(|done| Proving { done, total: 3_000 }),
+        };
+        let now = start + Duration::from_secs(second);
+        let progress = BTreeMap::from([(SESSION, progress)]);
+        json.handle_progress(now, &progress).expect("it prints");
+        human.handle_progress(now, &progress).expect("it prints");
+    }
+    let lines = json_paper.text();
+    let lines: Vec<_> = lines.lines().collect();
+    let start = r#"{"event":"progress","session":1,"bytes":0,"total":1000,"rate":0.0,"files":0,"files_total":1"#;
+    let expected = [
+        format!(r#"{start},"proving":{{"done":1000,"total":3000}}}}"#),
+        format!(r#"{start},"proving":{{"done":2000,"total":3000}}}}"#),
+        format!("{start}}}"),
+    ];
+    assert_eq!(lines, expected);
+    let text = human_paper.text();
+    let proving = |line: &str| line.ends_with("checking what is here: 1.0 kB of 3.0 kB");
+    assert!(text.lines().any(proving), "{text}");
+    assert!(
+        !text
+            .lines()
+            .last()
+            .is_some_and(|line| line.contains("checking")),
+        "{text}"
     );
 }
 

@@ -23,14 +23,15 @@ impl KeptBytes {
         Self(file)
     }
 
-    /// The BLAKE3 of the first bytes, for each of `lengths`, which are given longest first. Reads them once.
+    /// The BLAKE3 of the first bytes, for each of `lengths`, which are given longest first. Reads them once, and
+    /// tells `go_on` how many bytes more it has read.
     ///
     /// # Errors
     /// What the system says; [`io::ErrorKind::Interrupted`] soon after `go_on` says no.
     pub fn hashes(
         &self,
         lengths: &[u64],
-        go_on: &dyn Fn() -> bool,
+        go_on: &dyn Fn(u64) -> bool,
     ) -> io::Result<Vec<blake3::Hash>> {
         let mut hasher = blake3::Hasher::new();
         let mut hashes = Vec::with_capacity(lengths.len());
@@ -43,12 +44,12 @@ impl KeptBytes {
     }
 }
 
-/// Has `hasher`, which has as many bytes of `file` as it counts, go on up to `end`.
+/// Has `hasher`, which has as many bytes of `file` as it counts, go on up to `end`; `go_on` is told of each piece.
 fn hash_up_to(
     file: &File,
     hasher: &mut blake3::Hasher,
     end: u64,
-    go_on: &dyn Fn() -> bool,
+    go_on: &dyn Fn(u64) -> bool,
 ) -> io::Result<()> {
     let may_have_holes = holes::may_have(&file.metadata()?);
     let mut piece = vec![0; HASH_PIECE];
@@ -61,7 +62,8 @@ fn hash_up_to(
         };
         match run {
             Run::Data(length) => hash_data(file, hasher, begin + length, &mut piece, go_on)?,
-            Run::Hole(length) if holes::hash_zeros(hasher, length, go_on) => {}
+            Run::Hole(length)
+                if holes::hash_zeros(hasher, length, &|| go_on(0)) && go_on(length) => {}
             Run::Hole(_) => return Err(io::ErrorKind::Interrupted.into()),
         }
     }
@@ -74,16 +76,16 @@ fn hash_data(
     hasher: &mut blake3::Hasher,
     end: u64,
     piece: &mut [u8],
-    go_on: &dyn Fn() -> bool,
+    go_on: &dyn Fn(u64) -> bool,
 ) -> io::Result<()> {
     while hasher.count() < end {
-        if !go_on() {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
         let left = end - hasher.count();
         let part = &mut piece[..left.min(HASH_PIECE as u64) as usize];
         platform::read_exact_at(file, part, hasher.count())?;
         hasher.update(part);
+        if !go_on(part.len() as u64) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
     }
     Ok(())
 }
@@ -118,11 +120,11 @@ impl ExistingFile {
         self.length
     }
 
-    /// The BLAKE3 of as many bytes as it was opened with.
+    /// The BLAKE3 of as many bytes as it was opened with; `go_on` is told how many more it has read.
     ///
     /// # Errors
     /// [`io::ErrorKind::Interrupted`] soon after `go_on` says no, else what the system says.
-    pub fn hash(&self, go_on: &dyn Fn() -> bool) -> io::Result<blake3::Hash> {
+    pub fn hash(&self, go_on: &dyn Fn(u64) -> bool) -> io::Result<blake3::Hash> {
         let mut hasher = blake3::Hasher::new();
         hash_up_to(&self.file, &mut hasher, self.length, go_on)?;
         Ok(hasher.finalize())
@@ -173,7 +175,7 @@ mod tests {
         // One ends in a hole, one in data.
         let lengths = [64 * MIB, 40 * MIB + 5000, 20 * MIB, 1];
         let kept = KeptBytes::new(Arc::new(file));
-        let hashes = kept.hashes(&lengths, &|| true).expect("it reads");
+        let hashes = kept.hashes(&lengths, &|_| true).expect("it reads");
         let read = bytes_read() - before;
         for (length, hash) in lengths.into_iter().zip(hashes) {
             assert_eq!(hash, blake3::hash(&whole[..length as usize]), "{length}");

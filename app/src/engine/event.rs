@@ -15,7 +15,7 @@ use zeroize::ZeroizeOnDrop;
 
 use crate::failure::{Failure, FailureKind};
 use crate::transfer::OnLeftOut;
-pub use crate::transfer::{Conflict, Listed, Renaming};
+pub use crate::transfer::{Conflict, Listed, Proving, Renaming};
 
 /// A share or a receive that the person started. Chosen by whoever starts it; unique in one engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -449,4 +449,6 @@ pub struct Progress {
     pub files_total: u64,
     /// Mean over the last `RATE_SPAN`, in bytes per second.
     pub rate: f64,
+    /// How much of what the receiver had before this machine has read to prove it, while it does.
+    pub proving: Option<Proving>,
 }

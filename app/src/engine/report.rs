@@ -198,6 +198,7 @@ mod tests {
                 files: 0,
                 files_total: 1,
                 rate: 0.0,
+                proving: None,
             };
             reporter.progress(SessionNumber(session), progress);
         }

@@ -17,10 +17,12 @@ mod units;
 mod window;
 mod wrap;
 
+use fardrop_shared::Role;
 use fardrop_shared::name::display_safe;
 
 use crate::engine::event::{
-    LeftOutCount, OfferSummary, Outcome, PathKind, Progress, Receipt, ShownCode, Transport, Who,
+    LeftOutCount, OfferSummary, Outcome, PathKind, Progress, Proving, Receipt, ShownCode,
+    Transport, Who,
 };
 
 #[cfg(feature = "gui")]
@@ -306,6 +308,16 @@ pub fn progress(progress: &Progress) -> String {
     line.push_str(", ");
     line.push_str(&file_of(progress));
     line
+}
+
+/// How far the proof of what the receiver had before is, in the middle of a line.
+#[must_use]
+pub fn proving(role: Role, proving: Proving) -> String {
+    let what = match role {
+        Role::Sender => "checking what is there",
+        Role::Receiver => "checking what is here",
+    };
+    format!("{what}: {} of {}", size(proving.done), size(proving.total))
 }
 
 /// Which file a transfer is at: `file 3 of 12`.

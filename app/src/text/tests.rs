@@ -254,6 +254,7 @@ fn code_is_boxed_and_the_line_to_type_is_whole() {
 #[test]
 fn progress_says_how_much_how_fast_how_long_and_which_file() {
     let mut progress_now = Progress {
+        proving: None,
         bytes: 1_000_000,
         total: 11_000_000,
         files: 2,

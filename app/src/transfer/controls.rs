@@ -3,6 +3,8 @@
 use fardrop_shared::transfer::{Standing, Wish};
 use tokio::sync::watch;
 
+use super::proving::Proving;
+
 /// How a running transfer is watched and steered.
 #[derive(Debug)]
 pub struct Controls {
@@ -14,8 +16,8 @@ pub struct Controls {
     pub pause: watch::Receiver<bool>,
 }
 
-/// How many bytes and files the receiver has, of those that it takes. Both sides count the same: the sender
-/// has it from the receiver's acknowledgements.
+/// How many bytes and files the receiver has, of those that it takes. Both sides count the same, but for what each
+/// reads for the proof: the sender has it from the receiver's acknowledgements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
     /// Bytes at the receiver, those that were there before among them.
@@ -28,6 +30,8 @@ pub struct Tally {
     pub files: u32,
     /// Files that are taken.
     pub total_files: u32,
+    /// How far the proof of what was there before is at this end, while it goes on.
+    pub proving: Option<Proving>,
 }
 
 impl Tally {
@@ -53,6 +57,12 @@ impl Controls {
             told.is_some()
         });
         told
+    }
+
+    /// Shows how far it is, if that is another thing than before.
+    pub(super) fn show(&self, now: Tally) {
+        self.progress
+            .send_if_modified(|known| std::mem::replace(known, now) != now);
     }
 
     /// Takes in what the other side wishes.

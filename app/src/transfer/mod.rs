@@ -12,6 +12,7 @@ mod controls;
 mod error;
 mod hear;
 mod outcome;
+mod proving;
 mod receiving;
 mod sending;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use fardrop_shared::transfer::Standing;
 pub use controls::{Controls, Tally};
 pub use error::{DestinationError, TransferError};
 pub use outcome::{FileFailure, Listed, Refusals, Renaming, Summary};
+pub use proving::Proving;
 pub(crate) use receiving::folders_of;
 pub use receiving::{
     Answer, Conflict, ConflictMap, ConflictPolicy, Decide, Decision, OnLeftOut, ReceiveOptions,

@@ -78,6 +78,8 @@ pub(super) enum Line<'a> {
         rate: f64,
         files: u64,
         files_total: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        proving: Option<ProvingLine>,
     },
     FileFailed {
         session: u64,
@@ -141,6 +143,13 @@ pub(super) enum Line<'a> {
     Ended {
         outcome: &'a str,
     },
+}
+
+/// What of a progress is about the proof of what is there already.
+#[derive(Serialize)]
+pub(super) struct ProvingLine {
+    pub(super) done: u64,
+    pub(super) total: u64,
 }
 
 /// Whether a field that says how much is missing has nothing to say.

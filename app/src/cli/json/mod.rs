@@ -11,11 +11,11 @@ use fardrop_shared::Role;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
-use self::line::Line;
+use self::line::{Line, ProvingLine};
 use super::{Report, Weight};
 use crate::engine::event::{
-    Event, OfferSummary, Outcome, PathKind, Progress, Receipt, SessionEvent, SessionNumber,
-    ShareEvent, TaskEvent, Transport,
+    Event, OfferSummary, Outcome, PathKind, Progress, Proving, Receipt, SessionEvent,
+    SessionNumber, ShareEvent, TaskEvent, Transport,
 };
 use crate::failure::{Failure, FailureKind};
 use crate::text;
@@ -91,7 +91,8 @@ impl Report for Json {
         for (session, progress) in progress {
             let due = self.reported.get(session).is_none_or(|(when, last)| {
                 now.saturating_duration_since(*when) >= PROGRESS_INTERVAL
-                    && (last.bytes, last.files) != (progress.bytes, progress.files)
+                    && (last.bytes, last.files, last.proving)
+                        != (progress.bytes, progress.files, progress.proving)
             });
             if due {
                 self.reported.insert(*session, (now, progress.clone()));
@@ -102,6 +103,9 @@ impl Report for Json {
                     rate: rounded(progress.rate, 10.0),
                     files: progress.files,
                     files_total: progress.files_total,
+                    proving: progress
+                        .proving
+                        .map(|Proving { done, total }| ProvingLine { done, total }),
                 })?;
             }
         }

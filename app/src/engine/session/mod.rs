@@ -301,6 +301,7 @@ fn progress(newest: transfer::Tally, rate: &mut Rate) -> Progress {
         files: newest.files.into(),
         files_total: newest.total_files.into(),
         rate: rate.sample(Instant::now(), newest.crossed()),
+        proving: newest.proving,
     }
 }
 

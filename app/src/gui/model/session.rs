@@ -287,6 +287,10 @@ impl Session {
         let moved = before.is_none_or(|known| {
             known.total != newest.total || newest.bytes > known.bytes || newest.files > known.files
         });
+        // The proof is no byte that arrived, but a sign of life all the same.
+        if newest.proving.is_some() {
+            self.moved_at = now;
+        }
         if moved {
             self.moved_at = now;
             let mut shown = newest.clone();
@@ -299,6 +303,7 @@ impl Session {
             self.progress = Some(shown);
         } else if let Some(known) = &mut self.progress {
             known.rate = newest.rate;
+            known.proving = newest.proving;
         }
         match self.phase {
             Phase::Moving | Phase::Stalled | Phase::Verifying | Phase::Asking => {
@@ -324,7 +329,7 @@ impl Session {
 
     /// Time passed: what nothing is heard of is stalled.
     pub(crate) fn handle_time(&mut self, now: Duration) {
-        if self.phase == Phase::Moving && now >= self.moved_at + STALLED_AFTER {
+        if self.phase == Phase::Moving && !self.proving() && now >= self.moved_at + STALLED_AFTER {
             self.phase = Phase::Stalled;
             self.forget_time_left();
         }
@@ -374,7 +379,13 @@ impl Session {
 
     /// When the session would be called stalled, if nothing comes.
     pub(crate) fn changes_at(&self) -> Option<Duration> {
-        (self.phase == Phase::Moving).then(|| self.moved_at + STALLED_AFTER)
+        (self.phase == Phase::Moving && !self.proving()).then(|| self.moved_at + STALLED_AFTER)
+    }
+
+    /// Whether what was there before is being read to prove it: bytes may stand still meanwhile.
+    fn proving(&self) -> bool {
+        let progress = self.progress.as_ref();
+        progress.is_some_and(|progress| progress.proving.is_some())
     }
 
     /// How much of the bytes is there, 0 to 1.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use egui::accesskit::Role;
 use egui::{DroppedFile, Event as Input, Key};
@@ -567,6 +568,19 @@ fn what_seems_not_to_fit_is_taken_where_the_person_wants_to_try() {
 }
 
 #[test]
+fn the_proof_of_what_was_here_is_shown_while_it_goes_on_and_is_no_standstill() {
+    let mut desk = Desk::usual();
+    states::proving(&mut desk, 3_100_000_000);
+    assert!(desk.says("Checking what is here already: 3.1 GB of 3.2 GB"));
+    desk.pass(Duration::from_secs(20));
+    assert!(!desk.says("Stalled"));
+    desk.progress(1, states::progress(7_300_000, 8));
+    assert!(!desk.says("Checking"));
+    desk.pass(Duration::from_secs(20));
+    assert!(desk.says("Stalled"));
+}
+
+#[test]
 fn a_long_list_is_shown_whole_where_the_person_wants_it() {
     let mut desk = Desk::usual();
     states::renamed(&mut desk, 50_000);
@@ -748,7 +762,7 @@ fn a_server_is_added_and_tested() {
     };
     desk.tell(Event::Task(
         task,
-        TaskEvent::RendezvousTested(Ok(std::time::Duration::from_millis(23))),
+        TaskEvent::RendezvousTested(Ok(Duration::from_millis(23))),
     ));
     desk.run();
     assert!(desk.says("rv.example.org:4840 answers, 23 ms"));

@@ -14,7 +14,7 @@ use super::{Desk, picker};
 use crate::disk::leftovers::{Leftover, LeftoverKind};
 use crate::engine::event::{
     Attribute, Conflict, Event, ItemNumber, LeftOut, LeftOutCount, LeftOutReason, Listed, OfferRow,
-    OfferSummary, Outcome, PathKind, PeerLeftOut, Progress, Receipt, Renaming, RungState,
+    OfferSummary, Outcome, PathKind, PeerLeftOut, Progress, Proving, Receipt, Renaming, RungState,
     SessionEvent, SessionNumber, ShareEvent, ShareItem, ShownCode, TaskEvent, TaskNumber,
     Transport, Who,
 };
@@ -117,6 +117,11 @@ fn while_bytes_move() -> Vec<State> {
         State {
             name: "moving",
             make: moving,
+            moving: true,
+        },
+        State {
+            name: "proving",
+            make: |desk| proving(desk, 3_100_000_000),
             moving: true,
         },
         still("stalled", |desk| {
@@ -560,6 +565,7 @@ pub(super) fn progress(bytes: u64, files: u64) -> Progress {
         files,
         files_total: 12,
         rate: 1_500_000.0,
+        proving: None,
     }
 }
 
@@ -582,6 +588,19 @@ pub(super) fn moving(desk: &mut Desk) {
         };
         desk.progress(1, progress);
     }
+}
+
+/// Files arrive, and of what was here before so much has been read to prove it.
+pub(super) fn proving(desk: &mut Desk, done: u64) {
+    moving(desk);
+    let progress = Progress {
+        proving: Some(Proving {
+            done,
+            total: 3_200_000_000,
+        }),
+        ..progress(7_300_000, 8)
+    };
+    desk.progress(1, progress);
 }
 
 fn paused(by: Who) -> Event {

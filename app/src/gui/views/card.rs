@@ -166,11 +166,7 @@ fn course_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, session: &Ses
     let (icon, color, words) = state(palette, session);
     sign_ui(ui, icon, color, &words);
     if let Phase::Failed(failure) = &session.phase {
-        let role = match session.direction {
-            Direction::Sending => Role::Sender,
-            Direction::Receiving => Role::Receiver,
-        };
-        failure_ui(ui, scene, failure, role);
+        failure_ui(ui, scene, failure, role(session));
     }
     if matches!(
         session.phase,
@@ -196,6 +192,13 @@ fn course_ui(ui: &mut Ui, scene: &mut Scene<'_>, task: TaskNumber, session: &Ses
         renamed_ui(ui, &session.renamed);
     }
     buttons_ui(ui, scene, task, session, title);
+}
+
+const fn role(session: &Session) -> Role {
+    match session.direction {
+        Direction::Sending => Role::Sender,
+        Direction::Receiving => Role::Receiver,
+    }
 }
 
 /// What a transfer is called.
@@ -350,6 +353,9 @@ fn progress_ui(ui: &mut Ui, session: &Session, title: &str) {
         parts.extend(session.time_left.map(text::progress_left));
     }
     weak_ui(ui, &parts.join("  ·  "));
+    if let Some(proving) = progress.proving {
+        weak_ui(ui, &text::progress_proving(role(session), proving));
+    }
     if moving {
         let rates = session.rates.rates();
         if rates.len() > 1 {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use fardrop_shared::Role;
+
 use super::device;
-use crate::engine::event::{PathKind, Progress, Receipt, Transport, Who};
+use crate::engine::event::{PathKind, Progress, Proving, Receipt, Transport, Who};
 use crate::failure::Failure;
 use crate::text::{count, duration, grouped, rate, round_trip, size};
 
@@ -200,6 +202,16 @@ pub fn progress_files(progress: &Progress) -> String {
 #[must_use]
 pub fn progress_rate(progress: &Progress) -> String {
     rate(progress.rate)
+}
+
+/// How far the proof of what was there before is.
+#[must_use]
+pub fn progress_proving(role: Role, proving: Proving) -> String {
+    let what = match role {
+        Role::Sender => "Checking what is there already",
+        Role::Receiver => "Checking what is here already",
+    };
+    format!("{what}: {} of {}", size(proving.done), size(proving.total))
 }
 
 /// How long still.

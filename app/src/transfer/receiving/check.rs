@@ -31,6 +31,8 @@ pub(super) fn check(job: &Job, folders: Folders, unproved: SyncSender<Unproved>)
         unproved,
         held_until: Cell::new(None),
     };
+    let to_prove = job.scan.to_prove_of(&job.manifest, &job.acceptance);
+    job.state.proving().plan(to_prove);
     // Over means that the task that would hear has already ended with a reason.
     let _: Result<(), Over> = check.run(folders);
 }
@@ -65,6 +67,8 @@ impl Check<'_> {
                 .with_room(|| self.find(&mut folders, index, &place, size));
             match found.unwrap_or_default() {
                 Here::Nothing => {
+                    let proving = self.job.state.proving();
+                    proving.give_up(self.job.to_prove(index, size));
                     self.job.state.requests().receiving.want(index);
                     self.say(ReceiverMessage::Want {
                         first: index,

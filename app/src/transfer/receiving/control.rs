@@ -67,9 +67,9 @@ impl Talk<'_> {
                     while let Ok(message) = messages.try_recv() {
                         sender.send(&message.encode()).await?;
                     }
+                    controls.show(job.state.progress(total));
                     if now != said {
                         said = now;
-                        controls.progress.send_replace(job.state.progress(total));
                         sender.send(&ReceiverMessage::Progress(now).encode()).await?;
                     }
                 }

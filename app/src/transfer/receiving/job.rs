@@ -55,4 +55,10 @@ impl Job {
             }
         }
     }
+
+    /// How much is read to prove what is here of the entry with this index ([`DestinationScan::to_prove`]).
+    pub(super) fn to_prove(&self, index: u32, size: u64) -> u64 {
+        let on_conflict = self.acceptance.on_conflict;
+        self.scan.to_prove(index, size, on_conflict)
+    }
 }

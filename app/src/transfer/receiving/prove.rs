@@ -37,7 +37,11 @@ pub(super) fn prove(
 ) {
     while let Ok(unproved) = unproved.recv() {
         let file = unproved.file;
-        match prove_file(job, &mut folders, &unproved) {
+        let proved = prove_file(job, &mut folders, &unproved);
+        job.state
+            .proving()
+            .settle(job.to_prove(file, unproved.size));
+        match proved {
             Ok(Some(proof)) => {
                 if proofs.blocking_send(Work::Proof(Box::new(proof))).is_err() {
                     return;
@@ -56,7 +60,10 @@ pub(super) fn prove(
 
 /// What is right of a file; `None` where the sender does not say what it should be.
 fn prove_file(job: &Job, folders: &mut Folders, unproved: &Unproved) -> io::Result<Option<Proof>> {
-    let go_on = || !job.state.over();
+    let go_on = |read| {
+        job.state.proving().note_read(read);
+        !job.state.over()
+    };
     let mut candidates = Candidates {
         job,
         folders,
@@ -125,7 +132,7 @@ impl Candidates<'_> {
     /// The next of them, its name and its hash.
     fn next(
         &mut self,
-        go_on: &dyn Fn() -> bool,
+        go_on: &dyn Fn(u64) -> bool,
     ) -> io::Result<Option<(ExistingFile, SafeName<'static>, blake3::Hash)>> {
         while self.next < u32::BITS {
             let number = self.next;

@@ -33,6 +33,8 @@ pub(super) struct DestinationScan {
     numbered: HashMap<u32, u32>,
     /// Files with a part file of an earlier transfer.
     pub(super) parts: IndexSet,
+    /// How many bytes these parts have.
+    part_lengths: HashMap<u32, u64>,
     /// Folders that are there: their times are not ours to set.
     pub(super) folders: IndexSet,
     /// Files that cannot be written where they would go, and why.
@@ -72,6 +74,7 @@ impl DestinationScan {
             same_time: IndexSet::new(entries),
             numbered: HashMap::new(),
             parts: IndexSet::new(entries),
+            part_lengths: HashMap::new(),
             folders: IndexSet::new(entries),
             refused: Vec::new(),
             folder_in_the_way: IndexSet::new(entries),
@@ -158,6 +161,7 @@ impl DestinationScan {
                     }
                     if let Some(length) = part_names.longest(&folder, owner, &place) {
                         scan.parts.insert(index);
+                        scan.part_lengths.insert(index, length);
                         scan.kept_bytes += length.min(size);
                         scan.kept_stored += length.min(size - holes);
                     }
@@ -177,6 +181,32 @@ impl DestinationScan {
         if found.numbered != 0 {
             self.numbered.insert(index, found.numbered);
         }
+    }
+
+    /// Bytes that are read to prove what is here of a file, if the first that may be it is.
+    pub(super) fn to_prove(&self, file: u32, size: u64, on_conflict: ConflictPolicy) -> u64 {
+        let whole = self.candidates(file, on_conflict) != 0;
+        let whole = if whole { size } else { 0 };
+        let part = self.part_lengths.get(&file);
+        whole.saturating_add(part.map_or(0, |length| size.min(*length)))
+    }
+
+    /// Bytes that are read to prove what is here of all that is taken.
+    pub(super) fn to_prove_of(&self, manifest: &PlacedManifest, acceptance: &Acceptance) -> u64 {
+        let mut bytes: u64 = 0;
+        if self.taken.count() == 0 && self.part_lengths.is_empty() {
+            return bytes;
+        }
+        manifest.for_each(|index, entry| {
+            if let EntryKind::File { size, .. } = entry.kind
+                && entry.place.is_some()
+                && acceptance.contains(index)
+            {
+                let to_prove = self.to_prove(index, size, acceptance.on_conflict);
+                bytes = bytes.saturating_add(to_prove);
+            }
+        });
+        bytes
     }
 
     /// Bytes that `acceptance` will need at the destination, as far as that can be told before

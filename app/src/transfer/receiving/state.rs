@@ -17,6 +17,7 @@ use crate::disk::{PartFile, Refused, file_handles};
 use crate::transfer::bounds::PLACES_KEPT;
 use crate::transfer::controls::Tally;
 use crate::transfer::outcome::{FileFailure, Refusals, Summary};
+use crate::transfer::proving::ProofCount;
 
 /// Local: how often a thread that waits looks whether there still is a sender, and whether what it waits for is there.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
@@ -97,6 +98,7 @@ pub(super) struct ReceiveState {
     /// With the index of the entry, and how many there are.
     failures: Mutex<(Vec<(u32, FileFailure)>, u32)>,
     refusals: Mutex<Refusals>,
+    proving: ProofCount,
     /// Names at the top of what is here, under which it is here.
     places: Mutex<Vec<SafeName<'static>>>,
     /// Bytes that are here, those of earlier transfers among them.
@@ -124,6 +126,7 @@ impl ReceiveState {
             messages,
             failures: Mutex::default(),
             refusals: Mutex::default(),
+            proving: ProofCount::default(),
             places: Mutex::default(),
             bytes: AtomicU64::new(0),
             sent: AtomicU64::new(0),
@@ -201,6 +204,11 @@ impl ReceiveState {
     /// Says `message`; waits for room. `false` when the transfer is over.
     pub(super) fn say(&self, message: ReceiverMessage) -> bool {
         self.messages.blocking_send(message).is_ok()
+    }
+
+    /// Counts what is read to prove what is here.
+    pub(super) const fn proving(&self) -> &ProofCount {
+        &self.proving
     }
 
     pub(super) fn note_sent(&self, bytes: usize) {
@@ -301,6 +309,7 @@ impl ReceiveState {
                 .load(Ordering::Relaxed)
                 .saturating_add(self.holes.load(Ordering::Relaxed)),
             files,
+            proving: self.proving.newest(),
             ..total
         }
     }

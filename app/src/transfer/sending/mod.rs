@@ -11,13 +11,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use fardrop_shared::limits::ACKNOWLEDGE_INTERVAL;
 use fardrop_shared::name::lossy;
 use fardrop_shared::offer::EntryKind;
 use fardrop_shared::transfer::{HeardNames, Wish};
 use fardrop_shared::wire::peer::{Message, ReceiverMessage, SenderMessage, TRANSFER_VERSION};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{MissedTickBehavior, interval};
 
-use self::prove_loop::prove_loop;
+use self::prove_loop::{longest, prove_loop};
 use self::read_loop::read_loop;
 use self::state::SendState;
 use super::controls::{Controls, Tally};
@@ -216,11 +218,11 @@ async fn listen(
                 total_bytes,
                 files: acknowledged.files,
                 total_files,
+                proving: state.proving().newest(),
             };
             (now, sending.done())
         };
-        let replace = |progress: &mut Tally| std::mem::replace(progress, now) != now;
-        controls.progress.send_if_modified(replace);
+        controls.show(now);
         if done {
             return Ok(());
         }
@@ -247,6 +249,8 @@ async fn steer(
         mut messages,
         mut over,
     } = steering;
+    let mut ticks = interval(ACKNOWLEDGE_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         obey(control, state, controls, &mut pause).await?;
         tokio::select! {
@@ -255,6 +259,13 @@ async fn steer(
             Some(message) = messages.recv() => control.send(&message.encode()).await?,
             // Once nobody can wish it any more, it stays as it is.
             Ok(()) = pause.changed() => {}
+            _ = ticks.tick() => {
+                let now = *controls.progress.borrow();
+                controls.show(Tally {
+                    proving: state.proving().newest(),
+                    ..now
+                });
+            }
         }
     }
 }
@@ -299,7 +310,17 @@ fn take_in(
         controls.hear(wish);
         rest_if_paused(state, controls);
     }
-    state.sending().handle_message(message, size_of)?;
+    let to_prove = if let ReceiverMessage::WantFrom { lengths, .. } = &message {
+        longest(lengths)
+    } else {
+        0
+    };
+    {
+        let mut sending = state.sending();
+        sending.handle_message(message, size_of)?;
+        // Nobody looks for it before it is counted.
+        state.proving().plan(to_prove);
+    }
     state.wake();
     Ok(())
 }

@@ -14,26 +14,43 @@ use crate::transfer::bounds::BUFFER_LENGTH;
 pub(super) fn prove_loop(offer: &OfferSource, state: &Arc<SendState>) {
     let mut sources = Sources::new(offer);
     while !state.stopped() {
-        let unproved = state.sending().poll_unproved();
-        match unproved {
-            Unproved::File { index, lengths } => match hashes(&mut sources, index, &lengths, state)
-            {
-                Ok(hashes) => {
-                    let told = state.sending().handle_told(index);
-                    let file = index;
-                    if told && !state.say(SenderMessage::Prefix { file, hashes }) {
-                        return;
-                    }
-                }
-                Err(reason) => {
-                    state.sending().handle_unreadable(index, reason);
-                    state.wake();
-                }
-            },
-            Unproved::Wait => state.wait_to_prove(),
+        let unproved = {
+            let mut sending = state.sending();
+            let unproved = sending.poll_unproved();
+            if !matches!(unproved, Unproved::File { .. }) {
+                state.proving().settle_all();
+            }
+            unproved
+        };
+        let (index, lengths) = match unproved {
+            Unproved::File { index, lengths } => (index, lengths),
+            Unproved::Wait => {
+                state.wait_to_prove();
+                continue;
+            }
             Unproved::End => return,
+        };
+        let hashed = hashes(&mut sources, index, &lengths, state);
+        state.proving().settle(longest(&lengths));
+        match hashed {
+            Ok(hashes) => {
+                let told = state.sending().handle_told(index);
+                let file = index;
+                if told && !state.say(SenderMessage::Prefix { file, hashes }) {
+                    return;
+                }
+            }
+            Err(reason) => {
+                state.sending().handle_unreadable(index, reason);
+                state.wake();
+            }
         }
     }
+}
+
+/// How much of a file is hashed of which the receiver names these lengths.
+pub(super) fn longest(lengths: &[u64]) -> u64 {
+    lengths.first().copied().unwrap_or(0)
 }
 
 /// The BLAKE3 of a file up to each of `lengths`, which are longest first.
@@ -58,6 +75,7 @@ fn hashes(
             let part = &mut piece[..left.min(BUFFER_LENGTH as u64) as usize];
             reader.read(part)?;
             hasher.update(part);
+            state.proving().note_read(part.len() as u64);
         }
         hashes.push(hasher.finalize().into());
     }

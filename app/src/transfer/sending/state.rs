@@ -8,6 +8,8 @@ use fardrop_shared::transfer::Sending;
 use fardrop_shared::wire::peer::SenderMessage;
 use tokio::sync::mpsc;
 
+use crate::transfer::proving::ProofCount;
+
 /// The state of a sender, between the task that hears the receiver and the threads that read.
 #[derive(Debug)]
 pub(super) struct SendState {
@@ -16,6 +18,7 @@ pub(super) struct SendState {
     messages: mpsc::Sender<SenderMessage>,
     stopped: AtomicBool,
     paused: AtomicBool,
+    proving: ProofCount,
 }
 
 impl SendState {
@@ -26,6 +29,7 @@ impl SendState {
             messages,
             stopped: AtomicBool::new(false),
             paused: AtomicBool::new(false),
+            proving: ProofCount::default(),
         }
     }
 
@@ -33,6 +37,11 @@ impl SendState {
     pub(super) fn sending(&self) -> MutexGuard<'_, Sending> {
         // A panic elsewhere leaves nothing half-written in there.
         self.sending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts what is hashed of that which the receiver has already.
+    pub(super) const fn proving(&self) -> &ProofCount {
+        &self.proving
     }
 
     pub(super) fn wake(&self) {
