@@ -54,6 +54,7 @@ impl Exchange {
         let task = putter.put(world.now, new, None, &place.keepers).unwrap();
         let stored = world.stored(&mut putter, PUTTER, task);
         let put_took = world.now - began;
+        world.lose(population.churn);
         let mut getter = Client::new(config, &mut rng);
         world.enter(&mut getter, GETTER);
         let began = world.now;
@@ -152,6 +153,7 @@ fn rough(rng: &mut ChaCha8Rng) -> Population {
             rng.gen_range(0.02..0.2)
         },
         liars,
+        churn: [0.0, 0.0, 0.1, 0.3][rng.gen_range(0..4)],
     }
 }
 
@@ -166,7 +168,7 @@ fn what_is_put_is_got_wherever_it_can_be() {
         exchange.assert_bounds(seed);
         let newest = exchange.found.item.as_ref().map(Item::seq);
         // The oracle asks everybody, and is asked itself only where there is a doubt.
-        if newest == Some(i64::from(NEW)) || exchange.world.can_keep(&exchange.key) {
+        if newest == Some(i64::from(NEW)) || exchange.world.can_find(&exchange.key, NEW) {
             could += 1;
             exchange.assert_exchanged(seed);
         }

@@ -34,6 +34,8 @@ pub(super) struct Population {
     /// The part that lies, in these ways.
     pub(super) lying: f64,
     pub(super) liars: Vec<Character>,
+    /// The part that goes away between the put and the get, with all that it keeps.
+    pub(super) churn: f64,
 }
 
 impl Population {
@@ -46,6 +48,7 @@ impl Population {
             silent: 0.0,
             lying: 0.0,
             liars: Vec::new(),
+            churn: 0.0,
         }
     }
 
@@ -71,6 +74,7 @@ pub(super) struct World {
     entrances: Vec<SocketAddr>,
     old: UncheckedItem,
     conditions_lossy: bool,
+    churned: bool,
     /// Datagrams to each address in the search that runs, and the most there ever were in one.
     asked: BTreeMap<SocketAddr, usize>,
     most_asked: usize,
@@ -111,6 +115,7 @@ impl World {
             entrances,
             old: Put::new(old, Vec::new(), None).item,
             conditions_lossy: conditions.loss > 0.0,
+            churned: false,
             asked: BTreeMap::new(),
             most_asked: 0,
             rng,
@@ -246,20 +251,33 @@ impl World {
         Some(self.nodes[*self.places.get(&address)?].character)
     }
 
-    /// Whether a client that asks everybody whom it hears of can put an item where another finds it: among the
-    /// nearest nodes that answer there is one that keeps it, or several where datagrams get lost.
-    pub(super) fn can_keep(&mut self, key: &SigningKey) -> bool {
+    /// Some go away, but for those whose addresses are handed around.
+    pub(super) fn lose(&mut self, part: f64) {
+        self.churned = part > 0.0;
+        for node in &mut self.nodes {
+            let entrance = self.entrances.contains(&node.contact.address);
+            if self.rng.gen_bool(part) && !entrance {
+                node.character = Character::Silent;
+            }
+        }
+    }
+
+    /// Whether a client that asks everybody whom it hears of finds an item that another has put: among the nearest
+    /// nodes that answer there is one that keeps what it is given, or several where datagrams get lost. Where nodes
+    /// have gone away meanwhile, they have to be some that were given it.
+    pub(super) fn can_find(&mut self, key: &SigningKey, seq: u32) -> bool {
         let slot = Slot::new(key.public(), Vec::new()).unwrap();
         let target = slot.target();
         let needed = if self.conditions_lossy { 3 } else { 1 };
         Family::ALL.iter().any(|family| {
             let mut reached = self.reachable(*family, &target);
             reached.sort_by_key(|at| self.nodes[*at].contact.id.distance(&target));
-            let nearest = reached.iter().take(NEAREST);
-            nearest
-                .filter(|at| self.nodes[**at].character.keeps())
-                .count()
-                >= needed
+            let nearest = reached.iter().take(NEAREST).map(|at| &self.nodes[*at]);
+            let has_it = |node: &&Node| {
+                let kept = node.item.as_ref().map(|item| item.seq);
+                node.character.keeps() && (!self.churned || kept == Some(i64::from(seq)))
+            };
+            nearest.filter(has_it).count() >= needed
         })
     }
 

@@ -94,7 +94,9 @@ async fn try_once(
     if tried.stored > 0 {
         // It knows nodes, and none of those that keep the item more than by chance.
         let mut getter = Dht::bind(ipv6, known)?;
-        getter.enter(entrances).await?;
+        if known.is_empty() {
+            getter.enter(entrances).await?;
+        }
         let began = Instant::now();
         let found = getter.find_first(slot).await?;
         tried.got = found.map(|_| began.elapsed());

@@ -69,7 +69,8 @@ pub(in crate::net) fn on_this_machine() -> impl Iterator<Item = SocketAddr> {
         .map(|port| (Ipv4Addr::LOCALHOST, port).into())
 }
 
-fn has_port(name: &str) -> bool {
+/// Whether a host is named with its port.
+pub(super) fn has_port(name: &str) -> bool {
     if name.parse::<Ipv6Addr>().is_ok() {
         return false;
     }

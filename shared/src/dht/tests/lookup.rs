@@ -95,6 +95,11 @@ fn no_address_is_asked_twice_whoever_names_it() {
     lookup.on_named(&[node(2), again], FAR);
     assert_eq!(ask_all(&mut lookup), []);
     assert!(lookup.is_over());
+    // Nor one that is asked as an entrance, whose id is not known yet.
+    lookup.enter_by([node(5).address].into_iter());
+    assert_eq!(ask_all(&mut lookup), [node(5).address]);
+    lookup.on_named(&[node(5)], FAR);
+    assert_eq!(ask_all(&mut lookup), []);
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! Addresses by which a client enters the DHT that knows nobody there.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 
 use fardrop_shared::limits::DHT_MAX_ENTRANCES;
 
-use crate::net::introduction::servers::resolve_all;
+use crate::net::introduction::servers::{has_port, resolve_all};
+
+/// The port of a host that is named without.
+const DEFAULT_PORT: u16 = 6881;
 
 /// Hosts that are there for it, where the settings name none: of six operators, in no order. Each alone is enough.
 const HOSTS: [&str; 6] = [
@@ -29,11 +32,13 @@ pub(in crate::net) struct Entrances {
 
 /// Looks up the hosts of the settings, or those that are built in.
 pub(in crate::net) async fn entrances(hosts: &[String], ipv6: bool) -> Entrances {
-    let names = if hosts.is_empty() {
-        HOSTS.map(str::to_owned).to_vec()
+    let built_in = HOSTS.map(str::to_owned);
+    let hosts = if hosts.is_empty() {
+        &built_in[..]
     } else {
-        hosts.to_vec()
+        hosts
     };
+    let names = hosts.iter().map(|host| with_port(host)).collect();
     let resolved = resolve_all(names, ipv6).await;
     let unresolved = resolved.iter().filter(|(_, found)| found.is_empty());
     let unresolved = unresolved.count();
@@ -45,5 +50,31 @@ pub(in crate::net) async fn entrances(hosts: &[String], ipv6: bool) -> Entrances
         names,
         unresolved,
         addresses,
+    }
+}
+
+fn with_port(host: &str) -> String {
+    if has_port(host) {
+        host.to_owned()
+    } else if host.parse::<Ipv6Addr>().is_ok() {
+        format!("[{host}]:{DEFAULT_PORT}")
+    } else {
+        format!("{host}:{DEFAULT_PORT}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_host_without_a_port_has_the_usual_one() {
+        let hosts = ["127.0.0.1", "127.0.0.1:7", "::1", "[::1]:9"].map(str::to_owned);
+        let found = entrances(&hosts, true).await;
+        let expected = ["127.0.0.1:6881", "127.0.0.1:7", "[::1]:6881", "[::1]:9"];
+        let expected = expected.map(|address| address.parse().expect("an address"));
+        assert_eq!((found.names, found.unresolved), (4, 0));
+        assert_eq!(found.addresses, expected);
+        assert_eq!(entrances(&hosts, false).await.addresses, expected[..2]);
     }
 }
