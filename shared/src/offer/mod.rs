@@ -30,6 +30,7 @@
 
 mod access;
 mod checked;
+mod concern;
 mod kinds;
 mod left_out;
 mod names;
@@ -44,6 +45,7 @@ pub use access::OthersAccess;
 pub use checked::{
     CheckedManifest, OfferReader, PageError, PlacedCursor, PlacedEntry, PlacedManifest,
 };
+pub use concern::{Classifier, Concern, Concerns, Hidden, Survey};
 use kinds::Kinds;
 pub use left_out::{LeftOutCount, LeftOutName, LeftOutNames, LeftOutReason};
 pub use names::NameChecker;
@@ -79,6 +81,20 @@ pub enum EntryKind {
         /// Index of the entry of that file: one before it.
         first: u32,
     },
+}
+
+impl EntryKind {
+    /// Whether it is a file that its owner may execute.
+    #[must_use]
+    pub const fn is_executable(self) -> bool {
+        matches!(
+            self,
+            Self::File {
+                executable: true,
+                ..
+            }
+        )
+    }
 }
 
 /// One file, folder or link of an offer.
