@@ -38,7 +38,7 @@ Examples:
 const RECEIVE_EXAMPLES: &str = "\
 Examples:
   fardrop receive                       asks for the code, shows the offer, asks before saving
-  fardrop receive 417-acid-lemon -o ~/Downloads
+  fardrop receive 417-acid-lemon -o .   into the current folder
   fardrop receive 417 aci lem           capitals, spaces and the rest of each word are optional
   echo 417-acid-lemon | fardrop receive --yes --on-conflict replace
   FARDROP_CODE=417-acid-lemon fardrop receive --yes --json";
@@ -134,13 +134,19 @@ pub struct ReceiveArgs {
     /// The code; better typed at the prompt where others use this machine
     #[arg(value_name = "CODE")]
     pub code: Vec<String>,
-    /// Save into this folder [default: the current one, or as in the settings]
+    /// Save into this folder [default: as in the settings, or the folder for downloads]
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Accept the offer without a question
     #[arg(short, long)]
     pub yes: bool,
-    /// Count it as done even if the sender leaves something out
+    /// Also take what is hidden at the top or would start by itself, which --yes leaves out
+    #[arg(long)]
+    pub allow_hidden: bool,
+    /// Let programs be run here; with --yes alone they arrive without the right to
+    #[arg(long)]
+    pub allow_programs: bool,
+    /// Count it as done even if the sender leaves something out, or it is left out here
     #[arg(long)]
     pub allow_missing: bool,
     /// Where a name is taken [default: as in the settings, or ask, or skip with --yes]
@@ -192,6 +198,12 @@ pub struct ResumeArgs {
     /// Accept the offer without a question
     #[arg(short, long)]
     pub yes: bool,
+    /// Also take what is hidden at the top or would start by itself, which --yes leaves out
+    #[arg(long)]
+    pub allow_hidden: bool,
+    /// Let programs be run here; with --yes alone they arrive without the right to
+    #[arg(long)]
+    pub allow_programs: bool,
 }
 
 /// `fardrop leftovers remove`.

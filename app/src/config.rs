@@ -56,8 +56,7 @@ pub struct Settings {
     pub words: u8,
     /// Whether a share ends with its first receiver.
     pub once: bool,
-    /// Where received files go. If it is missing, a command line uses the current folder, and the window
-    /// the platform's folder for downloads.
+    /// Where received files go; the platform's folder for downloads if it is missing.
     pub download: Option<PathBuf>,
     /// What to do where a received file's name is taken; the person is asked if it is missing.
     pub on_conflict: Option<ConflictPolicy>,
@@ -385,6 +384,31 @@ pub fn host_name() -> String {
     name.as_deref()
         .and_then(|name| device_name(name.split('.').next().unwrap_or(name)))
         .unwrap_or_else(|| "a computer".to_owned())
+}
+
+/// Where received files go if nobody says otherwise: the folder for downloads, or where there is none a folder of the
+/// offer's own, never the home folder itself. `number` is that of the offer's code.
+#[must_use]
+pub fn received_folder(number: &str) -> PathBuf {
+    let folders = directories::UserDirs::new();
+    let home = folders.as_ref().map(directories::UserDirs::home_dir);
+    let downloads = folders
+        .as_ref()
+        .and_then(directories::UserDirs::download_dir);
+    download_folder(home, downloads).unwrap_or_else(|| {
+        home.unwrap_or_else(|| Path::new("."))
+            .join(format!("Fardrop {number}"))
+    })
+}
+
+/// The folder for downloads: the platform's, if it is not the home folder itself, or one of the usual name.
+#[must_use]
+pub fn download_folder(home: Option<&Path>, platform: Option<&Path>) -> Option<PathBuf> {
+    let usual = home.map(|home| home.join("Downloads"));
+    let platform = platform.filter(|platform| Some(*platform) != home);
+    platform
+        .map(Path::to_owned)
+        .or_else(|| usual.filter(|usual| usual.is_dir()))
 }
 
 #[cfg(test)]

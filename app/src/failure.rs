@@ -124,6 +124,8 @@ pub enum FailureKind {
     NoLinks,
     /// Another receive into the same folder has taken over what this one had.
     TakenOver,
+    /// The receiver said no to what is hidden, or would start by itself.
+    NotAllowed,
     /// There is nothing to send in what was named.
     NothingToSend,
     /// Too many files for one offer.
@@ -170,6 +172,7 @@ impl FailureKind {
             | Self::TargetMissing
             | Self::NoLinks => Self::WriteFailed,
             Self::Quota => Self::NoSpace,
+            Self::NotAllowed => Self::Declined,
             Self::RendezvousUnreachable
             | Self::RendezvousBusy
             | Self::ServerRefused
@@ -261,6 +264,7 @@ impl FailureKind {
             Self::TargetMissing => ("target-missing", Fails),
             Self::NoLinks => ("no-links", Fails),
             Self::TakenOver => ("taken-over", Fails),
+            Self::NotAllowed => ("not-allowed", Fails),
             Self::NothingToSend => ("nothing-to-send", Fails),
             Self::OfferTooLarge => ("offer-too-large", Fails),
             Self::Cancelled => ("cancelled", MaySucceed),

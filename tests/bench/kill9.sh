@@ -18,7 +18,7 @@ kept_names=${KEPT_NAMES:-fardrop}
 start_both() {
     start_sender - sender "$work/tree" --rendezvous "$rendezvous_at" --once
     # In a subshell of its own that becomes the program, so that the id is the program's.
-    (FARDROP_CODE=$code exec "$fardrop" receive -o "$work/out" --yes --json --on-conflict skip \
+    (FARDROP_CODE=$code exec "$fardrop" receive -o "$work/out" --yes --allow-programs --json --on-conflict skip \
         --rendezvous "$rendezvous_at" >"$work/receiver.json" 2>"$work/receiver.err") &
     receiver_process=$!
 }

@@ -224,7 +224,7 @@ receive() {
     shift 2
     # The code travels by environment: an argument would be seen by every user of the machine.
     (FARDROP_CODE=$code inside "$namespace" /usr/bin/time -q -f '%e %U %S %M' -o "$work/$name.cost" \
-        "$fardrop" receive "$@" --yes --json >"$work/$name.json" 2>"$work/$name.err")
+        "$fardrop" receive "$@" --yes --allow-programs --json >"$work/$name.json" 2>"$work/$name.err")
 }
 
 # cost NAME wall|cpu|peak_mib: of a measured run.

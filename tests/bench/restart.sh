@@ -21,7 +21,7 @@ kill_rendezvous() {
 start_receiver() {
     rm -rf "$work/out" "$work/receiver.json"
     mkdir "$work/out"
-    (FARDROP_CODE=$code exec "$fardrop" receive -o "$work/out" --yes --json \
+    (FARDROP_CODE=$code exec "$fardrop" receive -o "$work/out" --yes --allow-programs --json \
         --rendezvous "$rendezvous_at" >"$work/receiver.json" 2>"$work/receiver.err") &
     receiver_process=$!
 }

@@ -34,7 +34,7 @@ fn other_machine_of_the_network_is_found_by_multicast() -> Result<()> {
     let code = sender.code()?;
     let received = PeerCommand::with_mdns("receive")?
         .into_folder(&work.path().join("in"))
-        .args(["--yes", &code])
+        .args(["--yes", "--allow-programs", &code])
         .within(&other)
         .start()?
         .finish()?;
@@ -54,7 +54,11 @@ fn whole_code_finds_another_machine_without_multicast() -> Result<()> {
     let uri = sender.event("code")?["uri"].clone();
     let received = PeerCommand::new("receive")?
         .into_folder(&work.path().join("in"))
-        .args(["--yes", uri.as_str().unwrap_or_default()])
+        .args([
+            "--yes",
+            "--allow-programs",
+            uri.as_str().unwrap_or_default(),
+        ])
         .within(&other)
         .start()?
         .finish()?;

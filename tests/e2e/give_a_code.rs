@@ -18,12 +18,12 @@ fn code_comes_from_stdin_or_the_environment() -> Result<()> {
     let heard = share.code.replace('-', " ").to_uppercase();
     let piped = share
         .receive_with_nothing(&piped_into)?
-        .arg("--yes")
+        .args(["--yes", "--allow-programs"])
         .start_with_input(&format!("{heard}\n"))?;
     assert_done(&piped.finish()?);
     let variable = share
         .receive_with_nothing(&variable_into)?
-        .arg("--yes")
+        .args(["--yes", "--allow-programs"])
         .env("FARDROP_CODE", &share.code)
         .start()?;
     assert_done(&variable.finish()?);
@@ -63,7 +63,7 @@ fn unknown_code_without_a_rendezvous_says_where_it_looked() -> Result<()> {
     let work = workplace()?;
     let receiver = PeerCommand::new("receive")?
         .into_folder(work.path())
-        .arg("--yes")
+        .args(["--yes", "--allow-programs"])
         .arg("999-acid-lemon")
         .start()?;
     assert_failed(&receiver.finish()?, "nobody-nearby");

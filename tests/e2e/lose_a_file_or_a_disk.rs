@@ -138,7 +138,7 @@ fn receive_into_little(test: &str, there: &[u8]) -> Result<()> {
     let code = sender.code()?;
     let received = PeerCommand::new("receive")?
         .into_folder(&folder)
-        .arg("--yes")
+        .args(["--yes", "--allow-programs"])
         .arg(&code)
         .within(&namespace)
         .start()?

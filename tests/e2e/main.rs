@@ -1,6 +1,7 @@
 //! Tier 2: the built binaries on loopback.
 
 mod ask_the_doctor;
+mod bring_more_than_it_shows;
 mod call_it_wrongly;
 mod cross_marking_routers;
 mod enter_the_dht;

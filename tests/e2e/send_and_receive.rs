@@ -35,7 +35,7 @@ fn no_rendezvous_is_needed_on_one_machine() -> Result<()> {
     let code = sender.code()?;
     let receiver = PeerCommand::new("receive")?
         .into_folder(&work.path().join("in"))
-        .arg("--yes")
+        .args(["--yes", "--allow-programs"])
         .arg(&code)
         .start()?;
     assert_done(&receiver.finish()?);
@@ -111,7 +111,7 @@ fn a_maildir_and_names_that_only_linux_has_cross_whole() -> Result<()> {
     let code = sender.code()?;
     let receiver = PeerCommand::new("receive")?
         .into_folder(&work.path().join("in"))
-        .arg("--yes")
+        .args(["--yes", "--allow-programs"])
         .arg(&code)
         .start()?;
     for account in [receiver.finish()?, sender.finish()?] {
@@ -152,7 +152,7 @@ fn hole_of_ten_gibibytes_is_neither_sent_nor_stored_nor_refused_for_space() -> R
     let code = sender.code()?;
     let receiver = PeerCommand::new("receive")?
         .into_folder(&folder)
-        .arg("--yes")
+        .args(["--yes", "--allow-programs"])
         .arg(&code)
         .within(&namespace);
     let (exit, events) = receiver.start()?.finish()?;
@@ -196,7 +196,7 @@ fn links_cross_as_links_and_both_ends_are_told_how_many() -> Result<()> {
     let code = sender.code()?;
     let receiver = PeerCommand::new("receive")?
         .into_folder(&folder)
-        .arg("--yes")
+        .args(["--yes", "--allow-programs"])
         .arg(&code)
         .start()?;
     let received = receiver.finish()?;

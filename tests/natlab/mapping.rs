@@ -140,7 +140,10 @@ fn share_with_a_server_of_its_own_is_found_through_a_mapped_port() -> Result<()>
     let link = code["uri"].as_str().context("a link")?;
     let arrived = folder.path().join("arrived");
     let receive = PeerCommand::new("receive")?.into_folder(&arrived);
-    let receive = receive.arg(link).arg("--yes").within(lab.host(1));
+    let receive = receive
+        .arg(link)
+        .args(["--yes", "--allow-programs"])
+        .within(lab.host(1));
     let received = receive.start()?.account()?;
     assert_eq!(received.exit, Some(0), "{:?}", received.events);
     let path = received.last("path").context("a path")?;

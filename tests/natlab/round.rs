@@ -181,7 +181,9 @@ impl Pair<'_> {
         let mut sender = self.send(path)?.within(self.sender).start()?;
         sender.be_patient(PATIENCE);
         let code = sender.code()?;
-        let command = self.receive(&code, folder)?.arg("--yes");
+        let command = self
+            .receive(&code, folder)?
+            .args(["--yes", "--allow-programs"]);
         let mut receiver = command.within(self.receiver).start()?;
         receiver.be_patient(PATIENCE);
         Ok(Running { sender, receiver })

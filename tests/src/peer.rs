@@ -207,13 +207,14 @@ impl PeerCommand {
         Ok(Self::new("send")?.server(rendezvous).arg(path))
     }
 
-    /// `fardrop receive --yes` of `code` into `folder` over `rendezvous`.
+    /// `fardrop receive --yes --allow-programs` of `code` into `folder` over `rendezvous`.
     ///
     /// # Errors
     /// Where the binary is not built.
     pub fn receive(rendezvous: &Rendezvous, code: &str, folder: &Path) -> Result<Self> {
         let command = Self::new("receive")?.server(rendezvous).into_folder(folder);
-        Ok(command.arg("--yes").arg(code))
+        let command = command.args(["--yes", "--allow-programs"]);
+        Ok(command.arg(code))
     }
 
     /// Names the rendezvous.

@@ -49,10 +49,14 @@ fn spoken(name: &str) -> Option<String> {
 
 /// Types a code into the field that has the caret from the start, and takes what is offered.
 pub(crate) fn receive(receiver: &Instance<'_>, code: &str) -> Result<()> {
+    type_code(receiver, code)?;
+    receiver.press("Accept")
+}
+
+fn type_code(receiver: &Instance<'_>, code: &str) -> Result<()> {
     receiver.find(Role::ENTRY, "Code")?;
     receiver.type_text(code)?;
-    receiver.tap(Key::Enter)?;
-    receiver.press("Accept")
+    receiver.tap(Key::Enter)
 }
 
 /// Ada sends a large file to Bob, of which some is there and most is not. Both, and the code.
@@ -105,7 +109,9 @@ fn check(
     let named = made(&folder)?;
     let named: Vec<&Path> = named.iter().map(AsRef::as_ref).collect();
     offer(&ada, &named)?;
-    receive(&bob, &code(&ada)?)?;
+    type_code(&bob, &code(&ada)?)?;
+    bob.press_part(Role::CHECK_BOX, "Let programs be run here")?;
+    bob.press("Accept")?;
     bob.read("verified on this disk")?;
     ada.read("verified on Bob's disk")?;
     let sent = tree::snapshot(&folder)?;

@@ -94,6 +94,8 @@ fn again(arguments: &ResumeArgs, unfinished: &Unfinished, output: Output) -> Rec
         code: arguments.code.clone(),
         output: Some(unfinished.folder.clone()),
         yes: arguments.yes,
+        allow_hidden: arguments.allow_hidden,
+        allow_programs: arguments.allow_programs,
         allow_missing: options.allow_missing,
         on_conflict: Some(options.on_conflict.into()),
         bad_names: if options.rename_bad_names {
@@ -654,6 +656,8 @@ mod tests {
     fn a_receive_is_gone_on_with_as_it_was_begun() {
         let machine = Machine::new();
         let resume = |number| ResumeArgs {
+            allow_hidden: false,
+            allow_programs: false,
             number,
             code: vec!["417-acid-lemon".to_owned()],
             yes: true,

@@ -4,6 +4,7 @@
 //! engine to stop when the person wants to. Everything else happens in the engine. The bounds here are
 //! local: they concern one terminal, and no peer sees them.
 
+mod consent;
 mod doctor;
 mod doctor_json;
 mod far_json;

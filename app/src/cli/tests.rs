@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Parser;
+use fardrop_shared::offer::{Classifier, EntryKind};
 
 use super::*;
 use crate::args::{Action, Cli};
@@ -13,8 +14,9 @@ use crate::engine::command::{
     Command, ConflictPolicy, Decision, NewTask, SessionCommand, ShareLifetime, TaskCommand,
 };
 use crate::engine::event::{
-    Attribute, Event, LeftOut, LeftOutCount, OfferSummary, PathKind, Proving, Receipt, RungState,
-    SessionEvent, ShareEvent, ShownCode, TaskEvent, Transport, Who,
+    Attribute, Concern, Concerns, Event, LeftOut, LeftOutCount, OfferRow, OfferSummary, PathKind,
+    Proving, Receipt, RungState, SessionEvent, ShareEvent, ShownCode, Survey, TaskEvent, Transport,
+    Who,
 };
 use crate::engine::handle::Script;
 use crate::failure::{Failure, FailureKind, Stage};
@@ -248,6 +250,7 @@ fn offer(conflicts: u64) -> Event {
             bytes: 12_400_000,
             holes: 0,
             links: 0,
+            survey: Arc::default(),
             top_names: vec!["h\u{1b}[2Joliday".to_owned()],
             kept: 0,
             conflicts,
@@ -982,4 +985,169 @@ fn a_diagnosis_is_alone_on_stdout() {
     let start = r#"{"event":"diagnosis","verdict":"nobody","#;
     assert!(json.output.starts_with(start), "{}", json.output);
     assert_eq!(json.messages, "");
+}
+
+/// An offer of two programs that would start by themselves, beside nine pictures.
+fn startling() -> Event {
+    let Event::Session(session, SessionEvent::Offer(plain)) = offer(0) else {
+        unreachable!("it is an offer");
+    };
+    let concerns = Classifier::default();
+    let file = EntryKind::File {
+        size: 4,
+        holes: 0,
+        executable: true,
+    };
+    let concern = |path: &str| Concern {
+        path: path.as_bytes().to_owned(),
+        concerns: concerns.concerns(path.as_bytes(), file),
+    };
+    let survey = Survey {
+        tops: 11,
+        programs: 2,
+        executable: 2,
+        hidden: 2,
+        starts_itself: 2,
+        needs_yes: 2,
+        first: vec![
+            concern(".bash_profile"),
+            concern(".config/autostart/\u{1b}[2Jx.desktop"),
+        ],
+    };
+    let summary = OfferSummary {
+        survey: Arc::new(survey),
+        destination: Some("/home/ada/Downloads".into()),
+        ..plain
+    };
+    Event::Session(session, SessionEvent::Offer(summary))
+}
+
+/// As [`serving`], with that offer, and its list in two parts.
+fn startling_serving() -> impl FnMut(&Command) -> Vec<Event> {
+    let mut rest = serving(0);
+    move |command| match command {
+        Command::Start(..) => vec![paired(), path(), startling()],
+        Command::Session(session, SessionCommand::ShowOffer(page)) => {
+            let row = OfferRow {
+                index: 0,
+                name: "a\u{1b}[2J.sh".to_owned(),
+                folder: false,
+                link: false,
+                concerns: Concerns {
+                    program: true,
+                    ..Concerns::default()
+                },
+                files: 1,
+                bytes: 4,
+                conflict: None,
+            };
+            let page = SessionEvent::OfferPage {
+                search: String::new(),
+                matching: 2,
+                first: page.first,
+                rows: vec![row],
+            };
+            vec![Event::Session(*session, page)]
+        }
+        Command::Task(..) | Command::Session(..) | Command::Configure(_) => rest(command),
+    }
+}
+
+#[track_caller]
+fn check_consent(line: &str, typed: &'static str, expected: Option<(bool, bool)>) -> String {
+    let run = run(line, Setup::typing(typed), startling_serving());
+    let consent = match decision(&run) {
+        Decision::Accept { consent, .. } => Some((consent.hidden, consent.programs)),
+        Decision::Decline => None,
+    };
+    assert_eq!(consent, expected, "{line} {typed:?}");
+    run.messages
+}
+
+#[test]
+fn what_starts_by_itself_and_programs_need_a_yes_of_their_own() {
+    let receive = "fardrop receive 417-acid-lemon";
+    check_consent(receive, "y\ny\ny\n", Some((true, true)));
+    check_consent(receive, "y\n\n\n", Some((false, false)));
+    check_consent(receive, "y\nn\ny\n", Some((false, true)));
+    check_consent(receive, "y\n", Some((false, false)));
+    check_consent(receive, "\n", None);
+    for (line, expected) in [
+        ("--yes", (false, false)),
+        ("--yes --allow-hidden", (true, false)),
+        ("--yes --allow-programs", (false, true)),
+        ("--yes --allow-hidden --allow-programs", (true, true)),
+    ] {
+        check_consent(&format!("{receive} {line}"), "", Some(expected));
+    }
+    let messages = check_consent(
+        &format!("{receive} --allow-hidden --allow-programs"),
+        "y\n",
+        Some((true, true)),
+    );
+    assert!(!messages.contains(text::HIDDEN_PROMPT), "{messages}");
+}
+
+#[test]
+fn the_offer_says_what_matters_first_and_that_there_is_more() {
+    let messages = check_consent("fardrop receive 417-acid-lemon", "n\n", None);
+    let at = |words: &str| {
+        messages
+            .find(words)
+            .unwrap_or_else(|| panic!("{words}: {messages}"))
+    };
+    assert!(at("2 things would start by themselves") < at("offers 3 files"));
+    assert!(at(".bash_profile") < at("offers 3 files"));
+    assert!(at("2 names are hidden") < at("offers 3 files"));
+    assert!(at("2 programs or scripts") < at("offers 3 files"));
+    assert!(at("oliday") < at("and 10 more"));
+    assert!(at("It goes into /home/ada/Downloads") < at(text::ACCEPT_PROMPT));
+    assert!(!messages.contains('\u{1b}'), "{messages:?}");
+}
+
+#[test]
+fn all_of_an_offer_is_listed_when_asked_for() {
+    let messages = check_consent("fardrop receive 417-acid-lemon", "l\nl\nn\n", None);
+    assert_eq!(
+        messages
+            .matches("[program] a\\u{1b}[2J.sh (4 bytes)")
+            .count(),
+        2,
+        "{messages}"
+    );
+    assert_eq!(
+        messages.matches("1 more: l again goes on").count(),
+        1,
+        "{messages}"
+    );
+    assert_eq!(
+        messages.matches(text::ACCEPT_PROMPT).count(),
+        3,
+        "{messages}"
+    );
+    assert!(!messages.contains('\u{1b}'), "{messages:?}");
+}
+
+#[test]
+fn json_says_what_an_offer_brings() {
+    let run = run(
+        "fardrop receive 417-acid-lemon --json --yes",
+        Setup::default(),
+        startling_serving(),
+    );
+    let line = run.output.lines().find(|line| line.contains(r#""offer""#));
+    let line: serde_json::Value = serde_json::from_str(line.expect("an offer")).expect("JSON");
+    for (field, expected) in [
+        ("programs", 2),
+        ("executable", 2),
+        ("hidden", 2),
+        ("self_starting", 2),
+        ("need_yes", 2),
+        ("more_top_names", 10),
+    ] {
+        assert_eq!(line[field], expected, "{field}: {line}");
+    }
+    assert_eq!(line["concerns"][0]["name"], ".bash_profile");
+    assert_eq!(line["concerns"][0]["is"][0], "self-starting");
+    assert_eq!(line["destination"], "/home/ada/Downloads");
 }

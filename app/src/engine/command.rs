@@ -7,7 +7,9 @@ use fardrop_shared::code::PairingCode;
 use super::config::EngineConfig;
 use super::event::{ItemNumber, SessionNumber, TaskNumber};
 
-pub use crate::transfer::{ConflictPolicy, Decision, OnLeftOut, ReceiveOptions, Room, Selection};
+pub use crate::transfer::{
+    ConflictPolicy, Consent, Decision, OnLeftOut, ReceiveOptions, Room, Selection,
+};
 
 /// Most rows of an offer that are given at once: several screens full.
 pub const OFFER_ROWS_LIMIT: u32 = 200;

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub use fardrop_shared::Transport;
 use fardrop_shared::dht;
 use fardrop_shared::diagnosis::Diagnosis;
-pub use fardrop_shared::offer::{LeftOutCount, LeftOutReason};
+pub use fardrop_shared::offer::{Concern, Concerns, Hidden, LeftOutCount, LeftOutReason, Survey};
 pub use fardrop_shared::path::PathKind;
 use zeroize::ZeroizeOnDrop;
 
@@ -337,8 +337,8 @@ pub struct OfferRow {
     pub folder: bool,
     /// Whether it is a link, or a second name of a file.
     pub link: bool,
-    /// Whether the sender's machine takes it for a program.
-    pub executable: bool,
+    /// What a person should know of it.
+    pub concerns: Concerns,
     /// 1, or regular files in the folder; none for a link.
     pub files: u64,
     /// Its size, or that of all that is in the folder, in bytes.
@@ -385,7 +385,9 @@ pub struct OfferSummary {
     pub holes: u64,
     /// What the sender named and does not offer.
     pub left_out: LeftOutCount,
-    /// Names at the top of the offer, at most ten; not escaped.
+    /// What a person should know of it before they take it; of everything at the receiver's destination.
+    pub survey: Arc<Survey>,
+    /// Names at the top of the offer, at most ten; not escaped. [`Survey::tops`] says how many there are.
     pub top_names: Vec<String>,
     /// Bytes that are there already from an earlier try.
     pub kept: u64,

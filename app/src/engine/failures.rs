@@ -106,6 +106,7 @@ pub(super) const fn file_failure(reason: FileReason) -> FailureKind {
         FileReason::Quota => FailureKind::Quota,
         FileReason::TargetMissing => FailureKind::TargetMissing,
         FileReason::NoLinks => FailureKind::NoLinks,
+        FileReason::NotAllowed => FailureKind::NotAllowed,
     }
 }
 

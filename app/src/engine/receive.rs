@@ -257,7 +257,7 @@ impl Person {
             conflicts: offer.conflicts.into(),
             free: offer.free_space,
             destination: Some(offer.destination.clone()),
-            ..offer_summary(offer.manifest.manifest())
+            ..offer_summary(offer.manifest.manifest(), Arc::clone(&offer.survey))
         };
         let (session, offer) = (self.session, summary);
         self.reporter

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::screen::Screen;
 use crate::config::Settings;
 use crate::desktop::request::{FolderUse, Hidden};
-use crate::engine::command::ConflictPolicy;
+use crate::engine::command::{ConflictPolicy, Consent};
 use crate::engine::event::{ItemNumber, SessionNumber, TaskNumber};
 use crate::history::EntryNumber;
 use crate::leftovers::Kept;
@@ -143,6 +143,8 @@ pub(super) enum SessionAction {
     SetWanted(u32, bool),
     /// What to do where names are taken.
     SetConflict(ConflictPolicy),
+    /// Say yes or no to what needs a yes of its own.
+    SetConsent(Consent),
     /// Try even if there seems to be too little room.
     IgnoreRoom,
     /// Accept the offer.

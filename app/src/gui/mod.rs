@@ -24,7 +24,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
 use crate::args::CommonArgs;
-use crate::config::Settings;
+use crate::config::{Settings, download_folder};
 use crate::desktop;
 use crate::desktop::display::Display;
 use crate::desktop::request::Desktop;
@@ -205,19 +205,21 @@ fn waker(context: &egui::Context) -> Wake {
     })
 }
 
-/// The platform's folder for downloads, or the person's own where it has none. `~` means nothing to people
-/// on Windows.
+/// The folder for downloads, or the person's own where there is none. `~` means nothing to people on Windows.
 fn folders() -> Folders {
     let Some(folders) = directories::UserDirs::new() else {
         return Folders {
             home: None,
             downloads: PathBuf::from("."),
+            each_its_own: true,
         };
     };
     let home = folders.home_dir();
+    let downloads = download_folder(Some(home), folders.download_dir());
     Folders {
         home: cfg!(unix).then(|| home.to_owned()),
-        downloads: folders.download_dir().unwrap_or(home).to_owned(),
+        each_its_own: downloads.is_none(),
+        downloads: downloads.unwrap_or_else(|| home.to_owned()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! so that it can neither steer a terminal nor pass for something else. The bounds here are local: they say
 //! how much of it fits a line on this screen, not what may be sent.
 
+mod concerns;
 #[cfg(feature = "gui")]
 mod desktop;
 mod diagnosis;
@@ -25,6 +26,7 @@ use crate::engine::event::{
     Transport, Who,
 };
 
+pub use concerns::*;
 #[cfg(feature = "gui")]
 pub use desktop::*;
 pub use diagnosis::{Disclosure, diagnosis, diagnosis_rows, hint, verdict};
@@ -48,7 +50,7 @@ const SETTINGS_LIMIT: usize = 1000;
 pub const CODE_PROMPT: &str = "Code: ";
 
 /// Asks for consent, before anything is written.
-pub const ACCEPT_PROMPT: &str = "Accept? [y/N] ";
+pub const ACCEPT_PROMPT: &str = "Accept? [y/N, l lists all] ";
 
 /// Asks what to do about taken names; one answer holds for all.
 pub const CONFLICT_PROMPT: &str =
@@ -241,7 +243,7 @@ pub fn path(kind: PathKind, name: Transport, rtt: std::time::Duration) -> String
     )
 }
 
-/// What is offered, for the one who is asked to accept it: lines.
+/// What is offered, for the one who is asked to accept it: lines, and first of all what they should know.
 #[must_use]
 pub fn offer(device: &str, offer: &OfferSummary) -> Vec<String> {
     let mut what = count(offer.files, "file", "files");
@@ -250,20 +252,23 @@ pub fn offer(device: &str, offer: &OfferSummary) -> Vec<String> {
         what.push_str(&count(offer.folders, "folder", "folders"));
     }
     what.push_str(&and_links(offer.links));
-    let mut lines = vec![format!(
+    let mut lines = concerns(&offer.survey);
+    lines.push(format!(
         "{} offers {what}, {}:",
         name(device),
         size(offer.bytes)
-    )];
+    ));
     lines.extend(
         offer
             .top_names
             .iter()
             .map(|top| format!("    {}", name(top))),
     );
+    lines.extend(more_top_names(offer));
     if !offer.left_out.is_none() {
         lines.push(left_out_by_sender(offer.left_out));
     }
+    lines.extend(offer_goes_into(offer));
     if let Some(free) = offer.free {
         lines.push(format!("There is room for {}.", size(free)));
     }

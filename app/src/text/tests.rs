@@ -1,5 +1,6 @@
 //! Every sentence is one: it ends, it says what to do, and nothing in it can trouble a screen.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fardrop_shared::Role;
@@ -19,7 +20,7 @@ const STAGES: [Stage; 8] = [
     Stage::Disk,
 ];
 
-const KINDS: [FailureKind; 43] = [
+const KINDS: [FailureKind; 44] = [
     FailureKind::RendezvousUnreachable,
     FailureKind::RendezvousBusy,
     FailureKind::NoSuchCode,
@@ -58,6 +59,7 @@ const KINDS: [FailureKind; 43] = [
     FailureKind::TargetMissing,
     FailureKind::NoLinks,
     FailureKind::TakenOver,
+    FailureKind::NotAllowed,
     FailureKind::NothingToSend,
     FailureKind::OfferTooLarge,
     FailureKind::Cancelled,
@@ -161,6 +163,7 @@ fn names_from_a_peer_are_harmless_wherever_they_are_shown() {
             bytes: 1,
             holes: 0,
             links: 0,
+            survey: Arc::default(),
             top_names: vec![nasty.to_owned()],
             kept: 0,
             conflicts: 0,
@@ -292,6 +295,7 @@ fn offer_names_count_size_room_and_conflicts() {
             bytes: 12_400_000,
             holes: 0,
             links: 0,
+            survey: Arc::default(),
             top_names: vec!["holiday".to_owned()],
             kept: 1000,
             conflicts: 2,
@@ -346,6 +350,7 @@ fn what_did_not_arrive_is_said_first_with_its_count_and_cause() {
         holes: 0,
         links: 0,
         left_out: left_out_count(1, 0),
+        survey: Arc::default(),
         top_names: vec!["holiday".to_owned()],
         kept: 0,
         conflicts: 0,

@@ -26,7 +26,7 @@ pub use outcome::{FileFailure, Listed, Refusals, Renaming, Summary};
 pub use proving::Proving;
 pub(crate) use receiving::folders_of;
 pub use receiving::{
-    Answer, Conflict, ConflictMap, ConflictPolicy, Decide, Decision, OnLeftOut, ReceiveOptions,
-    Room, ScannedOffer, Selection, receive,
+    Answer, Conflict, ConflictMap, ConflictPolicy, Consent, Decide, Decision, OnLeftOut,
+    ReceiveOptions, Room, ScannedOffer, Selection, receive,
 };
 pub use sending::send;

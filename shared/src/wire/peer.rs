@@ -207,11 +207,13 @@ pub enum FileReason {
     TargetMissing,
     /// It is a link to a folder, and the receiver's file system has no links.
     NoLinks,
+    /// The receiver said no to what is hidden, and to what would start by itself there: said before anything is wanted.
+    NotAllowed,
 }
 
 impl FileReason {
     /// Every reason, in the order of their wire form.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::FileChanged,
         Self::FileUnreadable,
         Self::HashMismatch,
@@ -233,6 +235,7 @@ impl FileReason {
         Self::Quota,
         Self::TargetMissing,
         Self::NoLinks,
+        Self::NotAllowed,
     ];
 
     /// Whether it is about where a file would go rather than about its bytes: it may be known, and is said then,
@@ -247,6 +250,7 @@ impl FileReason {
             | Self::NameTooLong
             | Self::NameForbidden
             | Self::LinkInTheWay
+            | Self::NotAllowed
             | Self::WriteFailed
             | Self::TooManyOpen => true,
             Self::FileChanged

@@ -1,6 +1,15 @@
 //! The lines of `--json`: their fields, in the order in which they are written.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
+
+/// What a person should know of one entry of an offer.
+#[derive(Serialize)]
+pub(super) struct ConcernLine<'a> {
+    pub(super) name: Cow<'a, str>,
+    pub(super) is: Vec<&'static str>,
+}
 
 /// One line. The tag is serialised first, the fields in this order.
 #[derive(Serialize)]
@@ -64,7 +73,23 @@ pub(super) enum Line<'a> {
         left_out: u64,
         #[serde(skip_serializing_if = "is_zero")]
         closed_folders: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        programs: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        executable: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        hidden: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        self_starting: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        need_yes: u64,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        concerns: Vec<ConcernLine<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        destination: Option<Cow<'a, str>>,
         top_names: &'a [String],
+        #[serde(skip_serializing_if = "is_zero")]
+        more_top_names: u64,
     },
     Renamed {
         session: u64,

@@ -8,14 +8,15 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use fardrop_shared::Role;
+use fardrop_shared::name::lossy;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
-use self::line::{Line, ProvingLine};
+use self::line::{ConcernLine, Line, ProvingLine};
 use super::{Report, Weight};
 use crate::engine::event::{
-    Event, OfferSummary, Outcome, PathKind, Progress, Proving, Receipt, SessionEvent,
-    SessionNumber, ShareEvent, TaskEvent, Transport,
+    Concern, Concerns, Event, Hidden, OfferSummary, Outcome, PathKind, Progress, Proving, Receipt,
+    SessionEvent, SessionNumber, ShareEvent, TaskEvent, Transport,
 };
 use crate::failure::{Failure, FailureKind};
 use crate::text;
@@ -278,6 +279,8 @@ fn path_line(
 }
 
 fn offer_line(session: SessionNumber, offer: &OfferSummary) -> Line<'_> {
+    let survey = &offer.survey;
+    let destination = offer.destination.as_ref();
     Line::Offer {
         session: session.0,
         files: offer.files,
@@ -289,7 +292,36 @@ fn offer_line(session: SessionNumber, offer: &OfferSummary) -> Line<'_> {
         free: offer.free,
         left_out: offer.left_out.things,
         closed_folders: offer.left_out.closed_folders,
+        programs: survey.programs.into(),
+        executable: survey.executable.into(),
+        hidden: survey.hidden.into(),
+        self_starting: survey.starts_itself.into(),
+        need_yes: survey.needs_yes.into(),
+        concerns: survey.first.iter().map(concern_line).collect(),
+        destination: destination.map(|destination| destination.to_string_lossy()),
         top_names: &offer.top_names,
+        more_top_names: u64::from(survey.tops).saturating_sub(offer.top_names.len() as u64),
+    }
+}
+
+fn concern_line(concern: &Concern) -> ConcernLine<'_> {
+    let Concerns {
+        program,
+        hidden,
+        starts_itself,
+    } = concern.concerns;
+    let is = [
+        (starts_itself, "self-starting"),
+        (hidden != Hidden::No, "hidden"),
+        (program, "program"),
+    ];
+    ConcernLine {
+        name: lossy(&concern.path),
+        is: is
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, name)| *name)
+            .collect(),
     }
 }
 

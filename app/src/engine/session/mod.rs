@@ -326,12 +326,13 @@ pub(super) async fn settle(
     }
 }
 
-/// How many of the files that failed, as far as they are known one by one, have a name that cannot be there.
+/// How many of the files that failed, as far as they are known one by one, have a name that cannot be there, or may
+/// not.
 fn refused_names(summary: &Summary) -> u64 {
     let refused = summary.failures.iter().filter(|failure| {
         matches!(
             failure.reason,
-            FileReason::NameForbidden | FileReason::NameTooLong
+            FileReason::NameForbidden | FileReason::NameTooLong | FileReason::NotAllowed
         )
     });
     refused.count() as u64

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use fardrop_shared::name::lossy;
-use fardrop_shared::offer::{Entry, EntryKind, Manifest, PlacedManifest};
+use fardrop_shared::offer::{Classifier, Entry, EntryKind, Manifest, PlacedManifest, Survey};
 use tokio::sync::watch;
 
 use crate::engine::command::{OFFER_ROWS_LIMIT, PageRequest};
@@ -23,12 +23,12 @@ pub(in crate::engine) const TOP_NAMES: usize = 10;
 pub(in crate::engine) enum OfferView {
     /// As its sender has it.
     Sent(Arc<OfferSource>),
-    /// As it arrived, and what is in its way.
-    Received(Arc<PlacedManifest>, ConflictMap),
+    /// As it arrived, what is in its way, and what tells of each entry what a person should know.
+    Received(Arc<PlacedManifest>, ConflictMap, Arc<Classifier>),
 }
 
-/// What an offer is, in short.
-pub(in crate::engine) fn offer_summary(manifest: &Manifest) -> OfferSummary {
+/// What an offer is, in short, but for where it would go.
+pub(in crate::engine) fn offer_summary(manifest: &Manifest, survey: Arc<Survey>) -> OfferSummary {
     let totals = manifest.totals();
     let mut top_names: Vec<String> = Vec::new();
     manifest.for_each(|_, entry| {
@@ -45,6 +45,7 @@ pub(in crate::engine) fn offer_summary(manifest: &Manifest) -> OfferSummary {
         bytes: totals.bytes,
         holes: totals.holes,
         left_out: LeftOutCount::default(),
+        survey,
         top_names,
         kept: 0,
         conflicts: 0,
@@ -99,13 +100,14 @@ pub(in crate::engine) async fn show_pages(
 impl OfferView {
     /// What a receiver is shown before it decides.
     pub(in crate::engine) fn received(offer: &ScannedOffer) -> Self {
-        Self::Received(Arc::clone(&offer.manifest), offer.conflicts())
+        let classifier = Arc::clone(&offer.classifier);
+        Self::Received(Arc::clone(&offer.manifest), offer.conflicts(), classifier)
     }
 
     fn manifest(&self) -> &Manifest {
         match self {
             Self::Sent(source) => source.manifest(),
-            Self::Received(manifest, _) => manifest.manifest(),
+            Self::Received(manifest, ..) => manifest.manifest(),
         }
     }
 
@@ -142,23 +144,27 @@ impl OfferView {
     }
 
     fn row(&self, index: u32, entry: Entry<'_>) -> OfferRow {
-        let (folder, executable, files, bytes) = match entry.kind {
-            EntryKind::File {
-                size, executable, ..
-            } => (false, executable, 1, size),
-            EntryKind::Folder => (true, false, 0, 0),
-            EntryKind::Link { .. } | EntryKind::SameFile { .. } => (false, false, 0, 0),
+        let (folder, files, bytes) = match entry.kind {
+            EntryKind::File { size, .. } => (false, 1, size),
+            EntryKind::Folder => (true, 0, 0),
+            EntryKind::Link { .. } | EntryKind::SameFile { .. } => (false, 0, 0),
         };
-        let conflict = match self {
-            Self::Sent(_) => None,
-            Self::Received(_, conflicts) => conflicts.conflict(index),
+        let (conflict, concerns) = match self {
+            Self::Sent(_) => {
+                let anywhere = Classifier::default();
+                (None, anywhere.concerns(entry.path, entry.kind))
+            }
+            Self::Received(_, conflicts, classifier) => (
+                conflicts.conflict(index),
+                classifier.concerns(entry.path, entry.kind),
+            ),
         };
         OfferRow {
             index,
             name: lossy(entry.path).into_owned(),
             folder,
             link: !folder && files == 0,
-            executable,
+            concerns,
             files,
             bytes,
             conflict,

@@ -69,7 +69,8 @@ async fn serve_to_the_end(
     let source = source.unwrap_or_else(|| Err(failures::cancelled(Stage::Offer)))?;
     let offer = OfferSummary {
         left_out: source.left_out(),
-        ..offer_summary(source.manifest())
+        // What is sent is the person's own, and known to them.
+        ..offer_summary(source.manifest(), Arc::default())
     };
     context
         .reporter

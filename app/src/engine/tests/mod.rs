@@ -22,8 +22,8 @@ use fardrop_shared::pairing::Transports;
 use tempfile::TempDir;
 
 use super::command::{
-    Command, ConflictPolicy, Decision, NewTask, OnDeadCode, OnLeftOut, OnMissing, ReceiveOptions,
-    SessionCommand, ShareLifetime, ShareOptions, TaskCommand,
+    Command, ConflictPolicy, Consent, Decision, NewTask, OnDeadCode, OnLeftOut, OnMissing,
+    ReceiveOptions, SessionCommand, ShareLifetime, ShareOptions, TaskCommand,
 };
 use super::event::{Event, Outcome, Receipt, SessionEvent, ShareEvent, TaskEvent, TaskNumber};
 use super::handle::Wait;

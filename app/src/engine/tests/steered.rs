@@ -289,6 +289,7 @@ fn part_of_an_offer_is_shown_and_taken_into_another_folder() {
     let decision = Decision::Accept {
         on_conflict: ConflictPolicy::Skip,
         selection: Selection::Except(BTreeSet::from([rows[2].index, rows[4].index])),
+        consent: Consent::ALL,
         destination: None,
         room: Room::Needed,
     };
@@ -322,6 +323,7 @@ fn an_acceptance_into_another_folder_is_final_unless_that_cannot_be_used() {
         let decision = Decision::Accept {
             on_conflict: ConflictPolicy::Skip,
             selection: Selection::All,
+            consent: Consent::ALL,
             destination: Some(folder),
             room: Room::Needed,
         };

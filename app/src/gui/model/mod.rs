@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fardrop_shared::code::PairingCode;
 use fardrop_shared::rendezvous::is_configured;
 
 pub(super) use entry::{CodeEntry, code_in};
@@ -34,7 +35,7 @@ pub(super) use session::{Direction, Phase, Session};
 pub(super) use share::{Found, Share};
 
 use crate::args::CommonArgs;
-use crate::config::{Settings, Theme};
+use crate::config::{Settings, Theme, received_folder};
 use crate::desktop::request::{Appearance, DesktopRequest, FoundFont, Looks};
 use crate::engine::command::Command;
 use crate::engine::event::{SessionNumber, TaskNumber};
@@ -125,6 +126,8 @@ pub(super) struct Folders {
     pub(super) home: Option<PathBuf>,
     /// For received files, where the settings name none.
     pub(super) downloads: PathBuf,
+    /// Whether that is no folder for downloads, so that each offer gets one of its own in it.
+    pub(super) each_its_own: bool,
 }
 
 /// What the window knows.
@@ -258,6 +261,14 @@ impl Model {
         resumed
             .or_else(|| self.settings.download.clone())
             .unwrap_or_else(|| self.folders.downloads.clone())
+    }
+
+    /// Where what is received under this code goes unless an offer says otherwise.
+    fn destination_of(&self, code: &PairingCode) -> PathBuf {
+        if self.settings.download.is_none() && self.folders.each_its_own {
+            return received_folder(&code.locator().to_string());
+        }
+        self.destination()
     }
 
     /// A path of this machine as people write it.

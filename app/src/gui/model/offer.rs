@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::engine::command::{ConflictPolicy, OFFER_ROWS_LIMIT, Room, Selection};
+use crate::engine::command::{ConflictPolicy, Consent, OFFER_ROWS_LIMIT, Room, Selection};
 use crate::engine::event::{OfferRow, OfferSummary};
 
 /// An offer that is being looked at.
@@ -21,6 +21,8 @@ pub(crate) struct OfferView {
     pub(crate) except: BTreeSet<u32>,
     /// What to do where a name is taken.
     pub(crate) on_conflict: ConflictPolicy,
+    /// What needs a yes of its own and has it.
+    pub(crate) consent: Consent,
     /// Whether it has to fit.
     pub(crate) room: Room,
     /// Where it goes, if the person chose another folder.
@@ -41,6 +43,7 @@ impl OfferView {
             rows: Vec::new(),
             except: BTreeSet::new(),
             on_conflict,
+            consent: Consent::NONE,
             room: Room::Needed,
             destination: None,
             asked: None,

@@ -211,6 +211,11 @@ impl Model {
                     view.on_conflict = policy;
                 }
             }
+            SessionAction::SetConsent(consent) => {
+                if let Some(view) = self.view_mut(number) {
+                    view.consent = consent;
+                }
+            }
             SessionAction::IgnoreRoom => {
                 if let Some(view) = self.view_mut(number) {
                     view.room = Room::Ignored;
@@ -278,17 +283,17 @@ impl Model {
     }
 
     fn start_receive(&mut self, code: PairingCode, resumed: Option<Resumed>) {
-        let options = self.receive_options(resumed.as_ref());
+        let options = self.receive_options(&code, resumed.as_ref());
         let receive = Receive::new(code.clone(), resumed);
         let task = self.start(Task::Receive(Box::new(receive)));
         self.ask(Command::Start(task, NewTask::Receive { code, options }));
     }
 
     /// How something is received, or was when it was begun.
-    fn receive_options(&self, resumed: Option<&Resumed>) -> ReceiveOptions {
+    fn receive_options(&self, code: &PairingCode, resumed: Option<&Resumed>) -> ReceiveOptions {
         let Some(resumed) = resumed else {
             return ReceiveOptions {
-                destination: self.destination(),
+                destination: self.destination_of(code),
                 bad_names: self.settings.bad_names,
                 on_left_out: OnLeftOut::default(),
             };
@@ -325,6 +330,7 @@ impl Model {
         let decision = Decision::Accept {
             on_conflict: view.on_conflict,
             selection: view.selection(),
+            consent: view.consent,
             destination: view.destination.clone(),
             room: view.room,
         };

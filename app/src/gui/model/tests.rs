@@ -1,6 +1,7 @@
 //! How the model answers events and actions; the tests of the window go through the same with pictures.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -8,7 +9,8 @@ use clap::Parser as _;
 use super::*;
 use crate::args::Cli;
 use crate::engine::event::{
-    Event, LeftOutCount, OfferRow, Outcome, SessionEvent, ShareEvent, ShownCode, TaskEvent,
+    Concerns, Event, LeftOutCount, OfferRow, Outcome, SessionEvent, ShareEvent, ShownCode,
+    TaskEvent,
 };
 use crate::gui::action::{Action, CodeAction, FilesAction, LeftoversAction, SessionAction};
 use crate::history::Ending;
@@ -18,6 +20,7 @@ fn model() -> Model {
     let folders = Folders {
         home: None,
         downloads: PathBuf::from("/downloads"),
+        each_its_own: false,
     };
     Model::new(Settings::default(), folders, common)
 }
@@ -57,7 +60,7 @@ fn row(index: u32, name: &str, folder: bool) -> OfferRow {
         name: name.to_owned(),
         folder,
         link: false,
-        executable: false,
+        concerns: Concerns::default(),
         files: 1,
         bytes: 10,
         conflict: None,
@@ -171,6 +174,7 @@ fn a_transfer_is_remembered_once() {
         bytes: 10,
         holes: 0,
         links: 0,
+        survey: Arc::default(),
         top_names: vec!["a.txt".to_owned()],
         kept: 0,
         conflicts: 0,

@@ -16,7 +16,7 @@ use super::{Desk, Look};
 use crate::config::Settings;
 use crate::desktop::request::{Clipboard, DesktopReply, DesktopRequest, FolderUse};
 use crate::engine::command::{
-    Command, ConflictPolicy, Decision, NewTask, OnDeadCode, PageRequest, Room, Selection,
+    Command, ConflictPolicy, Consent, Decision, NewTask, OnDeadCode, PageRequest, Room, Selection,
     SessionCommand, ShareCommand, TaskCommand,
 };
 use crate::engine::event::{
@@ -324,6 +324,7 @@ fn an_offer_is_accepted_in_part_and_elsewhere() {
         Decision::Accept {
             on_conflict: ConflictPolicy::Replace,
             selection: Selection::Except([3].into()),
+            consent: Consent::default(),
             destination: Some(PathBuf::from("/mnt/disk")),
             room: Room::Needed,
         }

@@ -1,6 +1,7 @@
 //! The window without a display: a scripted engine and a scripted desktop on one side, the accessibility
 //! tree on the other. Things are found by what they are called, never by where they are.
 
+mod concerns;
 mod flows;
 mod font;
 mod hostile;
@@ -86,6 +87,7 @@ impl Desk {
             folders: Folders {
                 home: Some(PathBuf::from("/home/ada")),
                 downloads: PathBuf::from("/home/ada/Downloads"),
+                each_its_own: false,
             },
             stop: Stop::default(),
             start_request: StartRequest::default(),

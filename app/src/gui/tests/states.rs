@@ -9,6 +9,7 @@ use fardrop_shared::diagnosis::{
     Diagnosis, Hairpin, InterfaceKind, InterfaceReport, Ipv6, Mapping, NatReport, PortSequence,
     Quic,
 };
+use fardrop_shared::offer::{Classifier, EntryKind};
 
 use super::{Desk, picker};
 use crate::disk::leftovers::{Leftover, LeftoverKind};
@@ -430,6 +431,7 @@ pub(super) fn offer(session: u64, free: Option<u64>) -> Event {
             bytes: 12_000_000,
             holes: 0,
             links: 0,
+            survey: Arc::default(),
             top_names: vec!["report.pdf".to_owned(), "photos".to_owned()],
             kept: 0,
             conflicts: 2,
@@ -523,12 +525,17 @@ pub(super) fn offered_file(desk: &mut Desk, name: &str) {
 
 /// A row of a file.
 pub(super) fn row(index: u32, name: &str) -> OfferRow {
+    let file = EntryKind::File {
+        size: 1_000_000,
+        holes: 0,
+        executable: false,
+    };
     OfferRow {
         index,
         name: name.to_owned(),
         folder: false,
         link: false,
-        executable: false,
+        concerns: Classifier::default().concerns(name.as_bytes(), file),
         files: 1,
         bytes: 1_000_000,
         conflict: None,

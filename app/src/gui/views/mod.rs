@@ -2,6 +2,7 @@
 
 mod about;
 mod card;
+mod concerns;
 mod dialog;
 mod history;
 mod home;

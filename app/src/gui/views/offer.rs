@@ -2,6 +2,7 @@
 
 use egui::{Checkbox, Margin, Panel, Rect, RichText, TextEdit, Ui, UiBuilder, vec2};
 
+use super::concerns::{concerns_ui, marks_ui};
 use super::list::{left_out_there_ui, renamed_ui};
 use super::{Column, Scene, back_title_ui, card_ui, page_ui, tall_row_with_end_ui};
 use crate::desktop::request::FolderUse;
@@ -109,6 +110,7 @@ fn place_ui(ui: &mut Ui, scene: &mut Scene<'_>, offer: OpenOffer<'_>, session: &
     card_ui(ui, |ui| {
         ui.spacing_mut().item_spacing.y = theme::SPACE;
         card_title_ui(ui, &text::offer_amount(offer.summary));
+        concerns_ui(ui, scene, offer.number, offer.summary, offer.view.consent);
         let folder = offer
             .view
             .destination
@@ -266,10 +268,7 @@ fn row_ui(
         if let Some(mark) = conflict_mark(row.conflict) {
             ui.label(RichText::new(mark).small().color(palette.warning));
         }
-        if !row.folder && (row.executable || text::names_a_program(&row.name)) {
-            ui.label(RichText::new(text::PROGRAM).small().color(palette.bad));
-            icon_ui(ui, Icon::Warning, theme::ICON, palette.bad);
-        }
+        marks_ui(ui, row.concerns);
         ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
             let mut wanted = view.wanted(row);
             let free = !view.inside_unwanted(row);

@@ -165,6 +165,18 @@ pub(super) const NO_LINKS: Words = Words::by_role(
 )
 .of_file("it is a link to a folder, and the receiving disk has no links");
 
+pub(super) const NOT_ALLOWED: Words = Words::by_role(
+    (
+        "The other person took nothing that is hidden, or would start by itself on their machine",
+        "Ask them to allow it, or send it in a folder or an archive",
+    ),
+    (
+        "All of this is hidden, or would start by itself here, and you did not say yes to that",
+        "Receive again with --allow-hidden, or say yes to it, if you trust the sender with that",
+    ),
+)
+.of_file("it is hidden or would start by itself, and the receiver did not say yes to that");
+
 pub(super) const QUOTA: Words = Words::by_role(
     (
         "The other person has used up what they may have on their disk",

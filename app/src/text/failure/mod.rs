@@ -6,7 +6,7 @@ use fardrop_shared::Role;
 
 use self::files::{
     FILE_TOO_LARGE, FOLDER_IN_THE_WAY, LINK_IN_THE_WAY, NAME_FORBIDDEN, NAME_TOO_LONG, NO_LINKS,
-    NOT_A_FOLDER, QUOTA, READ_FORBIDDEN, READ_ONLY, SENDER_TOO_MANY_OPEN, TAKEN_OVER,
+    NOT_A_FOLDER, NOT_ALLOWED, QUOTA, READ_FORBIDDEN, READ_ONLY, SENDER_TOO_MANY_OPEN, TAKEN_OVER,
     TARGET_MISSING, TOO_MANY_OPEN, WRITE_FORBIDDEN, WRONG_SIZE,
 };
 use super::shown;
@@ -155,6 +155,7 @@ const fn words(kind: FailureKind) -> Words {
         FailureKind::TargetMissing => TARGET_MISSING,
         FailureKind::NoLinks => NO_LINKS,
         FailureKind::TakenOver => TAKEN_OVER,
+        FailureKind::NotAllowed => NOT_ALLOWED,
         FailureKind::NothingToSend => NOTHING_TO_SEND,
         FailureKind::OfferTooLarge => OFFER_TOO_LARGE,
         FailureKind::Cancelled => CANCELLED,

@@ -29,44 +29,6 @@ const PROBLEM_LIMIT: usize = 300;
 /// Longest ending that is taken for a file's type, in characters with its dot.
 const TYPE_LIMIT: usize = 12;
 
-/// Endings that a system may run when they are opened, in lower case. Not complete, and no promise: a
-/// file without the mark may do harm as well.
-const PROGRAM_TYPES: [&str; 33] = [
-    ".app",
-    ".appimage",
-    ".apk",
-    ".bat",
-    ".cmd",
-    ".com",
-    ".cpl",
-    ".deb",
-    ".desktop",
-    ".dmg",
-    ".exe",
-    ".hta",
-    ".jar",
-    ".js",
-    ".jse",
-    ".lnk",
-    ".msi",
-    ".msp",
-    ".pif",
-    ".pkg",
-    ".ps1",
-    ".py",
-    ".reg",
-    ".rpm",
-    ".run",
-    ".scr",
-    ".sh",
-    ".url",
-    ".vbe",
-    ".vbs",
-    ".wsf",
-    ".wsh",
-    ".xll",
-];
-
 /// An account of a problem by another program, as the end of a sentence that has a period of its own.
 fn account(problem: &str) -> String {
     super::shown(problem.trim_end_matches('.'), PROBLEM_LIMIT)
@@ -108,13 +70,6 @@ pub fn name_and_type(name: &str) -> (String, String) {
         super::shown(stem, ROW_NAME_LIMIT),
         super::shown(ending, TYPE_LIMIT * 8),
     )
-}
-
-/// Whether a name is that of something that a system may run when it is opened.
-#[must_use]
-pub fn names_a_program(name: &str) -> bool {
-    let name = name.trim_end_matches(['.', ' ']).to_lowercase();
-    PROGRAM_TYPES.iter().any(|ending| name.ends_with(ending))
 }
 
 #[cfg(test)]
@@ -166,15 +121,5 @@ mod tests {
             assert_eq!(path_shown(Path::new(path), home), shown);
         }
         assert_eq!(path_shown(Path::new("/home/ada"), None), "/home/ada");
-    }
-
-    #[test]
-    fn programs_are_known_by_their_ending() {
-        for program in ["setup.EXE", "a.b.sh", "evil.scr ", "x.desktop."] {
-            assert!(names_a_program(program), "{program}");
-        }
-        for harmless in ["photo.jpg", "exe", "notes.txt"] {
-            assert!(!names_a_program(harmless), "{harmless}");
-        }
     }
 }

@@ -125,8 +125,6 @@ pub const SEARCH_OFFER: &str = "Search the files";
 pub const LIST_COMING: &str = "The list is being made...";
 /// A search that nothing matches.
 pub const NOTHING_MATCHES: &str = "Nothing matches.";
-/// A mark.
-pub const PROGRAM: &str = "program";
 /// A mark: there is one of this name and size already.
 pub const SAME_SIZE: &str = "there already?";
 /// A mark: there is another one of this name.
@@ -419,3 +417,9 @@ pub const fn prospect(prospect: Prospect) -> &'static str {
         Prospect::Untested => "not tested",
     }
 }
+
+/// A checkbox: what is hidden at the top, or would start by itself, is taken.
+pub const TAKE_HIDDEN: &str = "Take what is hidden or starts by itself as well";
+
+/// A checkbox: programs keep the right to be run.
+pub const ALLOW_PROGRAMS: &str = "Let programs be run here";

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fardrop_shared::name::{BadNames, NameRules, Platform};
-use fardrop_shared::offer::{CheckedManifest, LeftOutCount, PlacedManifest};
+use fardrop_shared::offer::{CheckedManifest, Classifier, LeftOutCount, PlacedManifest, Survey};
 use fardrop_shared::wire::peer::DeclineReason;
 use rand::rngs::OsRng;
 
@@ -13,7 +13,7 @@ use super::decision::{Answer, Decide, Decision, ReceiveOptions, Room, ScannedOff
 use super::offered::Offered;
 use super::renamed::renamed;
 use super::scan::DestinationScan;
-use super::selection::{Acceptance, ConflictPolicy, Selection};
+use super::selection::{Acceptance, ConflictPolicy, Consent, Selection};
 use super::threads::{Alive, on_thread};
 use crate::disk::{Destination, PartOwner, free_space, name_rules};
 use crate::transfer::error::{DestinationError, TransferError};
@@ -67,25 +67,42 @@ pub(super) async fn ask(
             Answer::Decided(Decision::Accept {
                 on_conflict,
                 selection,
+                consent,
                 destination,
                 room,
-            }) => match destination.filter(|folder| *folder != scanned.destination) {
-                Some(folder) => (folder, Some((on_conflict, selection, room))),
-                None => return take(scanned, on_conflict, selection, room, alive).await,
-            },
+            }) => {
+                let wish = Wish {
+                    on_conflict,
+                    selection,
+                    consent,
+                    room,
+                };
+                match destination.filter(|folder| *folder != scanned.destination) {
+                    Some(folder) => (folder, Some(wish)),
+                    None => return take(scanned, wish, alive).await,
+                }
+            }
             Answer::Elsewhere(folder) => (folder, None),
         };
         match scan((&manifest, owner), &elsewhere, bad_names, alive).await? {
             Ok(other) => {
                 scanned = other;
                 person.see(&scanned.offer());
-                if let Some((on_conflict, selection, room)) = accepted {
-                    return take(scanned, on_conflict, selection, room, alive).await;
+                if let Some(wish) = accepted {
+                    return take(scanned, wish, alive).await;
                 }
             }
             Err(error) => refused = Some(error),
         }
     }
+}
+
+/// What the person wants of an offer.
+struct Wish {
+    on_conflict: ConflictPolicy,
+    selection: Selection,
+    consent: Consent,
+    room: Room,
 }
 
 /// A folder that the offer might go to.
@@ -96,6 +113,8 @@ struct Scanned {
     owner: PartOwner,
     scan: Arc<DestinationScan>,
     renamed: Arc<Listed<Renaming>>,
+    survey: Arc<Survey>,
+    classifier: Arc<Classifier>,
     free_space: Option<u64>,
 }
 
@@ -109,6 +128,8 @@ impl Scanned {
             left_out: LeftOutCount::default(),
             left_out_names: Arc::default(),
             renamed: Arc::clone(&self.renamed),
+            survey: Arc::clone(&self.survey),
+            classifier: Arc::clone(&self.classifier),
             free_space: self.free_space,
             conflicts: self.scan.taken.count(),
             kept_bytes: self.scan.kept_bytes,
@@ -143,7 +164,10 @@ async fn scan(
                 return Err(DestinationError { path, error });
             }
         };
+        let classifier = classifier(&destination);
         Ok(Scanned {
+            survey: Arc::new(Survey::of(manifest.manifest(), &classifier)),
+            classifier: Arc::new(classifier),
             renamed: Arc::new(renamed(&manifest, None)),
             manifest: Arc::new(manifest),
             owner,
@@ -155,19 +179,32 @@ async fn scan(
     scanning.await
 }
 
+/// What tells what would start by itself in `destination`, wherever links on the way to it lead.
+fn classifier(destination: &Path) -> Classifier {
+    let real = destination.canonicalize();
+    let real = real.or_else(|_| std::path::absolute(destination));
+    let real = real.unwrap_or_else(|_| destination.to_owned());
+    Classifier::new(real.as_os_str().as_encoded_bytes())
+}
+
 /// Works out which entries are taken, beside the network's thread: there may be a million.
-async fn take(
-    scanned: Scanned,
-    on_conflict: ConflictPolicy,
-    selection: Selection,
-    room: Room,
-    alive: &Alive,
-) -> Result<Taken, TransferError> {
+async fn take(scanned: Scanned, wish: Wish, alive: &Alive) -> Result<Taken, TransferError> {
+    let Wish {
+        on_conflict,
+        selection,
+        consent,
+        room,
+    } = wish;
+    let classifier = Arc::clone(&scanned.classifier);
     let offered = Arc::clone(&scanned.manifest);
     let scan = Arc::clone(&scanned.scan);
     let acceptance = on_thread("fardrop-select", alive, move || {
-        let refused = scan.refused(on_conflict);
-        Acceptance::new(offered.manifest(), on_conflict, &selection).without(refused)
+        let manifest = offered.manifest();
+        let mut refused = consent.refused(manifest, &classifier);
+        refused.extend(scan.refused(on_conflict));
+        refused.sort_by_key(|(entry, _)| *entry);
+        refused.dedup_by_key(|(entry, _)| *entry);
+        Acceptance::new(manifest, on_conflict, &selection, consent).without(refused)
     });
     Ok(Taken {
         manifest: scanned.manifest,

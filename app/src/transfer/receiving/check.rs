@@ -153,10 +153,25 @@ impl Check<'_> {
     /// Says what cannot be written here, though its name is possible, before any of it crosses.
     fn tell_refused(&self) {
         let mut cursor = self.job.manifest.cursor();
+        let mut folder: Option<(u32, Vec<u8>, FileReason)> = None;
         for (index, reason) in self.job.acceptance.refused() {
-            if let Some(entry) = cursor.entry(&self.job.manifest, *index) {
+            let Some(entry) = cursor.entry(&self.job.manifest, *index) else {
+                continue;
+            };
+            // A folder with something in it is not told beside that.
+            if let Some((index, path, reason)) = folder.take()
+                && !(entry.path.starts_with(&path) && entry.path.get(path.len()) == Some(&b'/'))
+            {
+                self.job.state.fail(index, &path, reason);
+            }
+            if entry.kind == EntryKind::Folder {
+                folder = Some((*index, entry.path.to_owned(), *reason));
+            } else {
                 self.job.state.fail(*index, entry.path, *reason);
             }
+        }
+        if let Some((index, path, reason)) = folder {
+            self.job.state.fail(index, &path, reason);
         }
     }
 

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fardrop_shared::name::BadNames;
-use fardrop_shared::offer::{LeftOutCount, LeftOutNames, PlacedManifest};
+use fardrop_shared::offer::{Classifier, LeftOutCount, LeftOutNames, PlacedManifest, Survey};
 
 use super::scan::DestinationScan;
-use super::selection::{ConflictPolicy, Selection};
+use super::selection::{ConflictPolicy, Consent, Selection};
 use crate::disk::PartOwner;
 use crate::transfer::error::DestinationError;
 use crate::transfer::outcome::{Listed, Renaming};
@@ -63,6 +63,10 @@ pub struct ScannedOffer {
     pub left_out_names: Arc<LeftOutNames>,
     /// What would be saved under another name.
     pub renamed: Arc<Listed<Renaming>>,
+    /// What a person should know of it before they take it.
+    pub survey: Arc<Survey>,
+    /// Tells that of each entry.
+    pub classifier: Arc<Classifier>,
     /// Bytes free at the destination; `None` if that cannot be told.
     pub free_space: Option<u64>,
     /// Files whose name is taken.
@@ -126,6 +130,8 @@ pub enum Decision {
         on_conflict: ConflictPolicy,
         /// What of it.
         selection: Selection,
+        /// What needs a yes of its own and has it.
+        consent: Consent,
         /// Another folder than the one that was said before, if any.
         destination: Option<PathBuf>,
         /// Whether it has to fit.
@@ -136,12 +142,13 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// Takes all of it to where it was going to go.
+    /// Takes all of it that needs no yes of its own to where it was going to go.
     #[must_use]
     pub const fn accept_all(on_conflict: ConflictPolicy) -> Self {
         Self::Accept {
             on_conflict,
             selection: Selection::All,
+            consent: Consent::NONE,
             destination: None,
             room: Room::Needed,
         }

@@ -110,7 +110,7 @@ impl LinkMaker<'_> {
                     place: place.ok_or_else(missing)?,
                     size,
                     modified: entry.modified,
-                    executable,
+                    executable: executable && self.job.acceptance.programs,
                     others: entry.others,
                 }))
             }

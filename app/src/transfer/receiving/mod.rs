@@ -60,7 +60,7 @@ pub use self::decision::{
     Answer, Conflict, ConflictMap, Decide, Decision, OnLeftOut, ReceiveOptions, Room, ScannedOffer,
 };
 pub(crate) use self::selection::folders_of;
-pub use self::selection::{ConflictPolicy, Selection};
+pub use self::selection::{ConflictPolicy, Consent, Selection};
 
 /// Local: messages of the threads that wait to be said.
 const MESSAGES_WAITING: usize = 64;

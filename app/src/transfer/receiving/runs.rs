@@ -91,6 +91,7 @@ pub(super) fn keep_or_discard(part: PartFile, run: Run, why: FileReason) {
         | FileReason::LinkInTheWay
         | FileReason::TargetMissing
         | FileReason::NoLinks
+        | FileReason::NotAllowed
         | FileReason::FileChanged
         | FileReason::HashMismatch
         | FileReason::NoSpace

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use fardrop_shared::offer::{EntryKind, Manifest, PlacedManifest};
+use fardrop_shared::offer::{Classifier, EntryKind, Manifest, PlacedManifest};
 use fardrop_shared::transfer::{FileReason, Ranges};
 use serde::{Deserialize, Serialize};
 
@@ -26,13 +26,55 @@ pub enum Selection {
     Except(BTreeSet<u32>),
 }
 
+/// What the person said yes to of what needs a yes of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Consent {
+    /// To what is hidden at the top of the offer, and to what would start by itself; without, it is not taken.
+    pub hidden: bool,
+    /// To programs; without, what the sender's machine may execute is taken and may not be executed.
+    pub programs: bool,
+}
+
+impl Consent {
+    /// To nothing.
+    pub const NONE: Self = Self {
+        hidden: false,
+        programs: false,
+    };
+
+    /// To everything.
+    pub const ALL: Self = Self {
+        hidden: true,
+        programs: true,
+    };
+
+    /// The entries of `manifest` that are not taken, in rising order.
+    pub(super) fn refused(
+        self,
+        manifest: &Manifest,
+        classifier: &Classifier,
+    ) -> Vec<(u32, FileReason)> {
+        let mut refused = Vec::new();
+        if !self.hidden {
+            manifest.for_each(|index, entry| {
+                if classifier.concerns(entry.path, entry.kind).needs_yes() {
+                    refused.push((index, FileReason::NotAllowed));
+                }
+            });
+        }
+        refused
+    }
+}
+
 /// What was taken of an offer, entry by entry, and the policy for names that are taken.
 #[derive(Debug, Clone)]
 pub(super) struct Acceptance {
     pub(super) on_conflict: ConflictPolicy,
+    /// Whether programs may be executed here.
+    pub(super) programs: bool,
     /// Runs of entries, first and last included, in rising order; all of them without.
     runs: Option<Vec<(u32, u32)>>,
-    /// Files that would be taken and cannot be written, in rising order, and why.
+    /// Entries that would be taken and cannot be written, or may not be here, in rising order, and why.
     refused: Vec<(u32, FileReason)>,
 }
 
@@ -42,22 +84,25 @@ impl Acceptance {
         manifest: &Manifest,
         on_conflict: ConflictPolicy,
         selection: &Selection,
+        consent: Consent,
     ) -> Self {
         Self {
             on_conflict,
+            programs: consent.programs,
             runs: runs(manifest, selection),
             refused: Vec::new(),
         }
     }
 
-    /// Without those of these files that would be taken: they cannot be written, and why. In rising order.
+    /// Without those of these entries that would be taken: they cannot be written, or may not be here, and why. In
+    /// rising order.
     pub(super) fn without(mut self, mut refused: Vec<(u32, FileReason)>) -> Self {
         refused.retain(|(file, _)| self.contains(*file));
         self.refused = refused;
         self
     }
 
-    /// Files that would be taken and cannot be written, in rising order, and why.
+    /// Entries that would be taken and cannot be written, or may not be here, in rising order, and why.
     pub(super) fn refused(&self) -> &[(u32, FileReason)] {
         &self.refused
     }

@@ -425,7 +425,7 @@ impl WriteLoop<'_> {
                 part,
                 replace: self.job.acceptance.on_conflict == ConflictPolicy::Replace,
                 modified: entry.modified,
-                executable,
+                executable: executable && self.job.acceptance.programs,
                 others: entry.others,
             },
             name: place.file_name().into_owned(),

@@ -234,6 +234,7 @@ async fn a_link_to_what_was_not_taken_is_told_at_both_ends() {
     let decision = Answer::Decided(Decision::Accept {
         on_conflict: ConflictPolicy::Skip,
         selection: Selection::Except([one.unwrap()].into()),
+        consent: Consent::ALL,
         destination: None,
         room: Room::Needed,
     });

@@ -1,5 +1,6 @@
 //! Whole transfers over a link inside this process.
 
+mod consent;
 mod hostile;
 mod interrupted;
 mod links;
@@ -38,7 +39,13 @@ fn options(destination: &Path) -> ReceiveOptions {
 }
 
 fn accept(on_conflict: ConflictPolicy) -> Answer {
-    Answer::Decided(Decision::accept_all(on_conflict))
+    Answer::Decided(Decision::Accept {
+        on_conflict,
+        selection: Selection::All,
+        consent: Consent::ALL,
+        destination: None,
+        room: Room::Needed,
+    })
 }
 
 /// What nobody watches or steers.
@@ -460,6 +467,7 @@ async fn part_of_an_offer_can_be_taken() {
     let decision = Answer::Decided(Decision::Accept {
         on_conflict: ConflictPolicy::Skip,
         selection: Selection::Except([1, 3].into()),
+        consent: Consent::ALL,
         destination: None,
         room: Room::Needed,
     });
