@@ -29,7 +29,7 @@ struct Lost {
 }
 
 impl Lost {
-    fn begin(lose: fn(&Peer) -> Result<()>) -> Result<Self> {
+    fn begin(link: &str, lose: fn(&Peer) -> Result<()>) -> Result<Self> {
         let work = tempfile::tempdir()?;
         for folder in ["in", "out"] {
             fs::create_dir(work.path().join(folder))?;
@@ -38,7 +38,8 @@ impl Lost {
         fs::write(work.path().join("out/large.bin"), tree::noise(7, LARGE))?;
         let rendezvous = Rendezvous::start()?;
         let (sender, code) = send(&rendezvous, work.path())?;
-        let mut receiver = receive(&rendezvous, work.path(), &code)?;
+        let receiver = receive(&rendezvous, work.path(), &code)?;
+        let mut receiver = receiver.args(["--link", link]).start()?;
         let far = |progress: &Value| progress["bytes"].as_u64() > Some(LARGE as u64 / 10);
         let here = receiver.event_where("progress", far)?;
         lose(&sender)?;
@@ -58,7 +59,8 @@ impl Lost {
     /// Receives the same from another sender with another code, into the same folder.
     fn receive_with_a_new_code(&self) -> Result<()> {
         let (sender, code) = send(&self.rendezvous, self.work.path())?;
-        let received = receive(&self.rendezvous, self.work.path(), &code)?.finish()?;
+        let receiver = receive(&self.rendezvous, self.work.path(), &code)?;
+        let received = receiver.start()?.finish()?;
         let done = assert_done(&received);
         let sent = done["sent"].as_u64().context("a number")?;
         let missing = LARGE as u64 - self.here;
@@ -98,38 +100,38 @@ fn send(rendezvous: &Rendezvous, work: &Path) -> Result<(Peer, String)> {
     Ok((sender, code))
 }
 
-fn receive(rendezvous: &Rendezvous, work: &Path, code: &str) -> Result<Peer> {
+fn receive(rendezvous: &Rendezvous, work: &Path, code: &str) -> Result<PeerCommand> {
     let memory = work.join("memory of the receiver");
     let command = PeerCommand::receive(rendezvous, code, &work.join("in"))?;
-    command
-        .env("FARDROP_MEMORY", &memory.to_string_lossy())
-        .start()
+    Ok(command.env("FARDROP_MEMORY", &memory.to_string_lossy()))
 }
 
 #[test]
 fn a_second_receive_while_the_first_has_lost_its_sender_sends_nothing_twice() -> Result<()> {
-    let mut lost = Lost::begin(Peer::freeze)?;
-    lost.receive_with_a_new_code()?;
-    // The lost sender is there again: nothing is left to be done, and nothing of it is done twice.
-    lost.sender.wake()?;
-    assert_failed(&lost.receiver.finish()?, "taken-over");
-    assert_eq!(lost.sender.event("failed")?["kind"], "taken-over");
-    assert_identical(
-        &lost.work.path().join("out"),
-        &lost.work.path().join("in/out"),
-    );
+    for link in ["quic", "gbn"] {
+        let mut lost = Lost::begin(link, Peer::freeze)?;
+        lost.receive_with_a_new_code()?;
+        // The lost sender is there again: nothing is left to be done, and nothing of it is done twice.
+        lost.sender.wake()?;
+        assert_failed(&lost.receiver.finish()?, "taken-over");
+        assert_eq!(lost.sender.event("failed")?["kind"], "taken-over");
+        assert_identical(
+            &lost.work.path().join("out"),
+            &lost.work.path().join("in/out"),
+        );
+    }
     Ok(())
 }
 
 #[test]
 fn a_second_receive_after_the_sender_was_killed_sends_nothing_twice() -> Result<()> {
-    let lost = Lost::begin(Peer::kill)?;
+    let lost = Lost::begin("auto", Peer::kill)?;
     lost.receive_with_a_new_code()
 }
 
 #[test]
 fn a_receive_whose_sender_comes_back_before_another_goes_on() -> Result<()> {
-    let mut lost = Lost::begin(Peer::freeze)?;
+    let mut lost = Lost::begin("auto", Peer::freeze)?;
     lost.wait_for_the_part()?;
     lost.sender.wake()?;
     let received = lost.receiver.finish()?;
