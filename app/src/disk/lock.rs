@@ -8,29 +8,20 @@ use cap_std::fs::Dir;
 
 use super::platform;
 
-/// What a file looks like from outside: whoever writes to it changes that.
+/// What a file looks like from outside: whoever writes to it changes that. What else is done to it, as programs do
+/// that keep folders in step with other machines, does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
     length: u64,
     modified: Option<SystemTime>,
-    /// When anything about it was changed, where the system keeps that: no program can set it.
-    changed: Option<(i64, i64)>,
 }
 
 impl Look {
     pub(super) fn at(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        #[cfg(unix)]
-        let changed = {
-            use std::os::unix::fs::MetadataExt;
-            Some((metadata.ctime(), metadata.ctime_nsec()))
-        };
-        #[cfg(not(unix))]
-        let changed = None;
         Ok(Self {
             length: metadata.len(),
             modified: metadata.modified().ok(),
-            changed,
         })
     }
 }

@@ -243,6 +243,8 @@ fn a_part_that_was_let_go_is_taken_again_if_nobody_has_had_it() {
     let (folder, mut part) = part_let_go(root.path());
     // Another looks at it only.
     drop(reopened(&folder));
+    // And something that is no receiver changes what it is like, not what is in it.
+    fs::set_permissions(part_in(root.path()), fs::Permissions::from_mode(0o400)).unwrap();
     assert!(part.take_again().unwrap());
     let found = PartFile::reopen(&folder, OWNER, &name("f")).unwrap();
     assert!(found.part.is_none() && found.held.is_some(), "{found:?}");
