@@ -1,8 +1,11 @@
 //! How whoever started a transfer watches and steers it.
 
+use std::sync::Arc;
+
 use fardrop_shared::transfer::{Standing, Wish};
 use tokio::sync::watch;
 
+use super::outcome::{Listed, Renaming};
 use super::proving::Proving;
 
 /// How a running transfer is watched and steered.
@@ -12,6 +15,8 @@ pub struct Controls {
     pub progress: watch::Sender<Tally>,
     /// Gets whether it was accepted, and whether it stands still.
     pub standing: watch::Sender<Standing>,
+    /// Gets what the receiver saves under other names, at the sender's, once that is told.
+    pub renamed: watch::Sender<Arc<Listed<Renaming>>>,
     /// The wish, here, that it stands still. That of the other side comes over the link.
     pub pause: watch::Receiver<bool>,
 }

@@ -21,8 +21,8 @@ use self::view::{OfferView, show_pages};
 use super::command::PageRequest;
 use super::context::Context;
 use super::event::{
-    Attribute, Progress, Receipt, SessionEvent, SessionNumber, TaskEvent, TaskNumber, Transport,
-    Who,
+    Attribute, Listed, Progress, Receipt, Renaming, SessionEvent, SessionNumber, TaskEvent,
+    TaskNumber, Transport, Who,
 };
 use super::failures::{file_failure, link_failure, nothing_arrived, transfer_failure};
 use super::report::{Rate, Reporter};
@@ -118,6 +118,7 @@ async fn first_transport(context: &Context, network: Option<NetworkName>) -> Tra
 pub(super) struct Watching {
     progress: watch::Receiver<transfer::Tally>,
     standing: watch::Receiver<Standing>,
+    renamed: watch::Receiver<Arc<Listed<Renaming>>>,
     /// The offer, once there is one to be seen.
     pub(super) view: watch::Sender<Option<Arc<OfferView>>>,
     pages: watch::Receiver<Option<PageRequest>>,
@@ -130,14 +131,17 @@ pub(super) fn watching(
 ) -> (transfer::Controls, Watching) {
     let (progress, progressed) = watch::channel(transfer::Tally::default());
     let (standing, stands) = watch::channel(Standing::default());
+    let (renamed, new_names) = watch::channel(Arc::default());
     let controls = transfer::Controls {
         progress,
         standing,
+        renamed,
         pause,
     };
     let watching = Watching {
         progress: progressed,
         standing: stands,
+        renamed: new_names,
         view: watch::Sender::new(None),
         pages,
     };
@@ -157,16 +161,22 @@ pub(super) async fn transfer(
     let Watching {
         progress,
         standing,
+        renamed,
         view,
         pages,
     } = watching;
     let newest = progress.clone();
-    let mut told = Standing::default();
+    let mut told = Told {
+        reporter,
+        session,
+        standing: Standing::default(),
+        renamed: false,
+    };
     let result = tokio::select! {
         result = work => result.map_err(|error| transfer_failure(&error)),
         // None of these ends by itself before the work does.
         never = watch_progress(reporter, session, progress.clone()) => match never {},
-        never = watch_standing(reporter, session, standing.clone(), &mut told) => match never {},
+        never = told.watch(standing.clone(), renamed.clone()) => match never {},
         never = show_pages(reporter, session, view, pages) => match never {},
         failure = path.follow(|| Some(newest.borrow().bytes)) => {
             handle.close(CloseCode::Abandoned);
@@ -180,7 +190,9 @@ pub(super) async fn transfer(
     if result.is_ok() {
         // A small one may be over before anybody looked.
         let now = *standing.borrow();
-        tell_accepted(reporter, session, now, &mut told).await;
+        told.tell_accepted(now).await;
+        let new_names = Arc::clone(&renamed.borrow());
+        told.tell_renamed(new_names).await;
     }
     result
 }
@@ -243,44 +255,64 @@ async fn watch_progress(
     }
 }
 
-/// Tells whether a transfer was accepted and stands still, for as long as it is polled.
-async fn watch_standing(
-    reporter: &Reporter,
+/// What was told of how a transfer stands.
+struct Told<'a> {
+    reporter: &'a Reporter,
     session: SessionNumber,
-    mut source: watch::Receiver<Standing>,
-    told: &mut Standing,
-) -> Infallible {
-    loop {
-        let now = *source.borrow_and_update();
-        tell_accepted(reporter, session, now, told).await;
-        if paused_by(now) != paused_by(*told) {
-            let event = match paused_by(now) {
-                Some(by) => SessionEvent::Paused(by),
-                None => SessionEvent::Resumed,
-            };
-            reporter.tell_session(session, event).await;
-        }
-        *told = now;
-        if source.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
+    standing: Standing,
+    /// Whether it was told what the receiver saves under other names.
+    renamed: bool,
 }
 
-async fn tell_accepted(
-    reporter: &Reporter,
-    session: SessionNumber,
-    now: Standing,
-    told: &mut Standing,
-) {
-    if let Some((files, bytes)) = now.accepted
-        && told.accepted.is_none()
-    {
-        let files = files.into();
-        reporter
-            .tell_session(session, SessionEvent::Accepted { files, bytes })
-            .await;
-        told.accepted = now.accepted;
+impl Told<'_> {
+    /// Tells whether a transfer was accepted, under which names, and stands still, for as long as it is polled.
+    async fn watch(
+        &mut self,
+        mut standing: watch::Receiver<Standing>,
+        mut renamed: watch::Receiver<Arc<Listed<Renaming>>>,
+    ) -> Infallible {
+        loop {
+            let now = *standing.borrow_and_update();
+            self.tell_accepted(now).await;
+            let new_names = Arc::clone(&renamed.borrow_and_update());
+            self.tell_renamed(new_names).await;
+            if paused_by(now) != paused_by(self.standing) {
+                let event = match paused_by(now) {
+                    Some(by) => SessionEvent::Paused(by),
+                    None => SessionEvent::Resumed,
+                };
+                self.tell(event).await;
+            }
+            self.standing = now;
+            let changed = tokio::select! {
+                changed = standing.changed() => changed,
+                changed = renamed.changed() => changed,
+            };
+            if changed.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    async fn tell_accepted(&mut self, now: Standing) {
+        if let Some((files, bytes)) = now.accepted
+            && self.standing.accepted.is_none()
+        {
+            let files = files.into();
+            self.tell(SessionEvent::Accepted { files, bytes }).await;
+            self.standing.accepted = now.accepted;
+        }
+    }
+
+    async fn tell_renamed(&mut self, renamed: Arc<Listed<Renaming>>) {
+        if renamed.count > 0 && !self.renamed {
+            self.renamed = true;
+            self.tell(SessionEvent::Renamed(renamed)).await;
+        }
+    }
+
+    async fn tell(&self, event: SessionEvent) {
+        self.reporter.tell_session(self.session, event).await;
     }
 }
 

@@ -83,10 +83,6 @@ async fn serve_to_the_end(
     watching.view.send_replace(Some(Arc::new(view)));
     let work = transfer::send(link, source, steering, cancel.cancelled());
     let summary = session::transfer(context, &mut path, &handle, work, &mut watching).await?;
-    if summary.renamed.count > 0 {
-        let renamed = SessionEvent::Renamed(Arc::new(summary.renamed.clone()));
-        context.reporter.tell_session(session, renamed).await;
-    }
     Ok(session::settle(context, session, &summary, path.route()).await)
 }
 

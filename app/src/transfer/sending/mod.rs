@@ -201,13 +201,23 @@ async fn listen(
     controls: &Controls,
 ) -> Result<(), TransferError> {
     let mut cursor = offer.manifest().cursor();
+    let mut told_renamed = false;
     loop {
         let message = hear(control).await?;
         let size_of = |file| match cursor.entry(offer.manifest(), file)?.kind {
             EntryKind::File { size, .. } => Some(size),
             EntryKind::Folder | EntryKind::Link { .. } | EntryKind::SameFile { .. } => None,
         };
+        let wants = is_want(&message);
         take_in(state, controls, message, size_of)?;
+        if wants && !told_renamed {
+            // All new names are told before anything is asked for.
+            told_renamed = true;
+            let renamed = renamed(offer, state.sending().renamed());
+            if renamed.count > 0 {
+                controls.renamed.send_replace(Arc::new(renamed));
+            }
+        }
         let (now, done) = {
             let sending = state.sending();
             let (total_files, total_bytes) = sending.accepted().unwrap_or_default();
@@ -323,6 +333,14 @@ fn take_in(
     }
     state.wake();
     Ok(())
+}
+
+/// Whether the receiver asks for something, or for no more.
+const fn is_want(message: &ReceiverMessage) -> bool {
+    matches!(
+        message,
+        ReceiverMessage::Want { .. } | ReceiverMessage::WantFrom { .. } | ReceiverMessage::WantEnd
+    )
 }
 
 /// Lets the reading thread rest while anybody wishes it.

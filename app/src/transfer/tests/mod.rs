@@ -54,6 +54,7 @@ fn controls() -> Controls {
     Controls {
         progress: watch::Sender::default(),
         standing: watch::Sender::default(),
+        renamed: watch::Sender::default(),
         pause,
     }
 }
