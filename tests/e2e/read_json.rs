@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::{workplace, wrong};
 
 /// Fields that the README says may be absent: with their event.
-const OPTIONAL: [(&str, &str); 14] = [
+const OPTIONAL: [(&str, &str); 15] = [
+    ("offer", "unnamed"),
     ("progress", "proving"),
     ("offer", "free"),
     ("failed", "session"),
@@ -156,7 +157,14 @@ fn every_line_is_as_the_readme_says() -> Result<()> {
     seen.extend(check(&sent, seconds));
     let mut events = documented()?.events;
     // They take a link that is lost, a person at a window, or a folder that cannot hold every name, or every time.
-    for event in ["interrupted", "paused", "resumed", "renamed", "warning"] {
+    for event in [
+        "interrupted",
+        "paused",
+        "resumed",
+        "renamed",
+        "unnamed",
+        "warning",
+    ] {
         events.remove(event);
     }
     let all: BTreeSet<String> = events.into_keys().collect();

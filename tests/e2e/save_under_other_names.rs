@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use fardrop_tests::namespace::{Namespace, skip};
 use fardrop_tests::peer::{PeerCommand, last};
 use fardrop_tests::tools;
+use fardrop_tests::tree;
 use serde_json::Value;
 
 use super::assert_done;
@@ -109,6 +110,7 @@ fn a_maildir_arrives_whole_under_near_names_and_both_are_told() -> Result<()> {
     let [(_, sent), (_, received)] = &accounts;
     assert!(first(received, "renamed") < first(received, "offer"));
     assert!(first(sent, "renamed") < first(sent, "done"));
+    assert!(first(sent, "accepted") < first(sent, "renamed"));
     let there = stick.namespace.seen(&stick.path("in/Maildir"));
     for number in [0, LETTERS - 1] {
         let name = format!("cur/1700000{number:03}.M{number}P99.host%3A2,S");
@@ -120,6 +122,37 @@ fn a_maildir_arrives_whole_under_near_names_and_both_are_told() -> Result<()> {
     let [_, (exit, received)] = stick.cross(&stick.path("Maildir"), &[])?;
     let done = last(&received, "done").context("it is done")?;
     assert_eq!((exit, &done["sent"]), (Some(0), &0.into()), "{done}");
+    Ok(())
+}
+
+#[test]
+fn other_names_are_told_to_the_sender_though_the_transfer_is_cut_off() -> Result<()> {
+    let Some(stick) = Stick::new("other_names_are_told_to_the_sender")? else {
+        return Ok(());
+    };
+    fs::write(stick.path("Maildir/large:file"), tree::noise(1, 40_000_000))?;
+    let mut sender = PeerCommand::new("send")?
+        .args(["--once", "--reconnect", "1"])
+        .arg(stick.path("Maildir"))
+        .within(&stick.namespace)
+        .start()?;
+    let code = sender.code()?;
+    let receiver = PeerCommand::new("receive")?
+        .into_folder(&stick.path("in"))
+        .arg("--yes")
+        .arg(&code)
+        .within(&stick.namespace);
+    let mut receiver = receiver.start()?;
+    let begun = |progress: &Value| progress["bytes"].as_u64() > Some(0);
+    receiver.event_where("progress", begun)?;
+    receiver.kill()?;
+    receiver.finish()?;
+    sender.event("failed")?;
+    sender.terminate()?;
+    let (_, sent) = sender.finish()?;
+    assert!(last(&sent, "done").is_none(), "{sent:?}");
+    let renamed = sent.iter().filter(|event| event["event"] == "renamed");
+    assert_eq!(renamed.count(), LETTERS + 1);
     Ok(())
 }
 
@@ -137,5 +170,14 @@ fn a_maildir_is_left_out_aloud_where_that_is_wished() -> Result<()> {
         let failed = last(events, "file-failed").context("they are named")?;
         assert_eq!(failed["reason"], "name-forbidden", "{failed}");
     }
+    // What that is is known before anything is accepted.
+    let [_, (_, received)] = &accounts;
+    let unnamed = received.iter().filter(|event| event["event"] == "unnamed");
+    let unnamed: Vec<_> = unnamed.filter_map(|event| event["name"].as_str()).collect();
+    assert_eq!(unnamed.len(), LETTERS);
+    assert!(unnamed.contains(&"Maildir/cur/1700000007.M7P99.host:2,S"));
+    assert!(first(received, "unnamed") < first(received, "offer"));
+    let offer = last(received, "offer").context("an offer")?;
+    assert_eq!(offer["unnamed"], LETTERS, "{offer}");
     Ok(())
 }

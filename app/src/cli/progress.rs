@@ -251,6 +251,10 @@ impl Human {
             SessionEvent::Renamed(renamed) => {
                 self.note_list(&text::renamed(renamed.count), renamed, text::renaming)
             }
+            SessionEvent::Unnamed(unnamed) => {
+                let line = |path: &String| text::unnamed_line(path);
+                self.note_list(&text::unnamed(unnamed.count), unnamed, line)
+            }
             SessionEvent::Interrupted { kept } => self.note(&text::interrupted(*kept)),
             SessionEvent::Paused(by) => self.note(text::paused(*by)),
             SessionEvent::Resumed => self.note(text::RESUMED),

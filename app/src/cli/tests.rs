@@ -14,9 +14,9 @@ use crate::engine::command::{
     Command, ConflictPolicy, Decision, NewTask, SessionCommand, ShareLifetime, TaskCommand,
 };
 use crate::engine::event::{
-    Attribute, Concern, Concerns, Event, LeftOut, LeftOutCount, OfferRow, OfferSummary, PathKind,
-    Proving, Receipt, RungState, SessionEvent, ShareEvent, ShownCode, Survey, TaskEvent, Transport,
-    Who,
+    Attribute, Concern, Concerns, Event, LeftOut, LeftOutCount, Listed, OfferRow, OfferSummary,
+    PathKind, Proving, Receipt, RungState, SessionEvent, ShareEvent, ShownCode, Survey, TaskEvent,
+    Transport, Who,
 };
 use crate::engine::handle::Script;
 use crate::failure::{Failure, FailureKind, Stage};
@@ -254,10 +254,17 @@ fn offer(conflicts: u64) -> Event {
             top_names: vec!["h\u{1b}[2Joliday".to_owned()],
             kept: 0,
             conflicts,
+            unnamed: 0,
             free: Some(9_000_000_000),
             destination: None,
         }),
     )
+}
+
+fn unnamed() -> Event {
+    let first = vec!["what?".to_owned()];
+    let unnamed = Listed { first, count: 1 };
+    Event::Session(SESSION, SessionEvent::Unnamed(Arc::new(unnamed)))
 }
 
 fn done() -> Event {
@@ -379,6 +386,7 @@ fn one_of_each() -> Vec<Event> {
         ),
         paired(),
         path(),
+        unnamed(),
         offer(0),
         Event::Session(
             SESSION,
@@ -419,6 +427,7 @@ const ONE_OF_EACH: &str = r#"{"event":"code","code":"417-acid-lemon","uri":"fard
 {"event":"rung","session":1,"rung":"many-port","state":"trying","detail":""}
 {"event":"paired","session":1,"device":"Ada's laptop"}
 {"event":"path","session":1,"kind":"local","link":"quic","rtt_ms":12.3,"peer":"127.0.0.1:4000"}
+{"event":"unnamed","session":1,"name":"what?"}
 {"event":"offer","session":1,"files":3,"bytes":12400000,"folders":1,"kept":0,"conflicts":0,"free":9000000000,"top_names":["h\u001b[2Joliday"]}
 {"event":"accepted","session":1,"files":3,"bytes":12400000}
 {"event":"paused","session":1,"by":"peer"}
@@ -557,6 +566,28 @@ fn the_proof_of_what_is_here_has_figures_of_its_own_while_it_goes_on() {
             .is_some_and(|line| line.contains("checking")),
         "{text}"
     );
+}
+
+#[test]
+fn what_is_left_out_for_its_name_is_listed_before_the_person_is_asked() {
+    let setup = Setup {
+        terminal: true,
+        ..Setup::default()
+    };
+    let run = run(
+        "fardrop receive --yes 417-acid-lemon",
+        setup,
+        |command| match command {
+            Command::Start(..) => vec![paired(), path(), unnamed(), offer(0)],
+            Command::Session(..) => vec![done(), ended(Outcome::Succeeded)],
+            Command::Task(..) | Command::Configure(_) => Vec::new(),
+        },
+    );
+    let (before, _) = run.messages.split_once("offers 3 files").expect("an offer");
+    assert!(
+        before.contains("1 thing is left out, since its name cannot be in the receiving folder:")
+    );
+    assert!(before.contains("    what?"), "{before}");
 }
 
 #[test]

@@ -159,9 +159,13 @@ pub enum SessionEvent {
         rows: Vec<OfferRow>,
     },
     /// What cannot have its own name in the receiving folder and is saved under another: what would be, before
-    /// each [`SessionEvent::Offer`] to one who receives, unless that is nothing; what is, to one who sends, before
-    /// the transfer ends. It takes the place of what was told before.
+    /// each [`SessionEvent::Offer`] to one who receives, unless that is nothing; what is, to one who sends, once the
+    /// receiver has accepted. It takes the place of what was told before.
     Renamed(Arc<Listed<Renaming>>),
+    /// What is not saved, to one who receives: paths in the offer that cannot be in the receiving folder, where it was
+    /// not wished that they get others; not escaped. Before each [`SessionEvent::Offer`], unless that is nothing.
+    /// It takes the place of what was told before.
+    Unnamed(Arc<Listed<String>>),
     /// What the sender does not offer of what it named, to one who receives: once, before the first
     /// [`SessionEvent::Offer`], unless that is nothing.
     LeftOut(Arc<Listed<PeerLeftOut>>),
@@ -393,6 +397,8 @@ pub struct OfferSummary {
     pub kept: u64,
     /// Files of the offer whose name is taken in the destination.
     pub conflicts: u64,
+    /// How much of it cannot have its name in the destination and is left out.
+    pub unnamed: u64,
     /// Room in the destination, in bytes; `None` on the sender's side.
     pub free: Option<u64>,
     /// Where the files would go; `None` on the sender's side.

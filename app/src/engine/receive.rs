@@ -172,6 +172,7 @@ impl Receive<'_> {
             session: self.session,
             view: watching.view.clone(),
             told_renamed: false,
+            told_unnamed: false,
             told_left_out: false,
             answers: controls.answers,
             seen: recording.seen(),
@@ -205,6 +206,8 @@ struct Person {
     view: watch::Sender<Option<Arc<OfferView>>>,
     /// Whether the face knows of anything that would be saved under another name.
     told_renamed: bool,
+    /// Whether it knows of anything that would not be saved for its name.
+    told_unnamed: bool,
     /// Whether it was told what the sender leaves out.
     told_left_out: bool,
     answers: mpsc::Receiver<Answer>,
@@ -251,8 +254,15 @@ impl Person {
             self.reporter.tell_session(self.session, renamed).await;
             self.told_renamed = renames;
         }
+        let unnamed = offer.unnamed.count > 0;
+        if unnamed || self.told_unnamed {
+            let event = SessionEvent::Unnamed(Arc::clone(&offer.unnamed));
+            self.reporter.tell_session(self.session, event).await;
+            self.told_unnamed = unnamed;
+        }
         let summary = OfferSummary {
             left_out: offer.left_out,
+            unnamed: offer.unnamed.count,
             kept: offer.kept_bytes,
             conflicts: offer.conflicts.into(),
             free: offer.free_space,

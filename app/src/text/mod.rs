@@ -34,7 +34,7 @@ pub use failure::{failure, file_cause, file_failed};
 pub use far::{EXAMINING_FAR, far_report, far_verdict};
 pub use left_out::*;
 pub use leftovers::*;
-pub use names::{list_goes_on, refused, renamed, renaming};
+pub use names::{list_goes_on, refused, renamed, renaming, unnamed, unnamed_line};
 pub use units::{ago, and_links, count, duration, grouped, rate, round_trip, size, time_left};
 #[cfg(feature = "gui")]
 pub use window::*;

@@ -19,6 +19,22 @@ pub fn renaming(renaming: &Renaming) -> String {
     format!("    {} -> {}", name(&renaming.name), name(&renaming.place))
 }
 
+/// Heads the list of what is not saved, since the receiving folder cannot have its name.
+#[must_use]
+pub fn unnamed(names: u64) -> String {
+    count(
+        names,
+        "thing is left out, since its name cannot be in the receiving folder:",
+        "things are left out, since their names cannot be in the receiving folder:",
+    )
+}
+
+/// Something that is not saved, in a list.
+#[must_use]
+pub fn unnamed_line(path: &str) -> String {
+    format!("    {}", name(path))
+}
+
 /// A list goes on: `listable` says whether there is a way to see the rest.
 #[must_use]
 pub fn list_goes_on(more: u64, listable: bool) -> String {

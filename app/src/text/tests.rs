@@ -167,6 +167,7 @@ fn names_from_a_peer_are_harmless_wherever_they_are_shown() {
             top_names: vec![nasty.to_owned()],
             kept: 0,
             conflicts: 0,
+            unnamed: 0,
             free: Some(1),
             destination: None,
         },
@@ -299,6 +300,7 @@ fn offer_names_count_size_room_and_conflicts() {
             top_names: vec!["holiday".to_owned()],
             kept: 1000,
             conflicts: 2,
+            unnamed: 0,
             free: Some(5_000_000_000),
             destination: None,
         },
@@ -354,6 +356,7 @@ fn what_did_not_arrive_is_said_first_with_its_count_and_cause() {
         top_names: vec!["holiday".to_owned()],
         kept: 0,
         conflicts: 0,
+        unnamed: 0,
         free: None,
         destination: None,
     };

@@ -67,6 +67,8 @@ pub(super) enum Line<'a> {
         links: u64,
         kept: u64,
         conflicts: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        unnamed: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
         free: Option<u64>,
         #[serde(skip_serializing_if = "is_zero")]
@@ -95,6 +97,10 @@ pub(super) enum Line<'a> {
         session: u64,
         name: &'a str,
         place: &'a str,
+    },
+    Unnamed {
+        session: u64,
+        name: &'a str,
     },
     Progress {
         session: u64,

@@ -234,7 +234,10 @@ fn session_line(number: SessionNumber, event: &SessionEvent) -> Option<Line<'_>>
         },
         SessionEvent::Done { receipt, .. } => done_line(number, receipt),
         // A list has a line for each thing in it.
-        SessionEvent::Renamed(_) | SessionEvent::LeftOut(_) | SessionEvent::OfferPage { .. } => {
+        SessionEvent::Renamed(_)
+        | SessionEvent::Unnamed(_)
+        | SessionEvent::LeftOut(_)
+        | SessionEvent::OfferPage { .. } => {
             return None;
         }
     })
@@ -249,6 +252,10 @@ fn lines(session: SessionNumber, event: &SessionEvent) -> Option<Vec<Line<'_>>> 
             name: &renaming.name,
             place: &renaming.place,
         });
+        Some(lines.collect())
+    } else if let SessionEvent::Unnamed(unnamed) = event {
+        let lines = unnamed.first.iter();
+        let lines = lines.map(|name| Line::Unnamed { session, name });
         Some(lines.collect())
     } else if let SessionEvent::LeftOut(left_out) = event {
         let lines = left_out.first.iter().map(|left_out| Line::LeftOut {
@@ -289,6 +296,7 @@ fn offer_line(session: SessionNumber, offer: &OfferSummary) -> Line<'_> {
         links: offer.links,
         kept: offer.kept,
         conflicts: offer.conflicts,
+        unnamed: offer.unnamed,
         free: offer.free,
         left_out: offer.left_out.things,
         closed_folders: offer.left_out.closed_folders,

@@ -49,6 +49,7 @@ pub(in crate::engine) fn offer_summary(manifest: &Manifest, survey: Arc<Survey>)
         top_names,
         kept: 0,
         conflicts: 0,
+        unnamed: 0,
         free: None,
         destination: None,
     }

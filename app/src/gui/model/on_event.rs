@@ -270,6 +270,9 @@ impl Model {
             SessionEvent::Renamed(renamed) => {
                 self.with_session(number, |session| session.renamed = renamed);
             }
+            SessionEvent::Unnamed(unnamed) => {
+                self.with_session(number, |session| session.unnamed = unnamed);
+            }
             SessionEvent::Accepted { .. } => {
                 self.with_session(number, |session| session.handle_accepted(now));
             }

@@ -159,6 +159,8 @@ pub(crate) struct Session {
     pub(crate) left_out: Arc<Listed<PeerLeftOut>>,
     /// What is saved under another name, as it was told last.
     pub(crate) renamed: Arc<Listed<Renaming>>,
+    /// What is not saved for its name, as it was told last.
+    pub(crate) unnamed: Arc<Listed<String>>,
     /// What the file system refuses to have set, for how many things, and the first of them.
     pub(crate) refused: Vec<(Attribute, u64, String)>,
     /// Files that failed, by name, as far as they are told.
@@ -199,6 +201,7 @@ impl Session {
             time_left: None,
             left_out: Arc::default(),
             renamed: Arc::default(),
+            unnamed: Arc::default(),
             refused: Vec::new(),
             failed: Vec::new(),
             receipt: None,

@@ -178,6 +178,7 @@ fn a_transfer_is_remembered_once() {
         top_names: vec!["a.txt".to_owned()],
         kept: 0,
         conflicts: 0,
+        unnamed: 0,
         free: Some(100),
         destination: None,
     };

@@ -81,6 +81,7 @@ fn before_bytes_move() -> Vec<State> {
         still("offer", offered),
         still("offer-under-other-names", |desk| renamed(desk, 40)),
         still("offer-without-some", left_out_there),
+        still("offer-without-some-names", |desk| unnamed(desk, 40)),
         still("offer-too-large", |desk| {
             looking(desk);
             paired(desk, 1, "Ada's laptop");
@@ -435,6 +436,7 @@ pub(super) fn offer(session: u64, free: Option<u64>) -> Event {
             top_names: vec!["report.pdf".to_owned(), "photos".to_owned()],
             kept: 0,
             conflicts: 2,
+            unnamed: 0,
             free,
             destination: free.map(|_| PathBuf::from("/home/ada/Downloads")),
         }),
@@ -466,6 +468,21 @@ pub(super) fn renamed(desk: &mut Desk, names: u32) {
     desk.tell(Event::Session(
         SessionNumber(1),
         SessionEvent::Renamed(Arc::new(renamed)),
+    ));
+    desk.run();
+}
+
+/// An offer lies open, of which so much is left out since its name cannot be in the folder.
+pub(super) fn unnamed(desk: &mut Desk, names: u32) {
+    offered(desk);
+    let first = (0..names).map(|at| format!("photos/picture {at}:00.jpg"));
+    let unnamed = Listed {
+        first: first.collect(),
+        count: names.into(),
+    };
+    desk.tell(Event::Session(
+        SessionNumber(1),
+        SessionEvent::Unnamed(Arc::new(unnamed)),
     ));
     desk.run();
 }

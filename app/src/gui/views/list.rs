@@ -153,3 +153,21 @@ pub(super) fn renamed_ui(ui: &mut Ui, renamed: &Listed<Renaming>) {
         (renaming.name.clone(), text::saved_as(&renaming.place))
     });
 }
+
+/// What is not saved for its name.
+pub(super) fn unnamed_ui(ui: &mut Ui, unnamed: &Listed<String>) {
+    if unnamed.count == 0 {
+        return;
+    }
+    let palette = Palette::of(ui);
+    let words = text::unnamed(unnamed.count);
+    sign_ui(ui, Icon::Warning, palette.warning, &words);
+    let list = List {
+        title: text::UNNAMED_LIST,
+        items: &unnamed.first,
+        count: unnamed.count,
+    };
+    list.show_ui(ui, |path| {
+        (path.clone(), text::LEFT_OUT_FOR_ITS_NAME.to_owned())
+    });
+}

@@ -3,7 +3,7 @@
 use egui::{Checkbox, Margin, Panel, Rect, RichText, TextEdit, Ui, UiBuilder, vec2};
 
 use super::concerns::{concerns_ui, marks_ui};
-use super::list::{left_out_there_ui, renamed_ui};
+use super::list::{left_out_there_ui, renamed_ui, unnamed_ui};
 use super::{Column, Scene, back_title_ui, card_ui, page_ui, tall_row_with_end_ui};
 use crate::desktop::request::FolderUse;
 use crate::engine::command::{ConflictPolicy, Room};
@@ -142,6 +142,7 @@ fn place_ui(ui: &mut Ui, scene: &mut Scene<'_>, offer: OpenOffer<'_>, session: &
             left_out_there_ui(ui, &session.left_out);
         }
         renamed_ui(ui, &session.renamed);
+        unnamed_ui(ui, &session.unnamed);
         if let (Some(free), Some(fits)) = (offer.summary.free, offer.view.fits(offer.summary)) {
             let (icon, color) = if fits {
                 (Icon::Check, palette.good)

@@ -283,6 +283,10 @@ pub fn failed_files(files: u64) -> String {
 pub const FAILED_LIST: &str = "Files that failed";
 /// The list of what has other names, to a screen reader.
 pub const RENAMED_LIST: &str = "Changed names";
+/// The list of what is not saved for its name, to a screen reader.
+pub const UNNAMED_LIST: &str = "Names that cannot be";
+/// Said of something in that list.
+pub const LEFT_OUT_FOR_ITS_NAME: &str = "left out";
 /// The list of what is not offered, to a screen reader.
 pub const LEFT_OUT_LIST: &str = "Left out";
 /// A button.

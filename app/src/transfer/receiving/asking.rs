@@ -11,7 +11,7 @@ use rand::rngs::OsRng;
 
 use super::decision::{Answer, Decide, Decision, ReceiveOptions, Room, ScannedOffer};
 use super::offered::Offered;
-use super::renamed::renamed;
+use super::renamed::{renamed, unnamed};
 use super::scan::DestinationScan;
 use super::selection::{Acceptance, ConflictPolicy, Consent, Selection};
 use super::threads::{Alive, on_thread};
@@ -115,6 +115,7 @@ struct Scanned {
     renamed: Arc<Listed<Renaming>>,
     survey: Arc<Survey>,
     classifier: Arc<Classifier>,
+    unnamed: Arc<Listed<String>>,
     free_space: Option<u64>,
 }
 
@@ -130,6 +131,7 @@ impl Scanned {
             renamed: Arc::clone(&self.renamed),
             survey: Arc::clone(&self.survey),
             classifier: Arc::clone(&self.classifier),
+            unnamed: Arc::clone(&self.unnamed),
             free_space: self.free_space,
             conflicts: self.scan.taken.count(),
             kept_bytes: self.scan.kept_bytes,
@@ -169,6 +171,7 @@ async fn scan(
             survey: Arc::new(Survey::of(manifest.manifest(), &classifier)),
             classifier: Arc::new(classifier),
             renamed: Arc::new(renamed(&manifest, None)),
+            unnamed: Arc::new(unnamed(&manifest)),
             manifest: Arc::new(manifest),
             owner,
             scan: Arc::new(scan),

@@ -13,6 +13,7 @@ use fardrop_shared::wire::peer::{FileReason, ReceiverMessage};
 
 use super::job::Job;
 use super::prove::Unproved;
+use super::renamed::for_each_unnamed;
 use super::state::Kept;
 use crate::disk::{Folder, Folders, PartFile, Reopened};
 
@@ -123,31 +124,10 @@ impl Check<'_> {
 
     /// Says what cannot be here, before anything crosses: every file, and every folder with nothing in it.
     fn tell_left_out(&self) {
-        let mut cursor = self.job.manifest.cursor();
-        let mut folder: Option<(u32, Vec<u8>)> = None;
-        for index in self.job.manifest.left_out() {
-            let Some(entry) = cursor.entry(&self.job.manifest, index) else {
-                continue;
-            };
-            if !self.job.acceptance.contains(index) {
-                continue;
-            }
-            if let Some((index, path)) = folder.take()
-                && !(entry.path.starts_with(&path) && entry.path.get(path.len()) == Some(&b'/'))
-            {
-                self.job.state.fail(index, &path, FileReason::NameForbidden);
-            }
-            if entry.kind == EntryKind::Folder {
-                folder = Some((index, entry.path.to_owned()));
-            } else {
-                self.job
-                    .state
-                    .fail(index, entry.path, FileReason::NameForbidden);
-            }
-        }
-        if let Some((index, path)) = folder {
-            self.job.state.fail(index, &path, FileReason::NameForbidden);
-        }
+        let takes = |index| self.job.acceptance.contains(index);
+        for_each_unnamed(&self.job.manifest, takes, |index, path| {
+            self.job.state.fail(index, path, FileReason::NameForbidden);
+        });
     }
 
     /// Says what cannot be written here, though its name is possible, before any of it crosses.

@@ -67,6 +67,9 @@ pub struct ScannedOffer {
     pub survey: Arc<Survey>,
     /// Tells that of each entry.
     pub classifier: Arc<Classifier>,
+    /// What would not be saved: its name cannot be there, and it was not wished that it gets another, or there is
+    /// none.
+    pub unnamed: Arc<Listed<String>>,
     /// Bytes free at the destination; `None` if that cannot be told.
     pub free_space: Option<u64>,
     /// Files whose name is taken.
