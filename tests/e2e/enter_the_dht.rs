@@ -225,7 +225,7 @@ fn doctor(hosts: &[String], memory: &Path) -> Result<(Option<i32>, Value)> {
     let settings = memory.join("settings.ron");
     std::fs::write(&settings, format!("(dht_bootstrap: {hosts:?})"))?;
     let command = PeerCommand::new("doctor")?
-        .args(["--far", "--no-ipv6"])
+        .arg("--far")
         .env("FARDROP_CONFIG", &settings.to_string_lossy())
         .env("FARDROP_MEMORY", &memory.to_string_lossy());
     let (exit, mut events) = command.start()?.finish()?;

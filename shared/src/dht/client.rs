@@ -323,7 +323,10 @@ impl Client {
         }
     }
 
-    fn on_answer(&mut self, call: &Call, answer: Answer) {
+    fn on_answer(&mut self, call: &Call, mut answer: Answer) {
+        // Some take whoever asks for a node, and name this client to itself.
+        let own = self.id;
+        answer.nodes.retain(|node| node.id != own);
         let contact = Contact {
             id: answer.id,
             address: call.to,

@@ -346,3 +346,29 @@ fn what_is_cancelled_is_heard_of_no_more() {
     assert!(!client.handle_datagram(now, question.to, &answer));
     assert_eq!(client.poll_event(), None);
 }
+
+#[test]
+fn a_client_that_is_named_to_itself_does_not_ask_itself() {
+    let mut client = client();
+    let now = epoch();
+    client.remember(contact(1));
+    client.find_nodes(now, &[]).unwrap();
+    let question = drain(&mut client).pop().unwrap();
+    let Body::Question { id, .. } = Message::decode(&question.bytes).unwrap().body else {
+        panic!("a question");
+    };
+    let myself = Contact {
+        id,
+        address: address("5.5.5.5:555"),
+    };
+    let answer = Answer {
+        nodes: vec![myself, contact(2)],
+        ..Answer::new(contact(1).id)
+    };
+    client.handle_datagram(now, question.to, &answer_to(&question, answer));
+    let asked: Vec<SocketAddr> = drain(&mut client)
+        .iter()
+        .map(|transmit| transmit.to)
+        .collect();
+    assert_eq!(asked, [contact(2).address]);
+}
