@@ -1,5 +1,6 @@
 //! An offer from a peer: read and checked page by page, then given its places at a destination.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rand_core::{CryptoRng, RngCore};
@@ -41,7 +42,8 @@ impl CheckedManifest {
         let plan = self.plan(rules, bad_names, rng);
         PlacedManifest {
             checked: self,
-            plan,
+            plan: Arc::new(plan),
+            stand_ins: BTreeMap::new(),
         }
     }
 
@@ -127,7 +129,9 @@ pub enum PageError {
 #[derive(Debug)]
 pub struct PlacedManifest {
     checked: Arc<CheckedManifest>,
-    plan: NamePlan,
+    plan: Arc<NamePlan>,
+    /// Files that go where something would be that leads to them, and where that is.
+    stand_ins: BTreeMap<u32, (u32, SafeName<'static>)>,
 }
 
 /// One file, folder or link of an offer, and where it goes.
@@ -165,8 +169,41 @@ impl PlacedManifest {
     }
 
     /// The entries that are left out, in rising order: what is in a folder that is left out among them.
-    pub fn left_out(&self) -> impl ExactSizeIterator<Item = u32> {
-        self.plan.left_out()
+    pub fn left_out(&self) -> impl Iterator<Item = u32> {
+        let left_out = self.plan.left_out();
+        left_out.filter(|index| !self.stand_ins.contains_key(index))
+    }
+
+    /// Finds files that cannot be here, but to which something leads that can: each goes there itself, where a link
+    /// to it would lead nowhere, or there would be a second name without a first. Both have to be taken. `None` if
+    /// there are none.
+    #[must_use]
+    pub fn with_stand_ins(&self, takes: impl Fn(u32) -> bool) -> Option<Self> {
+        if self.totals().links == 0 || self.plan.left_out().len() == 0 {
+            return None;
+        }
+        let mut stand_ins = BTreeMap::new();
+        let mut cursor = self.cursor();
+        self.for_each(|index, entry| {
+            let (EntryKind::Link { target } | EntryKind::SameFile { first: target }) = entry.kind
+            else {
+                return;
+            };
+            let Some(place) = entry.place.filter(|_| takes(index) && takes(target)) else {
+                return;
+            };
+            let file = cursor.entry(self, target);
+            let file = file.filter(|file| matches!(file.kind, EntryKind::File { .. }));
+            if file.is_some_and(|file| file.place.is_none()) {
+                let place = place.into_owned();
+                stand_ins.entry(target).or_insert((index, place));
+            }
+        });
+        (!stand_ins.is_empty()).then(|| Self {
+            checked: Arc::clone(&self.checked),
+            plan: Arc::clone(&self.plan),
+            stand_ins,
+        })
     }
 
     /// Counts over all of it.
@@ -187,10 +224,23 @@ impl PlacedManifest {
             .for_each(|index, entry| visit(index, self.entry(index, entry)));
     }
 
+    fn place<'a>(&self, index: u32, entry: Entry<'a>) -> Option<SafeName<'a>> {
+        if let Some((_, place)) = self.stand_ins.get(&index) {
+            return Some(place.clone());
+        }
+        if let EntryKind::Link { target } | EntryKind::SameFile { first: target } = entry.kind
+            && let Some((link, _)) = self.stand_ins.get(&target)
+            && *link == index
+        {
+            return None;
+        }
+        self.plan.place(index, entry.path)
+    }
+
     fn entry<'a>(&self, index: u32, entry: Entry<'a>) -> PlacedEntry<'a> {
         PlacedEntry {
             path: entry.path,
-            place: self.plan.place(index, entry.path),
+            place: self.place(index, entry),
             kind: entry.kind,
             modified: entry.modified,
             others: entry.others,

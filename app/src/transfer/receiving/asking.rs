@@ -199,21 +199,33 @@ async fn take(scanned: Scanned, wish: Wish, alive: &Alive) -> Result<Taken, Tran
         room,
     } = wish;
     let classifier = Arc::clone(&scanned.classifier);
-    let offered = Arc::clone(&scanned.manifest);
-    let scan = Arc::clone(&scanned.scan);
-    let acceptance = on_thread("fardrop-select", alive, move || {
-        let manifest = offered.manifest();
-        let mut refused = consent.refused(manifest, &classifier);
+    let (offered, scan) = (Arc::clone(&scanned.manifest), Arc::clone(&scanned.scan));
+    let (destination, owner) = (scanned.destination.clone(), scanned.owner);
+    let selecting = on_thread("fardrop-select", alive, move || {
+        let acceptance = Acceptance::new(offered.manifest(), on_conflict, &selection, consent);
+        let mut refused = consent.refused(offered.manifest(), &classifier);
+        let allowed = acceptance.clone().without(refused.clone());
+        let (placed, scan) = match offered.with_stand_ins(|index| allowed.contains(index)) {
+            None => (offered, scan),
+            Some(placed) => {
+                let opened = Destination::open(&destination);
+                let scan = opened.map_or(scan, |opened| {
+                    Arc::new(DestinationScan::look(&placed, owner, &mut opened.folders()))
+                });
+                (Arc::new(placed), scan)
+            }
+        };
         refused.extend(scan.refused(on_conflict));
         refused.sort_by_key(|(entry, _)| *entry);
         refused.dedup_by_key(|(entry, _)| *entry);
-        Acceptance::new(manifest, on_conflict, &selection, consent).without(refused)
+        (placed, scan, acceptance.without(refused))
     });
+    let (manifest, scan, acceptance) = selecting.await?;
     Ok(Taken {
-        manifest: scanned.manifest,
-        owner: scanned.owner,
-        scan: scanned.scan,
-        acceptance: acceptance.await?,
+        manifest,
+        owner,
+        scan,
+        acceptance,
         destination: scanned.destination,
         free_space: scanned.free_space.filter(|_| room == Room::Needed),
     })

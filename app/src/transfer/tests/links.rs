@@ -339,3 +339,37 @@ async fn a_link_to_a_folder_above_stays_inside() {
     let leads_to = to.path().join("t/u/l").canonicalize().unwrap();
     assert_eq!(leads_to, to.path().join("t").canonicalize().unwrap());
 }
+
+#[tokio::test]
+async fn a_file_whose_own_name_cannot_be_arrives_under_the_name_of_what_leads_to_it() {
+    let Some(exfat) = Exfat::mount() else {
+        return;
+    };
+    let from = tempfile::tempdir().unwrap();
+    let tree = from.path().join("tree");
+    write(&tree.join("a what?"), "content");
+    fs::hard_link(tree.join("a what?"), tree.join("plain")).unwrap();
+    write(&tree.join("b what?"), "another");
+    symlink("b what?", tree.join("to b")).unwrap();
+    symlink("b what?", tree.join("to b again")).unwrap();
+    let options = ReceiveOptions {
+        bad_names: BadNames::Skip,
+        ..options(&exfat.folder())
+    };
+    for again in [false, true] {
+        let answer = accept(ConflictPolicy::Skip);
+        let options = options.clone();
+        let (sent, received) = cross_with(Link::pair(), offer(&[&tree]), options, answer).await;
+        assert_eq!(sent.unwrap().failure_count, 0);
+        let received = received.unwrap();
+        assert_eq!((received.files, received.failure_count), (2, 0));
+        assert_eq!(received.skipped, if again { 2 } else { 0 });
+        let expected = [
+            ("tree", "folder"),
+            ("tree/plain", "content"),
+            ("tree/to b", "another"),
+            ("tree/to b again", "another"),
+        ];
+        check_itself(&exfat.folder(), &expected);
+    }
+}
