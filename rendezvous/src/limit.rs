@@ -35,6 +35,9 @@ pub struct Bounds {
     pub hellos: Rate,
     /// TCP connections from one network that are given their line.
     pub tcp_checks: Rate,
+    /// Questions from one network; twice as many if half of them are proved to come from there. Trying out all
+    /// numbers of three digits takes minutes.
+    pub questions: Rate,
     /// Announcements from one network, their sources proved. Each costs as much as the datagrams that it
     /// makes the server send, and one at least.
     pub announcements: Rate,
@@ -55,6 +58,10 @@ impl Default for Bounds {
             },
             tcp_checks: Rate {
                 per_second: 8,
+                burst: 64,
+            },
+            questions: Rate {
+                per_second: 4,
                 burst: 64,
             },
             announcements: Rate {

@@ -92,6 +92,7 @@ impl Collector for Monitor {
                 counters.quic_probes,
             ),
             ("greetings", "TCP connections answered", counters.tcp_checks),
+            ("questions", "Questions answered", counters.questions),
             (
                 "announcements",
                 "Announcements served",

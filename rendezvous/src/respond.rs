@@ -6,15 +6,15 @@ use std::time::Instant;
 use fardrop_shared::Role;
 use fardrop_shared::wire::quic_probe::version_negotiation;
 use fardrop_shared::wire::rendezvous::{
-    Announce, DecodeError, Reply, Request, Tag, VersionRange, Welcome,
+    Announce, Ask, DecodeError, Open, Reply, Request, Tag, VersionRange, Welcome,
 };
 use fardrop_shared::wire::tcp_check::TcpCheck;
 use rand::rngs::StdRng;
 
 use crate::cookie::CookieJar;
-use crate::exchange::{self, Arrival};
+use crate::exchange::{self, Arrival, Room};
 use crate::limit::{Bounds, Limiter};
-use crate::table::{Datagram, Route, Table};
+use crate::table::{Datagram, LocatorEntry, Route, Table};
 
 /// What one of the server's sockets is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Counters {
     pub quic_probes: u64,
     /// TCP connections that got their line; none of the other counters has those.
     pub tcp_checks: u64,
+    /// Questions answered.
+    pub questions: u64,
     /// Announcements whose cookie was good and whose network was within its rate.
     pub announcements: u64,
     /// Not this protocol, or malformed.
@@ -64,6 +66,8 @@ pub struct State {
     cookies: CookieJar,
     hellos: Limiter,
     tcp_checks: Limiter,
+    questions: Limiter,
+    unproved_questions: Limiter,
     announcements: Limiter,
     parties_begun: Limiter,
     table: Table,
@@ -80,6 +84,8 @@ impl State {
             cookies: CookieJar::new(now, &mut rng),
             hellos: Limiter::new(now, bounds.hellos, &mut rng),
             tcp_checks: Limiter::new(now, bounds.tcp_checks, &mut rng),
+            questions: Limiter::new(now, bounds.questions, &mut rng),
+            unproved_questions: Limiter::new(now, bounds.questions, &mut rng),
             announcements: Limiter::new(now, bounds.announcements, &mut rng),
             parties_begun: Limiter::new(now, bounds.parties_begun, &mut rng),
             rng,
@@ -128,6 +134,7 @@ pub fn respond(state: &mut State, now: Instant, from: Route, bytes: &[u8]) -> Ve
     let replies = match Request::decode(bytes) {
         Ok((tag, Request::Hello)) => state.on_hello(now, from, tag),
         Ok((tag, Request::Announce(announce))) => state.on_announce(now, from, tag, &announce),
+        Ok((tag, Request::Ask(ask))) => state.on_ask(now, from, tag, ask),
         Err(DecodeError::Version { tag, .. }) => state.on_unknown_version(now, from, tag),
         Err(DecodeError::Foreign | DecodeError::Malformed) => state.on_foreign(now, from, bytes),
     };
@@ -137,20 +144,56 @@ pub fn respond(state: &mut State, now: Instant, from: Route, bytes: &[u8]) -> Ve
 
 impl State {
     fn on_hello(&mut self, now: Instant, from: Route, tag: Tag) -> Vec<Datagram> {
-        let second_port = match self.ports.get(from.socket) {
-            Some(&Port::Main { second_port }) => second_port,
-            Some(Port::Second) | None => 0,
-        };
         if !self.hellos.admit(now, from.address) {
             self.counters.over_rate += 1;
             return Vec::new();
         }
         self.counters.hellos += 1;
+        let reply = Reply::Cookie(self.welcome(now, from));
+        vec![Datagram {
+            to: from,
+            bytes: reply.encode(tag),
+        }]
+    }
+
+    fn welcome(&mut self, now: Instant, from: Route) -> Welcome {
+        let second_port = match self.ports.get(from.socket) {
+            Some(&Port::Main { second_port }) => second_port,
+            Some(Port::Second) | None => 0,
+        };
         self.cookies.rotate(now, &mut self.rng);
-        let reply = Reply::Cookie(Welcome {
+        Welcome {
             cookie: self.cookies.make(from.address),
             address: from.address,
             second_port,
+        }
+    }
+
+    /// Answered as quickly and by as many bytes whether anybody has the locator or not, and nothing is kept of it.
+    fn on_ask(&mut self, now: Instant, from: Route, tag: Tag, ask: Ask) -> Vec<Datagram> {
+        if !matches!(self.ports.get(from.socket), Some(Port::Main { .. })) {
+            self.counters.malformed += 1;
+            return Vec::new();
+        }
+        self.cookies.rotate(now, &mut self.rng);
+        let is_proved = ask
+            .cookie
+            .is_some_and(|cookie| self.cookies.accepts(cookie, from.address));
+        // Apart, so that forged sources cannot use up what their owners need.
+        let limiter = if is_proved {
+            &mut self.questions
+        } else {
+            &mut self.unproved_questions
+        };
+        if !limiter.admit(now, from.address) {
+            self.counters.over_rate += 1;
+            return Vec::new();
+        }
+        self.counters.questions += 1;
+        let said = self.table.open_at(now, ask.locator).cloned();
+        let reply = Reply::Open(Open {
+            welcome: self.welcome(now, from),
+            said,
         });
         vec![Datagram {
             to: from,
@@ -220,24 +263,32 @@ impl State {
         self.announcements.charge(now, from.address, pushed);
         replies
     }
+
     /// Whether this announcement's party is held, or can be from now on: its locator has room for it, its network
     /// begins no more than its rate, and the table has a place or somebody who must give up theirs.
-    fn room(&mut self, now: Instant, from: Route, announce: &Announce) -> bool {
+    fn room(&mut self, now: Instant, from: Route, announce: &Announce) -> Room {
         let address = from.address.ip();
         let bounds = &self.bounds;
         let (new, room_here) = self.table.with_entry(now, announce.locator, |entry| {
             let room = announce.side == Role::Sender
                 || (entry.receivers.len() < bounds.receivers
                     && bounds.receivers_in_one_network > entry.receivers_beside(address));
-            (entry.is_new(announce), room)
+            let new = entry.is_new(announce) && !LocatorEntry::is_leaving(announce);
+            (new, room)
         });
         if !new {
-            return true;
+            return Room::Free;
         }
-        let room = room_here
-            && self.parties_begun.admit(now, from.address)
-            && self.table.make_room(self.bounds.parties, address);
-        self.counters.busy += u64::from(!room);
+        let room = if !room_here {
+            Room::TakenHere
+        } else if self.parties_begun.admit(now, from.address)
+            && self.table.make_room(self.bounds.parties, address)
+        {
+            Room::Free
+        } else {
+            Room::TakenElsewhere
+        };
+        self.counters.busy += u64::from(room != Room::Free);
         room
     }
 }

@@ -84,6 +84,10 @@ pub(crate) struct Receiver {
 pub(crate) struct LocatorEntry {
     pub(crate) sender: Option<Sender>,
     pub(crate) receivers: BTreeMap<PairingId, Receiver>,
+    /// Those who have given up their places, until that is counted.
+    pub(crate) gone: Vec<Party>,
+    /// When the sender was last told that others find no place.
+    pub(crate) crowd_told: Option<Instant>,
 }
 
 /// All locators.
@@ -155,6 +159,16 @@ impl Table {
         self.parties < most
     }
 
+    /// What the sender at a locator says to anybody, if it may be told to whoever asks. Nothing is noted of it.
+    pub(crate) fn open_at(&self, now: Instant, locator: u32) -> Option<&Payload> {
+        let sender = self.entries.get(&locator)?.sender.as_ref()?;
+        let open = sender
+            .open
+            .as_ref()
+            .filter(|_| !sender.party.expired(now))?;
+        Some(&open.payload).filter(|said| said.fits_an_answer())
+    }
+
     fn forget(&mut self, name: PartyName) {
         let Some(entry) = self.entries.get_mut(&name.locator) else {
             return;
@@ -207,6 +221,11 @@ impl LocatorEntry {
         }
     }
 
+    /// Whether an announcement is of a receiver that leaves, which takes no place.
+    pub(crate) fn is_leaving(announce: &Announce) -> bool {
+        announce.last && announce.side == Role::Receiver
+    }
+
     /// How many receivers have come from the home or site that `address` is in.
     pub(crate) fn receivers_beside(&self, address: IpAddr) -> usize {
         let site = Network::of(address, SITE);
@@ -244,6 +263,9 @@ impl LocatorEntry {
 
     /// Counts again who waits: a receiver that has no answer, and a sender that has answered nobody here.
     fn note_waiting(&mut self, locator: u32, waiting: &mut Holders<PartyName>) {
+        for place in self.gone.drain(..).filter_map(|party| party.waits) {
+            waiting.end(place);
+        }
         let mut met = false;
         for (pairing, receiver) in &mut self.receivers {
             let receiver_waits = receiver.answer.is_none();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use fardrop_shared::limits::{ANNOUNCEMENT_LIFETIME, COOKIE_SLOT, MAX_RENDEZVOUS_PAYLOAD_BYTES};
 use fardrop_shared::wire::quic_probe::QuicProbe;
 use fardrop_shared::wire::rendezvous::{
-    Announce, Cookie, OwnerToken, Payload, Peer, Reply, Request, Tag, VersionRange,
+    Announce, Ask, Cookie, Open, OwnerToken, Payload, Peer, Reply, Request, Tag, VersionRange,
 };
 use fardrop_shared::wire::tcp_check::TcpCheck;
 use fardrop_shared::{PairingId, Role};
@@ -51,6 +51,22 @@ impl Fixture {
     fn announce(&mut self, client: u8, announce: Announce) -> Vec<(u8, Reply)> {
         let cookie = self.cookie(client);
         self.announce_with(client, Announce { cookie, ..announce })
+    }
+
+    /// Asks what the sender at a locator says, and what the answer says.
+    fn ask(&mut self, client: u8, cookie: Option<Cookie>, locator: u32) -> Option<Option<Payload>> {
+        let bytes = Request::Ask(Ask { cookie, locator }).encode(tag(client));
+        let replies = self.respond(route(client), &bytes);
+        let [reply] = &replies[..] else {
+            assert!(replies.is_empty(), "{replies:?}");
+            return None;
+        };
+        assert_eq!((whose(reply), reply.bytes.len()), (client, bytes.len()));
+        let Reply::Open(Open { welcome, said }) = read(reply) else {
+            panic!("{reply:?}")
+        };
+        assert_eq!(welcome.address, route(client).address);
+        Some(said)
     }
 
     fn announce_with(&mut self, client: u8, announce: Announce) -> Vec<(u8, Reply)> {
@@ -106,6 +122,7 @@ fn sender(client: u8, to: Option<u8>, revision: u32, words: &str) -> Announce {
         pairing: pairing(client),
         owner: owner(client),
         to: to.map(pairing),
+        last: false,
         revision,
         payload: payload(words),
     }
@@ -117,6 +134,9 @@ fn receiver(client: u8, revision: u32, words: &str) -> Announce {
         ..sender(client, None, revision, words)
     }
 }
+
+/// What senders say to anybody in these tests.
+const TO_ALL: [&str; 4] = ["open", "closed", "another", "to all"];
 
 fn waiting(client: u8, answers: u32) -> (u8, Reply) {
     (client, Reply::Waiting { answers })
@@ -130,6 +150,7 @@ fn peer(client: u8, answers: Option<u32>, speaker: u8, revision: u32, words: &st
     let reply = Reply::Peer(Peer {
         answers,
         pairing: pairing(speaker),
+        directed: !TO_ALL.contains(&words),
         revision,
         payload: payload(words),
     });
@@ -196,14 +217,14 @@ fn a_push_that_was_lost_is_repeated_until_the_sender_has_said_something_new() {
 #[test]
 fn what_was_overtaken_on_its_way_is_no_news() {
     let mut fixture = Fixture::new(Bounds::default());
-    fixture.announce(1, sender(1, None, 2, "newer"));
+    fixture.announce(1, sender(1, None, 2, "to all"));
     fixture.announce(1, sender(1, None, 1, "older"));
     fixture.announce(2, receiver(2, 2, "newer"));
     fixture.announce(2, receiver(2, 1, "older"));
     assert_eq!(
         fixture.announce(2, receiver(2, 2, "newer")),
         [
-            peer(2, Some(2), 1, 2, "newer"),
+            peer(2, Some(2), 1, 2, "to all"),
             peer(1, None, 2, 2, "newer")
         ]
     );
@@ -859,4 +880,136 @@ fn one_site_never_holds_all_of_a_locator() {
     }
     assert_eq!(fixture.state.parties(), 1 + most);
     assert_eq!(fixture.announce(3, receiver(3, 1, "one")).len(), 2);
+}
+
+#[test]
+fn a_question_is_answered_and_leaves_no_trace() {
+    let mut fixture = Fixture::new(Bounds::default());
+    fixture.announce(1, sender(1, None, 1, "open"));
+    assert_eq!(fixture.ask(2, None, 417), Some(Some(payload("open"))));
+    fixture.announce(1, sender(1, None, 2, "another"));
+    assert_eq!(fixture.ask(2, None, 417), Some(Some(payload("another"))));
+    // Alike, whether anybody has the locator or not; nobody is told, and nothing is held.
+    assert_eq!(fixture.ask(2, None, 418), Some(None));
+    assert_eq!(fixture.state.parties(), 1);
+    assert_eq!(fixture.state.counters().questions, 3);
+    // What is too long for the answer is not said there.
+    let mut update = sender(1, None, 3, "");
+    update.payload = Payload::new(vec![0; 161]).unwrap();
+    fixture.announce(1, update);
+    assert_eq!(fixture.ask(2, None, 417), Some(None));
+    fixture.pass(ANNOUNCEMENT_LIFETIME);
+    assert_eq!(fixture.ask(2, None, 417), Some(None));
+}
+
+#[test]
+fn numbers_are_tried_out_only_so_fast_from_one_network() {
+    let mut fixture = Fixture::new(Bounds::default());
+    let rate = Bounds::default().questions;
+    let burst = rate.burst as usize;
+    let asked = |fixture: &mut Fixture, client, cookie| {
+        (100..1000)
+            .filter(|locator| fixture.ask(client, cookie, *locator).is_some())
+            .count()
+    };
+    assert_eq!(asked(&mut fixture, 2, None), burst);
+    // Forged sources do not use up what their owners need.
+    let cookie = fixture.cookie(2);
+    assert_eq!(asked(&mut fixture, 2, Some(cookie)), burst);
+    assert_eq!(asked(&mut fixture, 2, Some(Cookie([7; 16]))), 0);
+    assert_eq!(asked(&mut fixture, 3, None), burst);
+    fixture.pass(Duration::from_secs(1));
+    assert_eq!(asked(&mut fixture, 2, None), rate.per_second as usize);
+}
+
+#[test]
+fn an_answer_that_is_the_last_gives_up_the_place() {
+    let bounds = Bounds {
+        receivers: 1,
+        ..Bounds::default()
+    };
+    let mut fixture = Fixture::new(bounds);
+    fixture.announce(1, sender(1, None, 1, "open"));
+    let mut revision = 1;
+    // However many come, and whatever they are told.
+    for client in 2..40 {
+        fixture.announce(client, receiver(client, 1, "attempt"));
+        assert_eq!(fixture.state.parties(), 2);
+        revision += 1;
+        let answer = Announce {
+            last: true,
+            ..sender(1, Some(client), revision, "wrong")
+        };
+        assert_eq!(
+            fixture.announce(1, answer.clone()),
+            [
+                peer(1, Some(revision), client, 1, "attempt"),
+                peer(client, None, 1, revision, "wrong")
+            ]
+        );
+        assert_eq!(fixture.state.parties(), 1);
+        assert_eq!(fixture.announce(1, answer), [waiting(1, revision)]);
+    }
+    // One that has not heard comes back, and is pushed to the sender as at first.
+    assert_eq!(
+        fixture.announce(39, receiver(39, 1, "attempt")),
+        [
+            peer(39, Some(1), 1, 1, "open"),
+            peer(1, None, 39, 1, "attempt")
+        ]
+    );
+}
+
+#[test]
+fn a_receiver_that_leaves_gives_up_its_place_and_nobody_elses() {
+    let mut fixture = Fixture::new(Bounds::default());
+    fixture.announce(1, sender(1, None, 1, "open"));
+    fixture.announce(2, receiver(2, 1, "attempt"));
+    let leaves = |owner_of| Announce {
+        last: true,
+        owner: owner(owner_of),
+        ..receiver(2, 2, "")
+    };
+    assert_eq!(fixture.announce(3, leaves(3)), [waiting(3, 2)]);
+    assert_eq!(fixture.state.parties(), 2);
+    assert_eq!(fixture.announce(2, leaves(2)), [waiting(2, 2)]);
+    assert_eq!(fixture.announce(2, leaves(2)), [waiting(2, 2)]);
+    assert_eq!(fixture.state.parties(), 1);
+}
+
+#[test]
+fn a_sender_hears_of_a_crowd_but_not_more_than_once_a_second() {
+    let bounds = Bounds {
+        receivers: 1,
+        ..Bounds::default()
+    };
+    let mut fixture = Fixture::new(bounds);
+    fixture.announce(1, sender(1, None, 1, "open"));
+    fixture.announce(2, receiver(2, 1, "one"));
+    let told = [(3, Reply::Busy { answers: 1 }), (1, Reply::Crowded)];
+    for _ in 0..2 {
+        assert_eq!(fixture.announce(3, receiver(3, 1, "one")), told);
+        assert_eq!(fixture.announce(3, receiver(3, 1, "one")), busy(3));
+        fixture.pass(Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn thirty_receivers_that_were_killed_do_not_keep_the_next_one_out() {
+    let mut fixture = Fixture::new(Bounds::default());
+    fixture.announce(1, sender(1, None, 1, "open"));
+    let most = u8::try_from(2 * Bounds::default().receivers).unwrap();
+    for client in 2..most {
+        assert!(fixture.ask(client, None, 417).is_some());
+        assert_eq!(
+            fixture.announce(client, receiver(client, 1, "one")).len(),
+            2
+        );
+        let answer = Announce {
+            last: true,
+            ..sender(1, Some(client), client.into(), "two")
+        };
+        fixture.announce(1, answer);
+    }
+    assert_eq!(fixture.announce(200, receiver(200, 1, "one")).len(), 2);
 }

@@ -3,7 +3,9 @@
 use std::fs;
 
 use anyhow::Result;
-use fardrop_tests::peer::{PeerCommand, Rendezvous, last};
+use fardrop_tests::hostile::crowd::crowd;
+use fardrop_tests::peer::{Peer, PeerCommand, Rendezvous, last};
+use serde_json::Value;
 
 use super::{Share, assert_done, assert_failed, assert_identical, workplace, wrong};
 
@@ -46,6 +48,22 @@ fn three_wrong_codes_kill_the_code() -> Result<()> {
     assert!(last(&right.1, "paired").is_none(), "{right:?}");
     assert_failed(&share.sender.finish()?, "code-dead");
     assert!(fs::read_dir(&folder)?.next().is_none());
+    Ok(())
+}
+
+/// A crowd that fills the number of a code, from one machine; gives what the sender said of it.
+pub(super) fn crowd_at(code: &str, rendezvous: &Rendezvous, sender: &mut Peer) -> Result<Value> {
+    let locator = code.split('-').next().unwrap_or_default().parse()?;
+    crowd(rendezvous.server().parse()?, locator, 100)?;
+    sender.event("crowded")
+}
+
+#[test]
+fn strangers_who_fill_a_number_do_not_keep_the_right_code_out() -> Result<()> {
+    let mut share = Share::open(&[])?;
+    crowd_at(&share.code, &share.rendezvous, &mut share.sender)?;
+    let right = share.receive()?.start()?.finish()?;
+    assert_done(&right);
     Ok(())
 }
 

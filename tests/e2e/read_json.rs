@@ -8,6 +8,7 @@ use fardrop_tests::peer::{PeerCommand, Rendezvous, last};
 use fardrop_tests::tree;
 use serde_json::Value;
 
+use super::give_a_code::crowd_at;
 use super::{workplace, wrong};
 
 /// Fields that the README says may be absent: with their event.
@@ -138,6 +139,7 @@ fn every_line_is_as_the_readme_says() -> Result<()> {
     let code = sender.code()?;
     sender.event("scanned")?;
     std::fs::remove_file(out.join("large.bin"))?;
+    crowd_at(&code, &rendezvous, &mut sender)?;
     let guess = PeerCommand::receive(&rendezvous, &wrong(&code)?, &folder)?;
     let (_, guessed) = guess.start()?.finish()?;
     // Led to this very machine by a code, it says so, and does not go there.

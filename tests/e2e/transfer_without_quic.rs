@@ -36,6 +36,15 @@ const BLACK_HOLE: &str = "table inet lab {
 }
 ";
 
+/// Drops every packet of more than 576 bytes, the rendezvous's included, and says nothing.
+const NARROW_BLACK_HOLE: &str = "table inet lab {
+  chain in {
+    type filter hook input priority filter
+    meta l4proto udp meta length > 576 drop
+  }
+}
+";
+
 /// What gathers packets on their way, so that filters and captures would see many as one.
 const OFFLOADS: &str = "tx-udp-segmentation off gso off tso off gro off";
 
@@ -340,6 +349,26 @@ fn silent_black_hole_is_gone_around() -> Result<()> {
     let accounts = cable.transfer(work.path(), "in", "auto")?;
     assert_carried_by(&accounts, "gbn");
     assert_identical(&work.path().join("out"), &work.path().join("in/out"));
+    Ok(())
+}
+
+/// A router that drops what is longer than 576 bytes without a word is no obstacle to pairing, nor to what follows.
+#[test]
+fn pairing_fits_a_path_that_drops_more_than_576_bytes_silently() -> Result<()> {
+    let test = "pairing_fits_a_path_that_drops_more_than_576_bytes_silently";
+    let Some(cable) = Cable::lay(test, 1500)? else {
+        return Ok(());
+    };
+    cable.near.filter(NARROW_BLACK_HOLE)?;
+    cable.far.filter(NARROW_BLACK_HOLE)?;
+    let work = workplace()?;
+    let accounts = cable.transfer(work.path(), "in", "auto")?;
+    assert_carried_by(&accounts, "gbn");
+    assert_identical(&work.path().join("out"), &work.path().join("in/out"));
+    // Nobody has waited for a message that was too long.
+    let at = |name| accounts[0].first_at(name).expect("an event");
+    let paired = at("paired").saturating_duration_since(accounts[0].times[0]);
+    assert!(paired < LATER, "{paired:?}");
     Ok(())
 }
 

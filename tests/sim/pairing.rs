@@ -29,8 +29,10 @@ struct Sender {
     name: String,
     words: &'static str,
     machine: SenderPairing,
-    /// Those that it has sent its share of the key.
-    answered: BTreeSet<PairingId>,
+    /// What it has to say to receivers, once.
+    answers: Vec<(PairingId, Vec<u8>)>,
+    /// Those that it has made a certificate for.
+    prepared: BTreeSet<PairingId>,
     paired: BTreeMap<PairingId, Box<PeerKey>>,
     /// Runs to which it owes a hello.
     owed: Vec<PairingId>,
@@ -51,6 +53,8 @@ struct Receiver {
 enum Outcome {
     Paired,
     Failed,
+    /// It fell silent by itself.
+    Gone,
 }
 
 struct World {
@@ -94,8 +98,9 @@ impl World {
         self.senders.push(Sender {
             name: format!("sender {}", self.senders.len()),
             words,
-            machine: SenderPairing::new(code, capabilities()),
-            answered: BTreeSet::new(),
+            machine: SenderPairing::new(code, capabilities(), &mut self.rng),
+            answers: Vec::new(),
+            prepared: BTreeSet::new(),
             paired: BTreeMap::new(),
             owed: Vec::new(),
             guesses: 0,
@@ -109,7 +114,7 @@ impl World {
         self.receivers.push(Receiver {
             name: format!("receiver {}", self.receivers.len()),
             words,
-            machine: ReceiverPairing::new(code, capabilities(), pairing, self.now, &mut self.rng),
+            machine: ReceiverPairing::new(code, capabilities(), pairing, self.now),
             announced: None,
             ready: false,
             outcome: None,
@@ -161,19 +166,23 @@ impl World {
                     payload,
                 });
             }
-            for (sender, from) in self.senders.iter().enumerate() {
-                let standing = from.machine.standing_payload();
-                let all = from.machine.payload(pairing).map(<[u8]>::to_vec);
-                let standing = (from.words == receiver.words).then_some(standing);
-                for payload in all.into_iter().chain(standing) {
-                    said.push(Parcel {
-                        sender,
-                        receiver: pairing,
-                        to_sender: false,
-                        payload,
-                    });
-                }
+            if receiver.announced.is_none() {
+                said.push(Parcel {
+                    sender,
+                    receiver: pairing,
+                    to_sender: false,
+                    payload: self.senders[sender].machine.standing_payload(),
+                });
             }
+        }
+        // An answer is said once: who has not heard it says again what it is to.
+        for (sender, from) in self.senders.iter_mut().enumerate() {
+            said.extend(from.answers.drain(..).map(|(receiver, payload)| Parcel {
+                sender,
+                receiver,
+                to_sender: false,
+                payload,
+            }));
         }
         let receivers: Vec<PairingId> = self.receivers.iter().map(|one| one.machine.id()).collect();
         let parties = Parties {
@@ -201,7 +210,7 @@ impl World {
                 receiver
                     .unwrap()
                     .machine
-                    .handle_payload(self.now, &parcel.payload);
+                    .handle_payload(self.now, &parcel.payload, &mut self.rng);
             }
             self.drain();
         }
@@ -215,7 +224,7 @@ impl World {
                 if self.rng.gen_bool(0.5) {
                     sender
                         .machine
-                        .provide_hello(self.now, run, hello(&sender.name));
+                        .provide_hello(self.now, run, &hello(&sender.name));
                 } else {
                     sender.owed.push(run);
                 }
@@ -225,7 +234,7 @@ impl World {
             if self.rng.gen_bool(0.5) {
                 receiver
                     .machine
-                    .provide_hello(self.now, hello(&receiver.name));
+                    .provide_hello(self.now, hello(&receiver.name), &mut self.rng);
                 receiver.ready = true;
             }
         }
@@ -238,7 +247,9 @@ impl World {
             .map(|one| (one.machine.id(), (one.words, one.name.clone())))
             .collect();
         for sender in &mut self.senders {
-            while sender.machine.poll_transmit().is_some() {}
+            while let Some(transmit) = sender.machine.poll_transmit() {
+                sender.answers.push((transmit.to, transmit.payload));
+            }
             while let Some(event) = sender.machine.poll_event() {
                 sender.on_event(event, &words);
             }
@@ -249,7 +260,11 @@ impl World {
                 receiver.announced = Some(payload);
             }
             while let Some(event) = receiver.machine.poll_event() {
+                if receiver.outcome == Some(Outcome::Gone) {
+                    continue;
+                }
                 assert_eq!(receiver.outcome, None, "the last event is the last");
+                assert!(receiver.machine.proofs() <= 3, "three guesses at most");
                 receiver.outcome = Some(receiver.on_event(event, &self.senders));
             }
         }
@@ -261,12 +276,11 @@ impl Sender {
         match event {
             SenderEvent::HelloNeeded { run } => {
                 assert!(!self.dead, "a dead code answers nobody");
-                self.answered.insert(run);
-                let guessed = self
-                    .answered
-                    .iter()
-                    .filter(|run| receivers[run].0 != self.words);
-                assert!(guessed.count() <= 3, "a guesser has three tries");
+                assert_eq!(
+                    receivers[&run].0, self.words,
+                    "nothing is made ready for who does not know the words"
+                );
+                assert!(self.prepared.insert(run), "nor twice for one who does");
                 self.owed.push(run);
             }
             SenderEvent::Paired { run, key, peer } => {
@@ -283,7 +297,6 @@ impl Sender {
             }
             SenderEvent::WrongCode { .. } => self.guesses += 1,
             SenderEvent::RunFailed { reason, .. } => match reason {
-                RunFailure::Vanished { .. } => self.guesses += 1,
                 RunFailure::HelloMissing | RunFailure::Disturbed => {}
             },
             SenderEvent::Dead => {
@@ -374,7 +387,7 @@ fn a_hostile_rendezvous_pairs_the_right_two_or_nobody() {
     );
 }
 
-/// The `number`th payload of a pairing (0 is M1), as changed by `change`; everything else arrives.
+/// The `number`th payload of a pairing (0 is P1), as changed by `change`; everything else arrives.
 fn pair_with(number: usize, change: &dyn Fn(&mut Vec<u8>)) -> (World, usize) {
     let mut world = World::new(1, Mood::HONEST);
     world.add_sender(RIGHT);
@@ -382,19 +395,19 @@ fn pair_with(number: usize, change: &dyn Fn(&mut Vec<u8>)) -> (World, usize) {
     let pairing = world.receivers[0].machine.id();
     world.receivers[0]
         .machine
-        .provide_hello(world.now, hello("receiver 0"));
+        .provide_hello(world.now, hello("receiver 0"), &mut world.rng);
     world.drain();
     let mut length = 0;
-    for at in 0..4 {
-        let to_sender = at % 2 == 0;
-        let mut payload = if to_sender {
-            world.receivers[0].announced.clone().unwrap()
-        } else {
-            let sender = &world.senders[0].machine;
-            sender
-                .payload(pairing)
-                .map(<[u8]>::to_vec)
-                .unwrap_or_default()
+    for at in 0..3 {
+        let to_sender = at == 1;
+        let mut payload = match at {
+            0 => world.senders[0].machine.standing_payload(),
+            1 => world.receivers[0].announced.clone().unwrap_or_default(),
+            _ => {
+                let sender = &world.senders[0].machine;
+                let said = sender.payload(pairing).map(<[u8]>::to_vec);
+                said.unwrap_or_default()
+            }
         };
         if at == number {
             length = payload.len();
@@ -415,7 +428,7 @@ fn pair_with(number: usize, change: &dyn Fn(&mut Vec<u8>)) -> (World, usize) {
         for run in std::mem::take(&mut world.senders[0].owed) {
             world.senders[0]
                 .machine
-                .provide_hello(world.now, run, hello("sender 0"));
+                .provide_hello(world.now, run, &hello("sender 0"));
         }
         world.drain();
     }
@@ -426,7 +439,7 @@ fn pair_with(number: usize, change: &dyn Fn(&mut Vec<u8>)) -> (World, usize) {
 fn any_byte_of_any_message_may_be_flipped() {
     let (clean, _) = pair_with(9, &|_| {});
     assert_eq!(clean.receivers[0].outcome, Some(Outcome::Paired));
-    for number in 0..4 {
+    for number in 0..3 {
         let (_, length) = pair_with(number, &|_| {});
         for at in 0..length {
             let (mut world, _) = pair_with(number, &|payload| payload[at] ^= 1 << (at % 8));
@@ -447,7 +460,7 @@ fn a_guesser_with_many_names_has_three_tries() {
     }
     world.run();
     assert!(world.senders[0].dead);
-    assert_eq!(world.senders[0].answered.len(), 3);
+    assert_eq!(world.senders[0].guesses, 3);
     world.add_receiver(RIGHT);
     world.run();
     assert_eq!(world.receivers[40].outcome, Some(Outcome::Failed));
@@ -468,4 +481,52 @@ fn many_honest_receivers_at_once_are_all_paired() {
             .all(|one| one.outcome == Some(Outcome::Paired))
     );
     assert_eq!(world.senders[0].machine.attempts_left(), 3);
+}
+
+#[test]
+fn two_receivers_at_the_same_instant_both_get_through() {
+    for seed in 0..200 {
+        let named = Seed(seed);
+        let mut world = World::new(seed, Mood::HONEST);
+        world.add_sender(RIGHT);
+        for _ in 0..2 {
+            world.add_receiver(RIGHT);
+        }
+        world.run();
+        for receiver in &world.receivers {
+            assert_eq!(receiver.outcome, Some(Outcome::Paired));
+            assert!(receiver.machine.proofs() <= 2);
+        }
+        drop(named);
+    }
+}
+
+/// Receivers that fall silent at any point, and as many as like; then one that does not.
+#[test]
+fn silence_costs_a_code_nothing() {
+    for seed in 0..200 {
+        let named = Seed(seed);
+        let mut world = World::new(seed, Mood::HONEST);
+        world.add_sender(RIGHT);
+        for _ in 0..20 {
+            world.add_receiver(RIGHT);
+            let steps = world.rng.gen_range(0..4);
+            for _ in 0..steps {
+                world.announce();
+                world.deliver();
+                world.now += STEP;
+                world.hand_out_hellos();
+                world.drain();
+            }
+            // It is heard no more.
+            let gone = world.receivers.last_mut().unwrap();
+            gone.announced = None;
+            gone.outcome.get_or_insert(Outcome::Gone);
+        }
+        world.add_receiver(RIGHT);
+        world.run();
+        assert_eq!(world.receivers[20].outcome, Some(Outcome::Paired));
+        assert_eq!(world.senders[0].machine.attempts_left(), 3);
+        drop(named);
+    }
 }

@@ -229,7 +229,11 @@ impl Peer {
             Event::Answering => self.silent = false,
             Event::Reflexive { second_port, .. } => assert_eq!(second_port, Some(4841)),
             Event::Held | Event::NobodyThere => {}
-            Event::Taken | Event::Busy | Event::Version(_) => panic!("{event:?}"),
+            Event::Open { .. }
+            | Event::Crowded
+            | Event::Taken
+            | Event::Busy
+            | Event::Version(_) => panic!("{event:?}"),
         }
     }
 }

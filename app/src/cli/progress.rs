@@ -228,6 +228,7 @@ impl Human {
             &ShareEvent::WrongGuess { attempts_left } => {
                 self.print(&text::wrong_guess(attempts_left))
             }
+            ShareEvent::Crowded => self.print(text::CROWDED),
             // What a command line does not ask for.
             ShareEvent::Contents(_) | ShareEvent::CodeDead(_) => Ok(()),
         }

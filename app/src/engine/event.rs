@@ -113,6 +113,9 @@ pub enum ShareEvent {
         /// Guesses until the code is dead.
         attempts_left: u8,
     },
+    /// Receivers of this share find no place at the rendezvous, since others have taken all; a fresh code has a number
+    /// of its own.
+    Crowded,
 }
 
 /// What happens between this machine and one peer.

@@ -121,19 +121,13 @@ async fn host(listing: &mut Listing) -> Result<(Box<PeerKey>, Hello), u8> {
                 listing.provide_hello(run, hello);
             }
             ListingEvent::Pairing(SenderEvent::Paired { key, peer, .. }) => return Ok((key, peer)),
-            ListingEvent::Pairing(
-                SenderEvent::WrongCode { .. }
-                | SenderEvent::RunFailed {
-                    reason: RunFailure::Vanished { .. },
-                    ..
-                },
-            ) => wrong += 1,
+            ListingEvent::Pairing(SenderEvent::WrongCode { .. }) => wrong += 1,
             ListingEvent::Pairing(SenderEvent::RunFailed {
                 reason: RunFailure::HelloMissing | RunFailure::Disturbed,
                 ..
             }) => {}
             ListingEvent::Pairing(SenderEvent::Dead) => return Err(wrong),
-            ListingEvent::Silent => {}
+            ListingEvent::Silent | ListingEvent::Crowded => {}
             ListingEvent::Taken => panic!("nobody else is there to take it"),
         }
     }
@@ -366,7 +360,8 @@ async fn false_sender(server: SocketAddr, guesses: [&str; 4], proofs: mpsc::Send
         .into_iter();
     let mut next = || {
         let capabilities = Capabilities::new(Transports::ALL, Ciphers::of_this_processor());
-        SenderPairing::new(guesses.next().unwrap(), capabilities)
+        let rng = &mut rand::thread_rng();
+        SenderPairing::new(guesses.next().unwrap(), capabilities, rng)
     };
     let mut pairing = next();
     let config = fardrop_shared::rendezvous::Config {
@@ -396,17 +391,21 @@ async fn false_sender(server: SocketAddr, guesses: [&str; 4], proofs: mpsc::Send
                 pairing.handle_payload(now, from, payload.as_bytes(), rng);
             }
         }
-        while let Some(transmit) = pairing.poll_transmit() {
-            if let Some(payload) = transmit.payload {
-                say(&mut client, Some(transmit.to), payload);
-            }
-        }
+        let mut tested = false;
         while let Some(event) = pairing.poll_event() {
-            if let SenderEvent::WrongCode { run, .. } | SenderEvent::Paired { run, .. } = event {
-                client.withdraw(Some(run));
-                pairing = next();
-                proofs.send(()).await.unwrap();
+            tested |= matches!(
+                event,
+                SenderEvent::WrongCode { .. } | SenderEvent::HelloNeeded { .. }
+            );
+        }
+        if tested {
+            pairing = next();
+            say(&mut client, None, pairing.standing_payload());
+            // Before the next receiver asks.
+            while let Some(transmit) = client.poll_transmit(Instant::now()) {
+                socket.send(transmit.to, &transmit.bytes);
             }
+            proofs.send(()).await.unwrap();
         }
         while let Some(transmit) = client.poll_transmit(now) {
             socket.send(transmit.to, &transmit.bytes);

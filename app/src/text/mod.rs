@@ -184,6 +184,10 @@ pub fn scanned(files: u64, bytes: u64, links: u64, left_out: LeftOutCount) -> St
     line
 }
 
+/// Others take all the places of a code's number at the rendezvous.
+pub const CROWDED: &str = "So many come to the number of this code that there may be no room for the person it is for. \
+                           A fresh code has another number.";
+
 /// Somebody guessed.
 #[must_use]
 pub fn wrong_guess(attempts_left: u8) -> String {

@@ -13,8 +13,24 @@ pub const EMBEDDED_PORTS: [u16; 5] = [4840, 4842, 4844, 4846, 4848];
 /// tunnels.
 pub const MAX_RENDEZVOUS_DATAGRAM_BYTES: usize = 1200;
 
-/// The longest payload of an announcement, in bytes: what such a datagram has room for, rounded down.
+/// The longest payload of an announcement that a server takes, in bytes: what such a datagram has room for, rounded
+/// down. Pairing says less ([`MAX_PAIRING_DATAGRAM_BYTES`]).
 pub const MAX_RENDEZVOUS_PAYLOAD_BYTES: usize = 1000;
+
+/// The longest datagram of a pairing, in bytes: what an IPv4 packet of 576 bytes, which every host takes (RFC 791), has
+/// room for behind its longest usual headers, 20 and 8. Some routers drop what is longer without a word.
+pub const MAX_PAIRING_DATAGRAM_BYTES: usize = 548;
+
+/// What an announcement adds to its payload at most, in bytes: header 14, cookie 16, locator 5, side 1, pairing id and
+/// owner 32, the receiver that it is for 17, last 1, revision 5, length 2.
+pub const ANNOUNCE_OVERHEAD_BYTES: usize = 93;
+
+/// The longest that a sender may say to anybody and have it told to whoever asks, in bytes.
+pub const MAX_OPEN_PAYLOAD_BYTES: usize = 160;
+
+/// How long a question and the answer to it are, in bytes, whatever they say: the answer with the longest payload and an
+/// IPv6 address comes to 215.
+pub const QUESTION_BYTES: usize = 224;
 
 /// How long a client's `Hello` is, in bytes: no shorter than the longest `Cookie`, so that answering
 /// amplifies nothing.

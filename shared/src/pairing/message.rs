@@ -2,15 +2,16 @@
 //!
 //! ```text
 //!  byte 0   body (postcard: integers are varints unless a width is given)
-//!  0 M0     oldest version, newest version, state (0 open, 1 dead, 2 closed)
-//!  1 M1     oldest, newest, transports, ciphers, nonce (32 bytes), PAKE share (32 bytes)
-//!  2 M2     as M1
-//!  3 M3     tag (32 bytes), length, sealed hello (HELLO_BYTES + 16)
-//!  4 M4     as M3
-//!  5        refusal; with versions: oldest, newest
+//!  0 P1     00, oldest version, newest, transports, ciphers, nonce (32 bytes), PAKE share (32 bytes);
+//!           or 01 (the code is dead) or 02 (closed), oldest, newest
+//!  1 P2     which share: the first 8 bytes of its nonce; length, opening: oldest, newest, transports, ciphers,
+//!           nonce (32 bytes), PAKE share (32 bytes); tag (32 bytes), length, sealed hello (HELLO_BYTES + 16)
+//!  2 P3     tag (32 bytes), length, sealed hello
+//!  3 next   in place of P3: a share for this receiver alone, as P1 without its first byte
+//!  4        refusal; with versions: oldest, newest
 //! ```
 //!
-//! Bytes after the end are ignored, so that a later version may say more; in M1 and M2 they are
+//! Bytes after the end are ignored, so that a later version may say more; those of P1 and of an opening are
 //! part of the transcript all the same, so that nobody in between can add or take any.
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ use crate::limits::{HELLO_BYTES, MAX_DEVICE_BYTES, MAX_PAIRING_PAYLOAD_BYTES};
 use crate::path::Whereabouts;
 
 /// The version of the protocol between peers that this code speaks.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// The versions that a peer speaks, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,8 +162,8 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// A hello with the SHA-256 of the certificate, where to be reached and what the device is
-    /// called (cut to [`MAX_DEVICE_BYTES`]).
+    /// A hello with the SHA-256 of the certificate, where to be reached (without the last candidates, if
+    /// they do not fit) and what the device is called (cut to [`MAX_DEVICE_BYTES`]).
     #[must_use]
     pub fn new(fingerprint: [u8; 32], whereabouts: Whereabouts, mut device: String) -> Self {
         let mut end = device.len().min(MAX_DEVICE_BYTES);
@@ -170,9 +171,11 @@ impl Hello {
             end -= 1;
         }
         device.truncate(end);
+        // Beside the fingerprint, the device name and two lengths, of which one may take two bytes.
+        let room = HELLO_BYTES - fingerprint.len() - 3 - device.len();
         Self {
             fingerprint,
-            whereabouts,
+            whereabouts: whereabouts.fitting(room),
             device,
         }
     }
@@ -225,15 +228,15 @@ impl From<ClaimedHello> for Hello {
     }
 }
 
-/// Whether a share takes receivers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum ShareState {
-    /// It does.
-    Open,
+/// What a share says to anybody: P1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Standing {
+    /// It takes receivers: the share of the key for whoever comes first.
+    Open(Opening),
     /// Never again: its code was guessed at too often.
-    Dead,
+    Dead(VersionRange),
     /// No more: the sender has stopped.
-    Closed,
+    Closed(VersionRange),
 }
 
 /// Why a sender turns a receiver away. Anybody in between can say it too: it refuses service, and
@@ -252,7 +255,7 @@ pub(super) enum Refusal {
     Failed,
 }
 
-/// M1 or M2.
+/// One side's part of the key agreement, and what it can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Opening {
     pub(super) capabilities: Capabilities,
@@ -260,30 +263,57 @@ pub(super) struct Opening {
     pub(super) share: [u8; 32],
 }
 
-/// M3 or M4.
+/// Which of a sender's shares: the beginning of its nonce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ShareId([u8; 8]);
+
+impl Opening {
+    /// The name of this share.
+    pub(super) fn id(&self) -> ShareId {
+        let mut id = [0; 8];
+        id.copy_from_slice(&self.nonce[..8]);
+        ShareId(id)
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        to_bytes(self)
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (opening, _more) = postcard::take_from_bytes(bytes).ok()?;
+        Some(opening)
+    }
+}
+
+/// A side's proof that it knows the words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Proof {
     pub(super) tag: [u8; 32],
     pub(super) sealed: Vec<u8>,
 }
 
+/// P2.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Attempt {
+    /// The share that it is for.
+    pub(super) share: ShareId,
+    /// The receiver's [`Opening`], as it was sent.
+    pub(super) opening: Vec<u8>,
+    pub(super) proof: Proof,
+}
+
 /// Everything that is said. The order of the variants is the wire format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Message {
-    /// M0, from the sender to anybody.
-    Standing {
-        versions: VersionRange,
-        state: ShareState,
-    },
-    /// M1, from the receiver.
-    ReceiverOpening(Opening),
-    /// M2, from the sender.
-    SenderOpening(Opening),
-    /// M3, from the receiver.
-    ReceiverProof(Proof),
-    /// M4, from the sender.
+    /// P1, from the sender to anybody.
+    Standing(Standing),
+    /// P2, from a receiver.
+    Attempt(Attempt),
+    /// P3, from the sender.
     SenderProof(Proof),
-    /// Instead of M2 or M4, from the sender.
+    /// Instead of P3, from the sender: the share that P2 was for is used, here is another.
+    Next(Opening),
+    /// Instead of P3, from the sender.
     Refused(Refusal),
 }
 

@@ -1,20 +1,21 @@
-//! Pairing: two who know the same words find out that they do, over a rendezvous that may be the
-//! attacker, and get keys, each other's certificate and each other's addresses.
+//! Pairing: two who know the same words find out that they do, over whatever introduces them, which may be
+//! the attacker, and get keys, each other's certificate and each other's addresses.
 //!
 //! ```text
-//! M0  S -> *   which versions, and whether the share still takes receivers
-//! M1  R -> S   nonce, PAKE share, what R can do
-//! M2  S -> R   nonce, PAKE share, what S can do
-//! M3  R -> S   tag, sealed hello
-//! M4  S -> R   tag, sealed hello; or why not
+//! P1  S -> *   nonce, PAKE share, what S can do; or that the share takes no receivers any more
+//! P2  R -> S   nonce, PAKE share, what R can do; tag, sealed hello
+//! P3  S -> R   tag, sealed hello; or why not; or a share that is kept for R
 //! ```
 //!
-//! The receiver proves itself first: the sender learns of a wrong guess before it has said anything
-//! that could confirm one. Nothing in M0, nor in a refusal, is authenticated: they can turn a
+//! The sender says its share before anybody asks, and a fresh one as soon as somebody has used it, rightly or
+//! wrongly: one share, one run. A receiver whose share was used by another meanwhile is given one that is kept for it
+//! and goes on by itself. The receiver proves itself first: the sender learns of a wrong guess before it has said
+//! anything that could confirm one, and makes nothing ready for who has proved nothing. Only a wrong proof counts
+//! against the code; silence tests nothing. Nothing in P1, nor in a refusal, is authenticated: they can turn a
 //! receiver away, and so can whoever carries the messages.
 //!
-//! Each party announces its current payload until it is answered, so loss, repetition and reordering
-//! need no other handling: every payload is the whole state, and one that does not fit is ignored.
+//! Each party says its part until it is answered, so loss, repetition and reordering need no other
+//! handling: a message that does not fit is ignored.
 
 mod message;
 mod receiver;

@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use rand_core::{CryptoRng, RngCore};
 
-use super::message::{Capabilities, Hello, Message, Opening, Refusal, ShareState, VersionRange};
+use super::message::{
+    Attempt, Capabilities, Hello, Message, Opening, Refusal, ShareId, Standing, VersionRange,
+};
 use super::secret::{Agreeing, PeerKey, ProofError, Secrets, Transcript};
 use crate::code::PairingCode;
-use crate::limits::RECEIVER_PATIENCE;
+use crate::limits::{MAX_ATTEMPTS, RECEIVER_PATIENCE};
 use crate::{PairingId, Role};
 
 /// What the receiver's side has to say.
@@ -58,7 +60,8 @@ pub enum PairingFailure {
     Disturbed,
 }
 
-/// One try at pairing with the share of a code. It never tries again by itself.
+/// One try at pairing with the share of a code. It never tries again by itself, but for a share that another
+/// receiver has used meanwhile.
 ///
 /// After any call, drain [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event),
 /// then read [`poll_timeout`](Self::poll_timeout). What `poll_transmit` gave last is to be announced
@@ -67,80 +70,90 @@ pub struct ReceiverPairing {
     code: PairingCode,
     capabilities: Capabilities,
     pairing: PairingId,
-    /// M1, as it was sent.
-    opening: Vec<u8>,
     hello: Option<Hello>,
     state: State,
+    proofs: u8,
     deadline: Instant,
     transmit: Option<Vec<u8>>,
     events: VecDeque<ReceiverEvent>,
 }
 
 enum State {
-    /// M1 is out.
-    Opened(Agreeing),
-    /// M2 is in, and M3 waits for the hello.
-    Agreed(Secrets),
-    /// M3 is out.
-    Proved(Secrets),
+    /// Nothing is out, and the sender's share is not known.
+    Waiting,
+    /// The newest of the sender's shares is in, and P2 waits for the hello.
+    Ready(Found),
+    /// P2 is out.
+    Proved {
+        secrets: Box<Secrets>,
+        share: ShareId,
+    },
     /// The last event is out.
     Over,
 }
 
+/// A share of the sender's.
+struct Found {
+    opening: Opening,
+    /// As it came.
+    payload: Vec<u8>,
+}
+
 impl ReceiverPairing {
-    /// Begins: M1 is there to be announced at once. `pairing` must be new.
+    /// Begins, with nothing to say yet. `pairing` must be new.
+    #[must_use]
     pub fn new(
         code: PairingCode,
         capabilities: Capabilities,
         pairing: PairingId,
         now: Instant,
-        rng: &mut (impl RngCore + CryptoRng),
     ) -> Self {
-        let agreeing = Agreeing::start(Role::Receiver, &code, rng);
-        let mut nonce = [0; 32];
-        rng.fill_bytes(&mut nonce);
-        let opening = Message::ReceiverOpening(Opening {
-            capabilities,
-            nonce,
-            share: agreeing.share(),
-        })
-        .encode();
         Self {
             code,
             capabilities,
             pairing,
-            transmit: Some(opening.clone()),
-            opening,
             hello: None,
-            state: State::Opened(agreeing),
+            state: State::Waiting,
+            proofs: 0,
             deadline: now + RECEIVER_PATIENCE,
+            transmit: None,
             events: VecDeque::new(),
         }
     }
 
     /// Takes a payload that the sender has announced to this receiver, or to anybody. One that does
     /// not fit is ignored.
-    pub fn handle_payload(&mut self, now: Instant, payload: &[u8]) {
+    pub fn handle_payload(
+        &mut self,
+        now: Instant,
+        payload: &[u8],
+        rng: &mut (impl RngCore + CryptoRng),
+    ) {
         self.handle_timeout(now);
         match Message::decode(payload) {
-            Some(Message::Standing { versions, state }) => self.on_standing(versions, state),
-            Some(Message::SenderOpening(opening)) => self.on_opening(now, &opening, payload),
+            Some(Message::Standing(standing)) => self.on_standing(now, standing, payload, rng),
+            Some(Message::Next(opening)) => self.on_next(now, opening, payload, rng),
             Some(Message::SenderProof(proof)) => {
-                if let State::Proved(secrets) = &self.state {
+                if let State::Proved { secrets, .. } = &self.state {
                     let checked = secrets.check(Role::Sender, &proof);
                     self.on_proof(checked);
                 }
             }
             Some(Message::Refused(refusal)) => self.on_refusal(refusal),
-            Some(Message::ReceiverOpening(_) | Message::ReceiverProof(_)) | None => {}
+            Some(Message::Attempt(_)) | None => {}
         }
     }
 
-    /// Gives this side's hello, which M3 waits for. Only the first one counts.
-    pub fn provide_hello(&mut self, now: Instant, hello: Hello) {
+    /// Gives this side's hello, which P2 waits for. Only the first one counts.
+    pub fn provide_hello(
+        &mut self,
+        now: Instant,
+        hello: Hello,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) {
         if self.hello.is_none() {
             self.hello = Some(hello);
-            self.prove_if_ready(now);
+            self.prove_if_ready(now, rng);
         }
     }
 
@@ -150,8 +163,8 @@ impl ReceiverPairing {
             return;
         }
         match self.state {
-            State::Opened(_) | State::Proved(_) => self.fail(PairingFailure::SenderVanished),
-            State::Agreed(_) => self.fail(PairingFailure::HelloMissing),
+            State::Waiting | State::Proved { .. } => self.fail(PairingFailure::SenderVanished),
+            State::Ready(_) => self.fail(PairingFailure::HelloMissing),
             State::Over => {}
         }
     }
@@ -166,91 +179,140 @@ impl ReceiverPairing {
         self.events.pop_front()
     }
 
-    /// Whether M3 is out, or about to be: whoever gets it can test one guess at the words by it.
+    /// How many proofs are out, or about to be: whoever gets one can test one guess at the words by it. The last
+    /// is answered by the sender's own once [`ReceiverEvent::Paired`] has come.
     #[must_use]
-    pub const fn has_proved(&self) -> bool {
-        matches!(self.state, State::Proved(_))
+    pub const fn proofs(&self) -> u8 {
+        self.proofs
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` when it is over.
     #[must_use]
     pub const fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
-            State::Opened(_) | State::Agreed(_) | State::Proved(_) => Some(self.deadline),
+            State::Waiting | State::Ready(_) | State::Proved { .. } => Some(self.deadline),
             State::Over => None,
         }
     }
 
-    /// The pairing id under which this receiver is known at the rendezvous.
+    /// The pairing id under which this receiver is known to the sender.
     #[must_use]
     pub const fn id(&self) -> PairingId {
         self.pairing
     }
 
-    /// M0 counts only while the sender has not answered: after that it has taken this receiver.
-    fn on_standing(&mut self, theirs: VersionRange, state: ShareState) {
-        let State::Opened(_) = self.state else {
-            return;
-        };
-        let versions = self.capabilities.versions;
-        match state {
-            ShareState::Dead => self.fail(PairingFailure::CodeDead),
-            ShareState::Closed => self.fail(PairingFailure::Closed),
-            ShareState::Open => {
-                if versions.newest_common(theirs).is_none() {
-                    self.fail(PairingFailure::Version { theirs });
-                }
-            }
+    /// P1 counts only while nothing is out: after that the sender speaks to this receiver.
+    fn on_standing(
+        &mut self,
+        now: Instant,
+        standing: Standing,
+        payload: &[u8],
+        rng: &mut (impl RngCore + CryptoRng),
+    ) {
+        match self.state {
+            State::Waiting | State::Ready(_) => {}
+            State::Proved { .. } | State::Over => return,
+        }
+        match standing {
+            Standing::Open(opening) => self.on_share(now, opening, payload, rng),
+            Standing::Dead(theirs) => self.fail_unless_other(theirs, PairingFailure::CodeDead),
+            Standing::Closed(theirs) => self.fail_unless_other(theirs, PairingFailure::Closed),
         }
     }
 
-    fn on_opening(&mut self, now: Instant, opening: &Opening, payload: &[u8]) {
-        let agreeing = match std::mem::replace(&mut self.state, State::Over) {
-            State::Opened(agreeing) => agreeing,
-            other @ (State::Agreed(_) | State::Proved(_) | State::Over) => {
-                self.state = other;
-                return;
-            }
-        };
-        let Some(agreement) = self.capabilities.agree(&opening.capabilities) else {
-            let failure = self.nothing_common(opening.capabilities.versions);
-            self.end(ReceiverEvent::Failed(failure));
+    /// The share that P2 was for is used. Whoever says so can test another guess with the next proof, so this has
+    /// its bound.
+    fn on_next(
+        &mut self,
+        now: Instant,
+        opening: Opening,
+        payload: &[u8],
+        rng: &mut (impl RngCore + CryptoRng),
+    ) {
+        let State::Proved { share, .. } = &self.state else {
             return;
         };
-        let Some(secret) = agreeing.finish(&opening.share) else {
-            self.end(ReceiverEvent::Failed(PairingFailure::Disturbed));
+        if *share == opening.id() {
+            // It is the one that the proof is for already.
+            return;
+        }
+        if self.proofs >= MAX_ATTEMPTS {
+            self.fail(PairingFailure::Disturbed);
+            return;
+        }
+        self.on_share(now, opening, payload, rng);
+    }
+
+    /// A share to go on with.
+    fn on_share(
+        &mut self,
+        now: Instant,
+        opening: Opening,
+        payload: &[u8],
+        rng: &mut (impl RngCore + CryptoRng),
+    ) {
+        if !Agreeing::is_sound(&opening.share) {
+            self.fail(PairingFailure::Disturbed);
+            return;
+        }
+        if let State::Waiting = self.state {
+            self.deadline = now + RECEIVER_PATIENCE;
+        }
+        self.state = State::Ready(Found {
+            opening,
+            payload: payload.to_vec(),
+        });
+        self.prove_if_ready(now, rng);
+    }
+
+    fn prove_if_ready(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
+        let (State::Ready(found), Some(hello)) = (&self.state, &self.hello) else {
+            return;
+        };
+        let theirs = found.opening.capabilities;
+        let Some(agreement) = self.capabilities.agree(&theirs) else {
+            self.fail(self.nothing_common(theirs.versions));
+            return;
+        };
+        let agreeing = Agreeing::start(Role::Receiver, &self.code, rng);
+        let mut nonce = [0; 32];
+        rng.fill_bytes(&mut nonce);
+        let opening = Opening {
+            capabilities: self.capabilities,
+            nonce,
+            share: agreeing.share(),
+        };
+        let opening = opening.encode();
+        let Some(secret) = agreeing.finish(&found.opening.share) else {
+            self.fail(PairingFailure::Disturbed);
             return;
         };
         let transcript = Transcript {
             agreement,
             locator: self.code.locator(),
             pairing: self.pairing,
-            receiver_opening: &self.opening,
-            sender_opening: payload,
+            receiver_opening: &opening,
+            sender_opening: &found.payload,
         };
-        self.state = State::Agreed(transcript.secrets(&secret));
-        self.deadline = now + RECEIVER_PATIENCE;
-        self.prove_if_ready(now);
-    }
-
-    fn prove_if_ready(&mut self, now: Instant) {
-        let Some(hello) = &self.hello else {
-            return;
+        let secrets = Box::new(transcript.secrets(&secret));
+        let share = found.opening.id();
+        let attempt = Attempt {
+            share,
+            proof: secrets.prove(Role::Receiver, hello),
+            opening,
         };
-        self.state = match std::mem::replace(&mut self.state, State::Over) {
-            State::Agreed(secrets) => {
-                let proof = secrets.prove(Role::Receiver, hello);
-                self.transmit = Some(Message::ReceiverProof(proof).encode());
-                self.deadline = now + RECEIVER_PATIENCE;
-                State::Proved(secrets)
-            }
-            other @ (State::Opened(_) | State::Proved(_) | State::Over) => other,
-        };
+        self.transmit = Some(Message::Attempt(attempt).encode());
+        if self.proofs == 0 {
+            // Not longer for those that follow: the sender forgets what it has answered.
+            self.deadline = now + RECEIVER_PATIENCE;
+        }
+        self.proofs += 1;
+        self.state = State::Proved { secrets, share };
     }
 
     fn on_proof(&mut self, checked: Result<Hello, ProofError>) {
         match (checked, std::mem::replace(&mut self.state, State::Over)) {
-            (Ok(peer), State::Proved(secrets)) => {
+            (Ok(peer), State::Proved { secrets, .. }) => {
                 let key = Box::new(secrets.into_peer_key());
                 self.end(ReceiverEvent::Paired { key, peer });
             }
@@ -274,6 +336,14 @@ impl ReceiverPairing {
         });
     }
 
+    /// Fails like this, or for the sake of the versions where there is none in common.
+    fn fail_unless_other(&mut self, theirs: VersionRange, failure: PairingFailure) {
+        match self.capabilities.versions.newest_common(theirs) {
+            Some(_) => self.fail(failure),
+            None => self.fail(PairingFailure::Version { theirs }),
+        }
+    }
+
     /// Why there is nothing that both can speak, where the sender speaks these versions.
     fn nothing_common(&self, theirs: VersionRange) -> PairingFailure {
         match self.capabilities.versions.newest_common(theirs) {
@@ -284,7 +354,7 @@ impl ReceiverPairing {
 
     fn fail(&mut self, failure: PairingFailure) {
         match self.state {
-            State::Opened(_) | State::Agreed(_) | State::Proved(_) => {
+            State::Waiting | State::Ready(_) | State::Proved { .. } => {
                 self.end(ReceiverEvent::Failed(failure));
             }
             State::Over => {}
@@ -302,9 +372,9 @@ impl ReceiverPairing {
 impl fmt::Debug for ReceiverPairing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.state {
-            State::Opened(_) => "opened",
-            State::Agreed(_) => "agreed",
-            State::Proved(_) => "proved",
+            State::Waiting => "waiting",
+            State::Ready(_) => "ready",
+            State::Proved { .. } => "proved",
             State::Over => "over",
         };
         f.debug_struct("ReceiverPairing")

@@ -1,130 +1,134 @@
-//! The receivers that a share keeps track of, and how far each has come.
+//! The shares of a sender, and the receivers that it keeps track of.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use rand_core::{CryptoRng, RngCore};
 
-use super::message::{Agreement, Capabilities, Hello, Message, Opening, Refusal};
-use super::secret::{Agreeing, PeerKey, Secrets, Transcript};
+use super::message::{
+    Agreement, Attempt, Capabilities, Hello, Message, Opening, Refusal, ShareId, Standing,
+};
+use super::secret::{Agreeing, PeerKey, ProofError, Secrets, Transcript};
 use crate::code::PairingCode;
 use crate::limits::{ANSWER_KEPT, MAX_RUNS, RUN_PATIENCE};
 use crate::{PairingId, Role};
 
+/// A sender's share of a key, for one run.
+pub(super) struct Share {
+    agreeing: Agreeing,
+    id: ShareId,
+    capabilities: Capabilities,
+    /// As it is said.
+    message: Vec<u8>,
+}
+
+impl Share {
+    /// For whoever comes first.
+    pub(super) fn open(
+        code: &PairingCode,
+        capabilities: Capabilities,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Self {
+        let to_all = |opening| Message::Standing(Standing::Open(opening));
+        Self::said(code, capabilities, to_all, rng)
+    }
+
+    /// For one receiver.
+    pub(super) fn kept(
+        code: &PairingCode,
+        capabilities: Capabilities,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Self {
+        Self::said(code, capabilities, Message::Next, rng)
+    }
+
+    fn said(
+        code: &PairingCode,
+        capabilities: Capabilities,
+        message: impl FnOnce(Opening) -> Message,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Self {
+        let agreeing = Agreeing::start(Role::Sender, code, rng);
+        let mut nonce = [0; 32];
+        rng.fill_bytes(&mut nonce);
+        let opening = Opening {
+            capabilities,
+            nonce,
+            share: agreeing.share(),
+        };
+        Self {
+            agreeing,
+            id: opening.id(),
+            capabilities,
+            message: message(opening).encode(),
+        }
+    }
+
+    /// What is said of it.
+    pub(super) fn message(&self) -> &[u8] {
+        &self.message
+    }
+
+    /// Whether an attempt is for this one.
+    pub(super) fn is_meant(&self, attempt: &Attempt) -> bool {
+        self.id == attempt.share
+    }
+
+    /// Uses it: whether the attempt of receiver `id` proves that it knows the words.
+    pub(super) fn check(
+        self,
+        id: PairingId,
+        code: &PairingCode,
+        attempt: &Attempt,
+        opening: &Opening,
+        agreement: Agreement,
+    ) -> Result<(Secrets, Hello), ProofError> {
+        debug_assert!(
+            self.capabilities.agree(&opening.capabilities) == Some(agreement),
+            "what both can do was looked at before"
+        );
+        let secret = self
+            .agreeing
+            .finish(&opening.share)
+            .ok_or(ProofError::Garbled)?;
+        let transcript = Transcript {
+            agreement,
+            locator: code.locator(),
+            pairing: id,
+            receiver_opening: &attempt.opening,
+            sender_opening: &self.message,
+        };
+        let secrets = transcript.secrets(&secret);
+        let peer = secrets.check(Role::Receiver, &attempt.proof)?;
+        Ok((secrets, peer))
+    }
+}
+
 /// One receiver's run.
 pub(super) struct Run {
-    /// M1, as it came.
-    pub(super) opening: Vec<u8>,
+    /// P2, as it came last.
+    pub(super) attempt: Vec<u8>,
     pub(super) state: State,
     pub(super) deadline: Instant,
 }
 
 /// How far a run has come.
 pub(super) enum State {
-    /// M1 is in, and no token is free.
-    Waiting {
-        opening: Opening,
-        agreement: Agreement,
-        /// Who came first has the lower one.
-        arrival: u64,
-    },
-    /// M2 is out, and a token with it.
-    Opened {
-        answer: Vec<u8>,
-        secrets: Secrets,
-        hello: Option<Hello>,
-    },
-    /// M3 is in and right, and M4 waits for the hello.
-    Proved {
-        answer: Vec<u8>,
-        secrets: Secrets,
-        peer: Hello,
-    },
-    /// M4 is out.
+    /// Its share was used by another; this one is kept for it.
+    Offered(Share),
+    /// P2 is in and right, and P3 waits for the hello.
+    Proved { secrets: Secrets, peer: Hello },
+    /// P3 is out.
     Paired { answer: Vec<u8> },
     /// Turned away.
     Refused { answer: Vec<u8> },
 }
 
 impl Run {
-    /// The run after M2, on a token. `None` if it was not waiting, or if the receiver's share is no
-    /// point of the curve.
-    pub(super) fn begin(
-        self,
-        now: Instant,
-        id: PairingId,
-        code: &PairingCode,
-        capabilities: Capabilities,
-        rng: &mut (impl RngCore + CryptoRng),
-    ) -> Option<Self> {
-        let State::Waiting {
-            opening, agreement, ..
-        } = self.state
-        else {
-            return None;
-        };
-        let agreeing = Agreeing::start(Role::Sender, code, rng);
-        let mut nonce = [0; 32];
-        rng.fill_bytes(&mut nonce);
-        let answer = Message::SenderOpening(Opening {
-            capabilities,
-            nonce,
-            share: agreeing.share(),
-        })
-        .encode();
-        let secret = agreeing.finish(&opening.share)?;
-        let transcript = Transcript {
-            agreement,
-            locator: code.locator(),
-            pairing: id,
-            receiver_opening: &self.opening,
-            sender_opening: &answer,
-        };
-        Some(Self {
-            state: State::Opened {
-                secrets: transcript.secrets(&secret),
-                answer,
-                hello: None,
-            },
-            opening: self.opening,
-            deadline: now + RUN_PATIENCE,
-        })
-    }
-
-    /// The run after a right M3, whose token is free again; and this side's hello, if it is there.
-    pub(super) fn prove(self, now: Instant, peer: Hello) -> (Self, Option<Hello>) {
-        match self.state {
-            State::Opened {
-                answer,
-                secrets,
-                hello,
-            } => {
-                let state = State::Proved {
-                    answer,
-                    secrets,
-                    peer,
-                };
-                let deadline = now + RUN_PATIENCE;
-                (
-                    Self {
-                        state,
-                        deadline,
-                        ..self
-                    },
-                    hello,
-                )
-            }
-            State::Waiting { .. }
-            | State::Proved { .. }
-            | State::Paired { .. }
-            | State::Refused { .. } => (self, None),
-        }
-    }
-
-    /// The run after M4, and what came of it, if the receiver had proved itself.
+    /// The run after P3, and what came of it, if the receiver had proved itself.
     pub(super) fn pair(self, now: Instant, ours: &Hello) -> (Self, Option<(PeerKey, Hello)>) {
         match self.state {
-            State::Proved { secrets, peer, .. } => {
+            State::Proved { secrets, peer } => {
                 let proof = secrets.prove(Role::Sender, ours);
                 let answer = Message::SenderProof(proof).encode();
                 let run = Self {
@@ -134,27 +138,16 @@ impl Run {
                 };
                 (run, Some((secrets.into_peer_key(), peer)))
             }
-            State::Waiting { .. }
-            | State::Opened { .. }
-            | State::Paired { .. }
-            | State::Refused { .. } => (self, None),
+            State::Offered(_) | State::Paired { .. } | State::Refused { .. } => (self, None),
         }
     }
 
-    /// Turns the receiver away.
-    pub(super) fn refuse(&mut self, now: Instant, refusal: Refusal) {
-        self.state = State::refused(refusal);
-        self.deadline = now + ANSWER_KEPT;
-    }
-
-    /// What is to be announced to the receiver.
+    /// What is to be said to the receiver.
     pub(super) fn payload(&self) -> Option<&[u8]> {
         match &self.state {
-            State::Waiting { .. } => None,
-            State::Opened { answer, .. }
-            | State::Proved { answer, .. }
-            | State::Paired { answer }
-            | State::Refused { answer } => Some(answer),
+            State::Offered(share) => Some(share.message()),
+            State::Proved { .. } => None,
+            State::Paired { answer } | State::Refused { answer } => Some(answer),
         }
     }
 }
@@ -163,6 +156,14 @@ impl State {
     pub(super) fn refused(refusal: Refusal) -> Self {
         Self::Refused {
             answer: Message::Refused(refusal).encode(),
+        }
+    }
+
+    /// How long it lasts.
+    pub(super) fn deadline(&self, now: Instant) -> Instant {
+        match self {
+            Self::Offered(_) | Self::Proved { .. } => now + RUN_PATIENCE,
+            Self::Paired { .. } | Self::Refused { .. } => now + ANSWER_KEPT,
         }
     }
 }
@@ -186,10 +187,6 @@ impl Runs {
         self.0.remove(&id)
     }
 
-    pub(super) fn find_mut(&mut self, id: PairingId) -> Option<&mut Run> {
-        self.0.get_mut(&id)
-    }
-
     pub(super) fn find(&self, id: PairingId) -> Option<&Run> {
         self.0.get(&id)
     }
@@ -198,8 +195,21 @@ impl Runs {
         self.0.len()
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.0.len() >= MAX_RUNS
+    /// Whether there is room for another, if need be that of one that has proved nothing: the one that lasts least.
+    pub(super) fn make_room(&mut self) -> bool {
+        if self.0.len() < MAX_RUNS {
+            return true;
+        }
+        let unproved = self.0.iter().filter(|(_, run)| match run.state {
+            State::Offered(_) | State::Refused { .. } => true,
+            State::Proved { .. } | State::Paired { .. } => false,
+        });
+        let first = unproved.min_by_key(|(_, run)| run.deadline);
+        let Some(id) = first.map(|(id, _)| *id) else {
+            return false;
+        };
+        self.0.remove(&id);
+        true
     }
 
     /// The ids of the runs for which `which` holds.
@@ -209,36 +219,6 @@ impl Runs {
             .filter(|(_, run)| which(run))
             .map(|(id, _)| *id)
             .collect()
-    }
-
-    /// The one that has waited for a token longest.
-    pub(super) fn longest_waiting(&self) -> Option<PairingId> {
-        self.0
-            .iter()
-            .filter_map(|(id, run)| match run.state {
-                State::Waiting { arrival, .. } => Some((arrival, *id)),
-                State::Opened { .. }
-                | State::Proved { .. }
-                | State::Paired { .. }
-                | State::Refused { .. } => None,
-            })
-            .min()
-            .map(|(_, id)| id)
-    }
-
-    /// The one that was turned away longest ago.
-    pub(super) fn longest_refused(&self) -> Option<PairingId> {
-        self.0
-            .iter()
-            .filter(|(_, run)| matches!(run.state, State::Refused { .. }))
-            .min_by_key(|(_, run)| run.deadline)
-            .map(|(id, _)| *id)
-    }
-
-    /// How many hold a token.
-    pub(super) fn tokens_out(&self) -> usize {
-        self.matching(|run| matches!(run.state, State::Opened { .. }))
-            .len()
     }
 
     /// The next deadline of any.

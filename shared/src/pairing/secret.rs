@@ -2,12 +2,12 @@
 //!
 //! SPAKE2 over Ed25519 as the `spake2` crate does it (the construction and constants of
 //! python-spake2, not those of RFC 9382), kept in this module so that it can be replaced. The crate
-//! does not wipe its copies of the password and of the scalar; they live until both openings are
-//! there, and what it is given is a hash of the words.
+//! does not wipe its copies of the password and of the scalar; they live until the share is used,
+//! and what it is given is a hash of the words.
 //!
 //! ```text
 //! transcript = SHA-256 over, each behind its length (4 bytes, big endian):
-//!              "fardrop pairing", version, locator, "receiver", pairing id, M1, "sender", M2
+//!              "fardrop pairing", version, locator, "receiver", pairing id, its opening, "sender", P1
 //! prk        = HKDF-Extract(salt = transcript, ikm = SPAKE2 output)        RFC 5869, SHA-256
 //! each key   = HKDF-Expand(prk, label, 32)
 //! ```
@@ -19,7 +19,7 @@ use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce};
 use hkdf::Hkdf;
 use rand_core::{CryptoRng, RngCore};
 use sha2::{Digest, Sha256};
-use spake2::{Ed25519Group, Identity, Password, Spake2};
+use spake2::{Ed25519Group, Group, Identity, Password, Spake2};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -178,6 +178,11 @@ impl Agreeing {
         self.share
     }
 
+    /// Whether a peer's share is a point of the curve, without which nothing comes of it.
+    pub(super) fn is_sound(peer_share: &[u8; 32]) -> bool {
+        Ed25519Group::bytes_to_element(peer_share).is_some()
+    }
+
     /// What both know if both knew the words; `None` if the peer's share is no point of the curve.
     pub(super) fn finish(self, peer_share: &[u8; 32]) -> Option<Zeroizing<Vec<u8>>> {
         let mut said = [self.peer_side; 33];
@@ -191,9 +196,9 @@ pub(super) struct Transcript<'a> {
     pub(super) agreement: Agreement,
     pub(super) locator: Locator,
     pub(super) pairing: PairingId,
-    /// M1, as it was sent.
+    /// The receiver's opening, as it was sent.
     pub(super) receiver_opening: &'a [u8],
-    /// M2, as it was sent.
+    /// P1, or the message with the share that took its place, as it was sent.
     pub(super) sender_opening: &'a [u8],
 }
 

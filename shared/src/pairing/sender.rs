@@ -1,9 +1,10 @@
 //! The sender's side of pairing: one share, any number of receivers.
 //!
-//! Every run holds one of [`MAX_ATTEMPTS`] tokens from M2 until its receiver's M3 proves that it
-//! knows the words. A token that does not come back, because the proof was wrong or never came, is
-//! lost for good; three lost and the code is dead. So however many guess at once, no more than three
-//! guesses are ever looked at. An honest receiver that comes while all tokens are out waits for one.
+//! A share of the key is used by the first attempt that is made with it, and another takes its place, so that
+//! every proof is a guess of its own; a wrong one is lost for good, and after [`MAX_ATTEMPTS`] the code is dead. A
+//! receiver that comes for a share that is used is given one that is kept for it, so that it is overtaken once at
+//! most. What counts is decided while an attempt is taken in: however many come at once, no more than three
+//! guesses are ever looked at, and who says nothing costs nothing.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -12,33 +13,33 @@ use std::time::Instant;
 use rand_core::{CryptoRng, RngCore};
 
 use super::message::{
-    Agreement, Capabilities, Hello, Message, Opening, Proof, Refusal, ShareState,
+    Agreement, Attempt, Capabilities, Hello, Message, Opening, Refusal, Standing,
 };
-use super::runs::{Run, Runs, State};
-use super::secret::{PeerKey, ProofError};
+use super::runs::{Run, Runs, Share, State};
+use super::secret::{Agreeing, PeerKey, ProofError};
+use crate::PairingId;
 use crate::code::PairingCode;
-use crate::limits::{ANSWER_KEPT, MAX_ATTEMPTS, WAITING_FRESH};
-use crate::{PairingId, Role};
+use crate::limits::{MAX_ATTEMPTS, MAX_RUNS};
 
-/// What to announce to one receiver from now on.
+/// What to say to one receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
     /// Whom to.
     pub to: PairingId,
-    /// What, again and again; `None`: nothing any more.
-    pub payload: Option<Vec<u8>>,
+    /// What. It answers all that the receiver has said so far: where that was lost on its way, the receiver asks again.
+    pub payload: Vec<u8>,
 }
 
 /// What the sender's side has to say. `run` is the receiver's pairing id.
 #[derive(Debug)]
 pub enum SenderEvent {
-    /// A receiver has come: make a certificate for it, gather candidates, and call
+    /// This receiver knows the words: make a certificate for it, gather candidates, and call
     /// [`provide_hello`](SenderPairing::provide_hello) within [`RUN_PATIENCE`](crate::limits::RUN_PATIENCE).
     HelloNeeded {
         /// Which receiver.
         run: PairingId,
     },
-    /// This receiver knows the words.
+    /// This receiver is being told that we know the words as well.
     Paired {
         /// Which receiver.
         run: PairingId,
@@ -68,13 +69,6 @@ pub enum SenderEvent {
 /// Why a run came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RunFailure {
-    /// The receiver was given a share of the key and never proved that it knows the words. It may
-    /// have been a guess, so it counts as one.
-    #[error("the receiver does not answer")]
-    Vanished {
-        /// Tries left before the code is dead.
-        attempts_left: u8,
-    },
     /// The caller gave no hello in [`RUN_PATIENCE`](crate::limits::RUN_PATIENCE).
     #[error("this side was not ready in time")]
     HelloMissing,
@@ -87,39 +81,43 @@ pub enum RunFailure {
 ///
 /// After any call, drain [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event),
 /// then read [`poll_timeout`](Self::poll_timeout) and [`standing_payload`](Self::standing_payload).
-/// What `poll_transmit` gave last for a receiver is to be announced to it again and again.
 pub struct SenderPairing {
     code: PairingCode,
     capabilities: Capabilities,
+    /// For whoever comes first.
+    share: Share,
     runs: Runs,
-    /// How many receivers have been let in, to tell who came first.
-    arrivals: u64,
-    lost_tokens: u8,
+    wrong_guesses: u8,
     closed: bool,
-    /// Whose payload has changed since it was last polled.
+    /// Who is to be told something.
     changed: BTreeSet<PairingId>,
+    /// Whose words were none, and of whom nothing is kept.
+    dismissed: BTreeSet<PairingId>,
     events: VecDeque<SenderEvent>,
 }
 
 impl SenderPairing {
     /// A share that takes receivers.
-    #[must_use]
-    pub const fn new(code: PairingCode, capabilities: Capabilities) -> Self {
+    pub fn new(
+        code: PairingCode,
+        capabilities: Capabilities,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Self {
         Self {
+            share: Share::open(&code, capabilities, rng),
             code,
             capabilities,
             runs: Runs::new(),
-            arrivals: 0,
-            lost_tokens: 0,
+            wrong_guesses: 0,
             closed: false,
             changed: BTreeSet::new(),
+            dismissed: BTreeSet::new(),
             events: VecDeque::new(),
         }
     }
 
     /// Takes a payload that the receiver `from` has announced; to be called for repeated ones as
-    /// well, which show that a receiver that has to wait is still there. One that does not fit is
-    /// ignored.
+    /// well, which are answered as before. One that does not fit is refused.
     pub fn handle_payload(
         &mut self,
         now: Instant,
@@ -128,33 +126,46 @@ impl SenderPairing {
         rng: &mut (impl RngCore + CryptoRng),
     ) {
         self.handle_timeout(now);
-        match Message::decode(payload) {
-            Some(Message::ReceiverOpening(opening)) => {
-                self.on_opening(now, from, opening, payload, rng);
-            }
-            Some(Message::ReceiverProof(proof)) => self.on_proof(now, from, &proof, rng),
+        let attempt = match Message::decode(payload) {
+            Some(Message::Attempt(attempt)) => attempt,
             Some(
-                Message::Standing { .. }
-                | Message::SenderOpening(_)
+                Message::Standing(_)
                 | Message::SenderProof(_)
+                | Message::Next(_)
                 | Message::Refused(_),
             )
-            | None => {}
+            | None => return self.dismiss(from),
+        };
+        match self.runs.find(from) {
+            None => self.on_newcomer(now, from, &attempt, payload, rng),
+            Some(run) => match &run.state {
+                // It has not heard yet, or somebody else repeats what it said.
+                _ if run.attempt == payload => self.tell(from),
+                State::Offered(share) if share.is_meant(&attempt) => {
+                    self.on_return(now, from, &attempt, payload);
+                }
+                // Another attempt under the same name is not the receiver's, which was answered.
+                State::Offered(_)
+                | State::Proved { .. }
+                | State::Paired { .. }
+                | State::Refused { .. } => self.tell(from),
+            },
         }
     }
 
-    /// Gives this side's hello for `run`, which M4 waits for. Only the first one counts, and one for
+    /// Gives this side's hello for `run`, which P3 waits for. Only the first one counts, and one for
     /// a run that is no more is ignored.
-    pub fn provide_hello(&mut self, now: Instant, run: PairingId, hello: Hello) {
-        let Some(Run { state, .. }) = self.runs.find_mut(run) else {
+    pub fn provide_hello(&mut self, now: Instant, run: PairingId, hello: &Hello) {
+        let Some(proved) = self.runs.remove(run) else {
             return;
         };
-        match state {
-            State::Opened { hello: ours, .. } => {
-                ours.get_or_insert(hello);
-            }
-            State::Proved { .. } => self.answer(now, run, &hello),
-            State::Waiting { .. } | State::Paired { .. } | State::Refused { .. } => {}
+        let (answered, paired) = proved.pair(now, hello);
+        self.runs.insert(run, answered);
+        if let Some((key, peer)) = paired {
+            self.changed.insert(run);
+            let key = Box::new(key);
+            self.events
+                .push_back(SenderEvent::Paired { run, key, peer });
         }
     }
 
@@ -162,38 +173,42 @@ impl SenderPairing {
     pub fn close(&mut self, now: Instant) {
         self.closed = true;
         self.refuse_where(now, Refusal::Closed, |run| match run.state {
-            State::Waiting { .. } | State::Opened { .. } | State::Proved { .. } => true,
+            State::Offered(_) | State::Proved { .. } => true,
             State::Paired { .. } | State::Refused { .. } => false,
         });
     }
 
-    /// Forgets `run`: what follows pairing has begun, or will not. Its token stays lost if it has
-    /// not come back.
-    pub fn forget(&mut self, now: Instant, run: PairingId) {
-        let Some(Run { state, .. }) = self.runs.remove(run) else {
-            return;
-        };
-        self.changed.insert(run);
-        match state {
-            State::Opened { .. } => self.lose_token(now, run),
-            State::Waiting { .. }
-            | State::Proved { .. }
-            | State::Paired { .. }
-            | State::Refused { .. } => {}
-        }
+    /// Forgets `run`: what follows pairing has begun, or will not.
+    pub fn forget(&mut self, run: PairingId) {
+        self.runs.remove(run);
+        self.changed.remove(&run);
     }
 
     /// Gives up on those who have been silent too long.
     pub fn handle_timeout(&mut self, now: Instant) {
         for id in self.runs.matching(|run| run.deadline <= now) {
-            self.on_late(now, id);
+            match self.runs.find(id).map(|run| &run.state) {
+                Some(State::Proved { .. }) => {
+                    self.end(now, id, State::refused(Refusal::Failed));
+                    self.on_failure(id, RunFailure::HelloMissing);
+                }
+                Some(State::Offered(_) | State::Paired { .. } | State::Refused { .. }) => {
+                    self.forget(id);
+                }
+                None => {}
+            }
         }
     }
 
-    /// What to announce to one receiver from now on, if it has changed for any.
+    /// What to say to a receiver, if there is anything.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        let to = self.changed.pop_first()?;
-        let payload = self.payload(to).map(<[u8]>::to_vec);
+        while let Some(to) = self.changed.pop_first() {
+            if let Some(payload) = self.payload(to).map(<[u8]>::to_vec) {
+                return Some(Transmit { to, payload });
+            }
+        }
+        let to = self.dismissed.pop_first()?;
+        let payload = Message::Refused(Refusal::Failed).encode();
         Some(Transmit { to, payload })
     }
 
@@ -208,24 +223,20 @@ impl SenderPairing {
         self.runs.deadline()
     }
 
-    /// What to announce to anybody: M0.
+    /// What to say to anybody: P1.
     #[must_use]
     pub fn standing_payload(&self) -> Vec<u8> {
-        let state = if self.is_dead() {
-            ShareState::Dead
+        let versions = self.capabilities.versions;
+        if self.is_dead() {
+            Message::Standing(Standing::Dead(versions)).encode()
         } else if self.closed {
-            ShareState::Closed
+            Message::Standing(Standing::Closed(versions)).encode()
         } else {
-            ShareState::Open
-        };
-        Message::Standing {
-            versions: self.capabilities.versions,
-            state,
+            self.share.message().to_vec()
         }
-        .encode()
     }
 
-    /// What is to be announced to the receiver `to` at present.
+    /// What the receiver `to` is to be told at present.
     #[must_use]
     pub fn payload(&self, to: PairingId) -> Option<&[u8]> {
         self.runs.find(to)?.payload()
@@ -234,7 +245,7 @@ impl SenderPairing {
     /// Wrong guesses left before the code is dead.
     #[must_use]
     pub const fn attempts_left(&self) -> u8 {
-        MAX_ATTEMPTS.saturating_sub(self.lost_tokens)
+        MAX_ATTEMPTS.saturating_sub(self.wrong_guesses)
     }
 
     /// Whether the code was guessed at too often.
@@ -243,56 +254,54 @@ impl SenderPairing {
         self.attempts_left() == 0
     }
 
-    fn on_opening(
+    fn on_newcomer(
         &mut self,
         now: Instant,
         from: PairingId,
-        opening: Opening,
+        attempt: &Attempt,
         payload: &[u8],
         rng: &mut (impl RngCore + CryptoRng),
     ) {
-        if let Some(run) = self.runs.find_mut(from) {
-            // Another opening under the same name is not the receiver's, which has one.
-            if run.opening == payload {
-                if let State::Waiting { .. } = run.state {
-                    run.deadline = now + WAITING_FRESH;
-                } else {
-                    self.changed.insert(from);
-                }
+        let Some(opening) = sound_opening(attempt) else {
+            return self.dismiss(from);
+        };
+        if !self.runs.make_room() {
+            return self.dismiss(from);
+        }
+        let state = match self.admit(&opening) {
+            Err(refusal) => State::refused(refusal),
+            Ok(_) if !self.share.is_meant(attempt) => {
+                State::Offered(Share::kept(&self.code, self.capabilities, rng))
             }
-            return;
-        }
-        if !self.make_room() {
-            return;
-        }
-        let (state, kept) = match self.admit(&opening) {
             Ok(agreement) => {
-                self.arrivals += 1;
-                let arrival = self.arrivals;
-                (
-                    State::Waiting {
-                        opening,
-                        agreement,
-                        arrival,
-                    },
-                    WAITING_FRESH,
-                )
-            }
-            Err(refusal) => {
-                self.changed.insert(from);
-                (State::refused(refusal), ANSWER_KEPT)
+                let fresh = Share::open(&self.code, self.capabilities, rng);
+                let share = std::mem::replace(&mut self.share, fresh);
+                self.judge(from, share, attempt, &opening, agreement)
             }
         };
-        let run = Run {
-            opening: payload.to_vec(),
-            state,
-            deadline: now + kept,
-        };
-        self.runs.insert(from, run);
-        self.hand_out_tokens(now, rng);
+        self.put(now, from, payload, state);
     }
 
-    /// Whether a receiver that opens like this may have a run, once a token is free.
+    /// A receiver comes back with the share that was kept for it.
+    fn on_return(&mut self, now: Instant, from: PairingId, attempt: &Attempt, payload: &[u8]) {
+        let Some(opening) = sound_opening(attempt) else {
+            return self.dismiss(from);
+        };
+        let admitted = self.admit(&opening);
+        let share = match self.runs.remove(from).map(|run| run.state) {
+            Some(State::Offered(share)) => share,
+            Some(State::Proved { .. } | State::Paired { .. } | State::Refused { .. }) | None => {
+                return;
+            }
+        };
+        let state = match admitted {
+            Ok(agreement) => self.judge(from, share, attempt, &opening, agreement),
+            Err(refusal) => State::refused(refusal),
+        };
+        self.put(now, from, payload, state);
+    }
+
+    /// Whether a receiver that opens like this may have a run.
     fn admit(&self, opening: &Opening) -> Result<Agreement, Refusal> {
         if self.is_dead() {
             return Err(Refusal::CodeDead);
@@ -305,121 +314,67 @@ impl SenderPairing {
             .ok_or(Refusal::Version(self.capabilities.versions))
     }
 
-    /// Whether there is room for another run, if need be that of one who was turned away.
-    fn make_room(&mut self) -> bool {
-        if !self.runs.is_full() {
-            return true;
-        }
-        let Some(refused) = self.runs.longest_refused() else {
-            return false;
-        };
-        self.remove(refused);
-        true
-    }
-
-    /// Sends M2 to those who wait, the longest waiting first, as far as the tokens go. One whose
-    /// opening is unsound is forgotten, and may open again.
-    fn hand_out_tokens(&mut self, now: Instant, rng: &mut (impl RngCore + CryptoRng)) {
-        while self.runs.tokens_out() < usize::from(self.attempts_left()) {
-            let Some(id) = self.runs.longest_waiting() else {
-                return;
-            };
-            let begun = self
-                .runs
-                .remove(id)
-                .and_then(|run| run.begin(now, id, &self.code, self.capabilities, rng));
-            if let Some(run) = begun {
-                self.runs.insert(id, run);
-                self.changed.insert(id);
-                self.events.push_back(SenderEvent::HelloNeeded { run: id });
-            }
-        }
-    }
-
-    fn on_proof(
+    /// Uses a share: this is where a guess is found right or wrong.
+    fn judge(
         &mut self,
-        now: Instant,
         from: PairingId,
-        proof: &Proof,
-        rng: &mut (impl RngCore + CryptoRng),
-    ) {
-        let Some(Run {
-            state: State::Opened { secrets, .. },
-            ..
-        }) = self.runs.find(from)
-        else {
-            return;
-        };
-        match secrets.check(Role::Receiver, proof) {
-            Ok(peer) => self.on_proved(now, from, peer),
+        share: Share,
+        attempt: &Attempt,
+        opening: &Opening,
+        agreement: Agreement,
+    ) -> State {
+        match share.check(from, &self.code, attempt, opening, agreement) {
+            Ok((secrets, peer)) => {
+                self.events
+                    .push_back(SenderEvent::HelloNeeded { run: from });
+                State::Proved { secrets, peer }
+            }
             Err(ProofError::Garbled) => {
-                self.refuse(now, from, Refusal::Failed);
                 self.on_failure(from, RunFailure::Disturbed);
+                State::refused(Refusal::Failed)
             }
             Err(ProofError::WrongTag) => {
-                self.refuse(now, from, Refusal::WrongWords);
-                self.lost_tokens += 1;
+                self.wrong_guesses += 1;
                 self.events.push_back(SenderEvent::WrongCode {
                     run: from,
                     attempts_left: self.attempts_left(),
                 });
-                self.die_if_dead(now);
+                if self.is_dead() {
+                    self.events.push_back(SenderEvent::Dead);
+                }
+                State::refused(Refusal::WrongWords)
             }
         }
-        // A right proof gives its token back.
-        self.hand_out_tokens(now, rng);
     }
 
-    /// The receiver knows the words; M4 follows as soon as this side's hello is there.
-    fn on_proved(&mut self, now: Instant, id: PairingId, peer: Hello) {
-        let Some(run) = self.runs.remove(id) else {
-            return;
+    fn put(&mut self, now: Instant, id: PairingId, attempt: &[u8], state: State) {
+        let run = Run {
+            attempt: attempt.to_vec(),
+            deadline: state.deadline(now),
+            state,
         };
-        let (run, ours) = run.prove(now, peer);
         self.runs.insert(id, run);
-        if let Some(ours) = ours {
-            self.answer(now, id, &ours);
+        self.tell(id);
+        if self.is_dead() {
+            self.refuse_where(now, Refusal::CodeDead, |run| {
+                matches!(run.state, State::Offered(_))
+            });
         }
     }
 
-    /// Sends M4 to a receiver that has proved itself.
-    fn answer(&mut self, now: Instant, id: PairingId, hello: &Hello) {
-        let Some(run) = self.runs.remove(id) else {
-            return;
-        };
-        let (run, paired) = run.pair(now, hello);
-        self.runs.insert(id, run);
-        if let Some((key, peer)) = paired {
-            self.changed.insert(id);
-            let key = Box::new(key);
-            self.events
-                .push_back(SenderEvent::Paired { run: id, key, peer });
+    /// Answers what does not fit, so that whoever said it keeps no place at a rendezvous: as before where the receiver is
+    /// known, and with a refusal otherwise.
+    fn dismiss(&mut self, id: PairingId) {
+        if self.runs.find(id).is_some() {
+            self.tell(id);
+        } else if self.dismissed.len() < MAX_RUNS {
+            self.dismissed.insert(id);
         }
     }
 
-    fn on_late(&mut self, now: Instant, id: PairingId) {
-        match self.runs.find(id).map(|run| &run.state) {
-            Some(State::Opened { .. }) => {
-                self.refuse(now, id, Refusal::Failed);
-                self.lose_token(now, id);
-            }
-            Some(State::Proved { .. }) => {
-                self.refuse(now, id, Refusal::Failed);
-                self.on_failure(id, RunFailure::HelloMissing);
-            }
-            Some(State::Waiting { .. } | State::Paired { .. } | State::Refused { .. }) => {
-                self.remove(id);
-            }
-            None => {}
-        }
-    }
-
-    /// The token of a receiver that never proved anything does not come back.
-    fn lose_token(&mut self, now: Instant, id: PairingId) {
-        self.lost_tokens += 1;
-        let attempts_left = self.attempts_left();
-        self.on_failure(id, RunFailure::Vanished { attempts_left });
-        self.die_if_dead(now);
+    /// Says again what the receiver is to be told.
+    fn tell(&mut self, id: PairingId) {
+        self.changed.insert(id);
     }
 
     fn on_failure(&mut self, run: PairingId, reason: RunFailure) {
@@ -427,34 +382,23 @@ impl SenderPairing {
             .push_back(SenderEvent::RunFailed { run, reason });
     }
 
-    /// To be called when a token was just lost.
-    fn die_if_dead(&mut self, now: Instant) {
-        if !self.is_dead() {
-            return;
-        }
-        self.events.push_back(SenderEvent::Dead);
-        self.refuse_where(now, Refusal::CodeDead, |run| {
-            matches!(run.state, State::Waiting { .. })
-        });
-    }
-
     fn refuse_where(&mut self, now: Instant, refusal: Refusal, which: impl Fn(&Run) -> bool) {
         for id in self.runs.matching(which) {
-            self.refuse(now, id, refusal);
+            self.end(now, id, State::refused(refusal));
         }
     }
 
-    fn refuse(&mut self, now: Instant, id: PairingId, refusal: Refusal) {
-        if let Some(run) = self.runs.find_mut(id) {
-            run.refuse(now, refusal);
-            self.changed.insert(id);
+    fn end(&mut self, now: Instant, id: PairingId, state: State) {
+        if let Some(run) = self.runs.remove(id) {
+            self.put(now, id, &run.attempt, state);
         }
     }
+}
 
-    fn remove(&mut self, id: PairingId) {
-        self.runs.remove(id);
-        self.changed.insert(id);
-    }
+/// What a receiver opens with, if its share is a point of the curve: nothing can be learned with another, and it costs
+/// nobody anything.
+fn sound_opening(attempt: &Attempt) -> Option<Opening> {
+    Opening::decode(&attempt.opening).filter(|opening| Agreeing::is_sound(&opening.share))
 }
 
 impl fmt::Debug for SenderPairing {

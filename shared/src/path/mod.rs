@@ -12,6 +12,7 @@ mod agent;
 mod budget;
 mod candidate;
 mod checklist;
+mod compact;
 mod finder;
 mod found;
 mod many_port;

@@ -4,7 +4,7 @@
 //! ```text
 //! each key   = HKDF-Expand(the pairing's resume key, label, 32)            RFC 5869, SHA-256
 //! locator    = the first 31 bits of such a key, and above them a bit that no spoken code has
-//! an update  = nonce (12) | sealed (576: round, whereabouts, zeros) | tag (16)
+//! an update  = nonce (12) | sealed (316: round, whereabouts, zeros) | tag (16)
 //! ```
 //!
 //! Sealed with ChaCha20-Poly1305 under the sending side's key, with a random nonce. The rendezvous sees
@@ -23,6 +23,9 @@ use crate::Role;
 use crate::limits::HELLO_BYTES;
 
 const NONCE_BYTES: usize = 12;
+
+/// The longest whereabouts in an update, beside the round (5) and their own length (2).
+const WHEREABOUTS_BYTES: usize = HELLO_BYTES - 7;
 
 /// The bit that tells these locators from those of spoken codes, which do not reach it: nine digits are fewer than 2^30.
 const NOT_SPOKEN: u32 = 1 << 31;
@@ -80,8 +83,12 @@ impl ReintroductionKeys {
     ) -> Vec<u8> {
         let mut sealed = vec![0; NONCE_BYTES];
         rng.fill_bytes(&mut sealed);
+        let update = Update {
+            round: update.round,
+            whereabouts: update.whereabouts.clone().fitting(WHEREABOUTS_BYTES),
+        };
         // Postcard fails only for sequences of unknown length, and an update has none.
-        let mut body = postcard::to_stdvec(update).unwrap_or_default();
+        let mut body = postcard::to_stdvec(&update).unwrap_or_default();
         debug_assert!(body.len() <= HELLO_BYTES, "the bounds of an update fit");
         body.resize(HELLO_BYTES, 0);
         let payload = Payload::from(body.as_slice());

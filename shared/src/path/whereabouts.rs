@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::candidate::Candidate;
+use super::compact;
 use crate::limits::{MAX_CANDIDATES, PORT_SAMPLES_NEEDED, PORT_STEP_LIMIT, PORTS_SKIPPED_LIMIT};
 
 /// How a NAT maps (RFC 4787, section 4.1), as the peer behind it has found out from the rendezvous's two
@@ -94,8 +96,9 @@ pub fn port_step(ports: &[u16]) -> Option<i16> {
 }
 
 /// What a peer says of where it is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(from = "ClaimedWhereabouts")]
+///
+/// On the wire it is a byte string: the NAT as postcard has it, then the candidates in a short form.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Whereabouts {
     candidates: Vec<Candidate>,
     nat: Nat,
@@ -107,6 +110,20 @@ impl Whereabouts {
     pub fn new(mut candidates: Vec<Candidate>, nat: Nat) -> Self {
         candidates.truncate(MAX_CANDIDATES);
         Self { candidates, nat }
+    }
+
+    /// Without the last candidates, as far as it would be longer than `bytes`: those that matter most come first.
+    #[must_use]
+    pub fn fitting(mut self, bytes: usize) -> Self {
+        while self.encode().len() > bytes && self.candidates.pop().is_some() {}
+        self
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        // A NAT is integers and an address, nothing that postcard cannot write.
+        let mut bytes = postcard::to_stdvec(&self.nat).unwrap_or_default();
+        compact::write(&self.candidates, &mut bytes);
+        bytes
     }
 
     /// Where it may be reached: at most [`MAX_CANDIDATES`]. A peer's claims, not yet checked for
@@ -135,15 +152,16 @@ impl Whereabouts {
     }
 }
 
-/// Whereabouts as they come, before their bounds are put on them.
-#[derive(Deserialize)]
-struct ClaimedWhereabouts {
-    candidates: Vec<Candidate>,
-    nat: Nat,
+impl Serialize for Whereabouts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.encode())
+    }
 }
 
-impl From<ClaimedWhereabouts> for Whereabouts {
-    fn from(claimed: ClaimedWhereabouts) -> Self {
-        Self::new(claimed.candidates, claimed.nat)
+impl<'de> Deserialize<'de> for Whereabouts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = <&'de [u8]>::deserialize(deserializer)?;
+        let (nat, rest) = postcard::take_from_bytes(bytes).map_err(D::Error::custom)?;
+        Ok(Self::new(compact::read(rest), nat))
     }
 }

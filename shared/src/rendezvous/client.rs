@@ -6,48 +6,17 @@ use std::time::{Duration, Instant};
 
 use rand_core::{CryptoRng, RngCore};
 
+use super::announcement::{Announcement, Config, TooManyAnnouncements};
 use super::retry::{Jitter, Retry};
 use super::{Event, Transmit, same_endpoint};
 use crate::limits::{
-    ANNOUNCE_INTERVAL, COOKIE_PAUSE, COOKIE_REFRESH, COOKIE_TRIES, MAX_ANNOUNCEMENTS,
-    MAX_CLIENT_EVENTS, MAX_SEEN_PARTIES, SERVER_SILENCE, VERSION_PAUSE,
+    ANNOUNCE_INTERVAL, ANSWER_WAIT_FIRST, COOKIE_PAUSE, COOKIE_REFRESH, COOKIE_TRIES,
+    MAX_ANNOUNCEMENTS, MAX_CLIENT_EVENTS, MAX_SEEN_PARTIES, SERVER_SILENCE, VERSION_PAUSE,
 };
 use crate::wire::rendezvous::{
-    Announce, Cookie, OwnerToken, Payload, Peer, Reply, Request, Tag, VersionRange, Welcome,
+    Announce, Ask, Cookie, Open, Payload, Peer, Reply, Request, Tag, VersionRange, Welcome,
 };
 use crate::{PairingId, Role};
-
-/// What a [`Client`] is made with: who announces, and where.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The server.
-    pub server: SocketAddr,
-    /// The public part of the pairing code.
-    pub locator: u32,
-    /// Which side this is.
-    pub side: Role,
-    /// The name that the other side is told.
-    pub pairing: PairingId,
-    /// What keeps others from speaking under that name. It stays with the party.
-    pub owner: OwnerToken,
-    /// 0 for a new party; for one that moves to another client, what [`Client::revision`] said.
-    pub revision: u32,
-}
-
-/// Something to say, until it is replaced or withdrawn.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Announcement {
-    /// A sender's answer to one receiver, or what it says to any. A receiver speaks to the sender
-    /// whatever stands here.
-    pub to: Option<PairingId>,
-    /// What is said.
-    pub payload: Payload,
-}
-
-/// The refusal of an announcement that would be over [`MAX_ANNOUNCEMENTS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("more than {MAX_ANNOUNCEMENTS} announcements at once")]
-pub struct TooManyAnnouncements;
 
 /// Keeps a party announced at a server, and reports what the other side says there.
 ///
@@ -69,8 +38,13 @@ pub struct Client {
     hello: Retry,
     round_trip: Duration,
     announcements: BTreeMap<Option<PairingId>, Slot>,
+    /// The question what the sender says, while it is asked.
+    question: Option<Retry>,
+    /// The answer to it that was reported last.
+    open: Option<Payload>,
     revision: u32,
-    seen: BTreeMap<PairingId, Seen>,
+    /// By who speaks, and whether to us alone.
+    seen: BTreeMap<(PairingId, bool), Seen>,
     standing: Standing,
     /// When the oldest question was asked since the server was last heard.
     asked_since: Option<Instant>,
@@ -83,6 +57,8 @@ pub struct Client {
 struct Slot {
     revision: u32,
     payload: Payload,
+    /// Said until the server has it, and not again.
+    last: bool,
     retry: Retry,
 }
 
@@ -120,11 +96,22 @@ impl Client {
             hello: Retry::now(now),
             round_trip: Duration::ZERO,
             announcements: BTreeMap::new(),
+            question: None,
+            open: None,
             seen: BTreeMap::new(),
             standing: Standing::Unknown,
             asked_since: None,
             silent: false,
             events: VecDeque::new(),
+        }
+    }
+
+    /// Asks at once what the sender says to anybody, and again each second until something is announced. Nobody is told.
+    pub fn ask(&mut self, now: Instant) {
+        if self.question.is_none() {
+            self.question = Some(Retry::now(now));
+            // The answer says who we are as well; only where none comes is that asked for by itself.
+            self.hello.postpone(now + ANSWER_WAIT_FIRST);
         }
     }
 
@@ -136,6 +123,42 @@ impl Client {
         &mut self,
         now: Instant,
         announcement: Announcement,
+    ) -> Result<(), TooManyAnnouncements> {
+        self.question = None;
+        self.say(now, announcement, false)
+    }
+
+    /// Answers a receiver for good, as a sender: its place at the server is given up, and when it says something
+    /// again, that is reported again.
+    ///
+    /// # Errors
+    /// [`TooManyAnnouncements`] where it would be one too many; the others stay.
+    pub fn answer(
+        &mut self,
+        now: Instant,
+        announcement: Announcement,
+    ) -> Result<(), TooManyAnnouncements> {
+        self.say(now, announcement, true)
+    }
+
+    /// The datagram by which a receiver leaves, if there is anything to leave: its place at the server is given up at
+    /// once. It may be lost, and the place is then given up when it expires.
+    pub fn leave(&mut self) -> Option<Transmit> {
+        let cookie = self.cookie.filter(|_| self.config.side == Role::Receiver)?;
+        self.announcements.remove(&None)?;
+        self.revision = self.revision.saturating_add(1);
+        let announce = self.announcement(cookie, None, self.revision, true, Payload::default());
+        Some(Transmit {
+            to: self.config.server,
+            bytes: Request::Announce(announce).encode(self.tag),
+        })
+    }
+
+    fn say(
+        &mut self,
+        now: Instant,
+        announcement: Announcement,
+        last: bool,
     ) -> Result<(), TooManyAnnouncements> {
         let Announcement { to, payload } = announcement;
         let key = self.key(to);
@@ -151,6 +174,7 @@ impl Client {
         let slot = Slot {
             revision: self.revision,
             payload,
+            last,
             retry: Retry::now(now),
         };
         self.announcements.insert(key, slot);
@@ -181,6 +205,8 @@ impl Client {
             Reply::Peer(peer) => self.on_peer(now, peer),
             Reply::Taken { answers } => self.on_refused(now, answers, Standing::Taken),
             Reply::Busy { answers } => self.on_refused(now, answers, Standing::Busy),
+            Reply::Open(open) => self.on_open(now, open),
+            Reply::Crowded => self.push(Event::Crowded),
             Reply::Version(range) => self.on_version(now, range),
         }
     }
@@ -196,7 +222,9 @@ impl Client {
 
     /// The next datagram to send, if one is due.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
-        let bytes = if self.hello.is_due(now) {
+        let bytes = if let Some(question) = self.next_question(now) {
+            question
+        } else if self.hello.is_due(now) {
             self.hello(now)
         } else {
             self.next_announce(now)?
@@ -222,7 +250,8 @@ impl Client {
                 .filter_map(|slot| slot.retry.due())
                 .min()
         });
-        [self.hello.due(), announcements, self.silence_at()]
+        let question = self.question.as_ref().and_then(Retry::due);
+        [question, self.hello.due(), announcements, self.silence_at()]
             .into_iter()
             .flatten()
             .min()
@@ -264,20 +293,43 @@ impl Client {
             .find(|(_, slot)| slot.retry.is_due(now))?;
         let unanswered = slot.retry.tries() > 0;
         slot.retry.on_asked(now, self.round_trip, &mut self.jitter);
-        let announce = Announce {
+        let (revision, last, payload) = (slot.revision, slot.last, slot.payload.clone());
+        let announce = self.announcement(cookie, to, revision, last, payload);
+        if unanswered {
+            self.renew_cookie(now);
+        }
+        Some(Request::Announce(announce).encode(self.tag))
+    }
+
+    fn announcement(
+        &self,
+        cookie: Cookie,
+        to: Option<PairingId>,
+        revision: u32,
+        last: bool,
+        payload: Payload,
+    ) -> Announce {
+        Announce {
             cookie,
             locator: self.config.locator,
             side: self.config.side,
             pairing: self.config.pairing,
             owner: self.config.owner,
             to,
-            revision: slot.revision,
-            payload: slot.payload.clone(),
-        };
-        if unanswered {
-            self.renew_cookie(now);
+            last,
+            revision,
+            payload,
         }
-        Some(Request::Announce(announce).encode(self.tag))
+    }
+
+    fn next_question(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let question = self.question.as_mut().filter(|asked| asked.is_due(now))?;
+        question.on_asked(now, self.round_trip, &mut self.jitter);
+        let ask = Ask {
+            cookie: self.cookie,
+            locator: self.config.locator,
+        };
+        Some(Request::Ask(ask).encode(self.tag))
     }
 
     /// Asks for a cookie at once, unless that is under way or has just been done: a server that was
@@ -319,6 +371,26 @@ impl Client {
         }
     }
 
+    fn on_open(&mut self, now: Instant, open: Open) {
+        let Some(question) = &mut self.question else {
+            return;
+        };
+        let pause = self.jitter.spread(ANNOUNCE_INTERVAL);
+        if let Some(sample) = question.on_answered(now, Some(pause)) {
+            self.round_trip = sample;
+        }
+        self.on_welcome(now, open.welcome);
+        let Some(said) = open.said else {
+            self.stand(Standing::NobodyThere);
+            return;
+        };
+        self.stand(Standing::PeerThere);
+        if self.open.as_ref() != Some(&said) && self.events.len() < MAX_CLIENT_EVENTS {
+            self.open = Some(said.clone());
+            self.push(Event::Open { payload: said });
+        }
+    }
+
     fn on_waiting(&mut self, now: Instant, answers: u32) {
         if self.on_answered(now, answers) != Some(None) {
             return;
@@ -337,7 +409,8 @@ impl Client {
             Role::Sender => {}
             Role::Receiver => self.stand(Standing::PeerThere),
         }
-        let known = self.seen.get_mut(&peer.pairing);
+        let speaker = (peer.pairing, peer.directed);
+        let known = self.seen.get_mut(&speaker);
         if let Some(seen) = known
             && seen.revision >= peer.revision
         {
@@ -346,7 +419,7 @@ impl Client {
         }
         // What finds no room is not noted as seen either, and is heard again within the second.
         if self.events.len() < MAX_CLIENT_EVENTS {
-            self.remember(now, peer.pairing, peer.revision);
+            self.remember(now, speaker, peer.revision);
             self.push(Event::Peer {
                 pairing: peer.pairing,
                 payload: peer.payload,
@@ -375,6 +448,11 @@ impl Client {
             .find(|(_, slot)| slot.revision == answers)?;
         let pause = self.jitter.spread(ANNOUNCE_INTERVAL);
         slot.retry.on_answered(now, Some(pause));
+        if slot.last {
+            self.announcements.remove(&to);
+            // What it says from now on, it says because it has not heard.
+            self.seen.retain(|(pairing, _), _| Some(*pairing) != to);
+        }
         Some(to)
     }
 
@@ -393,14 +471,14 @@ impl Client {
         }
     }
 
-    fn remember(&mut self, now: Instant, pairing: PairingId, revision: u32) {
-        if self.seen.len() >= MAX_SEEN_PARTIES && !self.seen.contains_key(&pairing) {
+    fn remember(&mut self, now: Instant, speaker: (PairingId, bool), revision: u32) {
+        if self.seen.len() >= MAX_SEEN_PARTIES && !self.seen.contains_key(&speaker) {
             let oldest = self.seen.iter().min_by_key(|(_, seen)| seen.at);
-            if let Some(oldest) = oldest.map(|(&pairing, _)| pairing) {
+            if let Some(oldest) = oldest.map(|(&speaker, _)| speaker) {
                 self.seen.remove(&oldest);
             }
         }
-        self.seen.insert(pairing, Seen { revision, at: now });
+        self.seen.insert(speaker, Seen { revision, at: now });
     }
 
     fn push(&mut self, event: Event) {

@@ -5,6 +5,7 @@
 //! its whole current state for as long as it lives, and that is all the recovery there is: from loss,
 //! from a server that was restarted, from a NAT that moved the client to another address.
 
+mod announcement;
 mod client;
 mod named;
 mod order;
@@ -18,7 +19,8 @@ use std::net::SocketAddr;
 use crate::PairingId;
 use crate::wire::rendezvous::{Payload, VersionRange};
 
-pub use client::{Announcement, Client, Config, TooManyAnnouncements};
+pub use announcement::{Announcement, Config, TooManyAnnouncements};
+pub use client::Client;
 pub use named::{is_configured, may_be_named};
 pub use order::order;
 pub use query::AddressQuery;
@@ -54,6 +56,11 @@ pub enum Event {
     /// Nobody holds the locator that the receiver asks for, for now: no such code, once this has stood
     /// for some seconds. In passing it is also said after the server was restarted.
     NobodyThere,
+    /// What the sender says to anybody, in answer to [`Client::ask`]; again when it changes.
+    Open {
+        /// What it says.
+        payload: Payload,
+    },
     /// The other side says something new.
     Peer {
         /// Who it is.
@@ -66,6 +73,8 @@ pub enum Event {
     Taken,
     /// The server has as many as it can serve; the client goes on asking.
     Busy,
+    /// To a sender: receivers that wish to speak to it find no place at the server, since others have taken all.
+    Crowded,
     /// The server does not speak this version; the client goes on asking, slowly.
     Version(VersionRange),
     /// The server has not answered for a while.

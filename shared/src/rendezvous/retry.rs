@@ -57,6 +57,11 @@ impl Retry {
         *self = Self::now(now);
     }
 
+    /// Not to be asked before then.
+    pub(super) fn postpone(&mut self, until: Instant) {
+        self.due = self.due.map(|due| due.max(until));
+    }
+
     /// Notes that it was asked, and waits for the answer: `round_trip` twice, doubled each time, within
     /// [`ANSWER_WAIT_FIRST`] and [`ANNOUNCE_INTERVAL`].
     pub(super) fn on_asked(&mut self, now: Instant, round_trip: Duration, jitter: &mut Jitter) {

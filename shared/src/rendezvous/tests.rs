@@ -6,7 +6,9 @@ use rand_core::SeedableRng;
 use super::*;
 use crate::Role;
 use crate::limits::{MAX_ANNOUNCEMENTS, RENDEZVOUS_HELLO_BYTES};
-use crate::wire::rendezvous::{Announce, Cookie, OwnerToken, Peer, Reply, Request, Tag, Welcome};
+use crate::wire::rendezvous::{
+    Announce, Cookie, Open, OwnerToken, Peer, Reply, Request, Tag, Welcome,
+};
 
 const SERVER: &str = "192.0.2.1:4840";
 
@@ -61,6 +63,17 @@ impl Fixture {
             cookie: Cookie([cookie; 16]),
             address: address.parse().unwrap(),
             second_port: 4841,
+        }));
+    }
+
+    fn open(&mut self, said: Option<&str>) {
+        self.answer(&Reply::Open(Open {
+            welcome: Welcome {
+                cookie: Cookie([1; 16]),
+                address: "198.51.100.7:5000".parse().unwrap(),
+                second_port: 4841,
+            },
+            said: said.map(payload),
         }));
     }
 
@@ -119,7 +132,7 @@ fn words(announce: &Announce) -> String {
 fn announce_of(request: Request) -> Option<Announce> {
     match request {
         Request::Announce(announce) => Some(announce),
-        Request::Hello => None,
+        Request::Hello | Request::Ask(_) => None,
     }
 }
 
@@ -127,6 +140,7 @@ fn peer(pairing: u8, revision: u32, words: &str) -> Reply {
     Reply::Peer(Peer {
         answers: None,
         pairing: PairingId([pairing; 16]),
+        directed: false,
         revision,
         payload: payload(words),
     })
@@ -243,6 +257,119 @@ fn announcements_are_bounded() {
         Err(TooManyAnnouncements)
     );
     fixture.say(None, "still changes");
+}
+
+#[test]
+fn one_question_brings_the_address_and_what_the_sender_says() {
+    let mut fixture = Fixture::new(Role::Receiver);
+    fixture.client.ask(fixture.now);
+    assert!(matches!(fixture.sent()[..], [Request::Ask(ask)] if ask.cookie.is_none()));
+    fixture.open(Some("open"));
+    let heard = Event::Open {
+        payload: payload("open"),
+    };
+    let [Event::Reflexive { .. }, open] = &fixture.events()[..] else {
+        panic!("the address first")
+    };
+    assert_eq!(*open, heard);
+    // It is asked again each second, with the cookie, and only news are reported.
+    let sent = fixture.run(Duration::from_secs(5));
+    assert!((4..=6).contains(&sent.len()), "{sent:?}");
+    assert!(
+        sent.iter()
+            .all(|(_, request)| matches!(request, Request::Ask(ask) if ask.cookie.is_some()))
+    );
+    fixture.open(Some("open"));
+    assert_eq!(fixture.events(), [Event::Silent, Event::Answering]);
+    fixture.open(None);
+    assert_eq!(fixture.events(), [Event::NobodyThere]);
+    fixture.open(Some("another"));
+    assert_eq!(fixture.events().len(), 1);
+    // Until something is announced.
+    fixture.say(None, "attempt");
+    assert_eq!(fixture.said(), ["attempt"]);
+    fixture.open(Some("late"));
+    assert_eq!(fixture.events(), []);
+    let sent = fixture.run(Duration::from_secs(3));
+    assert!(
+        sent.iter()
+            .all(|(_, request)| !matches!(request, Request::Ask(_)))
+    );
+}
+
+#[test]
+fn where_questions_go_unanswered_a_cookie_is_asked_for() {
+    let mut fixture = Fixture::new(Role::Receiver);
+    fixture.client.ask(fixture.now);
+    fixture.sent();
+    let sent = fixture.run(Duration::from_millis(230));
+    assert!(sent.iter().any(|(_, request)| *request == Request::Hello));
+    fixture.welcome(1, "198.51.100.7:5000");
+    let sent = fixture.run(Duration::from_secs(1));
+    assert!(
+        sent.iter()
+            .any(|(_, request)| matches!(request, Request::Ask(ask) if ask.cookie.is_some())),
+        "{sent:?}"
+    );
+}
+
+#[test]
+fn an_answer_is_said_until_the_server_has_it_and_whoever_asks_again_is_heard_again() {
+    let mut fixture = Fixture::announced(Role::Sender, "open");
+    fixture.answer(&Reply::Waiting { answers: 1 });
+    fixture.answer(&peer(2, 1, "attempt"));
+    fixture.answer(&peer(2, 1, "attempt"));
+    assert_eq!(fixture.events(), [Event::Held, heard(2, "attempt")]);
+    let answer = Announcement {
+        to: Some(PairingId([2; 16])),
+        payload: payload("answer"),
+    };
+    let answered = |sent: &[(u128, Request)]| {
+        let announces = sent
+            .iter()
+            .filter_map(|(_, request)| announce_of(request.clone()));
+        announces.filter(|announce| announce.last).count()
+    };
+    for revision in [2, 3] {
+        fixture.client.answer(fixture.now, answer.clone()).unwrap();
+        let sent = fixture.run(Duration::from_millis(700));
+        assert!(answered(&sent) >= 1, "{sent:?}");
+        fixture.answer(&Reply::Waiting { answers: revision });
+        assert_eq!(answered(&fixture.run(Duration::from_secs(3))), 0);
+        fixture.welcome(1, "198.51.100.7:5000");
+        // It has not heard, and says the same again.
+        fixture.answer(&peer(2, 1, "attempt"));
+        assert!(fixture.events().contains(&heard(2, "attempt")));
+    }
+}
+
+#[test]
+fn a_receiver_that_ends_gives_up_its_place() {
+    let mut fixture = Fixture::new(Role::Receiver);
+    assert_eq!(fixture.client.leave(), None);
+    let mut fixture = Fixture::announced(Role::Receiver, "attempt");
+    let transmit = fixture.client.leave().unwrap();
+    let (_, request) = Request::decode(&transmit.bytes).unwrap();
+    let announce = announce_of(request).unwrap();
+    assert!(announce.last && announce.revision == 2);
+    assert_eq!(fixture.client.leave(), None);
+    // A sender's last words stay.
+    assert_eq!(
+        Fixture::announced(Role::Sender, "open").client.leave(),
+        None
+    );
+}
+
+#[test]
+fn what_is_for_one_is_not_taken_for_older_than_what_is_for_all() {
+    let mut fixture = Fixture::announced(Role::Receiver, "attempt");
+    fixture.answer(&peer(2, 9, "to all"));
+    let Reply::Peer(mut directed) = peer(2, 8, "to one") else {
+        panic!("it is one")
+    };
+    directed.directed = true;
+    fixture.answer(&Reply::Peer(directed));
+    assert_eq!(fixture.events(), [heard(2, "to all"), heard(2, "to one")]);
 }
 
 #[test]

@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn a_line_has_this_form() {
         let check = TcpCheck::at(1_764_041_974_000);
-        assert_eq!(check.encode(), b"FDR 1 1764041974000\n");
+        assert_eq!(check.encode(), b"FDR 2 1764041974000\n");
         assert_eq!(TcpCheck::decode(&check.encode()), Some(check));
     }
 

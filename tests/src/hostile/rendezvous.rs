@@ -152,7 +152,7 @@ impl Rendezvous {
 fn garble(payload: &mut Vec<u8>, rng: &mut ChaCha20Rng) {
     match rng.gen_range(0..4) {
         0 => payload.truncate(rng.gen_range(0..=payload.len())),
-        1 => payload[0] = rng.gen_range(0..7),
+        1 => payload[0] = rng.gen_range(0..6),
         2 => payload.push(rng.r#gen()),
         _ => {
             let at = rng.gen_range(0..payload.len());

@@ -43,6 +43,7 @@ pub(super) enum Line<'a> {
     WrongGuess {
         attempts_left: u8,
     },
+    Crowded,
     Server {
         server: &'a str,
         known: bool,

@@ -181,6 +181,7 @@ fn share_line(event: &ShareEvent) -> Option<Line<'_>> {
             message: text::left_out(name, reason),
         }),
         &ShareEvent::WrongGuess { attempts_left } => Some(Line::WrongGuess { attempts_left }),
+        ShareEvent::Crowded => Some(Line::Crowded),
         ShareEvent::Contents(_) | ShareEvent::CodeDead(_) => None,
     }
 }

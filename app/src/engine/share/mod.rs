@@ -3,32 +3,33 @@
 mod contents;
 mod embedded;
 mod listing;
+mod preparation;
 mod scan;
 mod secret;
 mod serve;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fardrop_shared::pairing::{Hello, PeerKey, RunFailure, SenderEvent};
-use fardrop_shared::path::Nat;
 use fardrop_shared::{PairingId, Role};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::contents::{Contents, ItemsScan, first_missing};
 use self::listing::{LINGER, ShareListing, ShareListingEvent};
+use self::preparation::{Preparation, Ready};
 use self::serve::{SessionEnd, serve};
 use super::cancel::Cancel;
 use super::command::{OnDeadCode, OnMissing, ShareCommand, ShareLifetime, ShareOptions};
 use super::context::Context;
 use super::event::{Outcome, ShareEvent, TaskEvent, TaskNumber};
-use super::failures;
 use super::session::Pair;
 use crate::failure::{Failure, FailureKind, Stage};
-use crate::link::Identity;
-use crate::net::{ListingEvent, LocalEndpoint};
+use crate::net::ListingEvent;
+
+/// How often a person is told that others take all the places at the rendezvous.
+const CROWD_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Runs a share to its end.
 pub(super) async fn share(
@@ -59,18 +60,16 @@ pub(super) async fn share(
         options,
         listing,
         commands,
-        spare: None,
-        nat: None,
-        ending_soon: watch::Sender::new(false),
-        preparing: JoinSet::new(),
+        preparation: Preparation::default(),
         ready: Vec::new(),
-        proved: Vec::new(),
+        ending_soon: watch::Sender::new(false),
         sessions: JoinSet::new(),
+        crowd_told: None,
         stop,
         ending: None,
     };
     share.tell_code().await;
-    share.refill();
+    share.prepare();
     share.run().await
 }
 
@@ -81,32 +80,23 @@ struct Share {
     listing: ShareListing,
     contents: Contents,
     commands: mpsc::Receiver<ShareCommand>,
-    /// A socket for the next receiver: its router has had time to open a port.
-    spare: Option<LocalEndpoint>,
-    /// What the NAT in front of this machine does, where it does the same for all sockets.
-    nat: Option<Nat>,
     /// Says that the share has what it was started for.
     ending_soon: watch::Sender<bool>,
-    /// Sockets and certificates being made for receivers that have begun to pair.
-    preparing: JoinSet<(PairingId, Result<Ready, Failure>)>,
+    /// Sockets and certificates for those who prove themselves.
+    preparation: Preparation,
+    /// Given to those who have proved themselves, and are being told that we have as well.
     ready: Vec<(PairingId, Ready)>,
-    /// Receivers that proved themselves before their socket was ready.
-    proved: Vec<(PairingId, Box<PeerKey>, Hello)>,
     /// Each gives whether it is what `--once` waits for.
     sessions: JoinSet<SessionEnd>,
+    /// When the person was last told of a crowd.
+    crowd_told: Option<Instant>,
     stop: Cancel,
     ending: Option<Outcome>,
 }
 
-/// A socket and a certificate for one receiver.
-struct Ready {
-    endpoint: LocalEndpoint,
-    identity: Identity,
-}
-
 enum Step {
     Listing(ShareListingEvent),
-    Prepared(PairingId, Result<Ready, Failure>),
+    Prepared(Option<Result<Ready, Failure>>),
     SessionEnded(SessionEnd),
     Scanned(ItemsScan),
     Commanded(ShareCommand),
@@ -126,23 +116,15 @@ impl Share {
     }
 
     async fn select(&mut self) -> Step {
-        loop {
-            tokio::select! {
-                () = self.stop.cancelled() => return Step::Stop,
-                said = self.listing.next() => {
-                    return said.map_or_else(Step::Broken, Step::Listing);
-                }
-                Some(prepared) = self.preparing.join_next() => {
-                    if let Ok((run, ready)) = prepared {
-                        return Step::Prepared(run, ready);
-                    }
-                }
-                Some(ended) = self.sessions.join_next() => {
-                    return Step::SessionEnded(ended.unwrap_or(SessionEnd::Failed));
-                }
-                scan = self.contents.next() => return Step::Scanned(scan),
-                Some(command) = self.commands.recv() => return Step::Commanded(command),
+        tokio::select! {
+            () = self.stop.cancelled() => Step::Stop,
+            said = self.listing.next() => said.map_or_else(Step::Broken, Step::Listing),
+            prepared = self.preparation.next() => Step::Prepared(prepared),
+            Some(ended) = self.sessions.join_next() => {
+                Step::SessionEnded(ended.unwrap_or(SessionEnd::Failed))
             }
+            scan = self.contents.next() => Step::Scanned(scan),
+            Some(command) = self.commands.recv() => Step::Commanded(command),
         }
     }
 
@@ -154,8 +136,8 @@ impl Share {
             Step::Listing(ShareListingEvent::Moved(Ok(()))) => {
                 // Those who were pairing under the old code are told that it has ended.
                 self.ready.clear();
-                self.proved.clear();
-                self.preparing.abort_all();
+                self.preparation.clear();
+                self.prepare();
                 self.tell_code().await;
             }
             Step::Listing(ShareListingEvent::Moved(Err(failure))) => {
@@ -164,20 +146,16 @@ impl Share {
                     .tell_task(self.task, TaskEvent::Refused(failure))
                     .await;
             }
-            Step::Prepared(run, Ok(ready)) => {
-                let hello = Hello::new(
-                    ready.identity.fingerprint(),
-                    ready.endpoint.whereabouts(),
-                    self.context.config.device.clone(),
-                );
-                self.listing.provide_hello(run, hello);
-                if ready.endpoint.nat() == Nat::EndpointIndependent {
-                    self.nat = Some(Nat::EndpointIndependent);
-                }
-                self.ready.push((run, ready));
-                self.start_proved();
+            Step::Prepared(None) => self.prepare(),
+            Step::Prepared(Some(Ok(ready))) => {
+                self.preparation.keep(ready);
+                self.prepare();
             }
-            Step::Prepared(_, Err(failure)) => self.tell_failed(failure).await,
+            Step::Prepared(Some(Err(failure))) => {
+                if self.preparation.on_failure() {
+                    self.tell_failed(failure).await;
+                }
+            }
             Step::SessionEnded(end) => self.on_session_end(end),
             Step::Scanned(scan) => {
                 if let Err(failure) = self.contents.settle(scan).await {
@@ -203,27 +181,31 @@ impl Share {
                     .await;
             }
             ListingEvent::Silent => tracing::info!("the rendezvous does not answer for now"),
+            ListingEvent::Crowded => {
+                let now = Instant::now();
+                if self.crowd_told.is_none_or(|at| now >= at + CROWD_INTERVAL) {
+                    self.crowd_told = Some(now);
+                    self.context
+                        .reporter
+                        .tell_share(self.task, ShareEvent::Crowded)
+                        .await;
+                }
+            }
         }
     }
 
     async fn on_pairing(&mut self, event: SenderEvent) {
         match event {
-            SenderEvent::HelloNeeded { run } => self.prepare(run),
-            SenderEvent::Paired { run, key, peer } => {
-                self.proved.push((run, key, peer));
-                self.start_proved();
+            SenderEvent::HelloNeeded { run } => {
+                self.preparation.want(run);
+                self.prepare();
             }
+            SenderEvent::Paired { run, key, peer } => self.start(run, key, peer),
             SenderEvent::RunFailed {
                 run,
                 reason: RunFailure::HelloMissing | RunFailure::Disturbed,
-            } => self.ready.retain(|(other, _)| *other != run),
-            // Whoever vanishes before it could be told may have tried wrong words.
-            SenderEvent::WrongCode { run, attempts_left }
-            | SenderEvent::RunFailed {
-                run,
-                reason: RunFailure::Vanished { attempts_left },
-            } => {
-                self.ready.retain(|(other, _)| *other != run);
+            } => self.preparation.forget(run),
+            SenderEvent::WrongCode { attempts_left, .. } => {
                 let task = self.task;
                 self.context
                     .reporter
@@ -264,62 +246,52 @@ impl Share {
         }
     }
 
-    fn prepare(&mut self, run: PairingId) {
-        let servers: Vec<SocketAddr> = self.listing.server_addresses();
-        let options = self.context.endpoint_options();
-        let (spare, nat) = (self.spare.take(), self.nat);
-        self.preparing.spawn(async move {
-            let endpoint = match spare.map_or_else(|| LocalEndpoint::take(options), Ok) {
-                Ok(mut endpoint) => endpoint.ask(&servers, nat).await.map(|()| endpoint),
-                Err(error) => Err(error),
-            };
-            let ready = match endpoint {
-                Ok(endpoint) => Identity::generate()
-                    .map(|identity| Ready { endpoint, identity })
-                    .map_err(|error| failures::link_failure(Stage::Link, &error)),
-                Err(error) => Err(Failure::new(Stage::Path, FailureKind::Local).with_detail(error)),
-            };
-            (run, ready)
-        });
-        if self.options.lifetime == ShareLifetime::UntilStopped {
-            self.refill();
-        }
-    }
-
-    /// Has a socket ready for the next receiver, if one is to be expected. Without one it is made when it is
-    /// needed, and what is wrong is said then.
-    fn refill(&mut self) {
-        self.spare = LocalEndpoint::take(self.context.endpoint_options()).ok();
-    }
-
-    /// Starts the sessions of receivers that have proved themselves and whose socket is there.
-    fn start_proved(&mut self) {
-        for (run, key, peer) in std::mem::take(&mut self.proved) {
-            let Some(index) = self.ready.iter().position(|(other, _)| *other == run) else {
-                self.proved.push((run, key, peer));
-                continue;
-            };
-            let (_, ready) = self.ready.swap_remove(index);
-            let pair = Pair {
-                task: self.task,
-                session: self.context.reporter.next_session(),
-                role: Role::Sender,
-                endpoint: ready.endpoint,
-                servers: self.listing.server_addresses(),
-                identity: ready.identity,
-                key,
-                peer,
-            };
-            let served = serve(
-                self.context.clone(),
-                pair,
-                self.contents.offer(),
-                self.stop.clone(),
-                self.ending_soon.subscribe(),
-                self.options.on_left_out,
+    /// Gives those who have proved themselves what is ready, and has more made ready as far as it is needed: for them,
+    /// and one for whoever is next. So nobody who has proved nothing makes this machine do anything.
+    fn prepare(&mut self) {
+        while let Some((run, ready)) = self.preparation.take() {
+            let hello = Hello::new(
+                ready.identity.fingerprint(),
+                ready.endpoint.whereabouts(),
+                self.context.config.device.clone(),
             );
-            self.sessions.spawn(Box::pin(served));
+            self.ready.push((run, ready));
+            self.listing.provide_hello(run, hello);
         }
+        let more = match self.options.lifetime {
+            ShareLifetime::UntilStopped => true,
+            ShareLifetime::Once => self.ready.is_empty() && self.sessions.is_empty(),
+        };
+        let servers = self.listing.server_addresses();
+        let options = self.context.endpoint_options();
+        self.preparation.make(usize::from(more), &servers, &options);
+    }
+
+    /// Starts the session of a receiver that has proved itself, and to which we do.
+    fn start(&mut self, run: PairingId, key: Box<PeerKey>, peer: Hello) {
+        let Some(index) = self.ready.iter().position(|(other, _)| *other == run) else {
+            return;
+        };
+        let (_, ready) = self.ready.swap_remove(index);
+        let pair = Pair {
+            task: self.task,
+            session: self.context.reporter.next_session(),
+            role: Role::Sender,
+            endpoint: ready.endpoint,
+            servers: self.listing.server_addresses(),
+            identity: ready.identity,
+            key,
+            peer,
+        };
+        let served = serve(
+            self.context.clone(),
+            pair,
+            self.contents.offer(),
+            self.stop.clone(),
+            self.ending_soon.subscribe(),
+            self.options.on_left_out,
+        );
+        self.sessions.spawn(Box::pin(served));
     }
 
     fn on_session_end(&mut self, end: SessionEnd) {
@@ -329,6 +301,7 @@ impl Share {
                 SessionEnd::Partial => Some(Outcome::Failed),
                 SessionEnd::Failed => None,
             };
+            self.prepare();
         }
     }
 
@@ -349,7 +322,7 @@ impl Share {
     /// person's wish themselves.
     async fn finish(mut self, outcome: Outcome) -> Outcome {
         self.listing.close();
-        self.spare = None;
+        self.preparation = Preparation::default();
         self.ending_soon.send_replace(true);
         let mut stop = self.stop.clone();
         // Whoever made the last wrong guess is told so by repetition.

@@ -233,6 +233,7 @@ impl Model {
             }
             ShareEvent::CodeDead(reason) => share.dead = Some(reason),
             ShareEvent::WrongGuess { attempts_left } => share.wrong_guess = Some(attempts_left),
+            ShareEvent::Crowded => share.crowded = true,
         });
     }
 

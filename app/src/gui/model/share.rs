@@ -25,6 +25,8 @@ pub(crate) struct Share {
     pub(crate) left_out: Vec<(String, LeftOut)>,
     /// Somebody typed wrong words; how many guesses are left.
     pub(crate) wrong_guess: Option<u8>,
+    /// Others take all the places that there are for the code's number.
+    pub(crate) crowded: bool,
     /// The code cannot be used any more, and why.
     pub(crate) dead: Option<FailureKind>,
     /// A fresh code was asked for and is not there yet.
@@ -76,6 +78,7 @@ impl Share {
             .is_none_or(|known| known.spoken != code.spoken);
         if fresh {
             self.wrong_guess = None;
+            self.crowded = false;
             self.dead = None;
             self.renewing = false;
         }

@@ -228,6 +228,7 @@ pub(super) fn notices_ui(ui: &mut Ui, share: &Share) {
         (Some(crate::failure::FailureKind::CodeDead), _) => text::CODE_DEAD.to_owned(),
         (Some(_), _) => text::CODE_TAKEN.to_owned(),
         (None, Some(left)) => format!("{} {}", text::WRONG_CODE_TRIED, text::wrong_guess(left)),
+        (None, None) if share.crowded => text::CROWDED.to_owned(),
         (None, None) => return,
     };
     theme::notice(palette).show(ui, |ui| {

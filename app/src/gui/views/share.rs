@@ -91,7 +91,7 @@ fn code_card_ui(
         card::notices_ui(ui, share);
         if share.renewing {
             text_ui(ui, text::RENEWING);
-        } else if share.dead.is_some() || share.wrong_guess.is_some() {
+        } else if share.dead.is_some() || share.wrong_guess.is_some() || share.crowded {
             let weight = if share.dead.is_some() {
                 Weight::Main
             } else {

@@ -67,3 +67,12 @@ impl RendezvousClients {
         }
     }
 }
+
+impl Drop for RendezvousClients {
+    /// Gives up the places of receivers at once, however they have ended.
+    fn drop(&mut self) {
+        for transmit in self.clients.iter_mut().filter_map(Client::leave) {
+            self.socket.send(transmit.to, &transmit.bytes);
+        }
+    }
+}

@@ -13,16 +13,16 @@ use fardrop_shared::path::Nat;
 use fardrop_shared::rendezvous::{Announcement, Client, Config, Event, is_configured, order};
 use fardrop_shared::wire::rendezvous::{OwnerToken, Payload};
 use fardrop_shared::{PairingId, Role};
-use tokio::task::JoinSet;
 
 use super::capabilities;
 use super::clients::RendezvousClients;
 use super::discovery::Browse;
 use super::error::IntroductionError;
+use super::hello::HelloState;
 use super::servers::{SILENCE_PATIENCE, on_this_machine, resolve_all};
 use super::tcp_check::TcpChecks;
 use super::tries::CodeTries;
-use crate::net::path::{LocalEndpoint, LocalEndpointOptions, observe_nat};
+use crate::net::path::{LocalEndpoint, LocalEndpointOptions};
 use crate::net::socket::sleep_until;
 
 /// A server that has not shown the sender by then is not waited for: the next one is asked as well.
@@ -125,7 +125,7 @@ impl Join<'_> {
             by_tcp: TcpChecks::default(),
             asked_at: Instant::now(),
             pairing: None,
-            try_taken: false,
+            tries_taken: 0,
             seen_by: BTreeMap::new(),
         };
         tokio::time::timeout(JOIN_DEADLINE, joining.run())
@@ -151,22 +151,11 @@ struct Joining<'a> {
     by_tcp: TcpChecks,
     asked_at: Instant,
     pairing: Option<ReceiverPairing>,
-    /// Whether the proof that is out has cost the code a try.
-    try_taken: bool,
+    /// Tries that the proofs so far have cost the code.
+    tries_taken: u8,
     /// Where each server sees us. Only that of the server that has the sender says anything of how
     /// near the sender is.
     seen_by: BTreeMap<SocketAddr, SocketAddr>,
-}
-
-/// What our hello waits for, once the pairing has begun.
-#[derive(Debug, Default)]
-struct HelloState {
-    /// Finding out what the NAT does; begins with the first server that answers.
-    observing: JoinSet<Nat>,
-    /// What it does, once that is found out.
-    observed: Option<Nat>,
-    /// When it is said with what is known.
-    due: Option<Instant>,
 }
 
 /// What the servers have said so far.
@@ -200,7 +189,7 @@ impl Joining<'_> {
                 next_server_at = Instant::now() + NEXT_SERVER_AFTER;
             }
             self.say_hello_when_due();
-            self.take_try_when_due().await?;
+            self.take_tries_when_due().await?;
             if let Some(outcome) = self.drain_pairing() {
                 if outcome.is_ok() {
                     self.give_try_back().await;
@@ -224,7 +213,10 @@ impl Joining<'_> {
                     found.into_iter().for_each(|server| self.ask(server));
                 }
                 Some(nat) = self.hello.observing.join_next() => {
-                    self.on_observed(nat.unwrap_or_default());
+                    // An error says that another is asked instead.
+                    if let Ok(nat) = nat {
+                        self.on_observed(nat);
+                    }
                 }
                 () = self.endpoint.mapping_changed(), if self.hello.due.is_some() => {}
                 () = sleep_until(due) => {
@@ -258,7 +250,7 @@ impl Joining<'_> {
         Ok(addresses.collect())
     }
 
-    /// Asks a server whether the sender is there, saying nothing yet.
+    /// Asks a server what the sender says there, saying nothing of ourselves.
     fn ask(&mut self, server: SocketAddr) {
         let clients = &mut self.rendezvous.clients;
         if clients.len() >= SERVERS_LIMIT || clients.iter().any(|old| old.config().server == server)
@@ -275,9 +267,12 @@ impl Joining<'_> {
             revision: 0,
         };
         let mut client = Client::new(now, config, rng);
-        say(&mut client, now, Vec::new());
+        client.ask(now);
         clients.push(client);
         self.asked_at = now;
+        if self.hello.asked.is_none() && !self.join.is_nearby() {
+            self.hello.observe(server);
+        }
         if !self.heard.anything && !self.join.is_nearby() {
             self.by_tcp.expect_from(server);
         }
@@ -291,23 +286,24 @@ impl Joining<'_> {
         match event {
             Event::Reflexive { address, .. } => {
                 let server = self.rendezvous.clients[index].config().server;
-                self.seen_by.insert(server, address);
-                let HelloState {
-                    observing,
-                    observed,
-                    ..
-                } = &mut self.hello;
-                if observing.is_empty() && observed.is_none() {
-                    observing.spawn(async move { observe_nat(&[server]).await });
+                let is_first =
+                    self.seen_by.insert(server, address).is_none() && self.seen_by.len() == 1;
+                if is_first && self.hello.asked != Some(server) {
+                    self.hello.observe(server);
                 }
             }
-            Event::Peer { payload, .. } => self.on_sender(now, index, payload.as_bytes()),
+            Event::Open { payload } => self.on_sender(now, index, payload.as_bytes()),
+            Event::Peer { payload, .. } => {
+                if let Some(pairing) = &mut self.pairing {
+                    pairing.handle_payload(now, payload.as_bytes(), &mut rand::thread_rng());
+                }
+            }
             Event::NobodyThere => {
                 self.heard.nobody_since.get_or_insert(now);
             }
             Event::Busy => self.heard.busy = true,
             Event::Version(_) => self.heard.version = true,
-            Event::Held | Event::Taken | Event::Silent | Event::Answering => {}
+            Event::Held | Event::Taken | Event::Crowded | Event::Silent | Event::Answering => {}
         }
     }
 
@@ -324,7 +320,6 @@ impl Joining<'_> {
                 capabilities(self.join.transports),
                 pairing,
                 now,
-                rng,
             ));
             let hard = self.hello.observed.is_some_and(Nat::maps_per_destination);
             let routers = if hard {
@@ -335,7 +330,7 @@ impl Joining<'_> {
             self.hello.due = Some(now + NAT_PATIENCE + routers);
         }
         if let Some(pairing) = &mut self.pairing {
-            pairing.handle_payload(now, payload);
+            pairing.handle_payload(now, payload, rng);
         }
     }
 
@@ -369,30 +364,27 @@ impl Joining<'_> {
                 self.endpoint.whereabouts(),
                 self.join.device.to_owned(),
             );
-            pairing.provide_hello(now, hello);
+            pairing.provide_hello(now, hello, &mut rand::thread_rng());
         }
     }
 
-    /// Our proof is about to leave: it lets whoever it is for test a guess, which is counted before anything can
+    /// A proof of ours is about to leave: it lets whoever it is for test a guess, which is counted before anything can
     /// come in between.
-    async fn take_try_when_due(&mut self) -> Result<(), IntroductionError> {
-        let proved = self
-            .pairing
-            .as_ref()
-            .is_some_and(ReceiverPairing::has_proved);
-        if !proved || std::mem::replace(&mut self.try_taken, true) {
-            return Ok(());
+    async fn take_tries_when_due(&mut self) -> Result<(), IntroductionError> {
+        let proofs = self.pairing.as_ref().map_or(0, ReceiverPairing::proofs);
+        while self.tries_taken < proofs {
+            self.tries_taken += 1;
+            let (tries, code) = (Arc::clone(&self.join.tries), self.join.code.clone());
+            let taken = tokio::task::spawn_blocking(move || tries.take(&code)).await;
+            if !taken.unwrap_or(false) {
+                return Err(IntroductionError::CodeDead);
+            }
         }
-        let (tries, code) = (Arc::clone(&self.join.tries), self.join.code.clone());
-        let taken = tokio::task::spawn_blocking(move || tries.take(&code)).await;
-        if taken.unwrap_or(false) {
-            Ok(())
-        } else {
-            Err(IntroductionError::CodeDead)
-        }
+        Ok(())
     }
 
-    /// The sender has proved that it knows the words.
+    /// The sender has proved that it knows the words, in answer to the last of our proofs. Those before it stay
+    /// counted: nobody knows whom they went to.
     async fn give_try_back(&self) {
         let (tries, code) = (Arc::clone(&self.join.tries), self.join.code.clone());
         // A panic in there leaves the try taken.

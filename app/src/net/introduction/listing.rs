@@ -36,12 +36,14 @@ const ONE_SERVER_PATIENCE: (Duration, Duration) =
 /// What happens to a share at the rendezvous.
 #[derive(Debug)]
 pub enum ListingEvent {
-    /// A receiver is pairing. [`SenderEvent::HelloNeeded`] is answered with [`Listing::provide_hello`], soon.
+    /// A receiver is pairing, or somebody guesses. [`SenderEvent::HelloNeeded`] is answered with [`Listing::provide_hello`], soon.
     Pairing(SenderEvent),
     /// The rendezvous has given the locator to somebody else.
     Taken,
     /// The rendezvous does not answer; others, if there are any, are asked as well.
     Silent,
+    /// Receivers find no place at the rendezvous, since others have taken all that there are for this locator.
+    Crowded,
 }
 
 /// A share as it is listed at the rendezvous, under the locator of its code.
@@ -52,7 +54,8 @@ pub struct Listing {
     code: PairingCode,
     pairing_id: PairingId,
     owner: OwnerToken,
-    announcements: Vec<(Option<PairingId>, Payload)>,
+    /// What is said to anybody.
+    open: Option<Payload>,
     /// Servers that would be asked next, the likeliest last.
     reserve: Vec<String>,
     server: String,
@@ -111,7 +114,7 @@ impl Listing {
 
     /// What this side says of itself to one receiver.
     pub fn provide_hello(&mut self, run: PairingId, hello: Hello) {
-        self.pairing.provide_hello(Instant::now(), run, hello);
+        self.pairing.provide_hello(Instant::now(), run, &hello);
         self.drain_pairing();
     }
 
@@ -158,10 +161,10 @@ impl Listing {
         // Not kept in a variable: it may not cross an await.
         let rng = rand::thread_rng;
         let code = PairingCode::generate(locator, usize::from(words), &mut rng());
-        let pairing = SenderPairing::new(code.clone(), capabilities(transports));
+        let pairing = SenderPairing::new(code.clone(), capabilities(transports), &mut rng());
         let mut listing = Self {
             rendezvous: RendezvousClients::new(Arc::new(PeerSocket::bind(0, ipv6)?)),
-            announcements: Vec::new(),
+            open: None,
             pairing,
             code,
             pairing_id: PairingId::random(&mut rng()),
@@ -220,7 +223,11 @@ impl Listing {
                 Event::Busy => return Err(IntroductionError::Busy),
                 Event::Version(_) => return Err(IntroductionError::Version),
                 Event::Silent => return Err(IntroductionError::Unreachable),
-                Event::Reflexive { .. } | Event::NobodyThere | Event::Answering => {}
+                Event::Reflexive { .. }
+                | Event::Open { .. }
+                | Event::Crowded
+                | Event::NobodyThere
+                | Event::Answering => {}
             }
         }
     }
@@ -236,8 +243,8 @@ impl Listing {
             revision: 0,
         };
         let mut client = Client::new(now, config, &mut rand::thread_rng());
-        for (to, payload) in &self.announcements {
-            announce(&mut client, now, *to, payload);
+        if let Some(open) = self.open.clone() {
+            announce(&mut client, now, open);
         }
         self.rendezvous.clients.push(client);
     }
@@ -261,7 +268,9 @@ impl Listing {
                         .spawn(async move { resolve(&server, ipv6).await });
                 }
             }
+            Event::Crowded => self.events.push_back(ListingEvent::Crowded),
             Event::Reflexive { .. }
+            | Event::Open { .. }
             | Event::Held
             | Event::NobodyThere
             | Event::Busy
@@ -270,11 +279,32 @@ impl Listing {
         }
     }
 
-    /// What pairing wants said is announced at every server, and what it found out is queued.
+    /// What pairing wants said is said at every server, and what it found out is queued.
     fn drain_pairing(&mut self) {
-        self.say(None, Some(self.pairing.standing_payload()));
+        let now = Instant::now();
+        let open = Payload::new(self.pairing.standing_payload()).ok();
+        if self.open != open {
+            for client in &mut self.rendezvous.clients {
+                open.iter()
+                    .for_each(|open| announce(client, now, open.clone()));
+            }
+            self.open = open;
+        }
         while let Some(transmit) = self.pairing.poll_transmit() {
-            self.say(Some(transmit.to), transmit.payload);
+            let Ok(payload) = Payload::new(transmit.payload) else {
+                tracing::error!("a pairing message did not fit its datagram");
+                continue;
+            };
+            for client in &mut self.rendezvous.clients {
+                let answer = Announcement {
+                    to: Some(transmit.to),
+                    payload: payload.clone(),
+                };
+                // Over the bound the receiver goes unanswered for now; it asks again every second.
+                if client.answer(now, answer).is_err() {
+                    tracing::debug!("too many receivers at once");
+                }
+            }
         }
         while let Some(event) = self.pairing.poll_event() {
             self.events.push_back(ListingEvent::Pairing(event));
@@ -282,29 +312,14 @@ impl Listing {
         // At once: the caller may be busy with the event for a while.
         self.rendezvous.flush();
     }
-
-    /// Says this from now on, at every server; nothing any more with `None`.
-    fn say(&mut self, to: Option<PairingId>, bytes: Option<Vec<u8>>) {
-        let payload = bytes.and_then(|bytes| Payload::new(bytes).ok());
-        self.announcements.retain(|(old, _)| *old != to);
-        for client in &mut self.rendezvous.clients {
-            match &payload {
-                Some(payload) => announce(client, Instant::now(), to, payload),
-                None => client.withdraw(to),
-            }
-        }
-        self.announcements
-            .extend(payload.map(|payload| (to, payload)));
-    }
 }
 
-fn announce(client: &mut Client, now: Instant, to: Option<PairingId>, payload: &Payload) {
-    let announcement = Announcement {
-        to,
-        payload: payload.clone(),
-    };
-    // Over the bound the receiver goes unanswered for now; it asks again every second.
-    if client.announce(now, announcement).is_err() {
-        tracing::debug!("too many receivers at once");
+fn announce(client: &mut Client, now: Instant, payload: Payload) {
+    // One is far from too many, and answers give up their room as soon as the server has them.
+    if client
+        .announce(now, Announcement { to: None, payload })
+        .is_err()
+    {
+        tracing::error!("no room to say that a share is there");
     }
 }

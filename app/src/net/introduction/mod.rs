@@ -8,6 +8,7 @@ mod clients;
 mod dht;
 mod discovery;
 mod error;
+mod hello;
 mod join;
 mod listing;
 mod ping;

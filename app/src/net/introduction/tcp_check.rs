@@ -116,7 +116,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_is_read_and_anything_else_is_nothing() {
-        assert_eq!(check(b"FDR 1 77\n").await, Some(TcpCheck::at(77)));
+        assert_eq!(check(b"FDR 2 77\n").await, Some(TcpCheck::at(77)));
         assert_eq!(check(b"").await, None);
         assert_eq!(check(b"SSH-2.0-OpenSSH_9.2\r\n").await, None);
         assert_eq!(check(&[b'x'; 100_000]).await, None);

@@ -84,13 +84,14 @@ impl LocalEndpoint {
         Ok(endpoint)
     }
 
-    /// Asks these servers where they see the socket, and what the NAT does unless that is `known`. Behind
+    /// Looks again at this machine's addresses, and asks these servers where they see the socket, and what the NAT does unless that is `known`. Behind
     /// one that maps per destination, a port that the router opens may be the only way, so the routers are
     /// waited for.
     ///
     /// # Errors
     /// What the system says when the socket is of no more use.
     pub async fn ask(&mut self, servers: &[SocketAddr], known: Option<Nat>) -> io::Result<()> {
+        self.refresh();
         let until = Instant::now() + REFLEXIVE_PATIENCE;
         let nat = async {
             match known {

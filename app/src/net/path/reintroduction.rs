@@ -136,6 +136,8 @@ impl Reintroduction {
                         events.push(ReintroductionEvent::Peer(payload.as_bytes().to_vec()));
                     }
                     Event::Held
+                    | Event::Open { .. }
+                    | Event::Crowded
                     | Event::NobodyThere
                     | Event::Taken
                     | Event::Busy

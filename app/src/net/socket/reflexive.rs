@@ -27,9 +27,48 @@ struct Question {
     server: SocketAddr,
     query: AddressQuery,
     answered: bool,
+    /// Whether it is only likely that anybody listens there.
+    guessed: bool,
 }
 
-/// Asks each server, and the second port of each that has one, as soon as that is known. What was seen comes in
+impl Question {
+    fn new(server: SocketAddr, guessed: bool) -> Self {
+        Self {
+            server,
+            query: AddressQuery::new(Instant::now(), server, &mut rand::thread_rng()),
+            answered: false,
+            guessed,
+        }
+    }
+}
+
+/// Each server, and behind it the port at which its second one is mostly.
+fn first_questions(servers: &[SocketAddr]) -> Vec<Question> {
+    let mut questions = Vec::new();
+    for server in servers {
+        questions.push(Question::new(*server, false));
+        let next = next_port(*server).filter(|next| !servers.contains(next));
+        questions.extend(next.map(|next| Question::new(next, true)));
+    }
+    questions
+}
+
+/// The server has its second port elsewhere, or none.
+fn drop_wrong_guess(questions: &mut Vec<Question>, server: SocketAddr, second: Option<SocketAddr>) {
+    let next = next_port(server);
+    questions.retain(|other| {
+        let is_guess = other.guessed && !other.answered && Some(other.server) == next;
+        !is_guess || Some(other.server) == second
+    });
+}
+
+fn next_port(server: SocketAddr) -> Option<SocketAddr> {
+    let next = server.port().checked_add(1);
+    next.map(|port| SocketAddr::new(server.ip(), port))
+}
+
+/// Asks each server, and the second port of each that has one: the next port at once, since most have it there, and
+/// another as soon as that is known. What was seen comes in
 /// the order in which it was answered; those that did not answer are left out.
 ///
 /// # Errors
@@ -39,12 +78,7 @@ pub(in crate::net) async fn ask_reflexive(
     servers: &[SocketAddr],
     until: Instant,
 ) -> io::Result<Vec<Reflexive>> {
-    let ask = |server| Question {
-        server,
-        query: AddressQuery::new(Instant::now(), server, &mut rand::thread_rng()),
-        answered: false,
-    };
-    let mut questions: Vec<Question> = servers.iter().copied().map(ask).collect();
+    let mut questions = first_questions(servers);
     let mut seen = Vec::new();
     let mut until = until;
     while seen.len() < questions.len() && Instant::now() < until {
@@ -82,16 +116,18 @@ pub(in crate::net) async fn ask_reflexive(
             });
             until = until.min(Instant::now() + STRAGGLERS_TIME);
             // Only ports that were asked because they are configured lead to another.
-            if servers.contains(&question.server)
-                && let Some(port) = question.query.second_port()
-            {
-                seconds.push(SocketAddr::new(question.server.ip(), port));
+            if servers.contains(&question.server) {
+                seconds.push((question.server, question.query.second_port()));
             }
         }
-        for second in seconds {
-            // It may be configured itself.
-            if questions.iter().all(|question| question.server != second) {
-                questions.push(ask(second));
+        for (server, port) in seconds {
+            let second = port.map(|port| SocketAddr::new(server.ip(), port));
+            drop_wrong_guess(&mut questions, server, second);
+            // It may be asked already.
+            if let Some(second) = second
+                && questions.iter().all(|question| question.server != second)
+            {
+                questions.push(Question::new(second, false));
             }
         }
     }

@@ -20,12 +20,16 @@
 //! ```text
 //!   01 Hello     zeros, to 64 bytes in all or more: no reply to it is longer
 //!   02 Announce  cookie 16 | locator int | side 1 | pairing id 16 | owner 16
-//!                | to: 00, or 01 and pairing id 16 | revision int | payload: length int, bytes
+//!                | to: 00, or 01 and pairing id 16 | last 1 | revision int | payload: length int, bytes
+//!   03 Ask       cookie: 00, or 01 and 16 | locator int | zeros, to 224 bytes in all or more
 //!   81 Cookie    cookie 16 | address: 00 ipv4 4 or 01 ipv6 16, port int | second port int
 //!   82 Waiting   answers int
-//!   83 Peer      answers: 00, or 01 and int | pairing id 16 | revision int | payload: length int, bytes
+//!   83 Peer      answers: 00, or 01 and int | pairing id 16 | directed 1 | revision int
+//!                | payload: length int, bytes
 //!   84 Taken     answers int
 //!   85 Busy      answers int
+//!   86 Open      as Cookie | said: 00, or 01 and length int, bytes | zeros, to 224 bytes in all
+//!   87 Crowded   nothing
 //!   ff Version   oldest 1 | newest 1
 //! ```
 //!
@@ -44,12 +48,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 
 use crate::limits::{
-    MAX_RENDEZVOUS_DATAGRAM_BYTES, MAX_RENDEZVOUS_PAYLOAD_BYTES, RENDEZVOUS_HELLO_BYTES,
+    MAX_OPEN_PAYLOAD_BYTES, MAX_RENDEZVOUS_DATAGRAM_BYTES, MAX_RENDEZVOUS_PAYLOAD_BYTES,
+    QUESTION_BYTES, RENDEZVOUS_HELLO_BYTES,
 };
 use crate::{PairingId, Role};
 
 /// The version that this build speaks.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 const MAGIC: [u8; 4] = [0x1f, b'F', b'D', b'R'];
 const HEADER_BYTES: usize = 14;
@@ -152,6 +157,12 @@ impl Payload {
         Ok(Self(bytes))
     }
 
+    /// Whether it is short enough to be told to whoever asks.
+    #[must_use]
+    pub fn fits_an_answer(&self) -> bool {
+        self.0.len() <= MAX_OPEN_PAYLOAD_BYTES
+    }
+
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -186,6 +197,19 @@ pub enum Request {
     /// Here I am, and this is what I say. Answered with any other reply, or with silence where the
     /// cookie is not good.
     Announce(Announce),
+    /// What does the sender say that has this locator? Answered with a [`Reply::Open`]; the server keeps
+    /// nothing of it.
+    Ask(Ask),
+}
+
+/// A receiver's question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// That the address is the client's own, if it has one already. Questions without are answered as well, as
+    /// long as not too many come from that network: the answer is no longer than the question.
+    pub cookie: Option<Cookie>,
+    /// The public part of the pairing code.
+    pub locator: u32,
 }
 
 /// One side's whole current state: to repeat it changes nothing.
@@ -204,6 +228,8 @@ pub struct Announce {
     /// Towards one receiver, from a sender; nobody in particular where there is none. A receiver
     /// speaks to whoever holds the locator, whatever stands here.
     pub to: Option<PairingId>,
+    /// Nothing is to follow: a sender's answer is handed on and the receiver's place given up; a receiver leaves.
+    pub last: bool,
     /// Counts the changes that this party has made to what it says, so that one overtaken on its way is
     /// not taken for news.
     pub revision: u32,
@@ -234,8 +260,22 @@ pub enum Reply {
         /// The revision of the announcement that it answers.
         answers: u32,
     },
+    /// To a [`Request::Ask`], and just as long whatever it says.
+    Open(Open),
+    /// To a sender: a receiver that wished to speak to it found no place.
+    Crowded,
     /// The request's version is not spoken here.
     Version(VersionRange),
+}
+
+/// What a question is answered with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// Who the client is.
+    pub welcome: Welcome,
+    /// What the sender says to anybody; none where nobody has the locator, or says more than
+    /// [`MAX_OPEN_PAYLOAD_BYTES`].
+    pub said: Option<Payload>,
 }
 
 /// Who the client is, seen from the server.
@@ -257,6 +297,8 @@ pub struct Peer {
     pub answers: Option<u32>,
     /// Who speaks.
     pub pairing: PairingId,
+    /// Whether it is for this client alone.
+    pub directed: bool,
     /// Of the speaker's announcement.
     pub revision: u32,
     /// What is said.
@@ -282,12 +324,15 @@ impl VersionRange {
 
 const HELLO: u8 = 0x01;
 const ANNOUNCE: u8 = 0x02;
+const ASK: u8 = 0x03;
 const TO_CLIENT: u8 = 0x80;
 const COOKIE: u8 = 0x81;
 const WAITING: u8 = 0x82;
 const PEER: u8 = 0x83;
 const TAKEN: u8 = 0x84;
 const BUSY: u8 = 0x85;
+const OPEN: u8 = 0x86;
+const CROWDED: u8 = 0x87;
 const VERSIONS: u8 = 0xff;
 
 impl Request {
@@ -301,6 +346,11 @@ impl Request {
                 bytes
             }
             Self::Announce(announce) => with_body(ANNOUNCE, tag, announce),
+            Self::Ask(ask) => {
+                let mut bytes = with_body(ASK, tag, ask);
+                bytes.resize(QUESTION_BYTES, 0);
+                bytes
+            }
         }
     }
 
@@ -335,6 +385,7 @@ impl Request {
         let request = match kind {
             HELLO if bytes.len() >= RENDEZVOUS_HELLO_BYTES => Self::Hello,
             ANNOUNCE => Self::Announce(whole(body)?),
+            ASK if bytes.len() >= QUESTION_BYTES => Self::Ask(padded(body)?),
             _ => return Err(DecodeError::Malformed),
         };
         Ok((tag, request))
@@ -351,6 +402,13 @@ impl Reply {
             Self::Peer(peer) => with_body(PEER, tag, peer),
             Self::Taken { answers } => with_body(TAKEN, tag, answers),
             Self::Busy { answers } => with_body(BUSY, tag, answers),
+            Self::Open(open) => {
+                let mut bytes = with_body(OPEN, tag, open);
+                debug_assert!(bytes.len() <= QUESTION_BYTES, "what is longer is not said");
+                bytes.resize(QUESTION_BYTES, 0);
+                bytes
+            }
+            Self::Crowded => header(CROWDED, tag),
             Self::Version(range) => {
                 let mut bytes = header(VERSIONS, tag);
                 bytes.extend([range.oldest, range.newest]);
@@ -386,6 +444,8 @@ impl Reply {
             BUSY => Self::Busy {
                 answers: whole(body)?,
             },
+            OPEN if bytes.len() == QUESTION_BYTES => Self::Open(padded(body)?),
+            CROWDED if body.is_empty() => Self::Crowded,
             _ => return Err(DecodeError::Malformed),
         };
         Ok((tag, reply))
@@ -415,6 +475,14 @@ fn split(bytes: &[u8]) -> Result<(u8, u8, Tag, &[u8]), DecodeError> {
         return Err(DecodeError::Foreign);
     }
     Ok((version, kind, Tag(tag), body))
+}
+
+/// Reads a body that has zeros behind it.
+fn padded<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
+    match postcard::take_from_bytes(body) {
+        Ok((value, zeros)) if zeros.iter().all(|byte| *byte == 0) => Ok(value),
+        Ok(_) | Err(_) => Err(DecodeError::Malformed),
+    }
 }
 
 /// Reads a body that has nothing behind it.

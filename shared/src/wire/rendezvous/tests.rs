@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::{MAX_PAIRING_DATAGRAM_BYTES, MAX_PAIRING_PAYLOAD_BYTES};
 
 const TAG: Tag = Tag([7; 8]);
 
@@ -12,6 +13,7 @@ fn announce(to: Option<PairingId>, payload: Vec<u8>) -> Announce {
         pairing: PairingId([2; 16]),
         owner: OwnerToken([3; 16]),
         to,
+        last: false,
         revision: 300,
         payload: Payload::new(payload).unwrap(),
     }
@@ -22,7 +24,16 @@ fn requests() -> Vec<Request> {
         Request::Hello,
         Request::Announce(announce(None, vec![])),
         Request::Announce(announce(Some(PairingId([4; 16])), b"hello".to_vec())),
+        Request::Ask(Ask {
+            cookie: None,
+            locator: 417,
+        }),
+        Request::Ask(Ask {
+            cookie: Some(Cookie([1; 16])),
+            locator: u32::MAX,
+        }),
         Request::Announce(Announce {
+            last: true,
             locator: u32::MAX,
             side: Role::Sender,
             revision: u32::MAX,
@@ -35,17 +46,17 @@ fn requests() -> Vec<Request> {
 }
 
 fn replies() -> Vec<Reply> {
-    let welcome = |address: &str| {
-        Reply::Cookie(Welcome {
-            cookie: Cookie([1; 16]),
-            address: address.parse().unwrap(),
-            second_port: 4841,
-        })
+    let seen = |address: &str| Welcome {
+        cookie: Cookie([1; 16]),
+        address: address.parse().unwrap(),
+        second_port: 4841,
     };
+    let welcome = |address: &str| Reply::Cookie(seen(address));
     let peer = |answers, bytes| {
         Reply::Peer(Peer {
             answers,
             pairing: PairingId([2; 16]),
+            directed: true,
             revision: u32::MAX,
             payload: Payload::new(vec![6; bytes]).unwrap(),
         })
@@ -59,6 +70,18 @@ fn replies() -> Vec<Reply> {
         Reply::Taken { answers: 4 },
         Reply::Busy { answers: u32::MAX },
         Reply::Version(VersionRange::OURS),
+        Reply::Open(Open {
+            welcome: seen("192.0.2.7:50000"),
+            said: None,
+        }),
+        Reply::Open(Open {
+            welcome: Welcome {
+                second_port: u16::MAX,
+                ..seen("[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535")
+            },
+            said: Some(Payload::new(vec![6; MAX_OPEN_PAYLOAD_BYTES]).unwrap()),
+        }),
+        Reply::Crowded,
     ]
 }
 
@@ -153,6 +176,37 @@ fn no_cookie_reply_is_longer_than_a_hello() {
 }
 
 #[test]
+fn an_answer_is_as_long_as_its_question_whatever_it_says() {
+    for request in &requests()[3..5] {
+        assert_eq!(check_request(request).len(), QUESTION_BYTES);
+    }
+    for reply in &replies()[8..10] {
+        assert_eq!(check_reply(reply).len(), QUESTION_BYTES);
+    }
+}
+
+#[test]
+fn pairing_fits_a_packet_that_every_host_takes() {
+    const { assert!(QUESTION_BYTES <= MAX_PAIRING_DATAGRAM_BYTES) };
+    const { assert!(RENDEZVOUS_HELLO_BYTES <= MAX_PAIRING_DATAGRAM_BYTES) };
+    let longest = Announce {
+        locator: u32::MAX,
+        revision: u32::MAX,
+        ..announce(Some(PairingId([4; 16])), vec![5; MAX_PAIRING_PAYLOAD_BYTES])
+    };
+    let bytes = check_request(&Request::Announce(longest));
+    assert!(bytes.len() <= MAX_PAIRING_DATAGRAM_BYTES, "{}", bytes.len());
+    let pushed = Reply::Peer(Peer {
+        answers: Some(u32::MAX),
+        pairing: PairingId([2; 16]),
+        directed: true,
+        revision: u32::MAX,
+        payload: Payload::new(vec![6; MAX_PAIRING_PAYLOAD_BYTES]).unwrap(),
+    });
+    assert!(check_reply(&pushed).len() <= MAX_PAIRING_DATAGRAM_BYTES);
+}
+
+#[test]
 fn an_unknown_version_is_told_apart_and_its_answer_is_readable_by_all() {
     let mut bytes = Request::Hello.encode(TAG);
     bytes[4] = 9;
@@ -197,7 +251,7 @@ fn the_bytes_are_these() {
     assert_eq!(
         golden(check_request(&Request::Announce(announcing))),
         format!(
-            "1f46445201020707070707070707{}a10301{}{}01{}ac02026869",
+            "1f46445202020707070707070707{}a10301{}{}01{}00ac02026869",
             "01".repeat(16),
             "02".repeat(16),
             "03".repeat(16),
@@ -206,38 +260,38 @@ fn the_bytes_are_these() {
     );
     assert_eq!(
         golden(check_request(&Request::Hello)),
-        format!("1f46445201010707070707070707{}", "00".repeat(50))
+        format!("1f46445202010707070707070707{}", "00".repeat(50))
     );
     let replies = replies();
     assert_eq!(
         golden(check_reply(&replies[0])),
         format!(
-            "1f46445201810707070707070707{}00c0000207d08603e925",
+            "1f46445202810707070707070707{}00c0000207d08603e925",
             "01".repeat(16)
         )
     );
     assert_eq!(
         golden(check_reply(&replies[2])),
-        "1f4644520182070707070707070703"
+        "1f4644520282070707070707070703"
     );
     assert_eq!(
         golden(check_reply(&replies[3])),
         format!(
-            "1f4644520183070707070707070700{}ffffffff0f00",
+            "1f4644520283070707070707070700{}01ffffffff0f00",
             "02".repeat(16)
         )
     );
     assert_eq!(
         golden(check_reply(&replies[5])),
-        "1f4644520184070707070707070704"
+        "1f4644520284070707070707070704"
     );
     assert_eq!(
         golden(check_reply(&replies[6])),
-        "1f46445201850707070707070707ffffffff0f"
+        "1f46445202850707070707070707ffffffff0f"
     );
     assert_eq!(
         golden(check_reply(&replies[7])),
-        "1f46445201ff07070707070707070101"
+        "1f46445202ff07070707070707070202"
     );
 }
 
