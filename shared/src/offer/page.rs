@@ -98,6 +98,11 @@ impl Decoder {
         self.position
     }
 
+    /// The path of the entry read last.
+    pub(super) fn path(&self) -> &[u8] {
+        &self.path
+    }
+
     /// Reads the entry at the present position. Allocates no more than a path may be long.
     pub(super) fn next(&mut self, page: &[u8]) -> Result<Entry<'_>, OfferError> {
         let flags = self.byte(page)?;

@@ -112,6 +112,15 @@ fn hundred_thousand_files_are_small_and_reachable_in_any_order() {
     assert_eq!(cursor.entry(&manifest, 100_000), None);
     assert!(cursor.entry(&manifest, 99_999).is_some());
     assert_eq!(cursor.next(&manifest), None);
+    // The same one again, wherever the cursor is: before a page, at its end, and behind the last.
+    let mut other = manifest.cursor();
+    for index in [0, 99_999, 50_000, 0, 1, 99_999] {
+        let first = cursor.entry(&manifest, index).unwrap();
+        assert_eq!(first, other.entry(&manifest, index).unwrap());
+        let again = cursor.entry(&manifest, index).unwrap();
+        assert_eq!(again, other.entry(&manifest, index).unwrap());
+        other = manifest.cursor();
+    }
     assert!(cursor.entry(&manifest, 0).is_some());
 }
 
