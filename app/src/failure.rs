@@ -126,6 +126,10 @@ pub enum FailureKind {
     TakenOver,
     /// The receiver said no to what is hidden, or would start by itself.
     NotAllowed,
+    /// A receiver of whom nothing came gave way to another.
+    Crowded,
+    /// Nothing came of a transfer for too long.
+    Stalled,
     /// There is nothing to send in what was named.
     NothingToSend,
     /// Too many files for one offer.
@@ -188,6 +192,8 @@ impl FailureKind {
             | Self::BothNatsSymmetric
             | Self::Firewalled
             | Self::PeerGone
+            | Self::Crowded
+            | Self::Stalled
             | Self::PeerMisbehaved
             | Self::Declined
             | Self::NoSpace
@@ -240,6 +246,8 @@ impl FailureKind {
             Self::BothNatsSymmetric => ("both-nats-symmetric", Fails),
             Self::Firewalled => ("firewalled", MaySucceed),
             Self::PeerGone => ("peer-gone", MaySucceed),
+            Self::Crowded => ("crowded", MaySucceed),
+            Self::Stalled => ("stalled", MaySucceed),
             Self::PeerMisbehaved => ("peer-misbehaved", Fails),
             Self::Declined => ("declined", Fails),
             Self::NoSpace => ("no-space", Fails),

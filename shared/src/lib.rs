@@ -11,6 +11,7 @@ pub mod congestion;
 pub mod dht;
 pub mod diagnosis;
 pub mod gbn;
+pub mod guests;
 pub mod limits;
 pub mod mux;
 pub mod name;

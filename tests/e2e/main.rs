@@ -4,6 +4,7 @@ mod ask_the_doctor;
 mod bring_more_than_it_shows;
 mod call_it_wrongly;
 mod cross_marking_routers;
+mod crowd_a_share;
 mod enter_the_dht;
 mod find_each_other_nearby;
 mod give_a_code;

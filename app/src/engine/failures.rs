@@ -14,6 +14,8 @@ pub(super) fn link_failure(stage: Stage, error: &LinkError) -> Failure {
     let kind = match error {
         LinkError::Closed(CloseCode::Declined) => FailureKind::Declined,
         LinkError::Closed(CloseCode::Cancelled) => FailureKind::CancelledByPeer,
+        LinkError::Closed(CloseCode::Crowded) => FailureKind::Crowded,
+        LinkError::Closed(CloseCode::Stalled) => FailureKind::Stalled,
         LinkError::Closed(CloseCode::Done | CloseCode::Abandoned | CloseCode::Other(_))
         | LinkError::TimedOut
         | LinkError::Transport(_) => FailureKind::PeerGone,
@@ -51,6 +53,8 @@ pub(super) fn transfer_failure(error: &TransferError) -> Failure {
         TransferError::UnsafeName { .. } => (Stage::Offer, FailureKind::UnsafeName),
         TransferError::Destination(error) => (Stage::Disk, file_failure(error.reason())),
         TransferError::TakenOver => (Stage::Transfer, FailureKind::TakenOver),
+        TransferError::Crowded => (Stage::Transfer, FailureKind::Crowded),
+        TransferError::Stalled => (Stage::Transfer, FailureKind::Stalled),
         TransferError::Version { .. } => (Stage::Transfer, FailureKind::Version),
         TransferError::PeerGone(error) => return link_failure(Stage::Transfer, error),
         TransferError::Protocol(_) => (Stage::Transfer, FailureKind::PeerMisbehaved),
@@ -67,6 +71,8 @@ pub(super) fn transfer_failure(error: &TransferError) -> Failure {
         | TransferError::CancelledByPeer
         | TransferError::Declined(_)
         | TransferError::TakenOver
+        | TransferError::Crowded
+        | TransferError::Stalled
         | TransferError::Version { .. }
         | TransferError::PeerGone(_) => failure,
     }

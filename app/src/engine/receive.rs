@@ -20,12 +20,13 @@ use super::failures;
 use super::recording::{Recording, SeenOffer};
 use super::report::Reporter;
 use super::session::path::PathWatch;
+use super::session::still::{StillLimits, stalled};
 use super::session::view::{OfferView, offer_summary};
 use super::session::{self, Pair};
 use crate::failure::{Failure, Stage};
 use crate::link::{Identity, Link};
 use crate::net::{IntroductionError, Join};
-use crate::transfer::{self, Answer, Decide, ScannedOffer};
+use crate::transfer::{self, Answer, Decide, ScannedOffer, StopReason};
 
 /// Runs one receive to its end.
 pub(super) async fn receive(
@@ -178,13 +179,19 @@ impl Receive<'_> {
             seen: recording.seen(),
         };
         recording.watch(steering.standing.subscribe(), steering.progress.subscribe());
-        let receive = transfer::receive(
-            link,
-            self.options.clone(),
-            person,
-            steering,
-            cancel.cancelled(),
+        let still = stalled(
+            steering.standing.subscribe(),
+            steering.progress.subscribe(),
+            StillLimits::RECEIVER,
+            || {},
         );
+        let ended = async {
+            tokio::select! {
+                () = still => StopReason::Stalled,
+                () = cancel.cancelled() => StopReason::Cancelled,
+            }
+        };
+        let receive = transfer::receive(link, self.options.clone(), person, steering, ended);
         let work = async {
             tokio::select! {
                 result = receive => result,

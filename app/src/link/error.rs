@@ -38,6 +38,10 @@ pub enum CloseCode {
     ProtocolViolation,
     /// The path was lost, and not found again in time.
     Abandoned,
+    /// It gave way to another, since nothing came of it.
+    Crowded,
+    /// Nothing has come of it for too long.
+    Stalled,
     /// Anything else, a code of a later version among them.
     Other(u32),
 }
@@ -52,6 +56,8 @@ impl CloseCode {
             Self::Declined => 2,
             Self::ProtocolViolation => 3,
             Self::Abandoned => 4,
+            Self::Crowded => 5,
+            Self::Stalled => 6,
             Self::Other(code) => code,
         }
     }
@@ -65,6 +71,8 @@ impl CloseCode {
             2 => Self::Declined,
             3 => Self::ProtocolViolation,
             4 => Self::Abandoned,
+            5 => Self::Crowded,
+            6 => Self::Stalled,
             other => Self::Other(other),
         }
     }

@@ -20,7 +20,7 @@ const STAGES: [Stage; 8] = [
     Stage::Disk,
 ];
 
-const KINDS: [FailureKind; 44] = [
+const KINDS: [FailureKind; 46] = [
     FailureKind::RendezvousUnreachable,
     FailureKind::RendezvousBusy,
     FailureKind::NoSuchCode,
@@ -59,6 +59,8 @@ const KINDS: [FailureKind; 44] = [
     FailureKind::TargetMissing,
     FailureKind::NoLinks,
     FailureKind::TakenOver,
+    FailureKind::Crowded,
+    FailureKind::Stalled,
     FailureKind::NotAllowed,
     FailureKind::NothingToSend,
     FailureKind::OfferTooLarge,

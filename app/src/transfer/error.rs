@@ -46,6 +46,12 @@ pub enum TransferError {
     /// Another receive into the same folder has taken over what this one had, while it heard nothing of its sender.
     #[error("another receive has taken it over")]
     TakenOver,
+    /// It had to give way to another receiver, since nothing came of it.
+    #[error("it gave way to another receiver")]
+    Crowded,
+    /// Nothing has come of it for too long.
+    #[error("nothing has come of it for too long")]
+    Stalled,
     /// The two sides have no version in common.
     #[error("the other side speaks version {theirs} of the transfer, not {TRANSFER_VERSION}")]
     Version {
@@ -61,6 +67,27 @@ pub enum TransferError {
     /// This machine could not do its part (no threads, for one).
     #[error("this machine could not go on: {0}")]
     Local(io::Error),
+}
+
+/// Why whoever started a transfer ends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The person stops it.
+    Cancelled,
+    /// It gives way to another.
+    Crowded,
+    /// Nothing has come of it for too long.
+    Stalled,
+}
+
+impl From<StopReason> for TransferError {
+    fn from(reason: StopReason) -> Self {
+        match reason {
+            StopReason::Cancelled => Self::Cancelled,
+            StopReason::Crowded => Self::Crowded,
+            StopReason::Stalled => Self::Stalled,
+        }
+    }
 }
 
 /// Why a folder cannot be received into.
@@ -94,6 +121,8 @@ impl TransferError {
             | Self::NoSpace { .. }
             | Self::UnsafeName { .. }
             | Self::Destination(_) => CloseCode::Declined,
+            Self::Crowded => CloseCode::Crowded,
+            Self::Stalled => CloseCode::Stalled,
             Self::Version { .. } | Self::Protocol(_) => CloseCode::ProtocolViolation,
         }
     }
@@ -119,6 +148,8 @@ impl From<LinkError> for TransferError {
             LinkError::Closed(CloseCode::ProtocolViolation) => {
                 Self::Protocol("the other side says that this one broke it")
             }
+            LinkError::Closed(CloseCode::Crowded) => Self::Crowded,
+            LinkError::Closed(CloseCode::Stalled) => Self::Stalled,
             LinkError::Protocol(what) => Self::Protocol(what),
             other @ (LinkError::Closed(
                 CloseCode::Done | CloseCode::Abandoned | CloseCode::Other(_),

@@ -21,7 +21,7 @@ mod tests;
 pub use fardrop_shared::transfer::Standing;
 
 pub use controls::{Controls, Tally};
-pub use error::{DestinationError, TransferError};
+pub use error::{DestinationError, StopReason, TransferError};
 pub use outcome::{FileFailure, Listed, Refusals, Renaming, Summary};
 pub use proving::Proving;
 pub(crate) use receiving::folders_of;

@@ -1,6 +1,7 @@
 //! One session: from two peers that know the same code to a link between them.
 
 pub(super) mod path;
+pub(super) mod still;
 pub(super) mod view;
 
 use std::collections::HashMap;

@@ -2,6 +2,7 @@
 //! while it is used.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +63,11 @@ impl PathWatch {
             kind: self.newest.map_or(PathKind::Punched, |path| path.kind),
             link: self.link,
         }
+    }
+
+    /// Where the peer is reached.
+    pub(in crate::engine) fn peer(&self) -> Option<SocketAddr> {
+        Some(self.newest?.remote)
     }
 
     /// Does not look for a lost path any more once this is true.

@@ -2,6 +2,7 @@
 
 mod contents;
 mod embedded;
+mod guests;
 mod listing;
 mod preparation;
 mod scan;
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::contents::{Contents, ItemsScan, first_missing};
+use self::guests::Guests;
 use self::listing::{LINGER, ShareListing, ShareListingEvent};
 use self::preparation::{Preparation, Ready};
 use self::serve::{SessionEnd, serve};
@@ -63,6 +65,7 @@ pub(super) async fn share(
         preparation: Preparation::default(),
         ready: Vec::new(),
         ending_soon: watch::Sender::new(false),
+        guests: Guests::new(),
         sessions: JoinSet::new(),
         crowd_told: None,
         stop,
@@ -86,6 +89,7 @@ struct Share {
     preparation: Preparation,
     /// Given to those who have proved themselves, and are being told that we have as well.
     ready: Vec<(PairingId, Ready)>,
+    guests: Guests,
     /// Each gives whether it is what `--once` waits for.
     sessions: JoinSet<SessionEnd>,
     /// When the person was last told of a crowd.
@@ -286,7 +290,7 @@ impl Share {
         let served = serve(
             self.context.clone(),
             pair,
-            self.contents.offer(),
+            (self.contents.offer(), self.guests.admit()),
             self.stop.clone(),
             self.ending_soon.subscribe(),
             self.options.on_left_out,

@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::guests::Visit;
 use super::scan::Offer;
 use crate::engine::cancel::{Cancel, EitherCancel};
 use crate::engine::command::OnLeftOut;
 use crate::engine::context::{Context, SessionControls};
 use crate::engine::event::{OfferSummary, Receipt, SessionEvent};
 use crate::engine::failures;
+use crate::engine::session::still::{StillLimits, stalled};
 use crate::engine::session::view::{OfferView, offer_summary};
 use crate::engine::session::{self, Pair};
-use crate::failure::{Failure, Stage};
+use crate::failure::{Failure, FailureKind, Stage};
 use crate::files::OfferSource;
-use crate::transfer;
+use crate::transfer::{self, StopReason};
 
 /// What one session of a share came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub(super) enum SessionEnd {
 pub(super) async fn serve(
     context: Context,
     pair: Pair,
-    offer: watch::Receiver<Offer>,
+    (offer, visit): (watch::Receiver<Offer>, Visit),
     stop: Cancel,
     ending_soon: watch::Receiver<bool>,
     on_left_out: OnLeftOut,
@@ -39,7 +41,8 @@ pub(super) async fn serve(
     let (task, session) = (pair.task, pair.session);
     let controls = context.register(session).await;
     let mut cancel = EitherCancel(stop, controls.cancel.clone());
-    let served = serve_to_the_end(&context, pair, offer, controls, &mut cancel, ending_soon).await;
+    let steered = (controls, ending_soon);
+    let served = serve_to_the_end(&context, pair, offer, steered, &mut cancel, visit).await;
     context.unregister(session).await;
     let end = match &served {
         Ok(Ok(receipt)) if receipt.is_whole(on_left_out) => SessionEnd::Complete,
@@ -58,13 +61,21 @@ async fn serve_to_the_end(
     context: &Context,
     pair: Pair,
     offer: watch::Receiver<Offer>,
-    controls: SessionControls,
+    (controls, ending_soon): (SessionControls, watch::Receiver<bool>),
     cancel: &mut EitherCancel,
-    ending_soon: watch::Receiver<bool>,
+    visit: Visit,
 ) -> Result<Result<Receipt, Failure>, Failure> {
     let session = pair.session;
-    let connected = cancel.unless(session::connect(context, pair)).await;
+    let mut way = visit.way.clone();
+    let connected = tokio::select! {
+        biased;
+        () = way.cancelled() => return Err(Failure::new(Stage::Path, FailureKind::Crowded)),
+        connected = cancel.unless(session::connect(context, pair)) => connected,
+    };
     let (link, mut path) = connected.unwrap_or_else(|| Err(failures::cancelled(Stage::Path)))?;
+    if let Some(peer) = path.peer() {
+        visit.seen.is_at(peer);
+    }
     let source = cancel.unless(offered(offer)).await;
     let source = source.unwrap_or_else(|| Err(failures::cancelled(Stage::Offer)))?;
     let offer = OfferSummary {
@@ -81,7 +92,20 @@ async fn serve_to_the_end(
     let (steering, mut watching) = session::watching(controls.pause, controls.pages);
     let view = OfferView::Sent(Arc::clone(&source));
     watching.view.send_replace(Some(Arc::new(view)));
-    let work = transfer::send(link, source, steering, cancel.cancelled());
+    let still = stalled(
+        steering.standing.subscribe(),
+        steering.progress.subscribe(),
+        StillLimits::SENDER,
+        || visit.seen.moves(),
+    );
+    let way_given = async {
+        tokio::select! {
+            () = way.cancelled() => StopReason::Crowded,
+            () = still => StopReason::Stalled,
+            () = cancel.cancelled() => StopReason::Cancelled,
+        }
+    };
+    let work = transfer::send(link, source, steering, way_given);
     let summary = session::transfer(context, &mut path, &handle, work, &mut watching).await?;
     Ok(session::settle(context, session, &summary, path.route()).await)
 }

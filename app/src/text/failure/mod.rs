@@ -155,6 +155,8 @@ const fn words(kind: FailureKind) -> Words {
         FailureKind::TargetMissing => TARGET_MISSING,
         FailureKind::NoLinks => NO_LINKS,
         FailureKind::TakenOver => TAKEN_OVER,
+        FailureKind::Crowded => CROWDED,
+        FailureKind::Stalled => STALLED,
         FailureKind::NotAllowed => NOT_ALLOWED,
         FailureKind::NothingToSend => NOTHING_TO_SEND,
         FailureKind::OfferTooLarge => OFFER_TOO_LARGE,
@@ -163,6 +165,28 @@ const fn words(kind: FailureKind) -> Words {
         FailureKind::Local => LOCAL,
     }
 }
+
+const CROWDED: Words = Words::by_role(
+    (
+        "A receiver of whom nothing came was let go, to make room for others",
+        "It may come again with the same code",
+    ),
+    (
+        "The sender has too many receivers, and let this one go, since it did not answer",
+        "Receive again with the same code, and answer sooner",
+    ),
+);
+
+const STALLED: Words = Words::by_role(
+    (
+        "Nothing came of this receiver for too long, and it was let go",
+        "It may come again with the same code, and goes on where it was",
+    ),
+    (
+        "Nothing came of this transfer for too long, and it was ended",
+        "Receive again with the same code: what is here is not sent again",
+    ),
+);
 
 const RENDEZVOUS_UNREACHABLE: Words = Words::both(
     "The rendezvous server does not answer",

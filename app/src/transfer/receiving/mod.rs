@@ -51,7 +51,7 @@ use self::work::{Piece, Work};
 use self::write_loop::write_loop;
 use super::bounds::BUFFER_LENGTH;
 use super::controls::{Controls, Tally};
-use super::error::{DestinationError, TransferError, with_reason};
+use super::error::{DestinationError, StopReason, TransferError, with_reason};
 use super::outcome::Summary;
 use crate::disk::Destination;
 use crate::link::{CloseCode, DataReceiver, Link, LinkError, LinkHandle};
@@ -70,7 +70,7 @@ const PIECES_WAITING: usize = 1;
 /// Receives one offer over `link`, into `options.destination`.
 ///
 /// `person` is asked once the whole offer was read, all its names found safe, and before anything
-/// is written; again for as long as it names another folder. `cancel` ends it when it resolves;
+/// is written; again for as long as it names another folder. `stop` ends it when it resolves;
 /// dropping the future does the same without telling the other side. In both cases, and when the
 /// link fails, what is here is kept.
 ///
@@ -83,7 +83,7 @@ pub async fn receive(
     options: ReceiveOptions,
     mut person: impl Decide,
     controls: Controls,
-    cancel: impl Future<Output = ()>,
+    stop: impl Future<Output = StopReason>,
 ) -> Result<Summary, TransferError> {
     let handle = link.handle.clone();
     let (alive, mut ended) = Alive::new();
@@ -91,7 +91,7 @@ pub async fn receive(
     let mut data = None;
     let outcome = tokio::select! {
         biased;
-        () = cancel => Err(TransferError::Cancelled),
+        reason = stop => Err(reason.into()),
         outcome = run((&mut link, &mut data), options, &mut person, &controls, &alive) => outcome,
         error = handle.closed() => Err(error.into()),
     };
@@ -140,6 +140,8 @@ fn decline_reason(error: &TransferError) -> Option<DeclineReason> {
         TransferError::TakenOver => Some(DeclineReason::TakenOver),
         TransferError::Cancelled
         | TransferError::CancelledByPeer
+        | TransferError::Crowded
+        | TransferError::Stalled
         | TransferError::Version { .. }
         | TransferError::PeerGone(_)
         | TransferError::Protocol(_)

@@ -1,6 +1,7 @@
 //! Reading what is offered: the names of a stranger, all of them checked before anything is done with one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fardrop_shared::name::lossy;
 use fardrop_shared::offer::{CheckedManifest, LeftOutCount, LeftOutNames, OfferReader, PageError};
@@ -10,7 +11,12 @@ use rand::rngs::OsRng;
 use crate::disk::PartOwner;
 use crate::link::ControlReceiver;
 use crate::transfer::error::TransferError;
-use crate::transfer::hear::hear;
+use crate::transfer::hear::hear_within;
+
+/// Local: how long a sender may look through its files before it says the first word.
+const FIRST_PATIENCE: Duration = Duration::from_secs(3 * 60 * 60);
+/// Local: how long it may leave an offer that it has begun without a further word, which it has at hand.
+const NEXT_PATIENCE: Duration = Duration::from_secs(120);
 
 /// An offer as it arrived.
 pub(super) struct Offered {
@@ -25,7 +31,7 @@ pub(super) struct Offered {
 
 /// Reads the whole offer, and what is not in it. One name that is dangerous refuses all of it.
 pub(super) async fn read_offer(control: &mut ControlReceiver) -> Result<Offered, TransferError> {
-    let SenderMessage::Hello { version } = hear(control).await? else {
+    let SenderMessage::Hello { version } = hear_within(control, FIRST_PATIENCE).await? else {
         return Err(TransferError::Protocol("no hello"));
     };
     if version != TRANSFER_VERSION {
@@ -39,20 +45,20 @@ pub(super) async fn read_offer(control: &mut ControlReceiver) -> Result<Offered,
         pages,
         left_out,
         origin,
-    } = hear(control).await?
+    } = hear_within(control, NEXT_PATIENCE).await?
     else {
         return Err(TransferError::Protocol("no offer"));
     };
     let mut reader = OfferReader::new(&mut OsRng);
     for _ in 0..pages {
-        let SenderMessage::Page(page) = hear(control).await? else {
+        let SenderMessage::Page(page) = hear_within(control, NEXT_PATIENCE).await? else {
             return Err(TransferError::Protocol("a page is missing"));
         };
         reader.push_page(&page)?;
     }
     let mut left_out_names = LeftOutNames::default();
     loop {
-        match hear(control).await? {
+        match hear_within(control, NEXT_PATIENCE).await? {
             SenderMessage::LeftOut(page) => left_out_names.push_page(page, left_out.things)?,
             SenderMessage::OfferEnd => break,
             SenderMessage::Hello { .. }

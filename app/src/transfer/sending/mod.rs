@@ -23,7 +23,7 @@ use self::prove_loop::{longest, prove_loop};
 use self::read_loop::read_loop;
 use self::state::SendState;
 use super::controls::{Controls, Tally};
-use super::error::{TransferError, with_reason};
+use super::error::{StopReason, TransferError, with_reason};
 use super::hear::hear;
 use super::outcome::{FileFailure, Listed, Renaming, Summary};
 use crate::files::OfferSource;
@@ -36,7 +36,7 @@ const MESSAGES_WAITING: usize = 64;
 
 /// Sends `offer` to the receiver at the other end of `link`; it may take part of it, or decline.
 ///
-/// `cancel` ends it when it resolves; dropping the future does the same without telling the other
+/// `stop` ends it when it resolves; dropping the future does the same without telling the other
 /// side. Progress is what the receiver acknowledged. When this succeeds, the last word to the
 /// receiver may still be under way: see [`LinkHandle::wind_down`].
 ///
@@ -46,14 +46,14 @@ pub async fn send(
     mut link: Link,
     offer: Arc<OfferSource>,
     controls: Controls,
-    cancel: impl Future<Output = ()>,
+    stop: impl Future<Output = StopReason>,
 ) -> Result<Summary, TransferError> {
     let handle = link.handle.clone();
     let (say, messages) = mpsc::channel(MESSAGES_WAITING);
     let state = StopOnDrop(Arc::new(SendState::new(offer.manifest().totals(), say)));
     let outcome = tokio::select! {
         biased;
-        () = cancel => Err(TransferError::Cancelled),
+        reason = stop => Err(reason.into()),
         outcome = run(&mut link, &offer, (&state.0, messages), controls) => outcome,
         error = handle.closed() => Err(error.into()),
     };

@@ -488,7 +488,7 @@ async fn the_other_side_is_told_of_a_cancel() {
             left,
             offer(&[&from.path().join("file")]),
             controls(),
-            async {}
+            async { StopReason::Cancelled }
         ),
         receive(
             right,

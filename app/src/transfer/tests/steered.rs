@@ -158,6 +158,7 @@ async fn a_paused_transfer_can_be_cancelled() {
     let paused = async move {
         let paused = |standing: &Standing| standing.paused_by_peer;
         standing[0].wait_for(paused).await.expect("it goes on");
+        StopReason::Cancelled
     };
     let destination = options(steered.to.path());
     let both = async {
