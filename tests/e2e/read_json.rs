@@ -12,7 +12,15 @@ use super::give_a_code::crowd_at;
 use super::{workplace, wrong};
 
 /// Fields that the README says may be absent: with their event.
-const OPTIONAL: [(&str, &str); 15] = [
+const OPTIONAL: [(&str, &str); 23] = [
+    ("offer", "programs"),
+    ("offer", "executable"),
+    ("offer", "hidden"),
+    ("offer", "self_starting"),
+    ("offer", "need_yes"),
+    ("offer", "concerns"),
+    ("offer", "destination"),
+    ("offer", "more_top_names"),
     ("offer", "unnamed"),
     ("progress", "proving"),
     ("offer", "free"),
