@@ -194,22 +194,22 @@ fn finish(finished: Finished, sealed: io::Result<Refused>) -> io::Result<NamedFi
             ..
         } => match sealed {
             Ok(sealed) => {
-                let (name, folder, named) = part.rename(&Wish {
+                let named = part.rename(&Wish {
                     name: &finished.name,
                     replace,
                     executable,
                     others,
                 })?;
                 Ok(NamedFile {
-                    name,
-                    folder,
+                    name: named.name,
+                    folder: named.folder,
                     origin: Origin::Received {
                         refused: Refused {
-                            mode: sealed.mode || named.mode,
+                            mode: sealed.mode || named.refused.mode,
                             ..sealed
                         },
                     },
-                    owned: !replace,
+                    owned: named.is_new && !replace,
                 })
             }
             Err(error) => {

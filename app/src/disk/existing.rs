@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use fardrop_shared::name::SafeName;
 
@@ -118,6 +119,18 @@ impl ExistingFile {
     /// Its length in bytes, when it was opened.
     pub(super) const fn length(&self) -> u64 {
         self.length
+    }
+
+    /// When it was last modified.
+    pub(super) fn modified(&self) -> io::Result<SystemTime> {
+        self.file.metadata()?.modified()
+    }
+
+    /// Whether `other` has the same bytes, as many as this was opened with.
+    pub(super) fn has_content_of(&self, other: &File) -> io::Result<bool> {
+        let mut theirs = blake3::Hasher::new();
+        hash_up_to(other, &mut theirs, self.length, &|_| true)?;
+        Ok(theirs.finalize() == self.hash(&|_| true)?)
     }
 
     /// The BLAKE3 of as many bytes as it was opened with; `go_on` is told how many more it has read.

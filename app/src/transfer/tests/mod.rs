@@ -436,6 +436,52 @@ async fn the_time_a_person_thinks_is_not_the_transfers() {
 }
 
 #[tokio::test]
+async fn what_another_receive_brings_meanwhile_is_not_kept_twice() {
+    for (on_conflict, brought, kept) in [
+        (
+            ConflictPolicy::Skip,
+            "content",
+            ["file", "other"].as_slice(),
+        ),
+        (ConflictPolicy::Rename, "content", &["file", "other"]),
+        (
+            ConflictPolicy::Skip,
+            "another",
+            &["file", "file (1)", "other"],
+        ),
+    ] {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let files = ["file", "other"].map(|name| from.path().join(name));
+        for file in &files {
+            write(file, "content");
+            age(file, 1_000_000_000);
+        }
+        let (left, right) = Link::pair();
+        let there = to.path().join("file");
+        let decide = async |_: ScannedOffer| {
+            write(&there, brought);
+            age(&there, 1_000_000_000);
+            accept(on_conflict)
+        };
+        let never = std::future::pending;
+        let (sent, received) = tokio::join!(
+            send(
+                left,
+                offer(&files.each_ref().map(PathBuf::as_path)),
+                controls(),
+                never()
+            ),
+            receive(right, options(to.path()), decide, controls(), never()),
+        );
+        for summary in [sent.unwrap(), received.unwrap()] {
+            assert_eq!((summary.files, summary.failure_count), (2, 0), "{brought}");
+        }
+        assert_eq!(names(to.path()), kept, "{on_conflict:?}");
+        assert_eq!(fs::read_to_string(&there).unwrap(), brought);
+    }
+}
+
+#[tokio::test]
 async fn a_destination_is_made_once_the_offer_is_accepted() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(&from.path().join("file"), "x");

@@ -1,5 +1,7 @@
 //! A part file: what a file is while it is not yet whole, verified and on disk.
 
+mod naming;
+
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -7,7 +9,7 @@ use std::sync::Arc;
 
 use cap_std::fs::Dir;
 use fardrop_shared::name::SafeName;
-use fardrop_shared::offer::{ModifiedTime, OthersAccess};
+use fardrop_shared::offer::ModifiedTime;
 
 use super::existing::KeptBytes;
 use super::folders::Folder;
@@ -17,6 +19,8 @@ use super::mode::{FinalMode, Stage};
 use super::place::{self, PartOwner};
 use super::platform::{self, Access};
 use super::refused::Refused;
+
+pub(super) use naming::Wish;
 
 /// A part file, open, and locked against other receivers where the file system has locks, but while it is let go.
 /// Dropping it keeps what it has.
@@ -345,48 +349,6 @@ impl PartFile {
         FinalMode::new(wish.executable, wish.others, replaced.flatten().as_ref())
     }
 
-    /// Gives it its final name. Gives the name, the folder to sync, and what of the mode the file system refuses.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::NotFound`] if the part is not there under its own name any more, else what the system
-    /// says.
-    pub fn rename(mut self, wish: &Wish<'_>) -> io::Result<(SafeName<'static>, Folder, Refused)> {
-        if !self.take_again()? {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let mode = self.final_mode(wish);
-        let name = self.give_name(wish)?;
-        self.remove_shorter();
-        let mut refused = Refused::default();
-        if let Err(error) = mode.set(&self.file, Stage::Named) {
-            tracing::debug!(%error, "a file keeps the mode that it had as a part");
-            refused.mode = true;
-        }
-        Ok((name, self.folder, refused))
-    }
-
-    fn give_name(&self, wish: &Wish<'_>) -> io::Result<SafeName<'static>> {
-        /// Numbers tried before giving up.
-        const NUMBERS: u32 = 10_000;
-        let name = wish.name;
-        let folder = self.folder.dir();
-        if !still_named(folder, &self.name, &self.file)? {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        if wish.replace {
-            folder.rename(&self.name, folder, name)?;
-            return Ok(name.clone().into_owned());
-        }
-        for number in 0..NUMBERS {
-            let target = name.numbered(number);
-            match platform::rename_no_replace(folder, Path::new(&self.name), target.as_path()) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                outcome => return outcome.map(|()| target),
-            }
-        }
-        Err(io::ErrorKind::AlreadyExists.into())
-    }
-
     /// Removes it, and what else was kept for its path: its file is whole elsewhere.
     ///
     /// # Errors
@@ -420,19 +382,6 @@ impl PartFile {
             Ok(())
         }
     }
-}
-
-/// What a part is to become.
-#[derive(Debug, Clone, Copy)]
-pub struct Wish<'a> {
-    /// The final name. Without `replace`, it gets the first of `name`, `name (1)`, `name (2)` … that is free.
-    pub name: &'a SafeName<'a>,
-    /// Whether it takes the place of a file of that name.
-    pub replace: bool,
-    /// Whether it is a program.
-    pub executable: bool,
-    /// What others may do with it at the sender's.
-    pub others: OthersAccess,
 }
 
 /// What was found under a part's name.
