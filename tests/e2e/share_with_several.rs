@@ -39,6 +39,28 @@ fn three_receivers_at_once_and_a_fourth_midway() -> Result<()> {
 }
 
 #[test]
+fn receives_of_one_person_at_once_are_no_tries_in_vain() -> Result<()> {
+    let work = workplace()?;
+    let out = work.path().join("out");
+    let memory = work.path().join("memory");
+    let rendezvous = Rendezvous::start()?;
+    let mut sender = PeerCommand::send(&rendezvous, &out)?.start()?;
+    let code = sender.code()?;
+    let names = ["one", "two", "three", "four", "five", "six"];
+    let start = |name: &str| {
+        let receive = PeerCommand::receive(&rendezvous, &code, &work.path().join(name))?;
+        let memory = memory.to_string_lossy();
+        receive.env("FARDROP_MEMORY", &memory).start()
+    };
+    let peers: Result<Vec<_>> = names.into_iter().map(start).collect();
+    for (peer, name) in peers?.into_iter().zip(names) {
+        assert_done(&peer.finish()?);
+        assert_identical(&out, &work.path().join(name).join("out"));
+    }
+    Ok(())
+}
+
+#[test]
 fn sessions_of_one_share_have_numbers_of_their_own() -> Result<()> {
     let work = workplace()?;
     let rendezvous = Rendezvous::start()?;

@@ -92,6 +92,8 @@ impl Receive<'_> {
 
     /// Finds the sender, and proves to it and has proved that both know the code.
     async fn pair(&self, code: PairingCode) -> Result<Pair, Failure> {
+        let tries = Arc::clone(&self.context.tries);
+        let turn = tokio::task::spawn_blocking(move || tries.take_turn()).await;
         if !self.tries_are_left(&code).await {
             return Err(failures::introduction_failure(&IntroductionError::CodeDead));
         }
@@ -121,6 +123,7 @@ impl Receive<'_> {
             }
             Err(error) => return Err(failures::introduction_failure(&error)),
         };
+        drop(turn);
         if let Some(server) = strange {
             let (servers, server) = (self.context.known_servers.clone(), server.to_owned());
             // It writes a file; whether that succeeds changes nothing here.

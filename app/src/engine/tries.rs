@@ -3,11 +3,11 @@
 //! A line for each run in which this side's proof left and the sender's never came. What is kept of a code is
 //! 16 bits of a hash: too few to find the code by trying, and enough that another code is hardly ever taken for it.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use std::{fs, io};
+use std::time::{Duration, Instant};
+use std::{fs, io, thread};
 
 use fardrop_shared::code::PairingCode;
 use fardrop_shared::limits::MAX_ATTEMPTS;
@@ -26,6 +26,16 @@ const TRIES: Kind = Kind {
 
 /// Held while the file is read and written, so that no try of another process is lost.
 const LOCK: &str = "tries-in-vain.lock";
+
+/// Held while a code is tried: one under way counts as one in vain until the sender has proved itself, and those of
+/// several receives at once would use up a code that is right.
+const TURN: &str = "pairing.lock";
+
+/// How long a receive waits for its turn. A sender that answers takes far less, and one that does not should not keep
+/// another code waiting.
+const TURN_PATIENCE: Duration = Duration::from_secs(3);
+/// How often it is tried to have it.
+const TURN_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The count of tries, in this process and in one folder. Without a folder only this process counts.
 #[derive(Debug)]
@@ -50,6 +60,30 @@ impl Tries {
         let kept = self.folder.as_ref();
         let kept = kept.and_then(|folder| Memory::load(&TRIES, folder, now));
         are_left(&own, &secret) && kept.is_none_or(|kept| are_left(&kept, &secret))
+    }
+
+    /// Waits until no other receive that keeps its tries in this folder tries a code, for a while at most. The turn
+    /// lasts until what is given is dropped.
+    pub(super) fn take_turn(&self) -> Option<File> {
+        let folder = self.folder.as_ref()?;
+        let begun = Instant::now();
+        let taken = fs::create_dir_all(folder).and_then(|()| {
+            let lock = open_lock(folder, TURN)?;
+            loop {
+                match lock.try_lock() {
+                    Ok(()) => return Ok(Some(lock)),
+                    Err(TryLockError::Error(error)) => return Err(error),
+                    Err(TryLockError::WouldBlock) if begun.elapsed() > TURN_PATIENCE => {
+                        return Ok(None);
+                    }
+                    Err(TryLockError::WouldBlock) => thread::sleep(TURN_INTERVAL),
+                }
+            }
+        });
+        taken.unwrap_or_else(|error| {
+            tracing::debug!(%error, "codes are tried side by side");
+            None
+        })
     }
 
     fn own(&self) -> MutexGuard<'_, Memory> {
@@ -94,11 +128,7 @@ impl CodeTries for Tries {
 
 fn change_kept(folder: &Path, change: impl Fn(&mut Memory) -> bool) -> io::Result<bool> {
     fs::create_dir_all(folder)?;
-    let lock = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(folder.join(LOCK))?;
+    let lock = open_lock(folder, LOCK)?;
     lock.lock()?;
     let memory = Memory::load(&TRIES, folder, seconds_now());
     let mut memory = memory.unwrap_or_else(|| Memory::fresh(&TRIES));
@@ -107,6 +137,12 @@ fn change_kept(folder: &Path, change: impl Fn(&mut Memory) -> bool) -> io::Resul
         memory.save(folder)?;
     }
     Ok(changed)
+}
+
+fn open_lock(folder: &Path, name: &str) -> io::Result<File> {
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(false);
+    options.open(folder.join(name))
 }
 
 fn are_left(memory: &Memory, secret: &str) -> bool {
@@ -171,7 +207,7 @@ mod tests {
     #[test]
     fn processes_that_try_at_once_have_three_tries_together() {
         let folder = tempfile::tempdir().unwrap();
-        let taken: usize = std::thread::scope(|scope| {
+        let taken: usize = thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
                 .map(|_| {
                     scope.spawn(|| {
