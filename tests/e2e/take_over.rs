@@ -126,7 +126,10 @@ fn a_second_receive_while_the_first_has_lost_its_sender_sends_nothing_twice() ->
 #[test]
 fn a_second_receive_after_the_sender_was_killed_sends_nothing_twice() -> Result<()> {
     let lost = Lost::begin("auto", Peer::kill)?;
-    lost.receive_with_a_new_code()
+    lost.receive_with_a_new_code()?;
+    // It need not wait until its sender is given up.
+    assert_failed(&lost.receiver.finish()?, "taken-over");
+    Ok(())
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::leftovers::{Begun, Options, Places, Recorded};
 use crate::transfer::{ScannedOffer, Standing, Tally};
 
 /// How often it is written down how far a receive is: what a killed one had is known to within that.
-const INTERVAL: Duration = Duration::from_secs(10);
+const INTERVAL: Duration = Duration::from_secs(2);
 
 /// What is written down of one receive.
 #[derive(Debug)]

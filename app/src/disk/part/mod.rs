@@ -205,6 +205,16 @@ impl PartFile {
         Ok(())
     }
 
+    /// Whether it was let go, and is another or has another name since, as far as the system says. Locks nothing.
+    #[must_use]
+    pub fn is_touched(&self) -> bool {
+        self.let_go.is_some_and(|look| {
+            let looks = Look::at(&self.file).is_ok_and(|now| now == look);
+            let named = still_named(self.folder.dir(), &self.name, &self.file);
+            !(looks && named.unwrap_or(true))
+        })
+    }
+
     /// Takes it again, if it was let go: whether no other receiver has it, or has had it meanwhile.
     ///
     /// # Errors

@@ -62,6 +62,17 @@ pub(super) fn let_go(
     });
 }
 
+/// Whether another has done something to a part that was let go: there is no need to wait for the sender then.
+pub(super) fn is_touched(
+    current: &mut Option<Current>,
+    held: &mut HashMap<u32, Held>,
+    state: &ReceiveState,
+) -> bool {
+    let mut touched = false;
+    for_each_part(current, held, state, |_, part| touched |= part.is_touched());
+    touched
+}
+
 /// Takes every part again that was let go. Gives the files whose parts are not to be had, and why: nothing is held of
 /// them any more.
 ///

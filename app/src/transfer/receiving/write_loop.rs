@@ -18,7 +18,7 @@ use super::job::Job;
 use super::open_files::OpenLimits;
 use super::runs::{Current, EmptyFile, Held, Proof, Sink, keep_or_discard, take_back};
 use super::selection::ConflictPolicy;
-use super::silence::{Stop, let_go, take_again};
+use super::silence::{Stop, is_touched, let_go, take_again};
 use super::work::Work;
 use crate::disk::{
     Content, ExistingFile, Finished, Folders, PartFile, file_handles, hash_zeros, write_reason,
@@ -95,6 +95,9 @@ impl WriteLoop<'_> {
         while let Some(work) = work.blocking_recv() {
             let piece = match work {
                 Work::Silence => {
+                    if is_touched(&mut self.current, &mut self.held, &self.job.state) {
+                        self.go_on()?;
+                    }
                     let_go(&mut self.current, &mut self.held, &self.job.state);
                     self.silent = true;
                     continue;
