@@ -192,7 +192,8 @@ enum Entrant<'a, T> {
 }
 
 /// Whether the announcement is taken: by the party `known` under its name, if there is one and it is the
-/// announcer's own, or as a new one where there is `room`. Otherwise the reply that refuses it.
+/// announcer's own, or as a new one where there is `room`. Otherwise the reply that refuses it, which says no more
+/// than that there is no room where there is none.
 fn enter<'a, T>(
     known: Option<&'a mut T>,
     party: impl FnOnce(&mut T) -> &mut Party,
@@ -209,7 +210,11 @@ fn enter<'a, T>(
         Some(known) => {
             let party = party(known);
             if !party.owns(announce) {
-                return Err(arrival.taken());
+                return Err(if room == Room::Free {
+                    arrival.taken()
+                } else {
+                    arrival.busy()
+                });
             }
             let change = party.hear(now, from, tag);
             Ok(Entrant::Known(known, change))

@@ -269,17 +269,24 @@ impl State {
     fn room(&mut self, now: Instant, from: Route, announce: &Announce) -> Room {
         let address = from.address.ip();
         let bounds = &self.bounds;
-        let (new, room_here) = self.table.with_entry(now, announce.locator, |entry| {
+        let (new, foreign, room_here) = self.table.with_entry(now, announce.locator, |entry| {
             let room = announce.side == Role::Sender
                 || (entry.receivers.len() < bounds.receivers
                     && bounds.receivers_in_one_network > entry.receivers_beside(address));
             let new = entry.is_new(announce) && !LocatorEntry::is_leaving(announce);
-            (new, room)
+            (new, entry.is_of_another(announce), room)
         });
-        if !new {
+        if !new && !foreign {
             return Room::Free;
         }
-        let room = if !room_here {
+        let room = if foreign {
+            // To hear that a number is taken costs as much as to take it: numbers are tried out no faster so.
+            if self.parties_begun.admit(now, from.address) {
+                Room::Free
+            } else {
+                Room::TakenElsewhere
+            }
+        } else if !room_here {
             Room::TakenHere
         } else if self.parties_begun.admit(now, from.address)
             && self.table.make_room(self.bounds.parties, address)

@@ -221,6 +221,12 @@ impl LocatorEntry {
         }
     }
 
+    /// Whether an announcement is of a sender, and the place is another's.
+    pub(crate) fn is_of_another(&self, announce: &Announce) -> bool {
+        let sender = self.sender.as_ref();
+        announce.side == Role::Sender && sender.is_some_and(|sender| !sender.party.owns(announce))
+    }
+
     /// Whether an announcement is of a receiver that leaves, which takes no place.
     pub(crate) fn is_leaving(announce: &Announce) -> bool {
         announce.last && announce.side == Role::Receiver

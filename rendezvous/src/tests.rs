@@ -923,6 +923,34 @@ fn numbers_are_tried_out_only_so_fast_from_one_network() {
 }
 
 #[test]
+fn numbers_are_tried_out_no_faster_by_announcing_than_places_are_taken() {
+    let mut fixture = Fixture::new(Bounds::default());
+    let at = |client, locator| Announce {
+        locator,
+        ..sender(client, None, 1, "open")
+    };
+    for client in 10..100 {
+        fixture.announce(client, at(client, 500 + u32::from(client)));
+    }
+    let cookie = fixture.cookie(2);
+    let told = |replies: &[(u8, Reply)]| match replies {
+        [] | [(2, Reply::Busy { .. })] => false,
+        [(2, Reply::Taken { .. } | Reply::Waiting { .. })] => true,
+        other => panic!("{other:?}"),
+    };
+    let numbers = (500..1000).chain(100..500);
+    let numbers = numbers.filter(|locator| {
+        let announce = Announce {
+            cookie,
+            ..at(2, *locator)
+        };
+        told(&fixture.announce_with(2, announce))
+    });
+    let most = Bounds::default().parties_begun.burst as usize;
+    assert_eq!(numbers.count(), most);
+}
+
+#[test]
 fn an_answer_that_is_the_last_gives_up_the_place() {
     let bounds = Bounds {
         receivers: 1,
