@@ -208,6 +208,21 @@ fn a_killed_receive_is_listed_resumed_and_removed() -> Result<()> {
 }
 
 #[test]
+fn a_receive_is_not_resumed_with_another_share() -> Result<()> {
+    let place = Place::new()?;
+    place.cut_off("in")?;
+    let other = place.path("other.txt");
+    fs::write(&other, "not of it")?;
+    let mut sender = PeerCommand::send(&place.rendezvous, &other)?.start()?;
+    let code = sender.code()?;
+    let (exit, events) = place.leftovers(&["resume", "1", &code, "--yes"])?;
+    assert_eq!(exit, Some(2), "{events:?}");
+    assert!(!place.path("in/other.txt").exists());
+    assert_eq!(place.listed(&[])?.len(), 1);
+    Ok(())
+}
+
+#[test]
 fn a_receive_that_its_person_stopped_is_listed_with_what_it_has() -> Result<()> {
     let place = Place::new()?;
     let (_sender, receiver) = place.receiving("in")?;

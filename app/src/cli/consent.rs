@@ -13,6 +13,7 @@ use crate::engine::command::{
 };
 use crate::engine::event::{Event, OfferRow, OfferSummary, SessionEvent, SessionNumber, TaskEvent};
 use crate::failure::FailureKind;
+use crate::leftovers::Unfinished;
 use crate::signals::Stop;
 use crate::text;
 
@@ -25,6 +26,8 @@ pub(super) struct Terms<'a> {
     pub(super) stop: &'a Stop,
     pub(super) prompt: Prompt,
     pub(super) can_ask: bool,
+    /// What was cut off and is gone on with.
+    pub(super) resumes: Option<&'a Unfinished>,
     /// `--yes`.
     pub(super) accept_all: bool,
     pub(super) on_conflict: Option<ConflictPolicy>,
@@ -131,6 +134,16 @@ impl<'a> Conversation<'a> {
         };
         for line in text::offer(&self.device, offer) {
             report.say(weight, &line)?;
+        }
+        let another = terms
+            .resumes
+            .filter(|unfinished| !unfinished.has_one_of(&offer.top_names));
+        if let Some(unfinished) = another {
+            report.say(Weight::Needed, &text::leftover_is_another(unfinished))?;
+            if terms.accept_all {
+                self.usage = true;
+                return self.decide(session, Decision::Decline);
+            }
         }
         if terms.accept_all {
             tell_what_is_missing(offer, terms.consent, report)?;

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::json::print_line;
 use super::prompt::{Prompt, Typed};
-use super::{Console, Context, Exit, Output, Streams, Style, TICK, receive};
+use super::receive::receive_or_resume;
+use super::{Console, Context, Exit, Output, Streams, Style, TICK};
 use crate::args::{LeftoversAction, LeftoversArgs, OnBadName, ReceiveArgs, RemoveArgs, ResumeArgs};
 use crate::failure::{FailureKind, Stage};
 use crate::leftovers::{Kept, Leftovers, Listing, Removed, Unfinished};
@@ -74,7 +75,10 @@ pub fn resume(
         Some(Kept {
             receive: Some(unfinished),
             ..
-        }) => return receive(&again(arguments, unfinished, context.output), context),
+        }) => {
+            let again = again(arguments, unfinished, context.output);
+            return receive_or_resume(&again, Some(unfinished), context);
+        }
         Some(Kept { receive: None, .. }) => (text::leftover_unknown(arguments.number), Exit::Usage),
     };
     let mut printer = Printer {

@@ -19,6 +19,7 @@ use crate::config::received_folder;
 use crate::engine::command::{Command, Consent, NewTask, OnLeftOut, ReceiveOptions, Room};
 use crate::engine::event::TaskNumber;
 use crate::failure::FailureKind;
+use crate::leftovers::Unfinished;
 use crate::text;
 
 /// Takes what is offered under a code; asks for the code and for consent where it may.
@@ -26,6 +27,15 @@ use crate::text;
 /// # Errors
 /// When the terminal or pipe cannot be read or written, or the engine is gone.
 pub fn receive(arguments: &ReceiveArgs, context: Context<'_>) -> Result<Exit> {
+    receive_or_resume(arguments, None, context)
+}
+
+/// Does so, and goes on with what is recorded, if something is.
+pub(super) fn receive_or_resume(
+    arguments: &ReceiveArgs,
+    resumes: Option<&Unfinished>,
+    context: Context<'_>,
+) -> Result<Exit> {
     let console = context.console;
     let can_ask = console.can_ask();
     let source = source(arguments, &console.code_variable, console.input_is_terminal);
@@ -37,6 +47,7 @@ pub fn receive(arguments: &ReceiveArgs, context: Context<'_>) -> Result<Exit> {
             stop: context.stop,
             prompt: Prompt::new(console.input)?,
             can_ask,
+            resumes,
             accept_all: arguments.yes,
             on_conflict: arguments
                 .on_conflict

@@ -147,6 +147,13 @@ impl Unfinished {
         folder == Some(self.folder.as_path()) && names.eq(self.names.iter().map(String::as_str))
     }
 
+    /// Whether any of these names at the top of an offer is one of its own.
+    #[must_use]
+    pub fn has_one_of(&self, names: &[String]) -> bool {
+        let mut names = names.iter().map(|name| display_safe(name, NAME_LIMIT));
+        names.any(|name| self.names.iter().any(|own| **own == *name))
+    }
+
     /// One for a test of a face: so many of a gigabyte's bytes are here.
     #[cfg(test)]
     pub(crate) fn example(number: u32, device: &str, names: &[&str], kept: u64) -> Self {

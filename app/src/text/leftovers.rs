@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{ago, count, grouped, name, shown, size};
-use crate::leftovers::{Kept, Removed, Stayed, Why};
+use crate::leftovers::{Kept, Removed, Stayed, Unfinished, Why};
 
 /// Longest path that is shown, in characters.
 const PATH_LIMIT: usize = 300;
@@ -62,6 +62,16 @@ pub fn leftovers_folder_gone(folder: &Path) -> String {
 #[must_use]
 pub fn leftover_unknown(number: u32) -> String {
     format!("No receive that was cut off has the number {number}; `fardrop leftovers` lists them.")
+}
+
+/// What is offered has nothing of what was cut off.
+#[must_use]
+pub fn leftover_is_another(unfinished: &Unfinished) -> String {
+    let number = unfinished.number;
+    let names = unfinished.names.join(", ");
+    format!(
+        "This is not what number {number} was, which had {names}: it would not be gone on with."
+    )
 }
 
 /// The receive with this number is running.
