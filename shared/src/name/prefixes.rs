@@ -162,13 +162,13 @@ impl Hasher for ItsOwnHash {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        // Never called: the keys are of 64 bits.
+        // Not called: the keys are of 64 bits.
         for byte in bytes {
-            self.write_u64(u64::from(*byte));
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
         }
     }
 
     fn write_u64(&mut self, hash: u64) {
-        self.0 = self.0.rotate_left(8) ^ hash;
+        self.0 = hash;
     }
 }

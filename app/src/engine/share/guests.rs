@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use fardrop_shared::guests::{Guest, GuestRoom, gives_way};
+
 use crate::disk::file_handles;
 use crate::engine::cancel::{Cancel, CancelHandle, cancel};
-use fardrop_shared::guests::{Guest, GuestRoom, gives_way};
 
 /// Local: most receivers of a share at once, before those of whom nothing comes give way.
 const GUESTS_LIMIT: usize = 64;
@@ -18,6 +19,7 @@ const FILES_EACH: usize = 4;
 const GUESTS_FEWEST: usize = 3;
 /// Local: a transfer of which no byte has been acknowledged for so long is no longer one that moves.
 const STILL: Duration = Duration::from_secs(60);
+
 /// The receivers of a share.
 #[derive(Debug)]
 pub(super) struct Guests {
