@@ -43,7 +43,8 @@ pub(crate) enum Room {
     TakenElsewhere,
 }
 
-/// Applies an announcement to the entry of its locator. Whether there is `room` matters for a new party only.
+/// Applies an announcement to the entry of its locator. Whether there is `room` matters for a new party, and
+/// for a sender whose place is another's.
 ///
 /// Returns the reply to the announcement, then what is pushed: for each receiver one datagram at most to
 /// it and one about it.

@@ -35,8 +35,8 @@ pub struct Bounds {
     pub hellos: Rate,
     /// TCP connections from one network that are given their line.
     pub tcp_checks: Rate,
-    /// Questions from one network; twice as many if half of them are proved to come from there. Trying out all
-    /// numbers of three digits takes minutes.
+    /// Questions from one network; twice as many if half of them are proved to come from there. By these
+    /// alone, trying out all numbers of three digits takes a minute and a half.
     pub questions: Rate,
     /// Announcements from one network, their sources proved. Each costs as much as the datagrams that it
     /// makes the server send, and one at least.
